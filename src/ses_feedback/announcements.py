@@ -1,0 +1,48 @@
+"""Tell applications that a contact's status changed, through EventBridge."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ses_feedback.batches import batched
+from ses_feedback.changes import StatusChange
+from ses_feedback.faults import AWS_FAULTS, proven
+
+SOURCE = "ses-feedback"
+DETAIL_TYPE = "Contact Status Changed"
+_ENTRIES_AT_ONCE = 10
+
+
+class EventBridge(Protocol):
+    """The calls of botocore's EventBridge client that are made here."""
+
+    def put_events(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
+
+
+class Announcer:
+    """Publishes `Contact Status Changed` events on an event bus, at least once each."""
+
+    def __init__(self, client: EventBridge, bus: str) -> None:
+        """Publish on the event bus `bus` through `client`."""
+        self._client = client
+        self._bus = bus
+
+    def announce(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
+        """Publish `changes`; return those EventBridge took. Never raises for a fault of EventBridge's."""
+        taken: list[StatusChange] = []
+        for part in batched(changes, _ENTRIES_AT_ONCE):
+            entries = [
+                {
+                    "Source": SOURCE,
+                    "DetailType": DETAIL_TYPE,
+                    "Detail": json.dumps(change.detail()),
+                    "EventBusName": self._bus,
+                }
+                for change in part
+            ]
+            try:
+                results = proven(self._client.put_events(Entries=entries), "Entries")
+            except AWS_FAULTS:
+                continue  # not taken: the caller tries again, and logs what is left
+            taken += [change for change, result in zip(part, results, strict=True) if "ErrorCode" not in result]
+        return taken

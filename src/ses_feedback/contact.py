@@ -1,0 +1,265 @@
+"""What a contact becomes: its registers, how they merge, its status, and what the suppression list should hold of it.
+
+A contact is a join-semilattice: every register is the maximum, or the union, of all that was ever seen of its kind, so
+that feedback may arrive in any order and any number of times and the contact ends the same. Everything else about a
+contact (status, may_send, mirror) is a function of the registers, never stored state of its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar, assert_never
+
+from ses_feedback.policy import Fact, ListReason, Verdict
+
+KEPT_STRIKES = 30
+"""Distinct UTC days with a strike that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
+
+KEPT_SPELLINGS = 16
+"""Spellings of one address that a contact keeps; a sender that has one address in more cases than this is hostile."""
+
+
+class Status(StrEnum):
+    """What a contact's registers come to, strongest first."""
+
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
+    UNSUBSCRIBED = "unsubscribed"
+    SUSPENDED = "suspended"
+    BOUNCING = "bouncing"
+    ACTIVE = "active"
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a contact of this status may be mailed."""
+        return self in {Status.BOUNCING, Status.ACTIVE}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Evidence:
+    """When something was said, why it counts, and in which configuration set's stream of mail. The latest wins."""
+
+    at: datetime
+    reason: str = ""
+    configuration_set: str = ""
+
+
+_Time = TypeVar("_Time", Evidence, date)
+_Element = TypeVar("_Element", str, date)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """All that is known of one address: its registers. The defaults are the contact of which nothing is known.
+
+    `listed_bounce` and `listed_complaint` are suppression-list entries SES told of in an echo. `struck` is the latest
+    strike's evidence; `strikes` the UTC days that have one; `delivered_on` the latest UTC day with a delivery.
+    `opted_in` is an authenticated reinstatement: only what is newer counts.
+    """
+
+    address: str
+    spellings: tuple[str, ...] = ()
+    complained: Evidence | None = None
+    bounced: Evidence | None = None
+    unsubscribed: Evidence | None = None
+    listed_bounce: Evidence | None = None
+    listed_complaint: Evidence | None = None
+    struck: Evidence | None = None
+    opted_in: Evidence | None = None
+    delivered_on: date | None = None
+    strikes: tuple[date, ...] = ()
+
+
+EVIDENCE_REGISTERS = (
+    "complained",
+    "bounced",
+    "unsubscribed",
+    "listed_bounce",
+    "listed_complaint",
+    "struck",
+    "opted_in",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When soft bounces suspend, and whether the unsubscribed go on the suppression list: the stack's choices."""
+
+    soft_bounces: int = 5
+    window_days: int = 90
+    list_unsubscribed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A contact's status and the evidence that gives it (None for an active contact)."""
+
+    status: Status
+    evidence: Evidence | None = None
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the contact may be mailed."""
+        return self.status.may_send
+
+
+def merge(one: Contact, other: Contact) -> Contact:
+    """Return the contact that knows all that `one` and `other` know. Commutative, associative and idempotent.
+
+    Raises:
+        ValueError: they are contacts of two addresses.
+
+    """
+    if one.address != other.address:
+        raise ValueError("only contacts of one address merge")
+    evidence = {name: _latest(getattr(one, name), getattr(other, name)) for name in EVIDENCE_REGISTERS}
+    return Contact(
+        one.address,
+        # Both cuts keep the joint order: the least spellings, the latest days of a union are those of the unions.
+        spellings=_union(one.spellings, other.spellings)[:KEPT_SPELLINGS],
+        delivered_on=_latest(one.delivered_on, other.delivered_on),
+        strikes=_union(one.strikes, other.strikes)[-KEPT_STRIKES:],
+        **evidence,
+    )
+
+
+def fold(contact: Contact, facts: Iterable[Fact]) -> Contact:
+    """Return what `contact` becomes when it learns `facts`, all about its address."""
+    for fact in facts:
+        contact = merge(contact, observed(fact))
+    return contact
+
+
+def observed(fact: Fact) -> Contact:
+    """Return the contact that knows nothing but `fact`."""
+    evidence = Evidence(fact.at, fact.reason, fact.configuration_set)
+    verdict, day = fact.verdict, fact.at.date()
+    echo = fact.listed if verdict is Verdict.ECHO else None
+    return Contact(
+        fact.address.key,
+        spellings=(fact.address.spelling,),
+        complained=evidence if verdict is Verdict.COMPLAIN else None,
+        bounced=evidence if verdict is Verdict.SUPPRESS else None,
+        unsubscribed=evidence if verdict is Verdict.UNSUBSCRIBE else None,
+        listed_bounce=evidence if echo is ListReason.BOUNCE else None,
+        listed_complaint=evidence if echo is ListReason.COMPLAINT else None,
+        struck=evidence if verdict is Verdict.STRIKE else None,
+        delivered_on=day if verdict is Verdict.DELIVERED else None,
+        strikes=(day,) if verdict is Verdict.STRIKE else (),
+    )
+
+
+def changes_contact(verdict: Verdict) -> bool:
+    """Say whether facts of this verdict touch a register; the others are history at most."""
+    return verdict not in {Verdict.NOTE, Verdict.COUNT, Verdict.IGNORE}
+
+
+def standing(contact: Contact, limits: Limits) -> Standing:
+    """Return the contact's status, strongest first, and what gives it."""
+    complained = _latest(_counting(contact, contact.complained), _counting(contact, contact.listed_complaint))
+    if complained:
+        return Standing(Status.COMPLAINED, complained)
+    bounced = _latest(_counting(contact, contact.bounced), _counting(contact, contact.listed_bounce))
+    if bounced:
+        return Standing(Status.BOUNCED, bounced)
+    unsubscribed = _counting(contact, contact.unsubscribed)
+    if unsubscribed:
+        return Standing(Status.UNSUBSCRIBED, unsubscribed)
+    strikes = counting_strikes(contact)
+    if _suspended(strikes, limits):
+        return Standing(Status.SUSPENDED, contact.struck)
+    if strikes:
+        return Standing(Status.BOUNCING, contact.struck)
+    return Standing(Status.ACTIVE)
+
+
+def mirror(status: Status, limits: Limits) -> ListReason | None:
+    """Return the reason with which an address of this status belongs on the suppression list, None when it does not.
+
+    The unsubscribed stay off it unless the stack says otherwise: the list stops transactional mail too.
+    """
+    match status:
+        case Status.COMPLAINED:
+            return ListReason.COMPLAINT
+        case Status.BOUNCED | Status.SUSPENDED:
+            return ListReason.BOUNCE
+        case Status.UNSUBSCRIBED:
+            return ListReason.COMPLAINT if limits.list_unsubscribed else None
+        case Status.BOUNCING | Status.ACTIVE:
+            return None
+        case _:
+            assert_never(status)
+
+
+def counting_strikes(contact: Contact) -> tuple[date, ...]:
+    """Return the strike days after the last delivery's day and after the last reinstatement's.
+
+    A delivery on the day of a strike clears it: days have no order within them, and the mailbox worked that day.
+    """
+    since = _latest(contact.delivered_on, contact.opted_in.at.date() if contact.opted_in else None)
+    return contact.strikes if since is None else tuple(day for day in contact.strikes if day > since)
+
+
+def latest_listed(contact: Contact) -> ListReason | None:
+    """Return the reason of the suppression-list entry SES told of last, None when it told of none."""
+    told = [
+        (entry.at, reason)
+        for reason, entry in (
+            (ListReason.BOUNCE, contact.listed_bounce),
+            (ListReason.COMPLAINT, contact.listed_complaint),
+        )
+        if entry
+    ]
+    return max(told)[1] if told else None
+
+
+def list_call_due(old: Contact, new: Contact, limits: Limits, mirrored: str | None) -> bool:
+    """Say whether what `new` learnt since `old` calls for writing the suppression list.
+
+    `mirrored` is what this system last made the list hold (a ListReason, or `UNLISTED`), None when it never wrote it.
+    A reinstatement always calls for a write: the list may hold an entry we never heard of. So does fresh evidence
+    that belongs on the list, although the list should hold it already: that the mail went out says it did not. An
+    echo calls for none as long as the list holds what it should.
+    """
+    if new.opted_in != old.opted_in:
+        return True
+    wanted = mirror(standing(new, limits).status, limits)
+    believed = latest_listed(new) if mirrored is None else mirrored
+    if (wanted or UNLISTED) != (believed or UNLISTED):
+        return True
+    if mirrored is not None and new.spellings != old.spellings:
+        return True  # each spelling is an entry of its own, to be put or deleted like the others
+    unheard = replace(new, listed_bounce=None, listed_complaint=None)
+    fresh = any(getattr(new, name) != getattr(old, name) for name in ("complained", "bounced", "struck", "strikes"))
+    return fresh and mirror(standing(unheard, limits).status, limits) is not None
+
+
+UNLISTED = "NONE"
+"""What `mirrored` says of an address that was taken off the suppression list."""
+
+
+def _suspended(strikes: tuple[date, ...], limits: Limits) -> bool:
+    # Any run of strikes within the window suspends, not only the one that ends with the latest: otherwise one more
+    # bounce, months later, would lift a suspension. When the kept days are all taken, older runs may have been
+    # dropped: that many days without one delivery suspend by themselves. Both keep a status from ever weakening.
+    if len(strikes) >= KEPT_STRIKES:
+        return True
+    window = timedelta(days=limits.window_days)
+    return any(last - first <= window for first, last in zip(strikes, strikes[limits.soft_bounces - 1 :], strict=False))
+
+
+def _counting(contact: Contact, evidence: Evidence | None) -> Evidence | None:
+    if evidence and contact.opted_in and evidence.at <= contact.opted_in.at:
+        return None
+    return evidence
+
+
+def _latest(one: _Time | None, other: _Time | None) -> _Time | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
+
+
+def _union(one: tuple[_Element, ...], other: tuple[_Element, ...]) -> tuple[_Element, ...]:
+    return one if one == other else tuple(sorted(set(one) | set(other)))

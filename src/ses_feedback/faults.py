@@ -1,0 +1,39 @@
+"""Tell AWS's faults from bugs, and name them in one word: botocore's own texts may quote the request, so an address."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+
+class GarbledAnswerError(Exception):
+    """AWS answered with success, but the answer lacks what every such answer holds: nobody knows what was done."""
+
+
+AWS_FAULTS = (ClientError, BotoCoreError, ResponseParserError, GarbledAnswerError, OSError)
+"""What a call of AWS may raise without a bug of ours: the same call may do later."""
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+def fault(error: Exception) -> str:
+    """Return AWS's error code, or the name of the fault when AWS did not answer."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code") or "UnknownError")
+    return type(error).__name__
+
+
+def proven(answer: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 (whatever AWS put there)
+    """Return `answer[name]`, which every true answer of this call holds.
+
+    botocore takes any 200 for success, also one a broken proxy made up; acknowledging a message on the strength of
+    that would lose it.
+
+    Raises:
+        GarbledAnswerError: it is not there.
+
+    """
+    if name not in answer:
+        raise GarbledAnswerError(name)
+    return answer[name]

@@ -1,0 +1,1 @@
+"""What Lambda calls, and where everything is put together."""

@@ -1,0 +1,111 @@
+"""BounceFunction, ComplaintFunction and DeliveryFunction: one code path, for any lane takes every kind of feedback."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from ses_feedback.envelope import Carrier
+from ses_feedback.handlers.clients import Clients, utc_now
+from ses_feedback.metrics import Metrics
+from ses_feedback.pipeline import Disposition, Outcome, Pipeline, Report
+from ses_feedback.quarantine import Quarantine
+from ses_feedback.settings import Settings, from_environment
+from ses_feedback.store import ContactStore
+
+LOGGED_RECORDS = 100
+"""Exceptional records logged of one batch; the batch's line counts them all."""
+
+
+class FeedbackNotStoredError(Exception):
+    """Feedback could not be stored now and must come again. Raised where Lambda can't be told record by record."""
+
+
+class FeedbackHandler:
+    """Processes events and answers Lambda."""
+
+    def __init__(self, pipeline: Pipeline, metrics: Metrics, logger: Logger) -> None:
+        """Process through `pipeline`."""
+        self._pipeline = pipeline
+        self._metrics = metrics
+        self._logger = logger
+
+    def __call__(self, event: object, _context: object) -> dict[str, Any]:
+        """Process `event`; for SQS, answer with the records to deliver again, else with what became of the event.
+
+        Raises:
+            FeedbackNotStoredError: something must come again and Lambda can't be told which record, so that Lambda
+                retries the event as a whole.
+
+        """
+        report = self._pipeline.process(event)
+        self._metrics.emit(report.tally)
+        self._log(report)
+        return answer(report)
+
+    def _log(self, report: Report) -> None:
+        exceptional = [outcome for outcome in report.outcomes if outcome.exceptional]
+        for outcome in exceptional[:LOGGED_RECORDS]:
+            self._logger.warning("record", extra=_described(outcome))
+        self._logger.info(
+            "batch", extra={"records": len(report.outcomes), "exceptional": len(exceptional), **report.dispositions}
+        )
+
+
+def compose(
+    settings: Settings,
+    clients: Clients,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FeedbackHandler:
+    """Put the handler of a lane together."""
+    store = ContactStore(
+        clients.dynamodb, settings.table_name, settings.limits, history_days=settings.history_days, now=now, sleep=sleep
+    )
+    quarantine = Quarantine(lambda: clients.sqs, settings.quarantine_queue_url)
+    pipeline = Pipeline(store, quarantine, now=now, ambiguous=settings.ambiguous_complaint, lane=settings.lane)
+    logger = Logger(service=f"{settings.lane or 'Feedback'}Function")
+    return FeedbackHandler(pipeline, Metrics(settings.metric_configuration_sets), logger)
+
+
+def handle(event: object, context: object) -> dict[str, Any]:
+    """Handle what Lambda hands to BounceFunction, ComplaintFunction or DeliveryFunction."""
+    return _handler()(event, context)
+
+
+@cache
+def _handler() -> FeedbackHandler:
+    return compose(from_environment(), Clients())
+
+
+def answer(report: Report) -> dict[str, Any]:
+    """Return what Lambda is told of `report`.
+
+    Raises:
+        FeedbackNotStoredError: as `FeedbackHandler.__call__`.
+
+    """
+    again = [outcome for outcome in report.outcomes if outcome.disposition is Disposition.RETRY]
+    if any(outcome.record.carrier is not Carrier.SQS or not outcome.record.id for outcome in again):
+        reasons = ", ".join(sorted({outcome.reason for outcome in again}))
+        raise FeedbackNotStoredError(
+            f"{len(again)} of {len(report.outcomes)} records could not be stored ({reasons}); Lambda tries again"
+        )
+    if any(outcome.record.carrier is Carrier.SQS for outcome in report.outcomes):
+        return {"batchItemFailures": [{"itemIdentifier": outcome.record.id} for outcome in again]}
+    return dict(report.dispositions)
+
+
+def _described(outcome: Outcome) -> Mapping[str, Any]:
+    return {
+        "record_id": outcome.record.id if outcome.record.carrier is Carrier.SQS else "",
+        "disposition": outcome.disposition.value,
+        "kind": outcome.kind,
+        "reason": outcome.reason,
+        "message_id": outcome.message_id,
+        "contacts": list(outcome.contacts[:10]),
+    }

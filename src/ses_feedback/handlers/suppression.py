@@ -1,0 +1,112 @@
+"""SuppressionFunction: takes the table's stream, and a schedule for what the stream left undone."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Protocol
+
+from aws_lambda_powertools import Logger
+
+from ses_feedback.announcements import Announcer
+from ses_feedback.handlers.clients import Clients, utc_now
+from ses_feedback.metrics import Metrics
+from ses_feedback.mirror import Followed, Mirror
+from ses_feedback.pace import Pace
+from ses_feedback.settings import Settings, from_environment
+from ses_feedback.store import ContactStore
+from ses_feedback.stored import RECORD
+from ses_feedback.suppression import SuppressionList
+
+RESERVE = timedelta(seconds=30)
+"""Time kept back to finish a call under way, mark the contact, and answer: more than SES and DynamoDB may hang."""
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the function."""
+
+
+class SuppressionHandler:
+    """Follows changed contacts and answers Lambda."""
+
+    def __init__(self, mirror: Mirror, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
+        """Follow through `mirror`."""
+        self._mirror = mirror
+        self._metrics = metrics
+        self._logger = logger
+        self._now = now
+
+    def __call__(self, event: object, context: Context) -> dict[str, Any]:
+        """Follow the contacts of a stream event, or sweep; answer the stream with the records to hand out again."""
+        until = self._now() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - RESERVE
+        held = event.get("Records") if isinstance(event, Mapping) else None
+        if not isinstance(held, list):
+            return self._finish("sweep", self._mirror.sweep(until))
+        changed = list(_changed(held))
+        followed = self._mirror.follow((address for address, _ in changed), until)
+        self._finish("stream", followed)
+        failures = [number for address, number in changed if address in followed.left]
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
+
+    def _finish(self, source: str, followed: Followed) -> dict[str, Any]:
+        self._metrics.emit(followed.tally)
+        done: dict[str, Any] = {
+            "announced": followed.announced,
+            "put": followed.put,
+            "deleted": followed.deleted,
+            "left": len(followed.left),
+        }
+        if followed.left:
+            done["left_because"] = sorted(set(followed.left.values()))
+        if followed.refused:
+            # Once for all of them: in the SES sandbox every call is refused.
+            self._logger.warning("refused by SES, left due; see the runbook", extra={"codes": dict(followed.refused)})
+        self._logger.info(source, extra=done)
+        return done
+
+
+def compose(
+    settings: Settings,
+    clients: Clients,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SuppressionHandler:
+    """Put SuppressionFunction together."""
+    table, limits = settings.table_name, settings.limits
+    mirror = Mirror(
+        ContactStore(clients.dynamodb, table, limits, history_days=settings.history_days, now=now, sleep=sleep),
+        SuppressionList(clients.sesv2),
+        Announcer(clients.events, settings.event_bus_name),
+        Pace(clients.dynamodb, table, settings.suppression_rate, now=now, sleep=sleep),
+        limits,
+        now=now,
+        worker=uuid.uuid4().hex,
+    )
+    metrics = Metrics(settings.metric_configuration_sets)
+    return SuppressionHandler(mirror, metrics, Logger(service="SuppressionFunction"), now)
+
+
+def handle(event: object, context: Context) -> dict[str, Any]:
+    """Handle what Lambda hands to SuppressionFunction."""
+    return _handler()(event, context)
+
+
+@cache
+def _handler() -> SuppressionHandler:
+    return compose(from_environment(), Clients())
+
+
+def _changed(held: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield address and sequence number of the records that are about a contact itself, not its history."""
+    for record in held:
+        try:
+            stream = record["dynamodb"]
+            if stream["Keys"]["record"]["S"] == RECORD:
+                yield stream["Keys"]["address"]["S"], stream["SequenceNumber"]
+        except (KeyError, TypeError):
+            continue  # no stream of the table's makes such a record; it names no contact to follow

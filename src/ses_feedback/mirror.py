@@ -1,0 +1,270 @@
+"""The one way out: make the suppression list, and whoever listens on the event bus, follow the contacts.
+
+What is due stands on the contact itself (`due_since`), so nothing is lost when a stream record is, and what is written
+comes from the contact as it is, never from the event that brought it here. A worker claims a contact before it writes
+the list, for a time longer than a function can live: SES has no conditional writes, and a write that a slow worker
+makes after another has already finished would stand for good.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from ses_feedback.answers import Refusal, Refused
+from ses_feedback.batches import batched
+from ses_feedback.changes import StatusChange
+from ses_feedback.contact import UNLISTED, Limits, Status, mirror, standing
+from ses_feedback.policy import ListReason
+from ses_feedback.stored import Stored
+from ses_feedback.tally import Tally
+
+READ_AT_ONCE = 100
+LOST_RACE = "ConditionalCheckFailedException"
+"""What `Contacts.write` answers when somebody else wrote the contact since it was read."""
+CLAIM = timedelta(seconds=330)
+"""How long a claim holds: longer than SuppressionFunction may run (its Timeout, 300 seconds)."""
+POSTPONEMENT = timedelta(hours=6)
+"""How long an entry SES refused waits before it is tried again."""
+SETTLED = timedelta(seconds=60)
+"""How long a change is left to the stream before the sweep takes it."""
+TRIES = 3
+"""Calls for one entry before a faulty SES is left alone until the next retry of the stream, or the next sweep."""
+
+
+class Contacts(Protocol):
+    """Where contacts are kept."""
+
+    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
+        """Return contacts; put those that can't be read in `failed`."""
+
+    def write(self, stored: Stored) -> str | None:
+        """Write a contact if nobody wrote it since; return None or the reason it was not written."""
+
+    def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield since when, and the address, of contacts due since `before`, the oldest first."""
+
+
+class SuppressionList(Protocol):
+    """The suppression list."""
+
+    def put(self, address: str, reason: ListReason) -> Refusal | None:
+        """Make the list hold an entry."""
+
+    def delete(self, address: str) -> Refusal | None:
+        """Make the list not hold an entry."""
+
+
+class Turns(Protocol):
+    """Whose turn it is to call SES."""
+
+    def wait_turn(self, until: datetime) -> bool:
+        """Wait for a turn; False when there is none before `until`."""
+
+
+class Announcer(Protocol):
+    """Who tells the outside world."""
+
+    def announce(self, changes: Sequence[StatusChange]) -> Sequence[StatusChange]:
+        """Announce changes; return those that were."""
+
+
+@dataclass(slots=True)
+class Followed:
+    """What a run of the mirror did: `left` are the addresses still due, and why; `refused` counts SES's codes."""
+
+    left: dict[str, str] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
+    announced: int = 0
+    put: int = 0
+    deleted: int = 0
+
+
+class Mirror:
+    """Keeps the suppression list in step with the contacts, and announces what changed."""
+
+    def __init__(
+        self,
+        contacts: Contacts,
+        suppression_list: SuppressionList,
+        announcer: Announcer,
+        turns: Turns,
+        limits: Limits,
+        *,
+        now: Callable[[], datetime],
+        worker: str,
+    ) -> None:
+        """Work under the name `worker`, which no other worker bears."""
+        self._contacts = contacts
+        self._list = suppression_list
+        self._announcer = announcer
+        self._turns = turns
+        self._limits = limits
+        self._now = now
+        self._worker = worker
+
+    def follow(self, addresses: Iterable[str], until: datetime) -> Followed:
+        """Bring the list and the outside world up to date with the contacts of `addresses`, as far as `until` allows.
+
+        A contact that is not due costs one read.
+        """
+        done = Followed()
+        for batch in batched(dict.fromkeys(addresses), READ_AT_ONCE):
+            read = self._contacts.read(batch, done.left, consistent=True)
+            due = self._announce([stored for stored in read.values() if stored.due_since], done)
+            # Complaints first: they are what an account is closed for.
+            due.sort(key=lambda stored: (stored.status is not Status.COMPLAINED, stored.due_since))
+            for stored in due:
+                self._follow_one(stored, until, done)
+        return done
+
+    def sweep(self, until: datetime) -> Followed:
+        """Follow every contact that the stream left due, the oldest first, until `until`.
+
+        Raises:
+            AWS_FAULTS: the index of due contacts can't be read.
+
+        """
+        swept = Followed()
+        waiting = self._contacts.due(self._now() - SETTLED)
+        for batch in batched(waiting, READ_AT_ONCE):
+            oldest = batch[0][0]
+            swept.tally.delay("", "SuppressionLag", _milliseconds(self._now() - oldest))
+            _add(swept, self.follow((address for _, address in batch), until))
+            if self._now() >= until:
+                break
+        return swept
+
+    def _announce(self, due: list[Stored], done: Followed) -> list[Stored]:
+        """Announce every changed status; return the contacts whose list entry is due, as they are after that."""
+        changed = {stored.contact.address: stored for stored in due if stored.status is not stored.announced}
+        remaining = [stored for stored in due if stored.contact.address not in changed]
+        taken = {change.address for change in self._announcer.announce([self._change(one) for one in changed.values()])}
+        for address, stored in changed.items():
+            if address not in taken:
+                done.left[address] = "not-announced"
+                remaining.append(stored)  # the list need not wait for EventBridge
+                continue
+            after = replace(
+                stored,
+                rev=stored.rev + 1,
+                announced=stored.status,
+                due_since=stored.due_since if stored.list_due else None,
+            )
+            refused = self._contacts.write(after)
+            if refused:
+                # Somebody wrote the contact since, or DynamoDB failed: announced again rather than not at all.
+                done.left[address] = refused
+                continue
+            self._count(stored, done)
+            remaining.append(after)
+        return [stored for stored in remaining if stored.list_due]
+
+    def _change(self, stored: Stored) -> StatusChange:
+        evidence = standing(stored.contact, self._limits).evidence
+        change = StatusChange(stored.contact.address, stored.announced, stored.status)
+        if evidence is None:
+            return change
+        return replace(change, reason=evidence.reason, time=evidence.at, configuration_set=evidence.configuration_set)
+
+    def _count(self, stored: Stored, done: Followed) -> None:
+        done.announced += 1
+        if stored.announced.may_send is not stored.status.may_send:
+            name = "ContactReleased" if stored.status.may_send else "ContactSuppressed"
+            done.tally.count(self._stream(stored), name)
+
+    def _follow_one(self, stored: Stored, until: datetime, done: Followed) -> None:
+        """Make the list hold what it should of one contact, again when the contact changes meanwhile."""
+        address = stored.contact.address
+        written = False
+        while self._held_by_nobody_else(stored) and (stored.list_due or written):
+            if not self._turns.wait_turn(until):
+                done.left[address] = "out-of-time"
+                return
+            claimed = replace(stored, rev=stored.rev + 1, claim=self._worker, claimed_until=self._now() + CLAIM)
+            lost = self._contacts.write(claimed)
+            if not lost:
+                written = True
+                lost = self._write_list(claimed, until, done)
+            if not lost:
+                return
+            if lost != LOST_RACE:
+                done.left[address] = lost
+                return
+            read = self._contacts.read([address], done.left, consistent=True)
+            if address not in read:
+                return
+            stored = read[address]
+
+    def _write_list(self, claimed: Stored, until: datetime, done: Followed) -> str | None:
+        """Write the list as the claimed contact wants it, and say so on the contact; return why it does not stand."""
+        wanted = mirror(standing(claimed.contact, self._limits).status, self._limits)
+        refusal = self._call(claimed, wanted, until)
+        unclaimed = replace(claimed, rev=claimed.rev + 1, claim="", claimed_until=None)
+        if refusal and refusal.why is Refused.FOR_GOOD:
+            done.refused[refusal.code] += 1
+            return self._contacts.write(replace(unclaimed, due_since=self._now() + POSTPONEMENT))
+        if refusal:
+            # Whether or not the claim can be given back: it runs out, and the contact is still due.
+            self._contacts.write(unclaimed)
+            return refusal.code
+        lost = self._contacts.write(
+            replace(
+                unclaimed,
+                mirrored=wanted.value if wanted else UNLISTED,
+                list_due=False,
+                due_since=None if claimed.status is claimed.announced else claimed.due_since,
+            )
+        )
+        if not lost:
+            done.put += wanted is not None
+            done.deleted += wanted is None
+            if claimed.due_since:
+                lag = _milliseconds(self._now() - claimed.due_since)
+                done.tally.delay(self._stream(claimed), "SuppressionLag", lag)
+        return lost
+
+    def _call(self, claimed: Stored, wanted: ListReason | None, until: datetime) -> Refusal | None:
+        """Put, or delete, every spelling SES may hold the address under. The first call's turn has come already."""
+        contact = claimed.contact
+        entries = contact.spellings or (contact.address,)
+        if wanted is None:
+            entries = tuple(dict.fromkeys((*entries, contact.address)))
+        tries = 0
+        for number, entry in enumerate(entries):
+            while True:
+                if (number or tries) and not self._turns.wait_turn(until):
+                    return Refusal(Refused.FOR_NOW, "out-of-time")
+                refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
+                if refusal is None:
+                    break
+                tries += 1
+                if refusal.why is Refused.FOR_GOOD or tries >= TRIES:
+                    return refusal
+        return None
+
+    def _held_by_nobody_else(self, stored: Stored) -> bool:
+        # Another worker's claim: that worker sees the contact change and goes on; if it died, the sweep comes after.
+        return stored.claim in {"", self._worker} or stored.claimed_until is None or stored.claimed_until <= self._now()
+
+    def _stream(self, stored: Stored) -> str:
+        evidence = standing(stored.contact, self._limits).evidence
+        return evidence.configuration_set if evidence else ""
+
+
+def _milliseconds(lag: timedelta) -> int:
+    return round(lag.total_seconds() * 1000)
+
+
+def _add(total: Followed, part: Followed) -> None:
+    total.left |= part.left
+    total.refused += part.refused
+    total.announced += part.announced
+    total.put += part.put
+    total.deleted += part.deleted
+    for (stream, name), number in part.tally.counts.items():
+        total.tally.count(stream, name, number)
+    for (stream, name), longest in part.tally.longest.items():
+        total.tally.delay(stream, name, longest)

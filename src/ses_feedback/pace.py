@@ -1,0 +1,84 @@
+"""Keep the calls of all mirror workers together to SES's one call a second for the account.
+
+Each call first reserves its moment on one item of the contacts table, so that workers on several stream shards and
+the sweep take turns instead of adding up.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from ses_feedback.faults import CONDITION_FAILED, fault
+from ses_feedback.timestamps import format_timestamp, parse_timestamp
+
+KEY = {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}
+"""The item the moments are reserved on. No address lacks an `@`, so it is nobody's contact."""
+
+
+class DynamoDb(Protocol):
+    """The calls of botocore's DynamoDB client that are made here."""
+
+    def get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
+    def update_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
+
+
+class Pace:
+    """At most `rate` calls a second, whoever makes them."""
+
+    def __init__(
+        self,
+        client: DynamoDb,
+        table: str,
+        rate: float,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> None:
+        """Reserve moments in `table` through `client`; `rate` is in calls a second."""
+        self._client = client
+        self._table = table
+        self._interval = timedelta(seconds=1 / rate)
+        self._now = now
+        self._sleep = sleep
+
+    def wait_turn(self, until: datetime) -> bool:
+        """Wait for the next free moment; return False, without waiting, when that is after `until`.
+
+        Raises:
+            AWS_FAULTS: DynamoDB did not answer.
+
+        """
+        while True:
+            taken = self._last_taken()
+            moment = max(self._now(), taken + self._interval) if taken else self._now()
+            if moment > until:
+                return False
+            if self._reserve(moment, taken):
+                # The call comes after its moment, never before: clocks cut to the millisecond below.
+                self._sleep(max(0.0, (moment - self._now()).total_seconds()))
+                return True
+
+    def _last_taken(self) -> datetime | None:
+        item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
+        return parse_timestamp(item["taken_at"]["S"]) if "taken_at" in item else None
+
+    def _reserve(self, moment: datetime, taken: datetime | None) -> bool:
+        values = {":moment": {"S": format_timestamp(moment + timedelta(microseconds=999))}}
+        condition = "attribute_not_exists(taken_at)"
+        if taken:
+            condition, values[":taken"] = "taken_at = :taken", {"S": format_timestamp(taken)}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=KEY,
+                UpdateExpression="SET taken_at = :moment",
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            if fault(error) == CONDITION_FAILED:
+                return False  # another worker took this moment
+            raise
+        return True

@@ -1,0 +1,128 @@
+"""What the stack tells a function: the only reader of the environment."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ses_feedback.contact import KEPT_STRIKES, Limits
+from ses_feedback.metrics import MAX_CONFIGURATION_SETS
+from ses_feedback.policy import AmbiguousComplaint
+
+LANES = ("Bounce", "Complaint", "Delivery")
+
+_T = TypeVar("_T")
+
+
+class SettingsError(Exception):
+    """An environment variable is missing or wrong. The message says which, and what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A function's settings, each from the environment variable of the same name in capitals."""
+
+    table_name: str
+    quarantine_queue_url: str = ""
+    lane: str = ""
+    soft_bounce_limit: int = 5
+    soft_bounce_window_days: int = 90
+    ambiguous_complaint: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE
+    history_days: int = 365
+    metric_configuration_sets: tuple[str, ...] = field(default=())
+    event_bus_name: str = "default"
+    suppression_rate: float = 1.0
+    suppress_unsubscribed: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """When soft bounces suspend, and whether the unsubscribed are listed."""
+        return Limits(self.soft_bounce_limit, self.soft_bounce_window_days, self.suppress_unsubscribed)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in `environment`.
+
+    Raises:
+        SettingsError: one is missing or wrong.
+
+    """
+    read = _Reader(environment)
+    return Settings(
+        table_name=read("TABLE_NAME", _text, "the name of the Contacts table"),
+        quarantine_queue_url=read("QUARANTINE_QUEUE_URL", str, "the URL of the QuarantineQueue", ""),
+        lane=read("LANE", _one_of(*LANES), f"one of {', '.join(LANES)}", ""),
+        soft_bounce_limit=read("SOFT_BOUNCE_LIMIT", _whole(1, KEPT_STRIKES), f"a number from 1 to {KEPT_STRIKES}", 5),
+        soft_bounce_window_days=read("SOFT_BOUNCE_WINDOW_DAYS", _whole(1, 3650), "a number of days from 1 to 3650", 90),
+        ambiguous_complaint=read(
+            "AMBIGUOUS_COMPLAINT", AmbiguousComplaint, "unsubscribe or note", AmbiguousComplaint.UNSUBSCRIBE
+        ),
+        history_days=read("HISTORY_DAYS", _whole(1, 3650), "a number of days from 1 to 3650", 365),
+        metric_configuration_sets=read(
+            "METRIC_CONFIGURATION_SETS",
+            _names,
+            f"at most {MAX_CONFIGURATION_SETS} names of configuration sets, with commas between",
+            (),
+        ),
+        event_bus_name=read("EVENT_BUS_NAME", _text, "the name of an event bus", "default"),
+        suppression_rate=read("SUPPRESSION_RATE", _rate, "calls a second, from 0.01 to 100", 1.0),
+        suppress_unsubscribed=read("SUPPRESS_UNSUBSCRIBED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    environment: Mapping[str, str]
+
+    def __call__(self, name: str, parse: Callable[[str], _T], takes: str, default: _T | None = None) -> _T:
+        value = self.environment.get(name, "")
+        if not value and default is not None:
+            return default
+        try:
+            return parse(value)
+        except ValueError:
+            message = (
+                f"the environment variable {name} must be {takes}; the template sets it, so deploy the template again"
+            )
+            raise SettingsError(message) from None
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError
+    return value
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        return values[values.index(value)]
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number = int(value)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _rate(value: str) -> float:
+    number = float(value)
+    if not 0.01 <= number <= 100:  # noqa: PLR2004 (the bounds `takes` tells)
+        raise ValueError
+    return number
+
+
+def _boolean(value: str) -> bool:
+    return ("false", "true").index(value) == 1
+
+
+def _names(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if len(names) > MAX_CONFIGURATION_SETS:
+        raise ValueError
+    return names

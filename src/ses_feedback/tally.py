@@ -1,0 +1,32 @@
+"""Count what a batch did, so that metrics are emitted once per batch and not once per record."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts, and the longest delays in milliseconds, by configuration set and metric name."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    longest: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def count(self, configuration_set: str, name: str, number: int = 1) -> None:
+        """Add `number` to the count `name`."""
+        self.counts[configuration_set, name] += number
+
+    def delay(self, configuration_set: str, name: str, milliseconds: int) -> None:
+        """Keep the longest delay `name`; a negative one, of clocks that disagree, counts as none."""
+        key = configuration_set, name
+        self.longest[key] = max(self.longest.get(key, 0), milliseconds)
+
+    def total(self, name: str) -> int:
+        """Return the count `name` over all configuration sets."""
+        return sum(number for (_, counted), number in self.counts.items() if counted == name)
+
+    def __iter__(self) -> Iterator[tuple[str, str, int]]:
+        """Yield configuration set, metric name and value of everything counted or timed."""
+        for table in (self.counts, self.longest):
+            for (configuration_set, name), value in table.items():
+                yield configuration_set, name, value
