@@ -10,6 +10,7 @@ over a malformed header. Fields and their meanings: the SES developer guide, "Am
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
@@ -385,8 +386,11 @@ def fold(name: str) -> str:
     SES spells one name in several ways: `Rendering Failure`, `RenderingFailure`, `RENDERING_FAILURE`. Names longer
     than any SES uses fold to one unknown name, so that what is remembered per name stays small.
     """
-    if len(name) > MAX_NAME_LENGTH:
-        return "toolong"
+    return _fold(name) if len(name) <= MAX_NAME_LENGTH else "toolong"
+
+
+@lru_cache(maxsize=1024)
+def _fold(name: str) -> str:
     return "".join(c for c in name if c.isascii() and c.isalnum()).lower()
 
 

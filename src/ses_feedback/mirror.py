@@ -29,6 +29,7 @@ POSTPONEMENT = timedelta(hours=6)
 """How long an entry SES refused waits before it is tried again."""
 SETTLED = timedelta(seconds=60)
 """How long a change is left to the stream before the sweep takes it."""
+OUT_OF_TIME = Refusal(Refused.FOR_NOW, "out-of-time")
 TRIES = 3
 """Calls for one entry before a faulty SES is left alone until the next retry of the stream, or the next sweep."""
 
@@ -180,9 +181,6 @@ class Mirror:
         address = stored.contact.address
         written = False
         while self._held_by_nobody_else(stored) and (stored.list_due or written):
-            if not self._turns.wait_turn(until):
-                done.left[address] = "out-of-time"
-                return
             claimed = replace(stored, rev=stored.rev + 1, claim=self._worker, claimed_until=self._now() + CLAIM)
             lost = self._contacts.write(claimed)
             if not lost:
@@ -227,22 +225,22 @@ class Mirror:
         return lost
 
     def _call(self, claimed: Stored, wanted: ListReason | None, until: datetime) -> Refusal | None:
-        """Put, or delete, every spelling SES may hold the address under. The first call's turn has come already."""
+        """Put, or delete, every spelling SES may hold the address under."""
         contact = claimed.contact
         entries = contact.spellings or (contact.address,)
         if wanted is None:
             entries = tuple(dict.fromkeys((*entries, contact.address)))
-        tries = 0
-        for number, entry in enumerate(entries):
-            while True:
-                if (number or tries) and not self._turns.wait_turn(until):
-                    return Refusal(Refused.FOR_NOW, "out-of-time")
+        for entry in entries:
+            refusal: Refusal | None = OUT_OF_TIME
+            for _ in range(TRIES):
+                # The turn is taken right before the call, or calls would bunch up behind whatever came between.
+                if not self._turns.wait_turn(until):
+                    return OUT_OF_TIME
                 refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
-                if refusal is None:
+                if refusal is None or refusal.why is Refused.FOR_GOOD:
                     break
-                tries += 1
-                if refusal.why is Refused.FOR_GOOD or tries >= TRIES:
-                    return refusal
+            if refusal:
+                return refusal
         return None
 
     def _held_by_nobody_else(self, stored: Stored) -> bool:

@@ -412,18 +412,18 @@ class _Named:
 
 def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
     bounce = feedback.bounce
-    type_, sub_type = bounce.bounce_type or "", bounce.bounce_sub_type or ""
-    type_label = _label(type_, KNOWN_TYPES["Bounce"])
+    type_, sub_type = fold(bounce.bounce_type or ""), fold(bounce.bounce_sub_type or "")
+    type_label = _label(type_, tuple(KNOWN_TYPES["Bounce"]))
     sub_label = _label(sub_type, KNOWN_TYPES["Bounce"].get(type_label, ()))
     recipients = bounce.bounced_recipients or ()
 
     def named(recipient: BouncedRecipient) -> _Named:
         traits = frozenset() if _from_dsn(recipient) else frozenset({Trait.AUTO_REPLY})
-        rule = find_rule("Bounce", fold(type_), fold(sub_type), traits)
+        rule = find_rule("Bounce", type_, sub_type, traits)
         said = Said(
             kind="Bounce",
-            type=type_[:MAX_ID_LENGTH],
-            sub_type=sub_type[:MAX_ID_LENGTH],
+            type=(bounce.bounce_type or "")[:MAX_ID_LENGTH],
+            sub_type=(bounce.bounce_sub_type or "")[:MAX_ID_LENGTH],
             feedback_id=(bounce.feedback_id or "")[:MAX_ID_LENGTH],
             message_id=feedback.message_id[:MAX_ID_LENGTH],
             action=(recipient.action or "")[:MAX_ID_LENGTH],
@@ -433,7 +433,7 @@ def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
         )
         return _Named(recipient.email_address, rule, rule.verdict, f"{type_label}/{sub_label}", said)
 
-    rule = find_rule("Bounce", fold(type_), fold(sub_type))
+    rule = find_rule("Bounce", type_, sub_type)
     counts = [(rule.metric, max(1, len(recipients)))]
     if "unrecognized" in {type_label, sub_label} or rule.name == "bounce-of-unknown-type":
         counts.append(("UnrecognizedFeedback", 1))
@@ -442,19 +442,19 @@ def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
 
 def _judge_complaint(feedback: Complaint, sent_at: datetime | None, ambiguous: AmbiguousComplaint) -> Judgement:
     complaint = feedback.complaint
-    sub_type, feedback_type = complaint.complaint_sub_type or "", complaint.complaint_feedback_type or ""
+    sub_type, feedback_type = fold(complaint.complaint_sub_type or ""), fold(complaint.complaint_feedback_type or "")
     recipients = [recipient.email_address for recipient in complaint.complained_recipients or ()]
     traits = frozenset({Trait.SEVERAL}) if _several(recipients) else frozenset()
-    rule = find_rule("Complaint", fold(sub_type), fold(feedback_type), traits)
+    rule = find_rule("Complaint", sub_type, feedback_type, traits)
     verdict = rule.verdict
     if rule.trait is Trait.SEVERAL and ambiguous is AmbiguousComplaint.NOTE:
         verdict = Verdict.NOTE
-    sub_label = _label(sub_type, KNOWN_TYPES["Complaint"])
+    sub_label = _label(sub_type, tuple(KNOWN_TYPES["Complaint"]))
     type_label = _label(feedback_type, KNOWN_TYPES["Complaint"][""])
     said = Said(
         kind="Complaint",
-        type=sub_type[:MAX_ID_LENGTH],
-        sub_type=feedback_type[:MAX_ID_LENGTH],
+        type=(complaint.complaint_sub_type or "")[:MAX_ID_LENGTH],
+        sub_type=(complaint.complaint_feedback_type or "")[:MAX_ID_LENGTH],
         feedback_id=(complaint.feedback_id or "")[:MAX_ID_LENGTH],
         message_id=feedback.message_id[:MAX_ID_LENGTH],
         tenant=feedback.tenant[:MAX_ID_LENGTH],
@@ -542,8 +542,9 @@ def _counted(feedback: Feedback) -> int:
     return 1
 
 
-def _label(name: str, known: Iterable[str]) -> str:
-    if not name:
+@lru_cache(maxsize=512)
+def _label(folded: str, known: tuple[str, ...]) -> str:
+    """Return the name SES documents for `folded`: labels go where SES's own words must not."""
+    if not folded:
         return "unspecified"
-    folded = fold(name)
-    return next((label for label in known if label and fold(label) == folded), "unrecognized")
+    return next((label for label in known if fold(label) == folded), "unrecognized")

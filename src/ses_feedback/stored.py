@@ -65,11 +65,16 @@ def shard(address: str) -> str:
 
 
 def learn(stored: Stored, facts: Iterable[Fact], limits: Limits, now: datetime) -> Stored | None:
-    """Return what `stored` becomes when its contact learns `facts`, or None when nothing changes.
+    """Return what `stored` becomes when its contact learns `facts`, or None when nothing changes; as `become`."""
+    return become(stored, fold(stored.contact, facts), limits, now)
 
-    `now` only dates how long the change waits for the mirror; no register ever holds it.
+
+def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> Stored | None:
+    """Return `stored` with its contact become `contact`, a merge of it with something, or None when nothing changes.
+
+    Whoever changes a contact (feedback, an operator's reinstatement) does it through this, so that the suppression
+    list and the outside world follow. `now` only dates how long the change waits for that; no register ever holds it.
     """
-    contact = fold(stored.contact, facts)
     status = standing(contact, limits).status
     if stored.rev and contact == stored.contact and status is stored.status:
         return None
