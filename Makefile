@@ -90,7 +90,7 @@ docs: .venv/installed ## rewrite what documents generate from the code
 
 # The pins hold on every Python from 3.11 on, on any processor, and say nothing about where packages come from.
 pin = .tools/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-  --no-header --no-emit-index-url --no-emit-find-links $(UPGRADE)
+  --no-header $(UPGRADE)
 
 .PHONY: pins
 pins: .tools/uv/installed ## pin what the *.in files ask for; newest of all: make pins UPGRADE=--upgrade

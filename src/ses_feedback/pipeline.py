@@ -25,8 +25,8 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class Contacts(Protocol):
     """Where facts are stored."""
 
-    def learn(self, facts: Iterable[Fact]) -> Mapping[str, str]:
-        """Store `facts`; return the addresses whose facts could not all be stored, with the reason."""
+    def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
+        """Store `facts` until then; return the addresses whose facts could not all be stored, with the reason."""
 
 
 class Keeper(Protocol):
@@ -109,10 +109,14 @@ class Pipeline:
         self._ambiguous = ambiguous
         self._lane = lane
 
-    def process(self, event: object) -> Report:
-        """Process a Lambda event, whatever it holds, and say what became of each of its records."""
+    def process(self, event: object, until: datetime | None = None) -> Report:
+        """Process a Lambda event, whatever it holds, and say what became of each of its records.
+
+        What is not begun by `until` is left for another try, so that an event that takes too long gets further
+        with each.
+        """
         read = [self._read(record) for record in records(event)]
-        self._store(read)
+        self._store(read, until)
         tally = Tally()
         return Report(tuple(self._settle(one, tally) for one in read), tally)
 
@@ -130,20 +134,20 @@ class Pipeline:
             return _Read(record, problem=_bug(error))
         return _Read(record, judgement, judgement.problem)
 
-    def _store(self, read: list[_Read]) -> None:
+    def _store(self, read: list[_Read], until: datetime | None) -> None:
         try:
-            failed = self._contacts.learn(fact for one in read for fact in one.facts)
+            failed = self._contacts.learn((fact for one in read for fact in one.facts), until)
         except Exception:  # noqa: BLE001 (the batch's edge: find the record at fault by storing each by itself)
             for one in read:
-                self._store_alone(one)
+                self._store_alone(one, until)
             return
         if failed:
             for one in read:
                 one.failures = _failures(one, failed)
 
-    def _store_alone(self, one: _Read) -> None:
+    def _store_alone(self, one: _Read, until: datetime | None) -> None:
         try:
-            one.failures = _failures(one, self._contacts.learn(one.facts))
+            one.failures = _failures(one, self._contacts.learn(one.facts, until))
         except Exception as error:  # noqa: BLE001 (as above)
             one.problem = _bug(error)
 

@@ -61,52 +61,46 @@ class ContactStore:
         self._sleep = sleep
         self._own_executor = executor
 
-    def learn(self, facts: Iterable[Fact]) -> Mapping[str, str]:
+    def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
         """Store `facts`, each in its contact and in the contact's history.
 
         Returns the addresses whose facts could not all be stored, with a reason fit for logs: those facts must come
-        again. A contact is written before its history, for the contact is what stops the mail. Never raises for a
-        fault of DynamoDB's.
+        again. What is not begun by `until` is left. A contact is written before its history, for the contact is what
+        stops the mail. Never raises for a fault of DynamoDB's.
         """
         by_address: dict[str, list[Fact]] = {}
         for fact in facts:
             by_address.setdefault(fact.address.key, []).append(fact)
         failed: dict[str, str] = {}
-        waiting: dict[str, Sequence[Fact]] = {
-            address: changing
-            for address, known in by_address.items()
-            if (changing := [fact for fact in known if changes_contact(fact.verdict)])
-        }
+        for addresses in batched(by_address, READ_AT_ONCE):
+            if until and self._now() >= until:
+                failed |= dict.fromkeys(addresses, "out-of-time")
+                continue
+            known = {address: by_address[address] for address in addresses}
+            self._learn_contacts(known, failed)
+            self._keep_history(known, failed)
+        return failed
+
+    def _learn_contacts(self, known: Mapping[str, Sequence[Fact]], failed: dict[str, str]) -> None:
+        waiting = [address for address, facts in known.items() if any(changes_contact(fact.verdict) for fact in facts)]
         for attempt in range(ATTEMPTS):
             if not waiting:
-                break
+                return
             self._pause(attempt)
             # A first read may be stale: registers only grow, so what changes nothing in a stale contact changes
             # nothing, and a write based on one loses its race and reads again.
-            waiting = self._learn_once(waiting, failed, consistent=attempt > 0)
-        failed |= dict.fromkeys(waiting, "lost-every-race")
-        self._keep_history(by_address, failed)
-        return failed
-
-    def _learn_once(
-        self, waiting: Mapping[str, Sequence[Fact]], failed: dict[str, str], *, consistent: bool
-    ) -> dict[str, Sequence[Fact]]:
-        """Read, merge and write once; return what lost its race, and note in `failed` what can't be stored now."""
-        again: dict[str, Sequence[Fact]] = {}
-        for addresses in batched(waiting, READ_AT_ONCE):
-            stored = self.read(addresses, failed, consistent=consistent)
+            stored = self.read(waiting, failed, consistent=attempt > 0)
             now = self._now()
-            learnt = (learn(one, waiting[address], self._limits, now) for address, one in stored.items())
+            learnt = (learn(one, known[address], self._limits, now) for address, one in stored.items())
             changed = [one for one in learnt if one]
+            waiting = []
             for one, lost in zip(changed, self._each(self.write, changed), strict=True):
                 address = one.contact.address
-                if lost is None:
-                    continue
                 if lost == LOST_RACE:
-                    again[address] = waiting[address]
-                else:
+                    waiting.append(address)
+                elif lost:
                     failed[address] = lost
-        return again
+        failed |= dict.fromkeys(waiting, "lost-every-race")
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
         """Return the contacts of at most `READ_AT_ONCE` addresses, unknown ones as contacts of which nothing is known.
@@ -226,7 +220,7 @@ class ContactStore:
         return {request["PutRequest"]["Item"]["address"]["S"]: reason for request in requests}
 
     def _each(self, write: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        return iter([write(items[0])]) if len(items) == 1 else self._executor.map(write, items)
+        return map(write, items) if len(items) <= 1 else self._executor.map(write, items)
 
     @cached_property
     def _executor(self) -> Executor:

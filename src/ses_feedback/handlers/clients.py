@@ -1,6 +1,5 @@
 """The AWS clients of a function: one botocore session, each client made on first use."""
 
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -39,8 +38,3 @@ class Clients:
     def sesv2(self) -> Any:  # noqa: ANN401
         """Amazon SES, without retries."""
         return self._session.create_client("sesv2", config=_UNREPEATED)
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)

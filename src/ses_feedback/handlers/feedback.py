@@ -2,20 +2,23 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from ses_feedback.envelope import Carrier
-from ses_feedback.handlers.clients import Clients, utc_now
+from ses_feedback.handlers.clients import Clients
+from ses_feedback.handlers.clock import Context, deadline, utc_now
 from ses_feedback.metrics import Metrics
 from ses_feedback.pipeline import Disposition, Outcome, Pipeline, Report
 from ses_feedback.quarantine import Quarantine
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.store import ContactStore
 
+RESERVE = timedelta(seconds=25)
+"""Time kept back to finish what was begun, and to answer: more than DynamoDB may hang."""
 LOGGED_RECORDS = 100
 """Exceptional records logged of one batch; the batch's line counts them all."""
 
@@ -27,13 +30,14 @@ class FeedbackNotStoredError(Exception):
 class FeedbackHandler:
     """Processes events and answers Lambda."""
 
-    def __init__(self, pipeline: Pipeline, metrics: Metrics, logger: Logger) -> None:
+    def __init__(self, pipeline: Pipeline, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
         """Process through `pipeline`."""
+        self._now = now
         self._pipeline = pipeline
         self._metrics = metrics
         self._logger = logger
 
-    def __call__(self, event: object, _context: object) -> dict[str, Any]:
+    def __call__(self, event: object, context: Context) -> dict[str, Any]:
         """Process `event`; for SQS, answer with the records to deliver again, else with what became of the event.
 
         Raises:
@@ -41,7 +45,7 @@ class FeedbackHandler:
                 retries the event as a whole.
 
         """
-        report = self._pipeline.process(event)
+        report = self._pipeline.process(event, deadline(context, self._now, RESERVE))
         self._metrics.emit(report.tally)
         self._log(report)
         return answer(report)
@@ -69,10 +73,10 @@ def compose(
     quarantine = Quarantine(lambda: clients.sqs, settings.quarantine_queue_url)
     pipeline = Pipeline(store, quarantine, now=now, ambiguous=settings.ambiguous_complaint, lane=settings.lane)
     logger = Logger(service=f"{settings.lane or 'Feedback'}Function")
-    return FeedbackHandler(pipeline, Metrics(settings.metric_configuration_sets), logger)
+    return FeedbackHandler(pipeline, Metrics(settings.metric_configuration_sets), logger, now)
 
 
-def handle(event: object, context: object) -> dict[str, Any]:
+def handle(event: object, context: Context) -> dict[str, Any]:
     """Handle what Lambda hands to BounceFunction, ComplaintFunction or DeliveryFunction."""
     return _handler()(event, context)
 

@@ -5,12 +5,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from ses_feedback.announcements import Announcer
-from ses_feedback.handlers.clients import Clients, utc_now
+from ses_feedback.handlers.clients import Clients
+from ses_feedback.handlers.clock import Context, deadline, utc_now
 from ses_feedback.metrics import Metrics
 from ses_feedback.mirror import Followed, Mirror
 from ses_feedback.pace import Pace
@@ -21,13 +22,6 @@ from ses_feedback.suppression import SuppressionList
 
 RESERVE = timedelta(seconds=30)
 """Time kept back to finish a call under way, mark the contact, and answer: more than SES and DynamoDB may hang."""
-
-
-class Context(Protocol):
-    """What is used of Lambda's context."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the function."""
 
 
 class SuppressionHandler:
@@ -42,7 +36,7 @@ class SuppressionHandler:
 
     def __call__(self, event: object, context: Context) -> dict[str, Any]:
         """Follow the contacts of a stream event, or sweep; answer the stream with the records to hand out again."""
-        until = self._now() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - RESERVE
+        until = deadline(context, self._now, RESERVE)
         held = event.get("Records") if isinstance(event, Mapping) else None
         if not isinstance(held, list):
             return self._finish("sweep", self._mirror.sweep(until))
