@@ -13,12 +13,13 @@ class StatusChange:
     """A contact's change of status, as it is announced.
 
     `reason`, `time` and `configuration_set` are those of the feedback that gives the new status; empty when the new
-    status is `active`.
+    status is `active`. `rev` grows with every change of the contact: of two events the one with the greater is later.
     """
 
     address: str
     old_status: Status
     new_status: Status
+    rev: int
     reason: str = ""
     time: datetime | None = None
     configuration_set: str = ""
@@ -30,6 +31,7 @@ class StatusChange:
             "old_status": self.old_status.value,
             "new_status": self.new_status.value,
             "may_send": self.new_status.may_send,
+            "rev": self.rev,
             "reason": self.reason,
             "time": format_timestamp(self.time) if self.time else "",
             "configuration_set": self.configuration_set,

@@ -16,6 +16,9 @@ from ses_feedback.policy import Fact, ListReason, Verdict
 KEPT_STRIKES = 30
 """Distinct UTC days with a strike that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
 
+ECHO_GRACE = timedelta(hours=1)
+"""How long after a reinstatement an echo still tells of the entry that the reinstatement is having removed."""
+
 KEPT_SPELLINGS = 16
 """Spellings of one address that a contact keeps; a sender that has one address in more cases than this is hostile."""
 
@@ -157,10 +160,10 @@ def changes_contact(verdict: Verdict) -> bool:
 
 def standing(contact: Contact, limits: Limits) -> Standing:
     """Return the contact's status, strongest first, and what gives it."""
-    complained = _latest(_counting(contact, contact.complained), _counting(contact, contact.listed_complaint))
+    complained = _latest(_counting(contact, contact.complained), _counting_echo(contact, contact.listed_complaint))
     if complained:
         return Standing(Status.COMPLAINED, complained)
-    bounced = _latest(_counting(contact, contact.bounced), _counting(contact, contact.listed_bounce))
+    bounced = _latest(_counting(contact, contact.bounced), _counting_echo(contact, contact.listed_bounce))
     if bounced:
         return Standing(Status.BOUNCED, bounced)
     unsubscribed = _counting(contact, contact.unsubscribed)
@@ -253,6 +256,12 @@ def _counting(contact: Contact, evidence: Evidence | None) -> Evidence | None:
     if evidence and contact.opted_in and evidence.at <= contact.opted_in.at:
         return None
     return evidence
+
+
+def _counting_echo(contact: Contact, echo: Evidence | None) -> Evidence | None:
+    if echo and contact.opted_in and echo.at <= contact.opted_in.at + ECHO_GRACE:
+        return None
+    return echo
 
 
 def _latest(one: _Time | None, other: _Time | None) -> _Time | None:

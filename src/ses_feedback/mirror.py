@@ -139,7 +139,7 @@ class Mirror:
         return swept
 
     def _announce(self, due: list[Stored], done: Followed) -> list[Stored]:
-        """Announce every changed status; return the contacts whose list entry is due, as they are after that."""
+        """Announce every changed status; return the contacts whose list entry is due now, as they are after that."""
         changed = {stored.contact.address: stored for stored in due if stored.status is not stored.announced}
         remaining = [stored for stored in due if stored.contact.address not in changed]
         taken = {change.address for change in self._announcer.announce([self._change(one) for one in changed.values()])}
@@ -161,11 +161,13 @@ class Mirror:
                 continue
             self._count(stored, done)
             remaining.append(after)
-        return [stored for stored in remaining if stored.list_due]
+        # An entry SES refused waits for its time: else its own postponement, a change, would bring it here at once.
+        now = self._now()
+        return [stored for stored in remaining if stored.list_due and stored.due_since and stored.due_since <= now]
 
     def _change(self, stored: Stored) -> StatusChange:
         evidence = standing(stored.contact, self._limits).evidence
-        change = StatusChange(stored.contact.address, stored.announced, stored.status)
+        change = StatusChange(stored.contact.address, stored.announced, stored.status, stored.rev)
         if evidence is None:
             return change
         return replace(change, reason=evidence.reason, time=evidence.at, configuration_set=evidence.configuration_set)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.faults import CONDITION_FAILED, fault
+from ses_feedback.faults import CONDITION_FAILED, fault, proven
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 KEY = {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}
@@ -70,13 +70,15 @@ class Pace:
         if taken:
             condition, values[":taken"] = "taken_at = :taken", {"S": format_timestamp(taken)}
         try:
-            self._client.update_item(
+            answer = self._client.update_item(
                 TableName=self._table,
                 Key=KEY,
                 UpdateExpression="SET taken_at = :moment",
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
+                ReturnConsumedCapacity="TOTAL",
             )
+            proven(answer, "ConsumedCapacity")
         except ClientError as error:
             if fault(error) == CONDITION_FAILED:
                 return False  # another worker took this moment

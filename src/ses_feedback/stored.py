@@ -42,8 +42,8 @@ class Stored:
 
     `rev` counts writes (0: none yet) and guards each. `mirrored` is what the mirror last made the suppression list
     hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `announced` the status the outside world was last
-    told of. `due_since` is set while the list or the outside world has something to follow, `list_due` while it is
-    the list. `claim` names the mirror worker that may write the list for this contact until `claimed_until`.
+    told of. `due_since` is set while the list or the outside world has something to follow, in the future when SES refused
+    and is to be asked again then; `list_due` while it is the list. `claim` names the mirror worker that may write the list for this contact until `claimed_until`.
     `others` are attributes this system does not know, kept as they are.
     """
 
@@ -86,7 +86,7 @@ def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> S
         rev=stored.rev + 1,
         status=status,
         list_due=list_due,
-        due_since=(stored.due_since or now) if due else None,
+        due_since=min(stored.due_since or now, now) if due else None,
     )
 
 
