@@ -42,9 +42,10 @@ class Stored:
 
     `rev` counts writes (0: none yet) and guards each. `mirrored` is what the mirror last made the suppression list
     hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `announced` the status the outside world was last
-    told of. `due_since` is set while the list or the outside world has something to follow, in the future when SES refused
-    and is to be asked again then; `list_due` while it is the list. `claim` names the mirror worker that may write the list for this contact until `claimed_until`.
-    `others` are attributes this system does not know, kept as they are.
+    told of. `due_since` is set while the list or the outside world has something to follow; it lies in the future when
+    SES refused an entry and is to be asked again then. `list_due` is True while it is the list that has. `claim` names
+    the mirror worker that may write the list for this contact until `claimed_until`. `others` are attributes this
+    system does not know, kept as they are.
     """
 
     contact: Contact
