@@ -139,8 +139,8 @@ class Mirror:
         return swept
 
     def _announce(self, due: list[Stored], done: Followed) -> list[Stored]:
-        """Announce every changed status; return the contacts whose list entry is due now, as they are after that."""
-        changed = {stored.contact.address: stored for stored in due if stored.status is not stored.announced}
+        """Announce every status that is due; return the contacts whose list entry is due now, as they are after that."""
+        changed = {stored.contact.address: stored for stored in due if stored.announce_due}
         remaining = [stored for stored in due if stored.contact.address not in changed]
         taken = {change.address for change in self._announcer.announce([self._change(one) for one in changed.values()])}
         for address, stored in changed.items():
@@ -152,6 +152,7 @@ class Mirror:
                 stored,
                 rev=stored.rev + 1,
                 announced=stored.status,
+                announce_due=False,
                 due_since=stored.due_since if stored.list_due else None,
             )
             refused = self._contacts.write(after)
@@ -215,7 +216,7 @@ class Mirror:
                 unclaimed,
                 mirrored=wanted.value if wanted else UNLISTED,
                 list_due=False,
-                due_since=None if claimed.status is claimed.announced else claimed.due_since,
+                due_since=claimed.due_since if claimed.announce_due else None,
             )
         )
         if not lost:

@@ -17,6 +17,10 @@ KEY = {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}
 """The item the moments are reserved on. No address lacks an `@`, so it is nobody's contact."""
 
 
+SLACK = timedelta(milliseconds=50)
+"""How long after its moment a call may still begin; moments lie as much further apart, so that calls never get closer."""
+
+
 class DynamoDb(Protocol):
     """The calls of botocore's DynamoDB client that are made here."""
 
@@ -39,7 +43,7 @@ class Pace:
         """Reserve moments in `table` through `client`; `rate` is in calls a second."""
         self._client = client
         self._table = table
-        self._interval = timedelta(seconds=1 / rate)
+        self._interval = timedelta(seconds=1 / rate) + SLACK
         self._now = now
         self._sleep = sleep
 
@@ -56,9 +60,10 @@ class Pace:
             if moment > until:
                 return False
             if self._reserve(moment, taken):
-                # The call comes after its moment, never before: clocks cut to the millisecond below.
                 self._sleep(max(0.0, (moment - self._now()).total_seconds()))
-                return True
+                if self._now() <= moment + SLACK:
+                    return True
+                # DynamoDB took so long that the next worker's moment may have come: this one has passed.
 
     def _last_taken(self) -> datetime | None:
         item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})

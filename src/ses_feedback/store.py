@@ -82,7 +82,11 @@ class ContactStore:
         return failed
 
     def _learn_contacts(self, known: Mapping[str, Sequence[Fact]], failed: dict[str, str]) -> None:
-        waiting = [address for address, facts in known.items() if any(changes_contact(fact.verdict) for fact in facts)]
+        # The others must leave no trace in the contact, or it would depend on which batch they share with which.
+        changing = {
+            address: [fact for fact in facts if changes_contact(fact.verdict)] for address, facts in known.items()
+        }
+        waiting = [address for address, facts in changing.items() if facts]
         for attempt in range(ATTEMPTS):
             if not waiting:
                 return
@@ -91,7 +95,7 @@ class ContactStore:
             # nothing, and a write based on one loses its race and reads again.
             stored = self.read(waiting, failed, consistent=attempt > 0)
             now = self._now()
-            learnt = (learn(one, known[address], self._limits, now) for address, one in stored.items())
+            learnt = (learn(one, changing[address], self._limits, now) for address, one in stored.items())
             changed = [one for one in learnt if one]
             waiting = []
             for one, lost in zip(changed, self._each(self.write, changed), strict=True):

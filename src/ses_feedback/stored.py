@@ -43,9 +43,10 @@ class Stored:
     `rev` counts writes (0: none yet) and guards each. `mirrored` is what the mirror last made the suppression list
     hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `announced` the status the outside world was last
     told of. `due_since` is set while the list or the outside world has something to follow; it lies in the future when
-    SES refused an entry and is to be asked again then. `list_due` is True while it is the list that has. `claim` names
-    the mirror worker that may write the list for this contact until `claimed_until`. `others` are attributes this
-    system does not know, kept as they are.
+    SES refused an entry and is to be asked again then. `list_due` is True while it is the list that has, `announce_due`
+    while it is the outside world: also when the status is back at the announced one, for another may be on its way
+    out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `others` are
+    attributes this system does not know, kept as they are.
     """
 
     contact: Contact
@@ -54,6 +55,7 @@ class Stored:
     announced: Status = Status.ACTIVE
     mirrored: str | None = None
     list_due: bool = False
+    announce_due: bool = False
     due_since: datetime | None = None
     claim: str = ""
     claimed_until: datetime | None = None
@@ -80,14 +82,15 @@ def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> S
     if stored.rev and contact == stored.contact and status is stored.status:
         return None
     list_due = stored.list_due or list_call_due(stored.contact, contact, limits, stored.mirrored)
-    due = list_due or status is not stored.announced
+    announce_due = stored.announce_due or status is not stored.announced
     return replace(
         stored,
         contact=contact,
         rev=stored.rev + 1,
         status=status,
         list_due=list_due,
-        due_since=min(stored.due_since or now, now) if due else None,
+        announce_due=announce_due,
+        due_since=min(stored.due_since or now, now) if list_due or announce_due else None,
     )
 
 
@@ -108,6 +111,7 @@ def encode(stored: Stored, current: Standing) -> Item:
         "announced_status": stored.announced.value,
         "mirrored": stored.mirrored,
         "list_due": stored.list_due or None,
+        "announce_due": stored.announce_due or None,
         "delivered_on": contact.delivered_on.isoformat() if contact.delivered_on else None,
         "claim": stored.claim or None,
         "claimed_until": _time(stored.claimed_until),
@@ -176,7 +180,7 @@ def history_item(fact: Fact, keep_days: int) -> Item:
 
 _BOOKKEEPING = (
     "address record rev status may_send reason status_at unsendable spellings strikes delivered_on "
-    "announced_status mirrored list_due mirror_due mirror_due_at claim claimed_until"
+    "announced_status mirrored list_due announce_due mirror_due mirror_due_at claim claimed_until"
 )
 _OWN = frozenset(_BOOKKEEPING.split()) | {
     f"{register}_{part}" for register in EVIDENCE_REGISTERS for part in ("at", "reason", "configuration_set")
@@ -213,6 +217,7 @@ def _decode(item: Item) -> Stored:
         announced=Status(text("announced_status")),
         mirrored=text("mirrored") or None,
         list_due="list_due" in item,
+        announce_due="announce_due" in item,
         due_since=moment("mirror_due_at"),
         claim=text("claim"),
         claimed_until=moment("claimed_until"),
