@@ -139,7 +139,7 @@ class Mirror:
         return swept
 
     def _announce(self, due: list[Stored], done: Followed) -> list[Stored]:
-        """Announce every status that is due; return the contacts whose list entry is due now, as they are after that."""
+        """Announce every status that is due; return the contacts whose list entry is due now, as they then are."""
         changed = {stored.contact.address: stored for stored in due if stored.announce_due}
         remaining = [stored for stored in due if stored.contact.address not in changed]
         taken = {change.address for change in self._announcer.announce([self._change(one) for one in changed.values()])}

@@ -18,7 +18,7 @@ KEY = {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}
 
 
 SLACK = timedelta(milliseconds=50)
-"""How long after its moment a call may still begin; moments lie as much further apart, so that calls never get closer."""
+"""How long after its moment a call may still begin; moments lie that much further apart, so calls never get closer."""
 
 
 class DynamoDb(Protocol):
