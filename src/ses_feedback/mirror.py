@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Protocol
 
 from ses_feedback.answers import Refusal, Refused
@@ -29,7 +30,6 @@ POSTPONEMENT = timedelta(hours=6)
 """How long an entry SES refused waits before it is tried again."""
 SETTLED = timedelta(seconds=60)
 """How long a change is left to the stream before the sweep takes it."""
-OUT_OF_TIME = Refusal(Refused.FOR_NOW, "out-of-time")
 TRIES = 3
 """Calls for one entry before a faulty SES is left alone until the next retry of the stream, or the next sweep."""
 
@@ -60,8 +60,8 @@ class SuppressionList(Protocol):
 class Turns(Protocol):
     """Whose turn it is to call SES."""
 
-    def wait_turn(self, until: datetime) -> bool:
-        """Wait for a turn; False when there is none before `until`."""
+    def wait_turn(self, until: datetime) -> Refusal | None:
+        """Wait for a turn; return why there is none before `until`, if there is none."""
 
 
 class Announcer(Protocol):
@@ -105,6 +105,7 @@ class Mirror:
         self._limits = limits
         self._now = now
         self._worker = worker
+        self._claims = count()
 
     def follow(self, addresses: Iterable[str], until: datetime) -> Followed:
         """Bring the list and the outside world up to date with the contacts of `addresses`, as far as `until` allows.
@@ -182,9 +183,11 @@ class Mirror:
     def _follow_one(self, stored: Stored, until: datetime, done: Followed) -> None:
         """Make the list hold what it should of one contact, again when the contact changes meanwhile."""
         address = stored.contact.address
+        # A name of its own each time: an earlier claim of this very worker may stand for a call still under way.
+        claim = f"{self._worker}#{next(self._claims)}"
         written = False
-        while self._held_by_nobody_else(stored) and (stored.list_due or written):
-            claimed = replace(stored, rev=stored.rev + 1, claim=self._worker, claimed_until=self._now() + CLAIM)
+        while self._may_claim(stored, claim) and (stored.list_due or written):
+            claimed = replace(stored, rev=stored.rev + 1, claim=claim, claimed_until=self._now() + CLAIM)
             lost = self._contacts.write(claimed)
             if not lost:
                 written = True
@@ -207,9 +210,12 @@ class Mirror:
         if refusal and refusal.why is Refused.FOR_GOOD:
             done.refused[refusal.code] += 1
             return self._contacts.write(replace(unclaimed, due_since=self._now() + POSTPONEMENT))
-        if refusal:
+        if refusal and refusal.why is not Refused.UNANSWERED:
             # Whether or not the claim can be given back: it runs out, and the contact is still due.
             self._contacts.write(unclaimed)
+        if refusal:
+            # Unanswered, the claim stays: SES may yet carry the call out, and what is written before it does would not
+            # stand. The sweep writes it again when the claim has run out.
             return refusal.code
         lost = self._contacts.write(
             replace(
@@ -234,21 +240,26 @@ class Mirror:
         if wanted is None:
             entries = tuple(dict.fromkeys((*entries, contact.address)))
         for entry in entries:
-            refusal: Refusal | None = OUT_OF_TIME
-            for _ in range(TRIES):
-                # The turn is taken right before the call, or calls would bunch up behind whatever came between.
-                if not self._turns.wait_turn(until):
-                    return OUT_OF_TIME
-                refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
-                if refusal is None or refusal.why is Refused.FOR_GOOD:
-                    break
+            refusal = self._call_one(entry, wanted, until)
             if refusal:
                 return refusal
         return None
 
-    def _held_by_nobody_else(self, stored: Stored) -> bool:
-        # Another worker's claim: that worker sees the contact change and goes on; if it died, the sweep comes after.
-        return stored.claim in {"", self._worker} or stored.claimed_until is None or stored.claimed_until <= self._now()
+    def _call_one(self, entry: str, wanted: ListReason | None, until: datetime) -> Refusal | None:
+        refusal: Refusal | None = None
+        for _ in range(TRIES):
+            # The turn is taken right before the call, or calls would bunch up behind whatever came between.
+            refusal = self._turns.wait_turn(until)
+            if refusal:
+                return refusal
+            refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
+            if refusal is None or refusal.why in {Refused.FOR_GOOD, Refused.UNANSWERED}:
+                break
+        return refusal
+
+    def _may_claim(self, stored: Stored, claim: str) -> bool:
+        # Under another claim somebody sees the contact change and goes on; if nobody does, the sweep comes after.
+        return stored.claim in {"", claim} or stored.claimed_until is None or stored.claimed_until <= self._now()
 
     def _stream(self, stored: Stored) -> str:
         evidence = standing(stored.contact, self._limits).evidence

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.faults import CONDITION_FAILED, fault, proven
+from ses_feedback.answers import OUT_OF_TIME, Refusal, Refused
+from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, fault, proven
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 KEY = {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}
@@ -47,22 +48,23 @@ class Pace:
         self._now = now
         self._sleep = sleep
 
-    def wait_turn(self, until: datetime) -> bool:
-        """Wait for the next free moment; return False, without waiting, when that is after `until`.
+    def wait_turn(self, until: datetime) -> Refusal | None:
+        """Wait for the next free moment and return None; or why there is none, without waiting, before `until`."""
+        try:
+            return self._wait_turn(until)
+        except AWS_FAULTS as error:
+            return Refusal(Refused.UNAVAILABLE, fault(error))
 
-        Raises:
-            AWS_FAULTS: DynamoDB did not answer.
-
-        """
+    def _wait_turn(self, until: datetime) -> Refusal | None:
         while True:
             taken = self._last_taken()
             moment = max(self._now(), taken + self._interval) if taken else self._now()
             if moment > until:
-                return False
+                return OUT_OF_TIME
             if self._reserve(moment, taken):
                 self._sleep(max(0.0, (moment - self._now()).total_seconds()))
                 if self._now() <= moment + SLACK:
-                    return True
+                    return None
                 # DynamoDB took so long that the next worker's moment may have come: this one has passed.
 
     def _last_taken(self) -> datetime | None:

@@ -6,6 +6,8 @@ the local part apart, though sending does not. Every call counts against one cal
 
 from typing import Any, Protocol
 
+from botocore.exceptions import ClientError
+
 from ses_feedback.answers import Refusal, Refused
 from ses_feedback.faults import AWS_FAULTS, fault
 from ses_feedback.policy import ListReason
@@ -48,6 +50,8 @@ class SuppressionList:
 
 def _refusal(error: Exception) -> Refusal:
     code = fault(error)
+    if not isinstance(error, ClientError):
+        return Refusal(Refused.UNANSWERED, code)
     if code in _THROTTLED:
         return Refusal(Refused.FOR_NOW, code)
     return Refusal(Refused.FOR_GOOD if code in _FOR_GOOD else Refused.UNAVAILABLE, code)
