@@ -18,7 +18,8 @@ _MAX_DOMAIN_LENGTH = 255
 _PLAIN = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
 )
-_ANGLE = re.compile(r'(?:[^"<>]|"(?:[^"\\]|\\.)*")*<((?:[^"<>]|"(?:[^"\\]|\\.)*")*)>', re.DOTALL)
+_ANGLE = re.compile(r'((?:[^"<>]|"(?:[^"\\]|\\.)*")*)<((?:[^"<>]|"(?:[^"\\]|\\.)*")*)>', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMMENT = re.compile(r"\([^()]*\)$")
 _QUOTED_LOCAL = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
 _NOT_IN_ATOM = frozenset('"(),:;<>@[\\]')
@@ -66,11 +67,16 @@ def _addr_spec(raw: str) -> str:
     if not text.endswith(">"):
         return _COMMENT.sub("", text).strip()
     if text.count("<") == 1 and text.count(">") == 1:
-        return text[text.index("<") + 1 : -1].strip()
-    match = _ANGLE.fullmatch(text)
-    if match is None:
-        raise AddressError("the recipient's angle brackets name no single address")
-    return match[1].strip()
+        display, _, addr_spec = text[:-1].partition("<")
+    else:
+        match = _ANGLE.fullmatch(text)
+        if match is None:
+            raise AddressError("the recipient's angle brackets name no single address")
+        display, addr_spec = match[1], match[2]
+    unquoted = _QUOTED.sub("", display)
+    if "@" in unquoted and ("," in unquoted or ";" in unquoted):
+        raise AddressError("the recipient is a list of several addresses")
+    return addr_spec.strip()
 
 
 def _split(addr_spec: str) -> tuple[str, str]:

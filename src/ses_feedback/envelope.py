@@ -158,7 +158,7 @@ def _open(content: object, sent_at: datetime | None) -> Document | Notice:
 def _decoded(text: str) -> object:
     try:
         return from_json(text)
-    except ValueError:  # not JSON, nested too deep, a lone surrogate: its message would quote the text
+    except (ValueError, TypeError):  # not JSON, nested too deep; a lone surrogate (TypeError): no text SES ever sent
         raise EnvelopeError("not-json" if text else "no-content") from None
 
 
