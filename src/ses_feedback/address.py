@@ -13,7 +13,7 @@ import idna
 MAX_RAW_LENGTH = 2_000
 MAX_LENGTH = 320
 """Characters of an addr-spec: 64 + 1 + 255 (RFC 5321 section 4.5.3.1)."""
-_MAX_DOMAIN_LENGTH = 255
+MAX_DOMAIN_LENGTH = 255
 
 _PLAIN = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
@@ -59,6 +59,8 @@ def parse_address(raw: str) -> Address:
     else:
         local, domain = _split(_addr_spec(raw))
         domain = _normalised_domain(domain)
+    if len(domain) > MAX_DOMAIN_LENGTH:
+        raise AddressError("the recipient's domain is too long to be one")
     return Address(f"{local.translate(_LOWER)}@{domain}", f"{local}@{domain}")
 
 
@@ -94,7 +96,7 @@ def _normalised_domain(domain: str) -> str:
     domain = domain.removesuffix(".").translate(_LOWER)
     if not domain.isascii():
         domain = _a_labels(domain)
-    if len(domain) > _MAX_DOMAIN_LENGTH or not (_ASCII_DOMAIN.fullmatch(domain) or _LITERAL_DOMAIN.fullmatch(domain)):
+    if not (_ASCII_DOMAIN.fullmatch(domain) or _LITERAL_DOMAIN.fullmatch(domain)):
         raise AddressError("the recipient's domain is not a domain name")
     return domain
 

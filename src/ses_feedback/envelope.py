@@ -35,7 +35,7 @@ _DETAIL_TYPES = {
     "Email Clicked": "Click",
     "Email Subscribed": "Subscription",
 }
-_SNS_CONFIRMATIONS = frozenset({"SubscriptionConfirmation", "UnsubscribeConfirmation"})
+_SNS_CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 _NOTICE_TYPES = {"AmazonSnsSubscriptionSucceeded": "set-up notice", "Received": "inbound mail"}
 
 
