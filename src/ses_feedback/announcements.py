@@ -44,5 +44,6 @@ class Announcer:
                 results = proven(self._client.put_events(Entries=entries), "Entries")
             except AWS_FAULTS:
                 continue  # not taken: the caller tries again, and logs what is left
-            taken += [change for change, result in zip(part, results, strict=True) if "ErrorCode" not in result]
+            if len(results) == len(part):  # else the answer does not say what became of which
+                taken += [change for change, result in zip(part, results, strict=True) if "EventId" in result]
         return taken

@@ -18,7 +18,7 @@ from ses_feedback.batches import batched
 from ses_feedback.changes import StatusChange
 from ses_feedback.contact import UNLISTED, Limits, Status, mirror, standing
 from ses_feedback.policy import ListReason
-from ses_feedback.stored import Stored
+from ses_feedback.stored import Stored, refreshed
 from ses_feedback.tally import Tally
 
 READ_AT_ONCE = 100
@@ -114,8 +114,7 @@ class Mirror:
         """
         done = Followed()
         for batch in batched(dict.fromkeys(addresses), READ_AT_ONCE):
-            read = self._contacts.read(batch, done.left, consistent=True)
-            due = self._announce([stored for stored in read.values() if stored.due_since], done)
+            due = self._announce([stored for stored in self._read(batch, done) if stored.due_since], done)
             # Complaints first: they are what an account is closed for.
             due.sort(key=lambda stored: (stored.status is not Status.COMPLAINED, stored.due_since))
             for stored in due:
@@ -138,6 +137,10 @@ class Mirror:
             if self._now() >= until:
                 break
         return swept
+
+    def _read(self, addresses: Iterable[str], done: Followed) -> list[Stored]:
+        read = self._contacts.read(addresses, done.left, consistent=True)
+        return [refreshed(stored, self._limits, self._now()) for stored in read.values()]
 
     def _announce(self, due: list[Stored], done: Followed) -> list[Stored]:
         """Announce every status that is due; return the contacts whose list entry is due now, as they then are."""
@@ -197,10 +200,10 @@ class Mirror:
             if lost != LOST_RACE:
                 done.left[address] = lost
                 return
-            read = self._contacts.read([address], done.left, consistent=True)
-            if address not in read:
+            read = self._read([address], done)
+            if not read:
                 return
-            stored = read[address]
+            (stored,) = read
 
     def _write_list(self, claimed: Stored, until: datetime, done: Followed) -> str | None:
         """Write the list as the claimed contact wants it, and say so on the contact; return why it does not stand."""

@@ -57,25 +57,28 @@ class Pace:
 
     def _wait_turn(self, until: datetime) -> Refusal | None:
         while True:
-            taken = self._last_taken()
+            last = self._last()
+            taken = parse_timestamp(last["S"]) if last and "S" in last else None
             moment = max(self._now(), taken + self._interval) if taken else self._now()
             if moment > until:
                 return OUT_OF_TIME
-            if self._reserve(moment, taken):
+            if self._reserve(moment, last):
                 self._sleep(max(0.0, (moment - self._now()).total_seconds()))
                 if self._now() <= moment + SLACK:
                     return None
                 # DynamoDB took so long that the next worker's moment may have come: this one has passed.
 
-    def _last_taken(self) -> datetime | None:
-        item = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True).get("Item", {})
-        return parse_timestamp(item["taken_at"]["S"]) if "taken_at" in item else None
+    def _last(self) -> Mapping[str, Any] | None:
+        """Return the last moment taken, as DynamoDB has it, None when there is none."""
+        item: Mapping[str, Any] = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True)
+        last: Mapping[str, Any] | None = item.get("Item", {}).get("taken_at")
+        return last
 
-    def _reserve(self, moment: datetime, taken: datetime | None) -> bool:
-        values = {":moment": {"S": format_timestamp(moment + timedelta(microseconds=999))}}
+    def _reserve(self, moment: datetime, last: Mapping[str, Any] | None) -> bool:
+        values: dict[str, Any] = {":moment": {"S": format_timestamp(moment + timedelta(microseconds=999))}}
         condition = "attribute_not_exists(taken_at)"
-        if taken:
-            condition, values[":taken"] = "taken_at = :taken", {"S": format_timestamp(taken)}
+        if last:
+            condition, values[":last"] = "taken_at = :last", last
         try:
             answer = self._client.update_item(
                 TableName=self._table,

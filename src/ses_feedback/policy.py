@@ -422,14 +422,14 @@ def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
         rule = find_rule("Bounce", type_, sub_type, traits)
         said = Said(
             kind="Bounce",
-            type=(bounce.bounce_type or "")[:MAX_ID_LENGTH],
-            sub_type=(bounce.bounce_sub_type or "")[:MAX_ID_LENGTH],
-            feedback_id=(bounce.feedback_id or "")[:MAX_ID_LENGTH],
-            message_id=feedback.message_id[:MAX_ID_LENGTH],
-            action=(recipient.action or "")[:MAX_ID_LENGTH],
-            status=(recipient.status or "")[:MAX_ID_LENGTH],
-            diagnostic_code=(recipient.diagnostic_code or "")[:MAX_DIAGNOSTIC_LENGTH],
-            tenant=feedback.tenant[:MAX_ID_LENGTH],
+            type=_cut(bounce.bounce_type, MAX_ID_LENGTH),
+            sub_type=_cut(bounce.bounce_sub_type, MAX_ID_LENGTH),
+            feedback_id=_cut(bounce.feedback_id, MAX_ID_LENGTH),
+            message_id=_cut(feedback.message_id, MAX_ID_LENGTH),
+            action=_cut(recipient.action, MAX_ID_LENGTH),
+            status=_cut(recipient.status, MAX_ID_LENGTH),
+            diagnostic_code=_cut(recipient.diagnostic_code, MAX_DIAGNOSTIC_LENGTH),
+            tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
         )
         return _Named(recipient.email_address, rule, rule.verdict, f"{type_label}/{sub_label}", said)
 
@@ -453,11 +453,11 @@ def _judge_complaint(feedback: Complaint, sent_at: datetime | None, ambiguous: A
     type_label = _label(feedback_type, KNOWN_TYPES["Complaint"][""])
     said = Said(
         kind="Complaint",
-        type=(complaint.complaint_sub_type or "")[:MAX_ID_LENGTH],
-        sub_type=(complaint.complaint_feedback_type or "")[:MAX_ID_LENGTH],
-        feedback_id=(complaint.feedback_id or "")[:MAX_ID_LENGTH],
-        message_id=feedback.message_id[:MAX_ID_LENGTH],
-        tenant=feedback.tenant[:MAX_ID_LENGTH],
+        type=_cut(complaint.complaint_sub_type, MAX_ID_LENGTH),
+        sub_type=_cut(complaint.complaint_feedback_type, MAX_ID_LENGTH),
+        feedback_id=_cut(complaint.feedback_id, MAX_ID_LENGTH),
+        message_id=_cut(feedback.message_id, MAX_ID_LENGTH),
+        tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
     )
     reason = f"Complaint/{sub_label if sub_type and sub_label != 'unrecognized' else type_label}"
     # One report is one complaint, however many recipients SES guesses at.
@@ -478,7 +478,9 @@ def _judge_subscription(feedback: Subscription, sent_at: datetime | None) -> Jud
     # The subscription object names nobody. SES manages subscriptions only on messages to a single recipient, so that
     # one is meant; of several, nobody can tell.
     destination = (feedback.mail.destination if feedback.mail else None) or ()
-    said = Said("Subscription", message_id=feedback.message_id[:MAX_ID_LENGTH], tenant=feedback.tenant[:MAX_ID_LENGTH])
+    said = Said(
+        "Subscription", message_id=_cut(feedback.message_id, MAX_ID_LENGTH), tenant=_cut(feedback.tenant, MAX_ID_LENGTH)
+    )
     raw = destination[0] if len(destination) == 1 else None
     return _judgement(
         feedback, sent_at, rule, [_Named(raw, rule, rule.verdict, "Subscription/UnsubscribeAll", said)], counts
@@ -529,6 +531,12 @@ def _address(raw: str | None) -> Address | None:
 def _several(recipients: Iterable[str | None]) -> bool:
     # An unusable one is somebody too, though nobody knows who.
     return len({address.key if address else "" for address in map(_address, recipients)}) > 1
+
+
+def _cut(text: str | None, length: int) -> str:
+    """Return `text` as the history can hold it: not too long, and without lone surrogates, which DynamoDB refuses."""
+    text = (text or "")[:length]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _from_dsn(recipient: BouncedRecipient) -> bool:

@@ -94,6 +94,11 @@ def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> S
     )
 
 
+def refreshed(stored: Stored, limits: Limits, now: datetime) -> Stored:
+    """Return `stored` as `limits` have it, not yet written: they may have changed since it was."""
+    return replace(become(stored, stored.contact, limits, now) or stored, rev=stored.rev)
+
+
 def key(address: str) -> Item:
     """Return the primary key of the contact of `address`."""
     return {"address": {"S": address}, "record": {"S": RECORD}}

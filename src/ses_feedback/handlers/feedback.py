@@ -12,7 +12,7 @@ from ses_feedback.envelope import Carrier
 from ses_feedback.handlers.clients import Clients
 from ses_feedback.handlers.clock import Context, deadline, utc_now
 from ses_feedback.metrics import Metrics
-from ses_feedback.pipeline import Disposition, Outcome, Pipeline, Report
+from ses_feedback.pipeline import Disposition, Outcome, Pipeline, Report, safe_id
 from ses_feedback.quarantine import Quarantine
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.store import ContactStore
@@ -106,7 +106,7 @@ def answer(report: Report) -> dict[str, Any]:
 
 def _described(outcome: Outcome) -> Mapping[str, Any]:
     return {
-        "record_id": outcome.record.id if outcome.record.carrier is Carrier.SQS else "",
+        "record_id": safe_id(outcome.record.id),
         "disposition": outcome.disposition.value,
         "kind": outcome.kind,
         "reason": outcome.reason,
