@@ -19,7 +19,8 @@ _PLAIN = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
 )
 _ANGLE = re.compile(r'((?:[^"<>]|"(?:[^"\\]|\\.)*")*)<((?:[^"<>]|"(?:[^"\\]|\\.)*")*)>', re.DOTALL)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# To the end where the closing quote is missing, or each quote would be tried anew up to there.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|$)', re.DOTALL)
 _COMMENT = re.compile(r"\([^()]*\)$")
 _QUOTED_LOCAL = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
 _NOT_IN_ATOM = frozenset('"(),:;<>@[\\]')
