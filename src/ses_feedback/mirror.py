@@ -190,7 +190,16 @@ class Mirror:
         claim = f"{self._worker}#{next(self._claims)}"
         written = False
         while self._may_claim(stored, claim) and (stored.list_due or written):
-            claimed = replace(stored, rev=stored.rev + 1, claim=claim, claimed_until=self._now() + CLAIM)
+            now = self._now()
+            # Due with the claim, so that the sweep takes over from a worker that dies while it writes a second time.
+            claimed = replace(
+                stored,
+                rev=stored.rev + 1,
+                list_due=True,
+                due_since=stored.due_since or now,
+                claim=claim,
+                claimed_until=now + CLAIM,
+            )
             lost = self._contacts.write(claimed)
             if not lost:
                 written = True
@@ -242,11 +251,13 @@ class Mirror:
         entries = contact.spellings or (contact.address,)
         if wanted is None:
             entries = tuple(dict.fromkeys((*entries, contact.address)))
+        refused: Refusal | None = None
         for entry in entries:
             refusal = self._call_one(entry, wanted, until)
-            if refusal:
+            if refusal and refusal.why is not Refused.FOR_GOOD:
                 return refusal
-        return None
+            refused = refusal or refused  # one spelling SES won't have must not keep the others off
+        return refused
 
     def _call_one(self, entry: str, wanted: ListReason | None, until: datetime) -> Refusal | None:
         refusal: Refusal | None = None
