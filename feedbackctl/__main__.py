@@ -1,0 +1,19 @@
+"""`feedbackctl`, the operator's command line: `feedbackctl --help`."""
+
+import click
+
+from feedbackctl.replay_command import replay
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="ses-feedback", message="%(package)s %(version)s")
+def main() -> None:
+    """See, and put right, what SES says about the mail you send."""
+
+
+main.add_command(replay)
+
+if __name__ == "__main__":
+    main(prog_name="feedbackctl")

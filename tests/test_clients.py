@@ -1,0 +1,79 @@
+"""Clients connect late, give up early, and take nobody else's answer for AWS's."""
+
+from io import BytesIO
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.session import Session
+
+from feedbackctl.embedded import EmbeddedAws
+from ses_feedback.handlers import feedback
+from ses_feedback.handlers.clients import Clients
+from ses_feedback.settings import Settings
+from tests.builders import RECIPIENT, a_bounce, an_sqs_event
+from tests.fakes import ManualClock
+from tests.world import FakeContext
+
+
+def test_clients_are_made_once_and_when_used() -> None:
+    """Starting a process connects to nothing; each client is made once, with limits on how long a call may hang."""
+    with EmbeddedAws() as aws:
+        clients = Clients(aws.session)
+        assert set(vars(clients)) == {"_session"}
+        for name in ("dynamodb", "sqs", "events", "sesv2"):
+            client = getattr(clients, name)
+            assert client is getattr(clients, name)
+            config = client.meta.config
+            assert config.connect_timeout + config.read_timeout <= 12
+            assert config.retries["total_max_attempts"] == (1 if name == "sesv2" else 4)
+
+
+def test_clients_have_a_session_of_their_own() -> None:
+    """In Lambda nobody hands one over."""
+    with EmbeddedAws():
+        assert isinstance(vars(Clients())["_session"], Session)
+
+
+def test_ses_is_called_once_for_a_call() -> None:
+    """Botocore's own retries would count against the one call a second."""
+    tried: list[int] = []
+    with EmbeddedAws(ManualClock()) as aws:
+        client = Clients(aws.session).sesv2
+        client.meta.events.register_first("before-send.sesv2", lambda **_: tried.append(1))
+        aws.suppression_list.put(RECIPIENT, "BOUNCE")
+        with pytest.raises(client.exceptions.TooManyRequestsException):
+            client.delete_suppressed_destination(EmailAddress=RECIPIENT)
+    assert tried == [1]
+
+
+class _Wire(BytesIO):
+    """A body as botocore reads it."""
+
+    def stream(self) -> list[bytes]:
+        """Return all of it."""
+        return [self.read()]
+
+
+GARBAGE = [b"", b"{}", b"<html>It works!</html>", b'{"Responses":', b"[]", b"null", b'"ok"', b"1", b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("body", GARBAGE)
+@pytest.mark.parametrize("service", ["dynamodb", "sqs"])
+def test_an_answer_that_is_not_awss(service: str, body: bytes) -> None:
+    """What a broken proxy answers with a 200 is a fault like any other: the message comes again.
+
+    It is neither acknowledged nor, because its like was not foreseen, quarantined.
+    """
+    with EmbeddedAws(ManualClock()) as aws:
+        clients = Clients(aws.session)
+        getattr(clients, service).meta.events.register_first(
+            f"before-send.{service}",
+            lambda request, **_: AWSResponse(request.url, 200, HTTPHeaders(), _Wire(body)),
+        )
+        settings = Settings(aws.table_name, aws.quarantine_url)
+        handler = feedback.compose(settings, clients, now=aws.clock.now, sleep=aws.clock.sleep)
+        event = an_sqs_event(a_bounce() if service == "dynamodb" else "poison")
+        answer = handler(event, FakeContext())
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "sqs-message-1"}]}
+        assert service == "sqs" or aws.quarantined() == []

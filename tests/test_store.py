@@ -1,0 +1,366 @@
+"""ContactStore makes as few calls of DynamoDB as it can, and believes none that says nothing."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from ses_feedback import mirror, store
+from ses_feedback.contact import Limits, Status
+from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED
+from ses_feedback.policy import Fact, Verdict
+from ses_feedback.store import ATTEMPTS, ContactStore
+from tests.builders import AT, RECIPIENT, a_contact, a_fact, on_day, strikes
+from tests.fakes import (
+    Fault,
+    FaultyClient,
+    first,
+    garbles,
+    leaves_unprocessed,
+    loses_the_answer,
+    refuses,
+    times_out,
+)
+from tests.world import World, a_world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world."""
+    with a_world() as world:
+        yield world
+
+
+def calls_of(world: World) -> list[str]:
+    """Return the operations called since the last time, and forget them."""
+    operations = [call.operation for call in world.dynamodb.calls]
+    world.dynamodb.calls.clear()
+    return operations
+
+
+def many(number: int, verdict: Verdict = Verdict.SUPPRESS) -> list[Fact]:
+    """Return a fact about each of so many contacts."""
+    return [a_fact(verdict, address=f"contact-{one}@example.com") for one in range(number)]
+
+
+# --- As few calls as it can -----------------------------------------------------------------------------------------
+
+
+def test_facts_of_one_contact_are_one_read_and_one_write(world: World) -> None:
+    """Forty facts about one contact are merged before anything is written."""
+    facts = [*strikes(*range(20)), *(a_fact(Verdict.COMPLAIN, on_day(day)) for day in range(20))]
+    assert world.store().learn(facts) == {}
+    assert calls_of(world) == ["batch_get_item", "put_item", "batch_write_item"]
+    assert world.contact(RECIPIENT).contact == a_contact(*facts)
+
+
+def test_more_contacts_than_one_read_takes(world: World) -> None:
+    """DynamoDB reads a hundred contacts at once and writes twenty-five records of history."""
+    assert world.store().learn(many(101)) == {}
+    sizes = [len(call.request["RequestItems"]["Contacts"]["Keys"]) for call in world.dynamodb.calls[:1]]
+    operations = calls_of(world)
+    counts = [operations.count(name) for name in ("batch_get_item", "put_item", "batch_write_item")]
+    assert (sizes, counts) == ([100], [2, 101, 4 + 1])
+    assert len(world.aws.contacts()) == 101
+
+
+def test_deliveries_to_known_contacts_write_nothing(world: World) -> None:
+    """Any number of deliveries on a day that already had one cost one read."""
+    world.learn(*many(30, Verdict.DELIVERED))
+    calls_of(world)
+    later = [replace(fact, at=fact.at + timedelta(hours=3)) for fact in many(30, Verdict.DELIVERED)]
+    assert world.store().learn(later) == {}
+    assert calls_of(world) == ["batch_get_item"]
+
+
+def test_only_changed_contacts_are_written(world: World) -> None:
+    """Of a batch's contacts, those that learn nothing are left alone."""
+    world.learn(a_fact(), a_fact(address="known@example.com"))
+    calls_of(world)
+    world.learn(a_fact(), a_fact(Verdict.COMPLAIN, address="known@example.com"))
+    written = [call.request["Item"]["address"] for call in world.dynamodb.calls if call.operation == "put_item"]
+    assert written == [{"S": "known@example.com"}]
+
+
+def test_a_note_reads_no_contact(world: World) -> None:
+    """What changes no contact is written to its history without a look at it."""
+    world.learn(a_fact(Verdict.NOTE), a_fact(Verdict.COUNT), a_fact(Verdict.IGNORE))
+    assert set(calls_of(world)) == {"batch_write_item"}
+
+
+def test_nothing_to_learn(world: World) -> None:
+    """No facts, no calls."""
+    assert world.store().learn([]) == {}
+    assert calls_of(world) == []
+
+
+def test_the_first_read_may_be_stale_and_the_next_may_not(world: World) -> None:
+    """The first read is the cheap kind; after a lost race it is the kind that sees the other's write."""
+    world.dynamodb.faults[1] = refuses(CONDITION_FAILED)
+    world.learn(a_fact())
+    consistent = [
+        call.request["RequestItems"]["Contacts"]["ConsistentRead"]
+        for call in world.dynamodb.calls
+        if call.operation == "batch_get_item"
+    ]
+    assert consistent == [False, True]
+
+
+def test_writes_go_side_by_side(world: World) -> None:
+    """Without an executor of the caller's, contacts are written by several threads of the store's own."""
+    arrived = threading.Barrier(2, timeout=10)
+    client = FaultyClient(world.aws.client("dynamodb"), only="put_item", otherwise=first(arrived.wait))
+    table, now, sleep = world.aws.table_name, world.clock.now, world.clock.sleep
+    plain = ContactStore(client, table, Limits(), history_days=1, now=now, sleep=sleep)
+    assert plain.learn(many(2)) == {}
+
+
+def test_many_threads_write_every_contact(world: World) -> None:
+    """What one thread writes, no other loses."""
+    table, now, sleep = world.aws.table_name, world.clock.now, world.clock.sleep
+    with ThreadPoolExecutor(8) as executor:
+        pooled = ContactStore(world.dynamodb, table, Limits(), history_days=1, now=now, sleep=sleep, executor=executor)
+        assert pooled.learn(many(40)) == {}
+    assert len(world.aws.contacts()) == 40
+
+
+# --- Races ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_race_merges(world: World) -> None:
+    """Who loses a race reads what the other wrote and adds its own to it."""
+    other = world.store(world.aws.client("dynamodb"))
+    complaint = a_fact(Verdict.COMPLAIN, on_day(2))
+    world.dynamodb.faults[1] = first(lambda: other.learn([complaint]))
+    assert world.store().learn([a_fact()]) == {}
+    stored = world.contact(RECIPIENT)
+    assert (stored.contact, stored.rev, stored.status) == (a_contact(complaint, a_fact()), 2, Status.COMPLAINED)
+
+
+def test_a_lost_race_with_the_same_fact(world: World) -> None:
+    """Who loses a race to the same fact has nothing more to write."""
+    other = world.store(world.aws.client("dynamodb"))
+    world.dynamodb.faults[1] = first(lambda: other.learn([a_fact()]))
+    assert world.store().learn([a_fact()]) == {}
+    assert (world.contact(RECIPIENT).rev, world.dynamodb.count("put_item")) == (1, 1)
+
+
+def test_only_the_losers_are_read_again(world: World) -> None:
+    """The contacts of a batch that were written are done with."""
+    world.dynamodb.faults[2] = refuses(CONDITION_FAILED)
+    assert world.store().learn(many(3)) == {}
+    keys = [
+        [key["address"]["S"] for key in call.request["RequestItems"]["Contacts"]["Keys"]]
+        for call in world.dynamodb.calls
+        if call.operation == "batch_get_item"
+    ]
+    assert keys[1:] == [["contact-1@example.com"]]
+
+
+def test_who_loses_every_race_gives_up(world: World) -> None:
+    """A contact that others write all the time is left for another try, and so is its history."""
+    world.dynamodb.only, world.dynamodb.otherwise = "put_item", refuses(CONDITION_FAILED)
+    assert world.store().learn([a_fact()]) == {RECIPIENT: "lost-every-race"}
+    assert (world.dynamodb.count("put_item"), world.items()) == (ATTEMPTS, [])
+
+
+def test_losers_wait_a_little_longer_each_time(world: World) -> None:
+    """Waits between the rounds grow, so that many writers of one contact get out of each other's way."""
+    naps: list[float] = []
+    losing = FaultyClient(world.aws.client("dynamodb"), only="put_item", otherwise=refuses(CONDITION_FAILED))
+    table, now = world.aws.table_name, world.clock.now
+    ContactStore(losing, table, Limits(), history_days=1, now=now, sleep=naps.append).learn([a_fact()])
+    longest = [min(1.0, 0.05 * 2**number) for number in range(ATTEMPTS - 1)]
+    assert [round(nap / most, 1) >= 0.5 and nap <= most for nap, most in zip(naps, longest, strict=True)] == [True] * 7
+
+
+# --- What DynamoDB leaves undone ------------------------------------------------------------------------------------
+
+
+def test_unprocessed_keys_are_asked_for_again(world: World) -> None:
+    """Only the keys that were left out are asked for again, until none is."""
+    world.learn(*many(5))
+    calls_of(world)
+    world.dynamodb.faults = {0: leaves_unprocessed(2), 1: leaves_unprocessed(0), 2: leaves_unprocessed(1)}
+    failed: dict[str, str] = {}
+    names = [f"contact-{one}@example.com" for one in range(5)]
+    found = world.store().read(names, failed, consistent=True)
+    asked = [len(call.request["RequestItems"]["Contacts"]["Keys"]) for call in world.dynamodb.calls]
+    assert (sorted(found), failed, asked) == (names, {}, [5, 3, 3, 2])
+    assert {stored.rev for stored in found.values()} == {1}
+
+
+def test_keys_that_stay_unprocessed(world: World) -> None:
+    """Contacts that DynamoDB does not give are reported, never taken for unknown."""
+    world.learn(*many(3))
+    calls_of(world)
+    client = world.dynamodb
+    client.only, client.faults, client.otherwise = "batch_get_item", {0: leaves_unprocessed(1)}, leaves_unprocessed(0)
+    failed = dict(world.store().learn(many(3, Verdict.COMPLAIN)))
+    assert failed == {"contact-1@example.com": "unprocessed", "contact-2@example.com": "unprocessed"}
+    statuses = [world.contact(f"contact-{one}@example.com").status for one in range(3)]
+    assert statuses == [Status.COMPLAINED, Status.BOUNCED, Status.BOUNCED]
+
+
+def test_unprocessed_history_is_written_again(world: World) -> None:
+    """Only the records that were left out are written again, until none is."""
+    client = world.dynamodb
+    client.only, client.faults = "batch_write_item", {0: leaves_unprocessed(1), 1: leaves_unprocessed(0)}
+    assert world.store().learn(many(3)) == {}
+    sizes = [len(call.request["RequestItems"]["Contacts"]) for call in client.calls]
+    assert (sizes, sum(item["record"]["S"] != "contact" for item in world.items())) == ([3, 2, 2], 3)
+
+
+def test_history_that_stays_unprocessed(world: World) -> None:
+    """The contacts whose history could not be written are reported, and stay written."""
+    client = world.dynamodb
+    client.only, client.faults = "batch_write_item", {0: leaves_unprocessed(1)}
+    client.otherwise = leaves_unprocessed(0)
+    failed = {"contact-1@example.com": "unprocessed", "contact-2@example.com": "unprocessed"}
+    assert world.store().learn(many(3)) == failed
+    assert (len(client.calls), len(world.aws.contacts())) == (ATTEMPTS, 3)
+
+
+# --- Faults ---------------------------------------------------------------------------------------------------------
+
+FAULTS: list[tuple[Fault, str]] = [
+    (refuses("ProvisionedThroughputExceededException"), "ProvisionedThroughputExceededException"),
+    (refuses("InternalServerError"), "InternalServerError"),
+    (times_out, "ReadTimeoutError"),
+    (loses_the_answer, "ReadTimeoutError"),
+    (garbles, "GarbledAnswerError"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS, ids=["throttled", "broken", "timeout", "lost answer", "garbled"])
+@pytest.mark.parametrize("operation", ["batch_get_item", "put_item", "batch_write_item"])
+def test_a_fault_is_a_reason_and_no_more(world: World, operation: str, fault: Fault, reason: str) -> None:
+    """A fault of a call is reported for the contacts of that call, and the next try does what it left undone."""
+    world.dynamodb.only, world.dynamodb.otherwise = operation, fault
+    assert world.store().learn([a_fact()]) == {RECIPIENT: reason}
+    world.dynamodb.otherwise = None
+    assert world.store().learn([a_fact()]) == {}
+    assert [item["rev"]["N"] for item in world.aws.contacts()] == ["1"]
+    assert [len(world.history(RECIPIENT)), world.contact(RECIPIENT).contact] == [1, a_contact(a_fact())]
+
+
+def test_one_contacts_fault_is_nobody_elses(world: World) -> None:
+    """Of a batch, only the contact whose write failed is reported; the others have contact and history."""
+    world.dynamodb.only, world.dynamodb.faults = "put_item", {1: times_out}
+    assert world.store().learn(many(3)) == {"contact-1@example.com": "ReadTimeoutError"}
+    records = [(item["address"]["S"], item["record"]["S"][:7]) for item in world.items()]
+    assert records == [(f"contact-{one}@example.com", kind) for one in (0, 2) for kind in ("contact", "feedbac")]
+
+
+def test_a_contact_is_written_before_its_history(world: World) -> None:
+    """What stops the mail comes first, and history is kept only of what stands on the contact."""
+    world.dynamodb.only, world.dynamodb.otherwise = "put_item", refuses("InternalServerError")
+    world.store().learn([a_fact()])
+    assert world.items() == []
+
+
+@pytest.mark.parametrize("fault", [refuses("InternalServerError"), times_out, garbles])
+def test_who_asks_what_is_due_is_told_of_a_fault(world: World, fault: Fault) -> None:
+    """A sweep that can't read the index must not take that for nothing being due."""
+    world.dynamodb.otherwise = fault
+    with pytest.raises(AWS_FAULTS):
+        list(world.store().due(world.clock.now()))
+
+
+def test_a_bug_is_no_fault(world: World) -> None:
+    """A fact the store chokes on is its caller's to deal with; the others can be learnt without it."""
+    choking = replace(a_fact(address="choking@example.com"), at=cast("Any", None))
+    with pytest.raises(AttributeError):
+        world.store().learn([a_fact(), choking])
+    assert world.store().learn([a_fact()]) == {}
+
+
+# --- What is due ----------------------------------------------------------------------------------------------------
+
+
+def test_due_contacts_come_page_by_page(world: World) -> None:
+    """A shard that holds more than a page is read to its end, and only as far as it is asked for."""
+    world.dynamodb.otherwise = lambda _, real, request: real(
+        **{**request, **({"Limit": 1} if "Limit" in request else {})}
+    )
+    names = [f"contact-{number}@example.com" for number in range(24)]
+    for name in names:
+        world.learn(a_fact(address=name))
+        world.clock.sleep(1)
+    calls_of(world)
+    due = world.store().due(world.clock.now())
+    assert next(due)[1] == names[0]
+    assert world.dynamodb.count("query") <= 17
+    assert [address for _, address in due] == names[1:]
+
+
+def test_a_due_time_that_can_not_be_read(world: World) -> None:
+    """When somebody wrote nonsense on an item, the others are due all the same."""
+    world.learn(a_fact())
+    item = {**world.aws.contacts()[0], "address": {"S": "other@example.com"}, "mirror_due_at": {"S": "0"}}
+    world.aws.client("dynamodb").put_item(TableName=world.aws.table_name, Item=item)
+    assert [address for _, address in world.store().due(world.clock.now())] == [RECIPIENT]
+
+
+def test_settings_of_the_mirror_and_the_store_agree() -> None:
+    """What the mirror asks of its contacts at once is what DynamoDB reads at once; a lost race is called the same."""
+    assert (mirror.READ_AT_ONCE, mirror.LOST_RACE) == (store.READ_AT_ONCE, store.LOST_RACE)
+
+
+# --- History --------------------------------------------------------------------------------------------------------
+
+
+def test_history_says_what_ses_said(world: World) -> None:
+    """A record has SES's own words, the verdict and the rule that gave it; what SES did not say is left out."""
+    world.learn(a_fact())
+    [record] = world.history(RECIPIENT)
+    said = {name: value["S"] for name, value in record.items() if name not in {"record", "expires_at"}}
+    assert said == {
+        "address": RECIPIENT,
+        "at": "2026-03-01T12:00:05.000Z",
+        "verdict": "SUPPRESS",
+        "rule": "bounce-permanent",
+        "reason": "Permanent/General",
+        "configuration_set": "receipts",
+        "kind": "Bounce",
+        "type": "Permanent",
+        "sub_type": "General",
+        "message_id": a_fact().said.message_id,
+        "feedback_id": a_fact().said.feedback_id,
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(a_fact(), at=AT + timedelta(milliseconds=1)),
+        replace(a_fact(), rule="bounce-transient"),
+        replace(a_fact(), said=replace(a_fact().said, message_id="other")),
+        replace(a_fact(), said=replace(a_fact().said, feedback_id="other")),
+        replace(a_fact(), said=replace(a_fact().said, kind="Complaint")),
+    ],
+    ids=["time", "rule", "message", "feedback", "kind"],
+)
+def test_other_feedback_is_another_record(world: World, other: Fact) -> None:
+    """Feedback that differs in what identifies it is kept beside the first."""
+    world.learn(a_fact(), other)
+    assert len(world.history(RECIPIENT)) == 2
+
+
+def test_the_same_feedback_in_another_wrapping_is_one_record(world: World) -> None:
+    """What differs only in what does not identify it takes the first one's place, in one batch or in two."""
+    world.learn(a_fact(), replace(a_fact(), configuration_set="other"))
+    world.learn(replace(a_fact(), reason="Permanent/NoEmail"))
+    assert len(world.history(RECIPIENT)) == 1
+
+
+def test_history_days(world: World) -> None:
+    """How long history is kept is the stack's choice."""
+    world.settings = replace(world.settings, history_days=3)
+    world.learn(a_fact())
+    [record] = world.history(RECIPIENT)
+    assert int(record["expires_at"]["N"]) == int((AT + timedelta(days=3)).timestamp())

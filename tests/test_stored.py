@@ -1,0 +1,324 @@
+"""A contact as the table holds it, and what it still owes to the suppression list and to the outside world."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ses_feedback.contact import UNLISTED, Contact, Evidence, Limits, Standing, Status, merge, standing
+from ses_feedback.policy import Fact, ListReason, Said, Verdict
+from ses_feedback.stored import SHARDS, Stored, StoredError, become, decode, encode, history_item, key, learn, shard
+from tests.builders import (
+    AT,
+    CONFIGURATION_SET,
+    FEEDBACK_ID,
+    MESSAGE_ID,
+    RECIPIENT,
+    START,
+    a_contact,
+    a_fact,
+    an_echo,
+    on_day,
+    strikes,
+)
+
+LIMITS = Limits()
+NOW = on_day(1)
+LATER = on_day(2)
+UNKNOWN = Stored(Contact(RECIPIENT))
+
+
+def learnt(*facts: Fact, stored: Stored = UNKNOWN) -> Stored:
+    """Return what `stored` becomes when it learns `facts`, which change it."""
+    after = learn(stored, facts, LIMITS, NOW)
+    assert after
+    return after
+
+
+def followed(stored: Stored, mirrored: str = UNLISTED) -> Stored:
+    """Return `stored` after the list and the outside world have followed it."""
+    return replace(
+        stored,
+        announced=stored.status,
+        mirrored=mirrored,
+        list_due=False,
+        announce_due=False,
+        due_since=None,
+    )
+
+
+BOUNCED = learnt(a_fact())
+
+
+# --- Learning -------------------------------------------------------------------------------------------------------
+
+
+def test_a_bounce_is_due_for_the_list_and_for_the_outside_world() -> None:
+    """From the moment it is learnt."""
+    expected = Stored(
+        a_contact(a_fact()), rev=1, status=Status.BOUNCED, list_due=True, announce_due=True, due_since=NOW
+    )
+    assert expected == BOUNCED
+
+
+def test_a_first_delivery_is_due_for_nobody() -> None:
+    """The outside world takes a contact for active, and the list does not hold it."""
+    assert Stored(a_contact(a_fact(Verdict.DELIVERED)), rev=1) == learnt(a_fact(Verdict.DELIVERED))
+
+
+def test_a_first_soft_bounce_is_due_for_the_outside_world_only() -> None:
+    """The list does not hold those who bounce now and then."""
+    after = learnt(*strikes(0))
+    assert (after.status, after.list_due, after.due_since) == (Status.BOUNCING, False, NOW)
+
+
+def test_an_echo_is_due_for_the_outside_world_only() -> None:
+    """The list holds it already."""
+    after = learnt(an_echo())
+    assert (after.status, after.list_due, after.due_since) == (Status.BOUNCED, False, NOW)
+
+
+def test_what_is_known_already_changes_nothing() -> None:
+    """So nothing is written."""
+    assert learn(BOUNCED, [a_fact(), a_fact(at=START)], LIMITS, LATER) is None
+
+
+def test_what_was_due_stays_due_since_then() -> None:
+    """And stays due for what it was due for."""
+    after = learnt(a_fact(Verdict.DELIVERED), stored=BOUNCED)
+    assert (after.rev, after.list_due, after.due_since) == (2, True, NOW)
+
+
+def test_a_write_that_is_due_stays_due_whatever_comes_next() -> None:
+    """A bounce says that the list lost the entry, and a delivery does not say that it has it back."""
+    lost = learnt(a_fact(at=on_day(3)), stored=followed(BOUNCED, "BOUNCE"))
+    assert [lost.list_due, learnt(a_fact(Verdict.DELIVERED), stored=lost).list_due] == [True, True]
+
+
+def test_what_was_put_off_is_due_at_once_when_more_is_learnt() -> None:
+    """SES may take now what it refused before."""
+    postponed = replace(BOUNCED, due_since=NOW + timedelta(hours=6))
+    assert learnt(a_fact(Verdict.COMPLAIN), stored=postponed).due_since == NOW
+
+
+def test_a_contact_that_is_followed_owes_nothing_for_a_delivery() -> None:
+    """Its status stays, and so does the list."""
+    stored = followed(BOUNCED, "BOUNCE")
+    assert replace(stored, contact=a_contact(a_fact(), a_fact(Verdict.DELIVERED)), rev=2) == learnt(
+        a_fact(Verdict.DELIVERED), stored=stored
+    )
+
+
+def test_a_change_that_is_taken_back_is_announced_all_the_same() -> None:
+    """A suspension may have been announced although it was not noted, so its end must be."""
+    suspended = replace(learnt(*strikes(0, 1, 2, 3, 4)), announced=Status.ACTIVE, announce_due=True)
+    after = learnt(a_fact(Verdict.DELIVERED, on_day(5)), stored=suspended)
+    assert (after.status, after.announce_due, after.list_due) == (Status.ACTIVE, True, True)
+
+
+def test_a_reinstatement_goes_the_way_of_feedback() -> None:
+    """Whoever changes a contact, the list and the outside world follow."""
+    stored = followed(BOUNCED, "BOUNCE")
+    reinstated = merge(stored.contact, Contact(RECIPIENT, opted_in=Evidence(NOW, "operator")))
+    after = become(stored, reinstated, LIMITS, LATER)
+    expected = replace(
+        stored,
+        contact=reinstated,
+        rev=2,
+        status=Status.ACTIVE,
+        list_due=True,
+        announce_due=True,
+        due_since=LATER,
+    )
+    assert expected == after
+
+
+def test_other_limits_change_a_status() -> None:
+    """The next time anything is learnt, even if it is nothing."""
+    stored = learnt(*strikes(0, 1))
+    after = learn(stored, [], replace(LIMITS, soft_bounces=2), LATER)
+    assert after
+    assert (after.status, after.list_due) == (Status.SUSPENDED, True)
+
+
+# --- Items ----------------------------------------------------------------------------------------------------------
+
+FULL = Stored(
+    a_contact(
+        *(a_fact(verdict) for verdict in (Verdict.COMPLAIN, Verdict.SUPPRESS, Verdict.UNSUBSCRIBE)),
+        *(an_echo(reason, on_day(1)) for reason in ListReason),
+        *strikes(0, 1),
+        a_fact(Verdict.DELIVERED, address="Recipient@Example.com"),
+        opted_in=START,
+    ),
+    rev=7,
+    status=Status.COMPLAINED,
+    announced=Status.BOUNCED,
+    mirrored="BOUNCE",
+    list_due=True,
+    announce_due=True,
+    due_since=NOW,
+    claim="a-worker",
+    claimed_until=LATER,
+    others={"operators_note": {"S": "asked by telephone"}},
+)
+
+
+def test_an_item_is_what_an_application_reads() -> None:
+    """Whether it may send, and why not."""
+    item = encode(BOUNCED, standing(BOUNCED.contact, LIMITS))
+    expected = {
+        "address": {"S": "recipient@example.com"},
+        "record": {"S": "contact"},
+        "rev": {"N": "1"},
+        "status": {"S": "bounced"},
+        "may_send": {"BOOL": False},
+        "reason": {"S": "Permanent/General"},
+        "status_at": {"S": "2026-03-01T12:00:05.000Z"},
+        "unsendable": {"S": f"bounced#{shard(RECIPIENT)}"},
+        "spellings": {"L": [{"S": "recipient@example.com"}]},
+        "bounced_at": {"S": "2026-03-01T12:00:05.000Z"},
+        "bounced_reason": {"S": "Permanent/General"},
+        "bounced_configuration_set": {"S": "receipts"},
+        "announced_status": {"S": "active"},
+        "list_due": {"BOOL": True},
+        "announce_due": {"BOOL": True},
+        "mirror_due": {"S": shard(RECIPIENT)},
+        "mirror_due_at": {"S": "2026-03-02T12:00:00.000Z"},
+    }
+    assert expected == item
+
+
+def test_a_contact_that_may_be_mailed_is_in_no_index() -> None:
+    """Sparse indexes hold what somebody looks for."""
+    stored = followed(learnt(*strikes(0)))
+    item = encode(stored, standing(stored.contact, LIMITS))
+    assert (True, {"reason", "status_at"}) == (
+        item["may_send"]["BOOL"],
+        item.keys() & {"unsendable", "mirror_due", "mirror_due_at", "reason", "status_at"},
+    )
+
+
+def test_an_active_contact_has_no_reason() -> None:
+    """Nobody keeps it from being mailed."""
+    stored = learnt(a_fact(Verdict.DELIVERED))
+    item = encode(stored, standing(stored.contact, LIMITS))
+    expected = {
+        "address": {"S": "recipient@example.com"},
+        "record": {"S": "contact"},
+        "rev": {"N": "1"},
+        "status": {"S": "active"},
+        "may_send": {"BOOL": True},
+        "spellings": {"L": [{"S": "recipient@example.com"}]},
+        "delivered_on": {"S": "2026-03-01"},
+        "announced_status": {"S": "active"},
+    }
+    assert expected == item
+
+
+@pytest.mark.parametrize("stored", [UNKNOWN, BOUNCED, FULL, followed(FULL)])
+def test_what_is_read_is_what_was_written(stored: Stored) -> None:
+    """To the last register, and with attributes that somebody else added."""
+    assert stored == decode(encode(stored, Standing(stored.status)))
+
+
+def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
+    """The registers are the truth."""
+    stored = replace(BOUNCED, others={"status": {"S": "active"}, "spellings": {"L": []}})
+    assert replace(stored, others={}) == decode(encode(stored, standing(stored.contact, LIMITS)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rev": {"N": "many"}},
+        {"rev": {"S": "1"}},
+        {"rev": {"N": "9" * 5_000}},
+        {"status": {"S": "thrilled"}},
+        {"announced_status": {"N": "1"}},
+        {"spellings": {"S": RECIPIENT}},
+        {"spellings": {"L": [RECIPIENT]}},
+        {"spellings": None},
+        {"strikes": {"L": [{"S": "yesterday"}]}},
+        {"delivered_on": {"S": "yesterday"}},
+        {"bounced_at": {"S": "yesterday"}},
+        {"bounced_at": "2026-03-01T12:00:05.000Z"},
+        {"mirror_due_at": {"S": ""}},
+        {"claimed_until": {"S": "\ud800"}},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_an_item_that_somebody_broke_is_refused(wrong: dict[str, Any]) -> None:
+    """It is left as it is, and the error says where to look but not what is in it."""
+    item = encode(FULL, standing(FULL.contact, LIMITS)) | wrong
+    with pytest.raises(StoredError, match="see the runbook") as error:
+        decode(item)
+    assert RECIPIENT not in f"{error.value!r}{error.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("missing", ["rev", "status", "announced_status", "spellings"])
+def test_an_item_that_lacks_what_every_contact_has_is_refused(missing: str) -> None:
+    """It is somebody else's."""
+    item = encode(FULL, standing(FULL.contact, LIMITS))
+    del item[missing]
+    with pytest.raises(StoredError):
+        decode(item)
+
+
+def test_a_contacts_key_is_its_address() -> None:
+    """Its history lies beside it."""
+    assert key(RECIPIENT) == {"address": {"S": RECIPIENT}, "record": {"S": "contact"}}
+
+
+def test_shards_share_the_load() -> None:
+    """Of a storm of bounces no shard gets much more than its part."""
+    shards = [shard(f"recipient-{number}@example.com") for number in range(1_600)]
+    assert {f"{number:02d}" for number in range(SHARDS)} == set(shards)
+    assert max(map(shards.count, set(shards))) < 150
+
+
+# --- History --------------------------------------------------------------------------------------------------------
+
+
+def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
+    """For as long as the stack keeps it."""
+    item = history_item(a_fact(address="Recipient@example.com"), keep_days=365)
+    record = item.pop("record")["S"]
+    expected = {
+        "address": {"S": "recipient@example.com"},
+        "at": {"S": "2026-03-01T12:00:05.000Z"},
+        "verdict": {"S": "SUPPRESS"},
+        "rule": {"S": "bounce-permanent"},
+        "reason": {"S": "Permanent/General"},
+        "configuration_set": {"S": CONFIGURATION_SET},
+        "kind": {"S": "Bounce"},
+        "type": {"S": "Permanent"},
+        "sub_type": {"S": "General"},
+        "message_id": {"S": MESSAGE_ID},
+        "feedback_id": {"S": FEEDBACK_ID},
+        "expires_at": {"N": str(int((AT + timedelta(days=365)).timestamp()))},
+    }
+    assert expected == item
+    assert record.startswith("feedback#2026-03-01T12:00:05.000Z#")
+
+
+def test_the_same_feedback_is_one_record() -> None:
+    """However often, in whichever vocabulary and whichever spelling it comes."""
+    ways = [a_fact(), a_fact(), a_fact(configuration_set=""), a_fact(address="RECIPIENT@example.com")]
+    assert len({history_item(fact, 1)["record"]["S"] for fact in ways}) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_fact(at=on_day(1)),
+        replace(a_fact(), rule="bounce-transient"),
+        replace(a_fact(), said=Said("Complaint", message_id=MESSAGE_ID, feedback_id=FEEDBACK_ID)),
+        replace(a_fact(), said=Said("Bounce", message_id="another", feedback_id=FEEDBACK_ID)),
+        replace(a_fact(), said=Said("Bounce", message_id=MESSAGE_ID, feedback_id="another")),
+    ],
+)
+def test_other_feedback_is_another_record(other: Fact) -> None:
+    """Another time, message, feedback id, kind or rule."""
+    assert history_item(other, 1)["record"] != history_item(a_fact(), 1)["record"]
