@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from feedbackctl.replay import Finding, Result
+from feedbackctl.findings import Finding
+from feedbackctl.replay import Result
 from ses_feedback.contact import Status
 from ses_feedback.metrics import METRICS
 from ses_feedback.stored import Item

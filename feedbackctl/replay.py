@@ -4,8 +4,6 @@ It delivers as AWS does: what is not acknowledged comes again, the table's strea
 sweep runs until nothing is due. Time is the embedded AWS's, on which waiting takes none.
 """
 
-import base64
-import gzip
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feedbackctl.embedded import EmbeddedAws, QuarantinedMessage
+from feedbackctl.findings import Finding, kept, notices
 from feedbackctl.functions import Functions, Invocation
 from feedbackctl.sources import Message
 from feedbackctl.suppression_list import SuppressedDestination
 from ses_feedback.batches import batched
-from ses_feedback.envelope import EnvelopeError, Notice, open_record, records
 from ses_feedback.settings import Settings
 from ses_feedback.stored import Item
 from ses_feedback.timestamps import format_timestamp
@@ -33,14 +31,6 @@ SWEEP_EVERY = 300
 SWEEP: Mapping[str, Any] = {"source": "ses-feedback", "detail-type": "Sweep"}
 ROUNDS = 100
 """Rounds after which a mirror that still finds something to do is taken for one that will go on for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A message that was not simply applied: where it came from, and why."""
-
-    source: str
-    why: str
 
 
 @dataclass(slots=True)
@@ -136,9 +126,9 @@ class Replay:
         """Note which of the records that are done with were ignored or quarantined. The functions tell only counts."""
         counts = invocation.counts
         if counts["IgnoredMessage"]:
-            self._result.ignored += _notices(done)
+            self._result.ignored += notices(done)
         if counts["Quarantined"]:
-            self._result.quarantined += _kept(done, self._taken_from_quarantine())
+            self._result.quarantined += kept(done, self._taken_from_quarantine())
 
     def _taken_from_quarantine(self) -> Iterator[QuarantinedMessage]:
         """Yield what is in quarantine, and take it off the queue, which would grow without end."""
@@ -256,32 +246,3 @@ def _reasons(invocation: Invocation) -> dict[str, str]:
     """Return, by the id of the record, why it was not acknowledged."""
     lines = (json.loads(line) for line in invocation.log if '"retry"' in line)
     return {line["record_id"]: line["reason"] for line in lines if line.get("disposition") == "retry"}
-
-
-def _notices(done: Iterable[tuple[Any, str]]) -> Iterator[Finding]:
-    done = list(done)
-    for record, (_, source) in zip(records({"Records": [raw for raw, _ in done]}), done, strict=True):
-        try:
-            opened = open_record(record)
-        except EnvelopeError:
-            continue
-        if isinstance(opened, Notice):
-            yield Finding(source, opened.what)
-
-
-def _kept(done: Sequence[tuple[Any, str]], kept: Iterable[QuarantinedMessage]) -> Iterator[Finding]:
-    """Find where the messages in quarantine came from. Their own ids may be missing, or the same in several files."""
-    sources: dict[str, list[str]] = {}
-    for record, (_, source) in zip(records({"Records": [raw for raw, _ in done]}), done, strict=True):
-        sources.setdefault(record.original(), []).append(source)
-    for message in kept:
-        named = sources.get(original(message))
-        if named:
-            yield Finding(named.pop(0), message.attributes["reason"])
-
-
-def original(message: QuarantinedMessage) -> str:
-    """Return the text that was put in quarantine."""
-    if message.attributes.get("encoding") != "gzip+base64":
-        return message.body
-    return gzip.decompress(base64.b64decode(message.body)).decode("utf-8", "surrogatepass")

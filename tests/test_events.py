@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from feedbackctl.embedded import EmbeddedAws, VirtualClock
+from feedbackctl.findings import original
 from feedbackctl.functions import Functions, Invocation
-from feedbackctl.replay import original
 from feedbackctl.suppression_list import SuppressedDestination
 from ses_feedback.envelope import records
 from ses_feedback.metrics import METRICS

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from feedbackctl import display, replay_command
 from feedbackctl.__main__ import main
-from feedbackctl.replay import Finding
+from feedbackctl.findings import Finding
 from feedbackctl.replay import Result as Replayed
 from tests.builders import (
     RECIPIENT,

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from feedbackctl.embedded import EmbeddedAws, VirtualClock
+from feedbackctl.findings import Finding
 from feedbackctl.functions import Functions
-from feedbackctl.replay import AT_ONCE, SWEEP, VISIBILITY_TIMEOUT, Finding, Replay, Result
+from feedbackctl.replay import AT_ONCE, SWEEP, VISIBILITY_TIMEOUT, Replay, Result
 from feedbackctl.sources import Message
 from ses_feedback.settings import Settings
 from tests.builders import (
