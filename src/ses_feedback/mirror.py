@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
 
-from ses_feedback.answers import Refusal, Refused
+from ses_feedback.answers import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.batches import batched
 from ses_feedback.changes import StatusChange
 from ses_feedback.contact import UNLISTED, Limits, Status, mirror, standing
@@ -27,7 +27,9 @@ LOST_RACE = "ConditionalCheckFailedException"
 CLAIM = timedelta(seconds=330)
 """How long a claim holds: longer than SuppressionFunction may run (its Timeout, 300 seconds)."""
 POSTPONEMENT = timedelta(hours=6)
-"""How long an entry SES refused waits before it is tried again."""
+"""How long an entry SES won't have waits before it is tried again."""
+PATIENCE = timedelta(seconds=60)
+"""How long an entry waits that SES could not take now, three times over."""
 SETTLED = timedelta(seconds=60)
 """How long a change is left to the stream before the sweep takes it."""
 TRIES = 3
@@ -168,7 +170,7 @@ class Mirror:
             remaining.append(after)
         # An entry SES refused waits for its time: else its own postponement, a change, would bring it here at once.
         now = self._now()
-        return [stored for stored in remaining if stored.list_due and stored.due_since and stored.due_since <= now]
+        return [stored for stored in remaining if stored.list_due and stored.is_due(now)]
 
     def _change(self, stored: Stored) -> StatusChange:
         evidence = standing(stored.contact, self._limits).evidence
@@ -190,6 +192,9 @@ class Mirror:
         claim = f"{self._worker}#{next(self._claims)}"
         written = False
         while self._may_claim(stored, claim) and (stored.list_due or written):
+            if self._now() >= until:
+                done.left[address] = OUT_OF_TIME.code
+                return
             now = self._now()
             # Due with the claim, so that the sweep takes over from a worker that dies while it writes a second time.
             claimed = replace(
@@ -197,6 +202,7 @@ class Mirror:
                 rev=stored.rev + 1,
                 list_due=True,
                 due_since=stored.due_since or now,
+                retry_at=None,
                 claim=claim,
                 claimed_until=now + CLAIM,
             )
@@ -221,13 +227,9 @@ class Mirror:
         unclaimed = replace(claimed, rev=claimed.rev + 1, claim="", claimed_until=None)
         if refusal and refusal.why is Refused.FOR_GOOD:
             done.refused[refusal.code] += 1
-            return self._contacts.write(replace(unclaimed, due_since=self._now() + POSTPONEMENT))
-        if refusal and refusal.why is not Refused.UNANSWERED:
-            # Whether or not the claim can be given back: it runs out, and the contact is still due.
-            self._contacts.write(unclaimed)
+            return self._contacts.write(replace(unclaimed, retry_at=self._now() + POSTPONEMENT))
         if refusal:
-            # Unanswered, the claim stays: SES may yet carry the call out, and what is written before it does would not
-            # stand. The sweep writes it again when the claim has run out.
+            self._leave(unclaimed, refusal, done)
             return refusal.code
         lost = self._contacts.write(
             replace(
@@ -244,6 +246,19 @@ class Mirror:
                 lag = _milliseconds(self._now() - claimed.due_since)
                 done.tally.delay(self._stream(claimed), "SuppressionLag", lag)
         return lost
+
+    def _leave(self, unclaimed: Stored, refusal: Refusal, done: Followed) -> None:
+        """Leave a contact due whose entry could not be written now, and tell how long it has been."""
+        if unclaimed.due_since:
+            done.tally.delay("", "SuppressionLag", _milliseconds(self._now() - unclaimed.due_since))
+        if refusal.why is Refused.UNANSWERED:
+            # The claim stays: SES may yet carry the call out, and what is written before it does would not stand. The
+            # sweep writes the list again when the claim has run out.
+            return
+        # Giving the claim back is a change that the stream brings here again: at once it may only come when time was
+        # all that was missing. Whether or not the write succeeds: the claim runs out, and the contact is still due.
+        retry_at = None if refusal is OUT_OF_TIME else self._now() + PATIENCE
+        self._contacts.write(replace(unclaimed, retry_at=retry_at))
 
     def _call(self, claimed: Stored, wanted: ListReason | None, until: datetime) -> Refusal | None:
         """Put, or delete, every spelling SES may hold the address under."""

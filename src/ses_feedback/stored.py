@@ -42,8 +42,8 @@ class Stored:
 
     `rev` counts writes (0: none yet) and guards each. `mirrored` is what the mirror last made the suppression list
     hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `announced` the status the outside world was last
-    told of. `due_since` is set while the list or the outside world has something to follow; it lies in the future when
-    SES refused an entry and is to be asked again then. `list_due` is True while it is the list that has, `announce_due`
+    told of. `due_since` is set while the list or the outside world has something to follow, `retry_at` when SES
+    refused it and is not to be asked again before. `list_due` is True while it is the list that has, `announce_due`
     while it is the outside world: also when the status is back at the announced one, for another may be on its way
     out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `others` are
     attributes this system does not know, kept as they are.
@@ -57,9 +57,14 @@ class Stored:
     list_due: bool = False
     announce_due: bool = False
     due_since: datetime | None = None
+    retry_at: datetime | None = None
     claim: str = ""
     claimed_until: datetime | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether the list or the outside world has something to follow now."""
+        return self.due_since is not None and (self.retry_at is None or self.retry_at <= now)
 
 
 def shard(address: str) -> str:
@@ -90,7 +95,8 @@ def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> S
         status=status,
         list_due=list_due,
         announce_due=announce_due,
-        due_since=min(stored.due_since or now, now) if list_due or announce_due else None,
+        due_since=(stored.due_since or now) if list_due or announce_due else None,
+        retry_at=None,
     )
 
 
@@ -117,6 +123,7 @@ def encode(stored: Stored, current: Standing) -> Item:
         "mirrored": stored.mirrored,
         "list_due": stored.list_due or None,
         "announce_due": stored.announce_due or None,
+        "retry_at": _time(stored.retry_at),
         "delivered_on": contact.delivered_on.isoformat() if contact.delivered_on else None,
         "claim": stored.claim or None,
         "claimed_until": _time(stored.claimed_until),
@@ -126,7 +133,11 @@ def encode(stored: Stored, current: Standing) -> Item:
         if not current.may_send:
             attributes["unsendable"] = f"{current.status.value}#{shard(contact.address)}"
     if stored.due_since:
-        attributes |= {"mirror_due": shard(contact.address), "mirror_due_at": _time(stored.due_since)}
+        attributes |= {
+            "due_since": _time(stored.due_since),
+            "mirror_due": shard(contact.address),
+            "mirror_due_at": _time(stored.retry_at or stored.due_since),
+        }
     for name in EVIDENCE_REGISTERS:
         evidence: Evidence | None = getattr(contact, name)
         if evidence:
@@ -185,7 +196,7 @@ def history_item(fact: Fact, keep_days: int) -> Item:
 
 _BOOKKEEPING = (
     "address record rev status may_send reason status_at unsendable spellings strikes delivered_on "
-    "announced_status mirrored list_due announce_due mirror_due mirror_due_at claim claimed_until"
+    "announced_status mirrored list_due announce_due due_since retry_at mirror_due mirror_due_at claim claimed_until"
 )
 _OWN = frozenset(_BOOKKEEPING.split()) | {
     f"{register}_{part}" for register in EVIDENCE_REGISTERS for part in ("at", "reason", "configuration_set")
@@ -223,7 +234,8 @@ def _decode(item: Item) -> Stored:
         mirrored=text("mirrored") or None,
         list_due="list_due" in item,
         announce_due="announce_due" in item,
-        due_since=moment("mirror_due_at"),
+        due_since=moment("due_since"),
+        retry_at=moment("retry_at"),
         claim=text("claim"),
         claimed_until=moment("claimed_until"),
         others={name: value for name, value in item.items() if name not in _OWN},

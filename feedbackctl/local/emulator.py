@@ -1,0 +1,141 @@
+"""ministack from within: what its API does not tell or do. Everything that knows its insides is here or in `gaps`."""
+
+import logging
+from collections.abc import Collection, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from feedbackctl.local.emf import Datum
+from feedbackctl.local.publishing import Publication
+from feedbackctl.local.requests import App
+from feedbackctl.suppression_list import SuppressionReason
+
+_log = logging.getLogger("feedbackctl.local")
+
+
+class Destination(NamedTuple):
+    """An event destination of a configuration set that publishes to a topic."""
+
+    topic: str
+    kinds: frozenset[str]
+
+
+class Scope(NamedTuple):
+    """The account and Region the request under way is about."""
+
+    account: str
+    region: str
+
+
+class Emulator:
+    """ministack, running in this process."""
+
+    app: App
+
+    def __init__(self) -> None:
+        """Import it; it reads the environment while being imported."""
+        self.app = import_module("ministack.app").app
+        self._evaluator = import_module("ministack.core.iam_evaluator")
+        self._cloudwatch = self.service("cloudwatch")
+        self._ses = self.service("ses")
+        self._ses_v2 = self.service("ses_v2")
+        self._sns = self.service("sns")
+        self._responses = import_module("ministack.core.responses")
+        self.asked: set[tuple[str, str, str, bool]] = set()
+
+    @staticmethod
+    def service(name: str) -> Any:  # noqa: ANN401 (a module without types)
+        """Return the module of a service."""
+        return import_module(f"ministack.services.{name}")
+
+    def scope(self) -> Scope:
+        """Return account and Region of the request that was answered last in this task."""
+        return Scope(self._responses.get_account_id(), self._responses.get_region())
+
+    def knows_configuration_set(self, name: str) -> bool:
+        """Say whether there is such a configuration set."""
+        return name in self._ses_v2._config_sets or name in self._ses._configuration_sets  # noqa: SLF001
+
+    def destinations(self, configuration_set: str) -> list[Destination]:
+        """Return the enabled event destinations that publish to SNS."""
+        record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
+        return [
+            Destination(one["SnsDestination"]["TopicArn"], frozenset(one["MatchingEventTypes"]))
+            for one in (record.get("EventDestinations") or {}).values()
+            if one.get("Enabled") and "SnsDestination" in one
+        ]
+
+    def suppressed_reasons(self, configuration_set: str) -> Collection[SuppressionReason] | None:
+        """Return for which reasons a configuration set holds mail back; None when it leaves that to the account."""
+        record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
+        options = record.get("SuppressionOptions")
+        return None if options is None else [SuppressionReason(one) for one in options.get("SuppressedReasons", ())]
+
+    def identity(self, source: str) -> tuple[str, Mapping[str, str]]:
+        """Return the identity a mail is sent as and the topics of its notifications by their type."""
+        found = self._ses._notification_identity(source)  # noqa: SLF001
+        if found:
+            return found[0], found[1].get("NotificationTopics", {})
+        domain = source.rpartition("@")[2].rstrip(">")
+        known = self._ses_v2._identities  # noqa: SLF001
+        return (domain if domain in known else source), {}
+
+    def publish(self, publication: Publication) -> None:
+        """Publish as SES does: when the topic's policy admits it, and silently not when it does not."""
+        _, _, _, region, account, _ = publication.source_arn.split(":", 5)
+        # What is published may have been held back: it is nobody's request any more, but it is SES's, over TLS.
+        self._responses.set_request_account_id(account)
+        self._responses.set_request_region(region)
+        self._evaluator.pin_request_origin("127.0.0.1", secure_transport=True)
+        allowed = self._sns.topic_policy_allows(publication.topic, "ses.amazonaws.com", publication.source_arn, account)
+        if not allowed:
+            _log.warning("SES may not publish to %s: its policy does not admit it", publication.topic)
+            return
+        self._sns.publish_internal(publication.topic, publication.message, publication.subject)
+
+    def may(self, role_arn: str, action: str, resource: str, region: str) -> bool:
+        """Say whether a role's policies allow what Lambda and the scheduler do in its name."""
+        account = role_arn.split(":")[4]
+        context = self._evaluator.EvalContext(
+            principal_arn=role_arn,
+            principal_type="AssumedRole",
+            principal_account=account,
+            action=action,
+            resource_arn=resource,
+            region=region,
+        )
+        role = role_arn.rpartition("/")[2]
+        policies = self._evaluator._gather_role_policies(role, account)  # noqa: SLF001
+        allowed: bool = self._evaluator.evaluate(context, policies).decision == "Allow"
+        self.asked.add((role, action, resource, allowed))
+        return allowed
+
+    def remember(self, access_key: str, action: str, resource: str, *, allowed: bool) -> None:
+        """Remember what a function asked for, and whether its role allowed it."""
+        session = self.service("sts")._sessions.get(access_key)  # noqa: SLF001
+        if session is not None:
+            self.asked.add((session["Arn"].split("/")[1], action, resource, allowed))
+
+    def record(self, datum: Datum) -> None:
+        """Add a value to a CloudWatch metric."""
+        self._cloudwatch.record_metric(datum.namespace, datum.name, datum.value, datum.unit, datum.dimensions)
+
+    def workers(self) -> dict[str, list[int]]:
+        """Return the process ids of running functions, by function name."""
+        running: dict[str, list[int]] = {}
+        for entries in list(import_module("ministack.core.lambda_runtime")._workers.values()):  # noqa: SLF001
+            for worker in entries:
+                process = worker._proc  # noqa: SLF001
+                if process is not None and process.poll() is None:
+                    running.setdefault(worker.func_name, []).append(process.pid)
+        return running
+
+    def fire_schedules(self) -> None:
+        """Make every schedule due now."""
+        scheduler = self.service("scheduler")
+        for key in list(scheduler._schedules._data):  # noqa: SLF001
+            scheduler._schedule_last_fired[key] = 0  # noqa: SLF001
+
+    def forget(self) -> None:
+        """Forget every resource there is."""
+        import_module("ministack.app")._reset_all_state()  # noqa: SLF001

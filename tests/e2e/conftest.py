@@ -1,0 +1,58 @@
+"""The stack, deployed for real to an AWS on this machine. Collected only when named: `pytest tests/e2e`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from feedbackctl.local import stack as stacks
+from feedbackctl.local.process import Local
+from tests.e2e.world import LANES, World
+
+
+def pytest_ignore_collect(config: pytest.Config) -> bool | None:
+    """Leave these out of a run of all tests: they take minutes, and an emulator."""
+    return None if any("e2e" in argument for argument in config.args) else True
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """An AWS of the tests' own, beside the one that may be running."""
+    here = Local(home=Path(tmp_path_factory.mktemp("local")))
+    yield here
+    here.down()
+
+
+@pytest.fixture(scope="session")
+def deployed(local: Local) -> World:
+    """The template, built and deployed."""
+    running = local.up()
+    stacks.build(local)
+    stacks.deploy(local, running)
+    world = World(local, running)
+    world.verify_sender()
+    return world
+
+
+@pytest.fixture
+def world(deployed: World) -> Iterator[World]:
+    """The deployed stack, with nothing going wrong on purpose before or after."""
+    deployed.fail()
+    yield deployed
+    deployed.fail()
+    deployed.publish()
+
+
+@pytest.fixture
+def impatient(world: World) -> Iterator[World]:
+    """The stack with lanes that try again after two seconds instead of seven minutes."""
+    sqs = world.client("sqs")
+
+    def wait(seconds: int) -> None:
+        for lane in LANES:
+            attributes = {"VisibilityTimeout": str(seconds)}
+            sqs.set_queue_attributes(QueueUrl=world.outputs[lane], Attributes=attributes)
+
+    wait(2)
+    yield world
+    wait(420)
