@@ -19,6 +19,7 @@ from ses_feedback.contact import Contact, Limits, changes_contact, standing
 from ses_feedback.faults import CONDITION_FAILED
 from ses_feedback.policy import Fact, ListReason, Verdict
 from ses_feedback.stored import Item, Stored, StoredError, decode, encode, history_item, learn
+from ses_feedback.timestamps import parse_timestamp
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 """A day after the builders' message was sent."""
@@ -61,8 +62,9 @@ class InlineExecutor(Executor):
 class FakeContacts:
     """ContactStore without DynamoDB.
 
-    `faults` are the addresses that can't be written, and why. `interrupt` is called once, before the next write is
-    looked at: what it does happens between a reader's read and its write.
+    `reads` says of each read whether it had to be consistent; what is in memory is never stale. `faults` are the
+    addresses that can't be written, and why, `unreadable` those that can't be read. `interrupt` is called once, before
+    the next write is looked at: what it does happens between a reader's read and its write.
     """
 
     def __init__(self, limits: Limits | None = None, *, now: Callable[[], datetime], history_days: int = 365) -> None:
@@ -72,6 +74,7 @@ class FakeContacts:
         self._history_days = history_days
         self._history: dict[tuple[str, str], Item] = {}
         self.items: dict[str, Item] = {}
+        self.reads: list[bool] = []
         self.written: list[Stored] = []
         self.faults: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
@@ -107,9 +110,12 @@ class FakeContacts:
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
         """Return contacts; put those that can't be read in `failed`."""
-        del consistent  # what is in memory is never stale
-        found: dict[str, Stored] = {}
-        for address in addresses:
+        self.reads.append(consistent)
+        wanted, found = list(addresses), dict[str, Stored]()
+        if len(set(wanted)) < len(wanted):
+            failed |= dict.fromkeys(wanted, "ValidationException")
+            return found
+        for address in wanted:
             if address in self.unreadable:
                 failed[address] = self.unreadable[address]
                 continue
@@ -137,7 +143,11 @@ class FakeContacts:
 
     def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield since when, and the address, of contacts due since `before`, the oldest first."""
-        waiting = [(decode(item).due_since, address) for address, item in self.items.items()]
+        waiting = [
+            (parse_timestamp(item["mirror_due_at"]["S"]), address)
+            for address, item in self.items.items()
+            if "mirror_due_at" in item
+        ]
         return iter(sorted((since, address) for since, address in waiting if since and since <= before))
 
     def history(self, address: str) -> list[Item]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from string import ascii_lowercase, ascii_uppercase
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ DOTTED_I = "\u0130"
         ("Recipient@Example.COM", "recipient@example.com", "Recipient@example.com"),
         ("plus+tag/slash@example.com", "plus+tag/slash@example.com", "plus+tag/slash@example.com"),
         ("!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com"),
+        (f"{ascii_uppercase}@EXAMPLE.com", f"{ascii_lowercase}@example.com", f"{ascii_uppercase}@example.com"),
         ("a@sub.example.co", "a@sub.example.co", "a@sub.example.co"),
         ("a@localhost", "a@localhost", "a@localhost"),
         ("a@_mail.example.com", "a@_mail.example.com", "a@_mail.example.com"),
@@ -137,6 +139,7 @@ def test_two_addresses_are_refused(raw: str) -> None:
         "a@example.org, <b@example.com>",
         'a@example.com; "b, c" <b@example.com>',
         '"a" a@example.com, "b" <b@example.com>',
+        'a@example.com, b <"b <b>"@example.com>',
     ],
 )
 def test_a_second_address_in_brackets_is_refused_too(raw: str) -> None:
@@ -204,6 +207,7 @@ def test_an_address_has_a_longest_domain(wrap: str) -> None:
 
 def test_an_address_has_a_longest_whole() -> None:
     """Quoted local parts may be long, but the whole stays within what a key may be."""
+    assert 64 + len("@") + 255 == MAX_LENGTH
     local = '"' + "x" * (MAX_LENGTH - len('""@example.com')) + '"'
     assert f"{local}@example.com" == parse_address(f"{local}@example.com").key
     with pytest.raises(AddressError, match="usable length"):
@@ -235,6 +239,7 @@ HOSTILE = {
     "escapes": repeated("\\", '"<>>'),
     "escaped quotes": '"' + repeated('\\"', ">")[1:],
     "escaped quotes before brackets": '"' + repeated('\\"', "<a@example.com>>")[1:-1],
+    "escaped quotes and a last escape": '"' + repeated('\\"', "\\<a@example.com>")[1:],
     "quoted pairs": repeated('"\\a"', ">"),
     "opening brackets": repeated("<", ">"),
     "closing brackets": repeated(">"),

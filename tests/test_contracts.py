@@ -118,6 +118,12 @@ class TestContacts:
         stored = kit.contacts.read([RECIPIENT], failed, consistent=True)[RECIPIENT]
         assert (stored.contact, stored.rev, failed) == (a_contact(), 0, {})
 
+    def test_a_contact_asked_for_twice(self, kit: Kit) -> None:
+        """DynamoDB refuses a read that names a key twice: whoever reads sees to that."""
+        failed: dict[str, str] = {}
+        assert kit.contacts.read([RECIPIENT, OTHER, RECIPIENT], failed, consistent=True) == {}
+        assert failed == dict.fromkeys([RECIPIENT, OTHER], "ValidationException")
+
     def test_facts_of_a_contact_are_one_write(self, kit: Kit) -> None:
         """All facts a batch holds about one contact are merged and written together."""
         facts = [a_fact(Verdict.SUPPRESS), a_fact(Verdict.COMPLAIN, on_day(2)), *strikes(3, 4)]

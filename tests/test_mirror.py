@@ -1,76 +1,17 @@
-"""Mirror makes the suppression list and the outside world follow the contacts, whoever fails, stalls or interferes."""
+"""Mirror makes the suppression list follow the contacts, whatever SES and DynamoDB answer."""
 
-from collections.abc import Callable, Sequence
 from datetime import timedelta
-from itertools import count, pairwise
+from itertools import pairwise
 
 import pytest
 
 from ses_feedback.answers import Refusal, Refused
-from ses_feedback.changes import StatusChange
 from ses_feedback.contact import Limits, Status
-from ses_feedback.faults import CONDITION_FAILED
-from ses_feedback.mirror import CLAIM, POSTPONEMENT, READ_AT_ONCE, SETTLED, TRIES, Followed, Mirror
-from ses_feedback.policy import Fact, ListReason, Verdict
-from ses_feedback.stored import Stored
-from tests.builders import AT, RECIPIENT, a_fact, an_echo, on_day, strikes
-from tests.fakes import FakeAnnouncer, FakeContacts, FakeSuppressionList, FakeTurns, ListCall, ManualClock
-from tests.world import TIMEOUT, reinstated
-
-BOUNCE, COMPLAINT = ListReason.BOUNCE, ListReason.COMPLAINT
-THROTTLED = Refusal(Refused.FOR_NOW, "TooManyRequestsException")
-BROKEN = Refusal(Refused.UNAVAILABLE, "InternalServiceErrorException")
-UNANSWERED = Refusal(Refused.UNANSWERED, "ReadTimeoutError")
-REFUSED = Refusal(Refused.FOR_GOOD, "BadRequestException")
-LIMITS = Limits()
-
-
-class Office:
-    """Fakes of all that a mirror works with, which any number of workers share."""
-
-    def __init__(self, *, sandbox: bool = False, rate: float = 1.0, limits: Limits = LIMITS) -> None:
-        """Open at noon, with nothing to do."""
-        self.clock = ManualClock()
-        self.limits = limits
-        self.contacts = FakeContacts(limits, now=self.clock.now)
-        self.list = FakeSuppressionList(sandbox=sandbox)
-        self.announcer = FakeAnnouncer()
-        self.turns = FakeTurns(self.clock, rate)
-        self._processes = count()
-
-    def worker(self, name: str = "worker") -> Mirror:
-        """Return a worker's mirror, in a process of its own."""
-        parts = self.contacts, self.list, self.announcer, self.turns, self.limits
-        return Mirror(*parts, now=self.clock.now, worker=f"{name}-{next(self._processes)}")
-
-    def learn(self, *facts: Fact) -> None:
-        """Store facts."""
-        assert self.contacts.learn(facts) == {}
-
-    def follow(self, *addresses: str, worker: str = "worker", within: timedelta = TIMEOUT) -> Followed:
-        """Let a worker follow contacts."""
-        return self.worker(worker).follow(addresses or (RECIPIENT,), self.clock.now() + within)
-
-    def sweep(self, *, worker: str = "sweeper", after: timedelta = timedelta(minutes=5)) -> Followed:
-        """Let time pass, and a worker sweep."""
-        self.clock.sleep(after.total_seconds())
-        return self.worker(worker).sweep(self.clock.now() + TIMEOUT)
-
-    def reinstate(self, address: str = RECIPIENT) -> None:
-        """Reinstate a contact now."""
-        assert self.contacts.write(reinstated(self.contact(address), self.clock.now(), self.limits)) is None
-
-    def contact(self, address: str = RECIPIENT) -> Stored:
-        """Return a contact."""
-        return self.contacts.read([address], {}, consistent=True)[address]
-
-    def entries(self) -> dict[str, str]:
-        """Return the suppression list."""
-        return {address: reason.value for address, reason in self.list.entries.items()}
-
-    def due(self) -> list[str]:
-        """Return every contact that is due, now or later."""
-        return [address for _, address in self.contacts.due(self.clock.now() + timedelta(days=365))]
+from ses_feedback.mirror import CLAIM, PATIENCE, POSTPONEMENT, SETTLED, TRIES, Followed
+from ses_feedback.policy import Fact, Verdict
+from tests.builders import RECIPIENT, a_fact, an_echo, on_day, strikes
+from tests.fakes import ListCall
+from tests.office import BOUNCE, BROKEN, COMPLAINT, REFUSED, THROTTLED, Office
 
 
 @pytest.fixture
@@ -79,7 +20,7 @@ def office() -> Office:
     return Office()
 
 
-# --- The list follows -----------------------------------------------------------------------------------------------
+# --- The list follows ------------------------------------------------------------------------------------------------
 
 WANTED = [
     ([a_fact(Verdict.COMPLAIN)], "COMPLAINT"),
@@ -186,6 +127,17 @@ def test_a_contact_named_twice_is_followed_once(office: Office) -> None:
     assert (done.put, done.announced, len(office.list.calls)) == (1, 1, 1)
 
 
+def test_the_mirror_reads_consistently(office: Office) -> None:
+    """What it writes to the list is what the contact is, not what it was a moment ago."""
+    office.learn(a_fact())
+    office.contacts.reads.clear()
+    office.list.interrupt = lambda: office.learn(a_fact(Verdict.DELIVERED))
+    office.follow()
+    office.learn(a_fact(Verdict.COMPLAIN))
+    office.sweep()
+    assert set(office.contacts.reads) == {True}
+
+
 def test_complaints_come_first(office: Office) -> None:
     """When there is not time for all, complaints are put first, then what has waited longest."""
     for number, verdict in enumerate([Verdict.SUPPRESS, Verdict.SUPPRESS, Verdict.COMPLAIN, Verdict.COMPLAIN]):
@@ -196,7 +148,7 @@ def test_complaints_come_first(office: Office) -> None:
     assert done.left == {"1@example.com": "out-of-time"}
 
 
-# --- Refusals -------------------------------------------------------------------------------------------------------
+# --- Refusals --------------------------------------------------------------------------------------------------------
 
 
 def test_a_throttle_is_waited_out(office: Office) -> None:
@@ -209,14 +161,15 @@ def test_a_throttle_is_waited_out(office: Office) -> None:
 
 @pytest.mark.parametrize("refusal", [THROTTLED, BROKEN], ids=["throttled", "broken"])
 def test_a_fault_that_stays_is_handed_back(office: Office, refusal: Refusal) -> None:
-    """After a few tries the contact is left, unclaimed and still due, and the next retry finishes it."""
+    """After a few tries the contact is left, unclaimed and still due: the sweep after a while finishes it."""
     office.learn(a_fact(), a_fact(address="next@example.com"))
     office.list.refusals = [refusal] * TRIES
     done = office.follow(RECIPIENT, "next@example.com")
     assert (done.left, done.put, office.due()) == ({RECIPIENT: refusal.code}, 1, [RECIPIENT])
     assert (office.contact().claim, office.contact().claimed_until) == ("", None)
-    assert office.follow(worker="another").left == {}
-    assert office.entries() == {RECIPIENT: "BOUNCE", "next@example.com": "BOUNCE"}
+    assert (office.follow().left, len(office.list.calls)) == ({}, TRIES + 1)
+    office.sweep(after=PATIENCE + SETTLED)
+    assert (office.entries(), office.due()) == ({RECIPIENT: "BOUNCE", "next@example.com": "BOUNCE"}, [])
 
 
 def test_a_refused_deletion_is_postponed(office: Office) -> None:
@@ -228,7 +181,7 @@ def test_a_refused_deletion_is_postponed(office: Office) -> None:
     done = office.follow("either/or@example.com")
     assert (done.left, done.refused) == ({}, {"BadRequestException": 1})
     stored = office.contact("either/or@example.com")
-    assert (stored.due_since, stored.list_due, stored.claim) == (office.clock.now() + POSTPONEMENT, True, "")
+    assert (stored.retry_at, stored.list_due, stored.claim) == (office.clock.now() + POSTPONEMENT, True, "")
 
 
 def test_what_is_postponed_is_not_tried_before_its_time(office: Office) -> None:
@@ -242,6 +195,16 @@ def test_what_is_postponed_is_not_tried_before_its_time(office: Office) -> None:
     assert len(office.list.calls) == 2
 
 
+def test_a_refused_spelling_keeps_no_other_off_the_list(office: Office) -> None:
+    """The spellings SES takes are listed, and the contact is tried again when it is time."""
+    office.learn(a_fact(), a_fact(address="RECIPIENT@example.com"), a_fact(address="Recipient@example.com"))
+    office.list.refusals = [None, REFUSED, None]
+    done = office.follow()
+    assert (done.refused, done.left, done.put) == ({REFUSED.code: 1}, {}, 0)
+    assert set(office.entries()) == {"RECIPIENT@example.com", RECIPIENT}
+    assert office.contact().retry_at == office.clock.now() + POSTPONEMENT
+
+
 def test_a_change_ends_a_postponement(office: Office) -> None:
     """A contact that learns something new is tried again at once, and the sweep sees it."""
     office.list.sandbox = True
@@ -249,7 +212,7 @@ def test_a_change_ends_a_postponement(office: Office) -> None:
     office.follow()
     office.list.sandbox = False
     office.learn(a_fact(Verdict.COMPLAIN))
-    assert office.contact().due_since == office.clock.now()
+    assert office.contact().retry_at is None
     office.sweep()
     assert (office.entries(), office.due()) == ({RECIPIENT: "COMPLAINT"}, [])
 
@@ -274,7 +237,7 @@ def test_postponed_but_not_announced(office: Office) -> None:
     assert len(office.list.calls) == 1
 
 
-# --- Time -----------------------------------------------------------------------------------------------------------
+# --- Time ------------------------------------------------------------------------------------------------------------
 
 
 def test_out_of_time(office: Office) -> None:
@@ -305,7 +268,7 @@ def test_no_turn_without_dynamodb(office: Office) -> None:
     assert (office.contact().claim, office.due(), office.list.calls) == ("", [RECIPIENT], [])
 
 
-# --- What DynamoDB does not do --------------------------------------------------------------------------------------
+# --- What DynamoDB does not do ---------------------------------------------------------------------------------------
 
 
 def test_a_contact_that_can_not_be_read_is_handed_back(office: Office) -> None:
@@ -358,361 +321,3 @@ def test_a_contact_that_can_not_be_read_again_is_handed_back(office: Office) -> 
     office.contacts.unreadable.clear()
     office.sweep(after=CLAIM)
     assert (office.entries(), office.due()) == ({RECIPIENT: "COMPLAINT"}, [])
-
-
-# --- Others at work -------------------------------------------------------------------------------------------------
-
-
-def test_a_change_between_call_and_mark_repeats_the_call(office: Office) -> None:
-    """A contact that moved while SES was called is not done: it is read again, and called for again."""
-    office.learn(a_fact())
-    office.list.interrupt = lambda: office.learn(a_fact(Verdict.COMPLAIN))
-    done = office.follow()
-    assert office.list.calls == [ListCall(RECIPIENT, BOUNCE), ListCall(RECIPIENT, COMPLAINT)]
-    assert (done.put, done.left, office.contact().mirrored) == (1, {}, "COMPLAINT")
-
-
-def test_a_reinstatement_between_call_and_mark(office: Office) -> None:
-    """An entry that is not wanted any more when it is written is deleted in the same run."""
-    office.learn(a_fact())
-    office.list.interrupt = office.reinstate
-    done = office.follow()
-    assert office.list.calls == [ListCall(RECIPIENT, BOUNCE), ListCall(RECIPIENT, None)]
-    assert (office.entries(), done.deleted, done.put) == ({}, 1, 0)
-
-
-def test_a_change_that_needs_no_entry_repeats_the_call_too(office: Office) -> None:
-    """`rev` moved, so what was written may be stale: any change repeats."""
-    office.learn(a_fact())
-    office.list.interrupt = lambda: office.learn(a_fact(Verdict.DELIVERED))
-    office.follow()
-    assert (len(office.list.calls), office.due()) == (2, [])
-
-
-def test_a_change_before_the_claim(office: Office) -> None:
-    """Who loses the race for the claim reads again, and calls SES once."""
-    office.learn(an_echo())
-    office.follow()
-    office.learn(a_fact(at=on_day(1)))
-    office.contacts.interrupt = lambda: office.learn(a_fact(Verdict.COMPLAIN))
-    done = office.follow()
-    assert (office.list.calls, done.left) == ([ListCall(RECIPIENT, COMPLAINT)], {})
-
-
-def test_a_change_before_the_announcement_is_marked(office: Office) -> None:
-    """What was announced is not what the contact is any more, so it is handed back, and announced next time."""
-    office.learn(a_fact())
-    office.contacts.interrupt = lambda: office.learn(a_fact(Verdict.COMPLAIN))
-    assert office.follow().left == {RECIPIENT: CONDITION_FAILED}
-    office.follow()
-    told = [(change.old_status, change.new_status) for change in office.announcer.announced]
-    assert told == [(Status.ACTIVE, Status.BOUNCED), (Status.ACTIVE, Status.COMPLAINED)]
-
-
-def stall_while(office: Office, happening: Callable[[], object]) -> None:
-    """Let the next caller of SES stall before its call, until after its claim has run out, while something happens."""
-
-    def stall() -> None:
-        office.clock.sleep((CLAIM + timedelta(seconds=1)).total_seconds())
-        happening()
-
-    office.list.interrupt = stall
-
-
-def test_another_workers_claim_is_respected(office: Office) -> None:
-    """Who meets another's claim leaves the contact to it, and does not hold up the stream for it."""
-    office.learn(a_fact())
-    met: list[Followed] = []
-    office.list.interrupt = lambda: met.append(office.follow(worker="another"))
-    office.follow()
-    assert (met[0].left, met[0].put, len(office.list.calls)) == ({}, 0, 1)
-    assert (office.entries(), office.due()) == ({RECIPIENT: "BOUNCE"}, [])
-
-
-def test_another_workers_claim_is_respected_after_a_lost_race(office: Office) -> None:
-    """Who loses the race for the claim to another worker leaves the contact to it."""
-    office.learn(an_echo())
-    office.follow()
-    office.learn(a_fact(at=on_day(1)))
-
-    def another_claims_and_dies() -> None:
-        office.list.interrupt = dies
-        with pytest.raises(KeyboardInterrupt):
-            office.follow(worker="another")
-
-    office.contacts.interrupt = another_claims_and_dies
-    done = office.follow()
-    assert (done.left, len(office.list.calls), office.contact().claim.split("-")[0]) == ({}, 1, "another")
-
-
-def dies() -> None:
-    """End the process, as far as it knows."""
-    raise KeyboardInterrupt
-
-
-def test_a_dead_workers_claim_runs_out(office: Office) -> None:
-    """The sweep takes over what a worker that died had claimed, once the claim has run out, and no sooner."""
-    office.learn(a_fact())
-    office.list.interrupt = dies
-    with pytest.raises(KeyboardInterrupt):
-        office.follow()
-    assert office.contact().claimed_until == office.clock.now() + CLAIM
-    assert office.sweep(after=CLAIM - timedelta(seconds=1)).put == 0
-    assert office.sweep(after=timedelta(seconds=1)).put == 1
-    assert (office.entries(), office.due(), office.contact().claim) == ({RECIPIENT: "BOUNCE"}, [], "")
-
-
-def test_a_claim_that_can_not_be_given_back_runs_out(office: Office) -> None:
-    """Not even the same worker goes on with it: a claim stands for one run's calls."""
-    office.learn(a_fact())
-    office.list.refusals = [BROKEN] * TRIES
-
-    def change() -> None:
-        office.learn(a_fact(Verdict.COMPLAIN))
-
-    office.list.interrupt, mirror = change, office.worker()
-    left = [mirror.follow([RECIPIENT], office.clock.now() + TIMEOUT).left for _ in range(2)]
-    assert (left, len(office.list.calls)) == ([{RECIPIENT: BROKEN.code}, {}], TRIES)
-    office.sweep(after=CLAIM)
-    assert (office.entries(), office.due(), office.contact().claim) == ({RECIPIENT: "COMPLAINT"}, [], "")
-
-
-def test_a_call_without_an_answer_keeps_its_claim(office: Office) -> None:
-    """It may yet be carried out: until it can't be any more, nobody writes what it might undo."""
-    office.learn(a_fact())
-    office.list.refusals, mirror = [UNANSWERED], office.worker()
-    done = mirror.follow([RECIPIENT], office.clock.now() + TIMEOUT)
-    assert (done.left, len(office.list.calls)) == ({RECIPIENT: UNANSWERED.code}, 1)
-    office.reinstate()
-    left = [mirror.follow([RECIPIENT], office.clock.now() + TIMEOUT).left for mirror in (mirror, office.worker())]
-    assert (left, len(office.list.calls)) == ([{}, {}], 1)
-    office.list.entries = {RECIPIENT: BOUNCE}
-    assert office.sweep(after=CLAIM).deleted == 1
-    assert (office.entries(), office.due()) == ({}, [])
-
-
-def test_a_stale_writer(office: Office) -> None:
-    """A worker stalls before its call for longer than its claim; meanwhile the contact is reinstated and mirrored.
-
-    Its call, when it comes, is wrong: it must notice, and put it right.
-    """
-    office.learn(a_fact())
-
-    def meanwhile() -> None:
-        office.reinstate()
-        assert office.follow(worker="another").deleted == 1
-
-    stall_while(office, meanwhile)
-    office.follow(within=timedelta(hours=1))
-    assert [call.reason for call in office.list.calls] == [BOUNCE, None, None]
-    assert (office.entries(), office.due()) == ({}, [])
-
-
-def test_a_stale_writer_and_a_second_change(office: Office) -> None:
-    """The stalled worker ends with what the contact is when it looks, not with what it was when it stalled."""
-    office.learn(a_fact())
-
-    def meanwhile() -> None:
-        office.follow(worker="another")
-        office.learn(a_fact(Verdict.COMPLAIN))
-        office.follow(worker="another")
-
-    stall_while(office, meanwhile)
-    office.follow(within=timedelta(hours=1))
-    assert (office.entries(), office.due()) == ({RECIPIENT: "COMPLAINT"}, [])
-
-
-def test_a_claim_outlives_the_function() -> None:
-    """No worker that may still write has lost its claim: a function lives shorter than a claim holds."""
-    assert CLAIM > TIMEOUT
-
-
-# --- Announcements --------------------------------------------------------------------------------------------------
-
-
-def test_a_change_is_announced_with_its_evidence(office: Office) -> None:
-    """What gives the status is told with it; what it was is what was announced last."""
-    office.learn(a_fact(Verdict.COMPLAIN, reason="Complaint/abuse"))
-    done = office.follow()
-    [change] = office.announcer.announced
-    told = change.address, change.old_status, change.new_status, change.reason, change.time, change.configuration_set
-    assert told == (RECIPIENT, Status.ACTIVE, Status.COMPLAINED, "Complaint/abuse", AT, "receipts")
-    assert (done.announced, done.tally.counts) == (1, {("receipts", "ContactSuppressed"): 1})
-
-
-def test_an_announcement_is_not_repeated(office: Office) -> None:
-    """Once marked, a status is not announced again, however often the list has to be tried."""
-    office.learn(a_fact())
-    office.list.refusals = [BROKEN] * TRIES
-    for _ in range(3):
-        office.follow()
-    assert len(office.announcer.announced) == 1
-
-
-def test_a_release_is_announced(office: Office) -> None:
-    """A contact that may be mailed again is told of, and counted."""
-    office.learn(a_fact())
-    office.follow()
-    office.clock.sleep(60)
-    office.reinstate()
-    done = office.follow()
-    change = office.announcer.announced[-1]
-    assert (change.old_status, change.new_status, change.reason, change.time) == (
-        Status.BOUNCED,
-        Status.ACTIVE,
-        "",
-        None,
-    )
-    assert done.tally.counts == {("", "ContactReleased"): 1}
-
-
-@pytest.mark.parametrize("facts", [strikes(1), [a_fact(Verdict.SUPPRESS), a_fact(Verdict.COMPLAIN)]])
-def test_only_a_change_of_may_send_is_counted(office: Office, facts: list[Fact]) -> None:
-    """Every status is announced, but a contact is suppressed, or released, only once."""
-    office.learn(facts[0])
-    office.follow()
-    office.learn(*facts[1:])
-    office.follow()
-    suppressed = sum(
-        not change.new_status.may_send and change.old_status.may_send for change in office.announcer.announced
-    )
-    assert len(office.announcer.announced) == len(facts)
-    assert suppressed == (len(facts) == 2)
-
-
-def test_announcing_does_not_hold_up_the_list(office: Office) -> None:
-    """When EventBridge takes nothing, the list is written, and the contact handed back until it is announced."""
-    office.learn(a_fact())
-    office.announcer.down = True
-    done = office.follow()
-    assert (office.entries(), done.put, done.left) == ({RECIPIENT: "BOUNCE"}, 1, {RECIPIENT: "not-announced"})
-    assert (office.due(), office.contact().list_due) == ([RECIPIENT], False)
-    office.announcer.down = False
-    assert (office.follow().left, office.due(), len(office.list.calls)) == ({}, [], 1)
-    assert len(office.announcer.announced) == 1
-
-
-def test_one_that_is_not_announced_is_nobody_elses(office: Office) -> None:
-    """EventBridge may take some of a batch: the others are handed back by themselves."""
-    office.learn(a_fact(), a_fact(address="other@example.com"))
-    office.announcer.refusing.add(RECIPIENT)
-    done = office.follow(RECIPIENT, "other@example.com")
-    assert (done.left, done.announced, done.put) == ({RECIPIENT: "not-announced"}, 1, 2)
-
-
-def test_a_status_that_came_back(office: Office) -> None:
-    """It is announced as it is: the announcement of what it was in between may be on its way out."""
-    office.learn(*strikes(1))
-    office.learn(a_fact(Verdict.DELIVERED, on_day(2)))
-    done = office.follow()
-    assert [change.new_status for change in office.announcer.announced] == [Status.ACTIVE]
-    assert (done.tally.counts, office.due()) == ({}, [])
-
-
-def test_what_was_announced_late_is_told_from_what_is_later(office: Office) -> None:
-    """A worker stalls with an announcement until it is not true any more: `rev` tells which one is."""
-    office.learn(*strikes(1))
-
-    class Stalling(FakeAnnouncer):
-        """An announcer whose first announcement comes out after what happens meanwhile."""
-
-        def announce(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
-            """Announce, late."""
-            office.announcer, meanwhile = FakeAnnouncer(), office.announcer
-            office.learn(a_fact(Verdict.DELIVERED, on_day(2)))
-            office.follow(worker="another")
-            told = [*office.announcer.announced, *changes]
-            office.announcer = meanwhile
-            self.announced += told
-            return list(changes)
-
-    stalling = Stalling()
-    office.announcer = stalling
-    left = office.follow().left
-    office.announcer = FakeAnnouncer()
-    office.follow(*left)
-    told = [*stalling.announced, *office.announcer.announced]
-    assert {change.new_status for change in told} == {Status.BOUNCING, Status.ACTIVE}
-    assert max(told, key=lambda change: change.rev).new_status is Status.ACTIVE
-
-
-def test_a_limit_lowered_meanwhile() -> None:
-    """A contact that new limits suspend, though those it was stored under did not, is told of and listed."""
-    office = Office(limits=Limits(soft_bounces=5))
-    office.learn(*strikes(1, 2, 3))
-    office.limits = Limits(soft_bounces=3)
-    office.contacts = _moved(office.contacts, office.limits, office.clock)
-    for _ in range(3):
-        office.follow()
-    stored = office.contact()
-    assert (stored.status, stored.announced, office.due()) == (Status.SUSPENDED, Status.SUSPENDED, [])
-    assert office.entries() == {RECIPIENT: "BOUNCE"}
-
-
-def _moved(contacts: FakeContacts, limits: Limits, clock: ManualClock) -> FakeContacts:
-    moved = FakeContacts(limits, now=clock.now)
-    moved.items = contacts.items
-    return moved
-
-
-# --- The sweep ------------------------------------------------------------------------------------------------------
-
-
-def test_the_sweep_takes_the_oldest_first(office: Office) -> None:
-    """What has waited longest comes first; what the stream may still bring is left to it."""
-    names = [f"{number}@example.com" for number in range(4)]
-    for name in names:
-        office.learn(a_fact(address=name))
-        office.clock.sleep(SETTLED.total_seconds() / 2)
-    done = office.sweep(after=timedelta(0))
-    assert [call.address for call in office.list.calls] == names[:3]
-    assert (done.put, office.due()) == (3, names[3:])
-
-
-def test_the_sweep_finds_what_no_stream_brought(office: Office) -> None:
-    """A change whose stream record was lost is announced and mirrored all the same."""
-    office.learn(a_fact(), *strikes(1, address="other@example.com"))
-    done = office.sweep()
-    assert (done.put, done.announced, office.due()) == (1, 2, [])
-
-
-def test_nothing_to_sweep(office: Office) -> None:
-    """A sweep that finds nothing says nothing."""
-    assert office.sweep() == Followed()
-
-
-def test_the_sweep_tells_the_oldest_lag(office: Office) -> None:
-    """Somebody must see when changes wait too long, also when nothing of them gets done."""
-    office.learn(a_fact())
-    office.list.refusals = [BROKEN] * TRIES
-    done = office.sweep(after=timedelta(minutes=30))
-    assert done.tally.longest == {("", "SuppressionLag"): 30 * 60 * 1000}
-
-
-def test_the_sweep_adds_its_batches_up() -> None:
-    """A sweep of more contacts than are read at once does all of them, and tells of all."""
-    office = Office(rate=1000)
-    number = READ_AT_ONCE + 5
-    office.learn(*(a_fact(address=f"{one}@example.com") for one in range(number)))
-    office.list.refusals = [None] * READ_AT_ONCE + [BROKEN] * TRIES + [REFUSED]
-    done = office.sweep()
-    assert (done.put, done.announced, len(done.left), done.refused) == (number - 2, number, 1, {REFUSED.code: 1})
-    assert done.tally.total("ContactSuppressed") == number
-
-
-def test_the_sweep_ends_in_time() -> None:
-    """When time is up, no more contacts are read."""
-    office = Office(rate=0.5)
-    number = 3 * READ_AT_ONCE
-    office.learn(*(a_fact(address=f"{one}@example.com") for one in range(number)))
-    done = office.sweep()
-    # A turn every two seconds of 300: the second batch is begun and not finished, the third is never read.
-    assert (done.put, len(done.left), done.announced) == (151, 49, 200)
-
-
-def test_the_lag_of_the_list(office: Office) -> None:
-    """From a contact's change to its entry, the longest, by its stream of mail."""
-    office.learn(a_fact())
-    office.clock.sleep(12.5)
-    done = office.follow()
-    assert done.tally.longest == {("receipts", "SuppressionLag"): 12_500}

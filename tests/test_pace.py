@@ -54,6 +54,8 @@ def calls(client: FaultyClient, workers: int, rate: float, number: int) -> list[
         # Whoever's time is earliest goes on, so that reservations come in the order they would.
         now, worker = heapq.heappop(waiting)
         clock = ManualClock(now)
+        slow = first(lambda: clock.sleep(chance.choice((0.0, 0.02, 0.045))))  # noqa: B023 (it is used in here only)
+        client.faults[len(client.calls) + 1] = slow
         assert a_pace(client, clock, rate).wait_turn(now + timedelta(days=1)) is None
         made.append(clock.now())
         clock.sleep(chance.choice((0.0, 0.0004, 0.3, 2.5)))

@@ -114,7 +114,7 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
         ("SOFT_BOUNCE_LIMIT", 1, 30),
         ("SOFT_BOUNCE_WINDOW_DAYS", 1, 3650),
         ("HISTORY_DAYS", 1, 3650),
-        ("SUPPRESSION_RATE", 0.01, 100),
+        ("SUPPRESSION_RATE", 0.1, 100),
     ],
 )
 def test_bounds(name: str, least: float, most: float) -> None:

@@ -8,7 +8,19 @@ import pytest
 
 from ses_feedback.contact import UNLISTED, Contact, Evidence, Limits, Standing, Status, merge, standing
 from ses_feedback.policy import Fact, ListReason, Said, Verdict
-from ses_feedback.stored import SHARDS, Stored, StoredError, become, decode, encode, history_item, key, learn, shard
+from ses_feedback.stored import (
+    SHARDS,
+    Stored,
+    StoredError,
+    become,
+    decode,
+    encode,
+    history_item,
+    key,
+    learn,
+    refreshed,
+    shard,
+)
 from tests.builders import (
     AT,
     CONFIGURATION_SET,
@@ -98,8 +110,20 @@ def test_a_write_that_is_due_stays_due_whatever_comes_next() -> None:
 
 def test_what_was_put_off_is_due_at_once_when_more_is_learnt() -> None:
     """SES may take now what it refused before."""
-    postponed = replace(BOUNCED, due_since=NOW + timedelta(hours=6))
-    assert learnt(a_fact(Verdict.COMPLAIN), stored=postponed).due_since == NOW
+    postponed = replace(BOUNCED, due_since=NOW, retry_at=NOW + timedelta(hours=6))
+    after = learnt(a_fact(Verdict.COMPLAIN), stored=postponed)
+    assert (after.due_since, after.retry_at, after.is_due(NOW)) == (NOW, None, True)
+
+
+def test_what_was_put_off_is_not_due_before_its_time() -> None:
+    """Its own postponement, which the stream brings like any change, must not have it tried again at once."""
+    postponed = replace(BOUNCED, due_since=NOW, retry_at=NOW + timedelta(hours=6))
+    assert [postponed.is_due(NOW + timedelta(hours=hours)) for hours in (0, 5, 6)] == [False, False, True]
+    item = encode(postponed, standing(postponed.contact, LIMITS))
+    assert (item["due_since"]["S"], item["mirror_due_at"]["S"]) == (
+        "2026-03-02T12:00:00.000Z",
+        "2026-03-02T18:00:00.000Z",
+    )
 
 
 def test_a_contact_that_is_followed_owes_nothing_for_a_delivery() -> None:
@@ -140,6 +164,14 @@ def test_other_limits_change_a_status() -> None:
     after = learn(stored, [], replace(LIMITS, soft_bounces=2), LATER)
     assert after
     assert (after.status, after.list_due) == (Status.SUSPENDED, True)
+
+
+def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
+    """Nobody has written it since they changed, so its `rev` is still that of the table."""
+    stored = learnt(*strikes(0, 1))
+    seen = refreshed(stored, replace(LIMITS, soft_bounces=2), LATER)
+    assert replace(stored, status=Status.SUSPENDED, list_due=True) == seen
+    assert stored == refreshed(stored, LIMITS, LATER)
 
 
 # --- Items ----------------------------------------------------------------------------------------------------------
@@ -186,6 +218,7 @@ def test_an_item_is_what_an_application_reads() -> None:
         "announce_due": {"BOOL": True},
         "mirror_due": {"S": shard(RECIPIENT)},
         "mirror_due_at": {"S": "2026-03-02T12:00:00.000Z"},
+        "due_since": {"S": "2026-03-02T12:00:00.000Z"},
     }
     assert expected == item
 
@@ -244,7 +277,8 @@ def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
         {"delivered_on": {"S": "yesterday"}},
         {"bounced_at": {"S": "yesterday"}},
         {"bounced_at": "2026-03-01T12:00:05.000Z"},
-        {"mirror_due_at": {"S": ""}},
+        {"due_since": {"S": ""}},
+        {"retry_at": {"S": ""}},
         {"claimed_until": {"S": "\ud800"}},
     ],
     ids=lambda wrong: next(iter(wrong)),

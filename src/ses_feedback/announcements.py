@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from ses_feedback.batches import batched
 from ses_feedback.changes import StatusChange
-from ses_feedback.faults import AWS_FAULTS, proven
+from ses_feedback.faults import ANSWERED, AWS_FAULTS, proven
 
 SOURCE = "ses-feedback"
 DETAIL_TYPE = "Contact Status Changed"
@@ -42,8 +42,10 @@ class Announcer:
             ]
             try:
                 results = proven(self._client.put_events(Entries=entries), "Entries")
-            except AWS_FAULTS:
+            except ANSWERED:
                 continue  # not taken: the caller tries again, and logs what is left
+            except AWS_FAULTS:
+                break  # no answer came: the suppression list must not wait for a bus that hangs, call after call
             if len(results) == len(part):  # else the answer does not say what became of which
                 taken += [change for change, result in zip(part, results, strict=True) if "EventId" in result]
         return taken

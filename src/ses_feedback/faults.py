@@ -14,6 +14,9 @@ class GarbledAnswerError(Exception):
 AWS_FAULTS = (ClientError, BotoCoreError, ResponseParserError, GarbledAnswerError, OSError)
 """What a call of AWS may raise without a bug of ours: the same call may do later."""
 
+ANSWERED = (ClientError, ResponseParserError, GarbledAnswerError)
+"""Those of them that came with an answer: whoever hangs did not."""
+
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 

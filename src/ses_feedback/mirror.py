@@ -192,7 +192,7 @@ class Mirror:
         claim = f"{self._worker}#{next(self._claims)}"
         written = False
         while self._may_claim(stored, claim) and (stored.list_due or written):
-            if self._now() >= until:
+            if not written and self._now() >= until:
                 done.left[address] = OUT_OF_TIME.code
                 return
             now = self._now()
@@ -242,15 +242,12 @@ class Mirror:
         if not lost:
             done.put += wanted is not None
             done.deleted += wanted is None
-            if claimed.due_since:
-                lag = _milliseconds(self._now() - claimed.due_since)
-                done.tally.delay(self._stream(claimed), "SuppressionLag", lag)
+            done.tally.delay(self._stream(claimed), "SuppressionLag", self._lag(claimed))
         return lost
 
     def _leave(self, unclaimed: Stored, refusal: Refusal, done: Followed) -> None:
         """Leave a contact due whose entry could not be written now, and tell how long it has been."""
-        if unclaimed.due_since:
-            done.tally.delay("", "SuppressionLag", _milliseconds(self._now() - unclaimed.due_since))
+        done.tally.delay("", "SuppressionLag", self._lag(unclaimed))
         if refusal.why is Refused.UNANSWERED:
             # The claim stays: SES may yet carry the call out, and what is written before it does would not stand. The
             # sweep writes the list again when the claim has run out.
@@ -289,6 +286,10 @@ class Mirror:
     def _may_claim(self, stored: Stored, claim: str) -> bool:
         # Under another claim somebody sees the contact change and goes on; if nobody does, the sweep comes after.
         return stored.claim in {"", claim} or stored.claimed_until is None or stored.claimed_until <= self._now()
+
+    def _lag(self, stored: Stored) -> int:
+        now = self._now()
+        return _milliseconds(now - (stored.due_since or now))
 
     def _stream(self, stored: Stored) -> str:
         evidence = standing(stored.contact, self._limits).evidence

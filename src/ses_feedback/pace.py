@@ -75,7 +75,7 @@ class Pace:
         return last
 
     def _reserve(self, moment: datetime, last: Mapping[str, Any] | None) -> bool:
-        values: dict[str, Any] = {":moment": {"S": format_timestamp(moment + timedelta(microseconds=999))}}
+        values: dict[str, Any] = {":moment": {"S": format_timestamp(moment)}}
         condition = "attribute_not_exists(taken_at)"
         if last:
             condition, values[":last"] = "taken_at = :last", last

@@ -65,7 +65,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             (),
         ),
         event_bus_name=read("EVENT_BUS_NAME", _text, "the name of an event bus", "default"),
-        suppression_rate=read("SUPPRESSION_RATE", _rate, "calls a second, from 0.01 to 100", 1.0),
+        suppression_rate=read("SUPPRESSION_RATE", _rate, "calls a second, from 0.1 to 100", 1.0),
         suppress_unsubscribed=read("SUPPRESS_UNSUBSCRIBED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
     )
 
@@ -112,7 +112,7 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _rate(value: str) -> float:
     number = float(value)
-    if not 0.01 <= number <= 100:  # noqa: PLR2004 (the bounds `takes` tells)
+    if not 0.1 <= number <= 100:  # noqa: PLR2004 (the bounds `takes` tells)
         raise ValueError
     return number
 

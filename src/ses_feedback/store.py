@@ -12,7 +12,7 @@ from ses_feedback.batches import batched
 from ses_feedback.contact import Contact, Limits, changes_contact, standing
 from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, fault, proven
 from ses_feedback.policy import Fact, Verdict
-from ses_feedback.stored import SHARDS, Item, Stored, StoredError, decode, encode, history_item, key, learn
+from ses_feedback.stored import SHARDS, UNREADABLE, Item, Stored, StoredError, decode, encode, history_item, key, learn
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 READ_AT_ONCE = 100
@@ -141,7 +141,7 @@ class ContactStore:
         try:
             found[address] = decode(item)
         except StoredError:
-            failed[address] = "unreadable-contact"
+            failed[address] = UNREADABLE
 
     def write(self, stored: Stored) -> str | None:
         """Write `stored` if the contact's `rev` in the table is still the one before its own.

@@ -28,6 +28,8 @@ Item = dict[str, dict[str, Any]]
 """An item in DynamoDB's own JSON: attribute name → {type: value}."""
 
 RECORD = "contact"
+UNREADABLE = "unreadable-contact"
+"""The reason when the item under a contact's key can't be read: no retry mends it, somebody must."""
 SHARDS = 16
 """Partitions of each sparse index: a storm of bounces must not heat one partition key."""
 

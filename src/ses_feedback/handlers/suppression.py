@@ -17,7 +17,7 @@ from ses_feedback.mirror import Followed, Mirror
 from ses_feedback.pace import Pace
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.store import ContactStore
-from ses_feedback.stored import RECORD
+from ses_feedback.stored import RECORD, UNREADABLE
 from ses_feedback.suppression import SuppressionList
 
 RESERVE = timedelta(seconds=30)
@@ -43,7 +43,7 @@ class SuppressionHandler:
         changed = list(_changed(held))
         followed = self._mirror.follow((address for address, _ in changed), until)
         self._finish("stream", followed)
-        failures = [number for address, number in changed if address in followed.left]
+        failures = [number for address, number in changed if followed.left.get(address, UNREADABLE) != UNREADABLE]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
 
     def _finish(self, source: str, followed: Followed) -> dict[str, Any]:
