@@ -18,7 +18,7 @@ no_python = No usable Python among "$(PYTHON)". \
 python = $(eval python := $(find_python))$(or $(python),$(error $(no_python)))
 
 run := .venv/bin/python -m
-sources := src feedbackctl tests tools
+sources := src feedbackctl tests tools benchmarks
 documents = $(wildcard *.md docs/*.md docs/*/*.md events/*.md)
 
 # $(call check,what it is called,command): one line when all is well, everything it printed when not.
