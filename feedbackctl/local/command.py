@@ -69,7 +69,7 @@ def status() -> None:
 @told
 def reset() -> None:
     """Empty it: no stacks, no mail, no suppression list."""
-    Local().require().ask("reset", method="POST")
+    Local().reset()
     click.echo("The local AWS is empty.")
 
 

@@ -7,7 +7,6 @@
 - `PUT  /_feedbackctl/sandbox`: whether the account is in the SES sandbox
 - `GET  /_feedbackctl/permissions`: what roles were asked for: role, action, resource, and whether it was allowed
 - `POST /_feedbackctl/schedules`: every schedule fires now
-- `POST /_feedbackctl/reset`: everything gone, as when just started
 """
 
 import json
@@ -42,7 +41,6 @@ class Control:
             ("GET", "permissions"): lambda _: sorted(emulator.asked),
             ("PUT", "sandbox"): self._sandbox,
             ("POST", "schedules"): self._schedules,
-            ("POST", "reset"): self._reset,
         }
 
     def answer(self, request: Request, body: bytes) -> Answer:
@@ -99,11 +97,6 @@ class Control:
 
     def _schedules(self, _: object) -> dict[str, Any]:
         self._emulator.fire_schedules()
-        return {}
-
-    def _reset(self, _: object) -> dict[str, Any]:
-        self._emulator.forget()
-        self._wrapper.reset()
         return {}
 
 

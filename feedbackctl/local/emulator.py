@@ -135,7 +135,3 @@ class Emulator:
         scheduler = self.service("scheduler")
         for key in list(scheduler._schedules._data):  # noqa: SLF001
             scheduler._schedule_last_fired[key] = 0  # noqa: SLF001
-
-    def forget(self) -> None:
-        """Forget every resource there is."""
-        import_module("ministack.app")._reset_all_state()  # noqa: SLF001

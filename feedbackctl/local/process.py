@@ -26,10 +26,12 @@ class LocalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A local AWS that runs."""
+    """A local AWS that runs, and how it was started."""
 
     pid: int
     port: int
+    iam: bool = True
+    also_on: str | None = None
 
     @property
     def url(self) -> str:
@@ -127,10 +129,21 @@ class Local:
                 start_new_session=True,
             )
         self._child = process
-        started = Running(process.pid, chosen)
+        started = Running(process.pid, chosen, iam, also_on)
         self._state.write_text(json.dumps(asdict(started)))
         self._wait_until_ready(process, started)
         return started
+
+    def reset(self) -> Running:
+        """Start it again as it was started, with nothing in it.
+
+        Raises:
+            LocalError: it is not running, or cannot be started again.
+
+        """
+        running = self.require()
+        self.down()
+        return self.up(running.port, iam=running.iam, also_on=running.also_on)
 
     def down(self) -> bool:
         """End it and wait for its end; say whether there was one."""

@@ -72,15 +72,6 @@ class Wrapper:
         for one in self.lists.values():
             one.sandbox = sandbox
 
-    def reset(self) -> None:
-        """Forget everything that is kept here."""
-        self.faults.replace([])
-        self.outbox = Outbox(self._emulator.publish)
-        self.sent = 0
-        self._sandbox = False
-        self.lists.clear()
-        self._apis.clear()
-
     async def _answer_for_ses(self, scope: Message, request: Request, receive: Receive, send: Send) -> None:
         """Let the emulator authorise and answer first, then put right what it cannot know."""
         body = await body_of(receive)

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
@@ -52,11 +52,11 @@ OR_ABSENT = _OrAbsent()
 Text = Annotated[str | None, OR_ABSENT]
 Flag = Annotated[bool | None, OR_ABSENT]
 Whole = Annotated[int | None, OR_ABSENT]
-Texts = Annotated[tuple[str, ...] | None, OR_ABSENT]
+Texts = Annotated[tuple[str, ...] | None, Field(fail_fast=True), OR_ABSENT]
 TextsByName = Annotated[dict[str, tuple[str, ...]] | None, OR_ABSENT]
 # A message goes to fifty recipients at most. Beyond what any mistake explains, it is no feedback of SES's, and what
 # costs memory and time for nothing must not take the other messages of its batch along.
-CROWD = Field(default=None, max_length=1_000)
+CROWD = Field(default=None, max_length=1_000, fail_fast=True)
 Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
 
 
@@ -106,7 +106,7 @@ class Mail(_Said):
     sending_account_id: Text = None
     destination: Texts = None
     headers_truncated: Flag = None
-    headers: Annotated[tuple[Header, ...] | None, OR_ABSENT] = None
+    headers: Annotated[tuple[Header, ...] | None, Field(fail_fast=True), OR_ABSENT] = None
     common_headers: Annotated[CommonHeaders | None, OR_ABSENT] = None
     tags: Annotated[dict[str, Any] | None, OR_ABSENT] = None
 
@@ -131,7 +131,7 @@ class BounceObject(_Said):
 
     bounce_type: str | None = None
     bounce_sub_type: str | None = None
-    bounced_recipients: Annotated[tuple[BouncedRecipient, ...], FailFast()] | None = CROWD
+    bounced_recipients: tuple[BouncedRecipient, ...] | None = CROWD
     timestamp: Timestamp = None
     feedback_id: Text = None
     remote_mta_ip: Text = None
@@ -147,7 +147,7 @@ class ComplainedRecipient(_Said):
 class ComplaintObject(_Said):
     """The `complaint` object. More than one recipient means SES could not tell which of them complained."""
 
-    complained_recipients: Annotated[tuple[ComplainedRecipient, ...], FailFast()] | None = CROWD
+    complained_recipients: tuple[ComplainedRecipient, ...] | None = CROWD
     timestamp: Timestamp = None
     feedback_id: Text = None
     complaint_sub_type: str | None = None
@@ -163,7 +163,7 @@ class DeliveryObject(_Said):
 
     timestamp: Timestamp = None
     processing_time_millis: Whole = None
-    recipients: Annotated[tuple[str | None, ...], FailFast()] | None = CROWD
+    recipients: tuple[str | None, ...] | None = CROWD
     smtp_response: Text = None
     reporting_mta: Text = Field(default=None, alias="reportingMTA")
     remote_mta_ip: Text = None

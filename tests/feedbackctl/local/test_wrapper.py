@@ -28,7 +28,7 @@ class FakeEmulator:
         self.answer: tuple[int, bytes] = (404, b"{}")
         self.published: list[Publication] = []
         self.topics: dict[str, str] = {}
-        self.forgotten = self.fired = False
+        self.fired = False
         self.seen: list[Message] = []
         self.asked: set[tuple[str, str, str, bool]] = set()
 
@@ -67,10 +67,6 @@ class FakeEmulator:
     def workers(self) -> dict[str, list[int]]:
         """Return no process."""
         return {}
-
-    def forget(self) -> None:
-        """Remember that everything was to be forgotten."""
-        self.forgotten = True
 
     def fire_schedules(self) -> None:
         """Remember that schedules were to fire."""
@@ -218,15 +214,6 @@ def test_a_new_destination_gets_a_notice(world: World) -> None:
     world.wrapper.announce_destination("Ours", TOPIC)
     notices = [one.message for one in world.emulator.published]
     assert notices == ["Successfully validated SNS topic for Amazon SES event publishing."]
-
-
-def test_resetting_forgets_everything(world: World) -> None:
-    """The list, the faults and the count of mails."""
-    world.send("bounce@example.com")
-    world.call("PUT", "/_feedbackctl/faults", [{"service": "dynamodb"}])
-    assert world.call("POST", "/_feedbackctl/reset") == (200, {})
-    state = world.call("GET", "/_feedbackctl/state")[1]
-    assert (state["mails"], state["suppressed"], world.emulator.forgotten) == (0, 0, True)
 
 
 def test_schedules_can_be_fired(world: World) -> None:
