@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from feedbackctl.embedded import EmbeddedAws, QuarantinedMessage
@@ -192,8 +193,9 @@ class Replay:
             self._follow_stream()
 
     def _due(self) -> bool:
-        now = format_timestamp(self._aws.clock.now())
-        return any("mirror_due" in item and item["mirror_due_at"]["S"] <= now for item in self._aws.contacts())
+        # What SES won't have waits for hours; what it could not take waits for the next sweep.
+        soon = format_timestamp(self._aws.clock.now() + timedelta(seconds=SWEEP_EVERY))
+        return any("mirror_due" in item and item["mirror_due_at"]["S"] <= soon for item in self._aws.contacts())
 
     def _take(self, invocation: Invocation) -> None:
         """Add up what a function printed."""
