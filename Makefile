@@ -77,6 +77,20 @@ docs-check: .venv/installed ## documents generated from the code are up to date 
 unit: .venv/installed ## tests, with coverage (pytest)
 	@$(run) pytest -n auto --maxprocesses 8 --cov --cov-report=term-missing:skip-covered
 
+##@ On an AWS on this machine (Linux, Python 3.13; docs/local.md)
+
+.PHONY: e2e
+e2e: .venv/installed .tools/sam/installed .tools/local/installed ## every test on the stack, deployed
+	@$(run) pytest tests/e2e
+
+##@ Long campaigns
+
+SEED ?= 1
+CASES ?= 1000000
+.PHONY: simulate
+simulate: .venv/installed ## the promises, under faults in every order: make simulate SEED=1 CASES=1000000
+	@$(run) tests.simulation --seed $(SEED) --cases $(CASES)
+
 ##@ Housekeeping
 
 .PHONY: format
@@ -98,18 +112,19 @@ pins: .tools/uv/installed ## pin what the *.in files ask for; newest of all: mak
 	$(pin) requirements/dev.in --output-file requirements/dev.txt --constraint src/requirements.txt
 	$(pin) requirements/checkov.in --output-file requirements/checkov.txt
 	$(pin) requirements/sam.in --output-file requirements/sam.txt
+	$(pin) requirements/local.in --output-file requirements/local.txt
 	$(pin) requirements/uv.in --output-file requirements/uv.txt
 
 .PHONY: clean
 clean: ## remove everything made here
-	rm -rf .venv .tools .aws-sam .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .tools .local .aws-sam .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/installed: requirements/dev.txt
 	@printf '  … %s\n' 'installing .venv, this once'
