@@ -79,6 +79,10 @@ unit: .venv/installed ## tests, with coverage (pytest)
 
 ##@ On an AWS on this machine (Linux, Python 3.13; docs/local.md)
 
+.PHONY: stack
+stack: .venv/installed .tools/sam/installed .tools/local/installed ## deploy to it, send mail through it, show what becomes of it
+	@$(run) feedbackctl demo
+
 .PHONY: e2e
 e2e: .venv/installed .tools/sam/installed .tools/local/installed ## every test on the stack, deployed
 	@$(run) pytest tests/e2e

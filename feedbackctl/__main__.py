@@ -2,7 +2,9 @@
 
 import click
 
+from feedbackctl.local.command import demo, local
 from feedbackctl.replay_command import replay
+from feedbackctl.smoke import smoke
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -14,6 +16,9 @@ def main() -> None:
 
 
 main.add_command(replay)
+main.add_command(local)
+main.add_command(demo)
+main.add_command(smoke)
 
 if __name__ == "__main__":
     main(prog_name="feedbackctl")

@@ -1,0 +1,71 @@
+"""Topics and queues take messages from whom they should, over TLS, and from nobody else."""
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from feedbackctl.local.stack import client
+from tests.e2e.world import World, eventually
+
+ALLOWED = "Allow"
+
+
+def without_allow(policy: str) -> str:
+    """Return a policy without the statements that allow something."""
+    document = json.loads(policy)
+    rest = [statement for statement in document["Statement"] if statement["Effect"] != ALLOWED]
+    return json.dumps({**document, "Statement": rest})
+
+
+def test_ses_publishes_because_the_topic_lets_it(world: World) -> None:
+    """Without the statement that admits SES nothing is heard of a bounce."""
+    sns, topic = world.client("sns"), world.outputs["BounceTopicArn"]
+    policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=without_allow(policy))
+    refused, heard = world.address("bounce"), world.address("bounce")
+    world.send(refused)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    world.send(heard)
+    assert eventually(partial(world.contact, heard)).get("status") == "bounced"
+    assert world.contact(refused).get("status") != "bounced"
+
+
+def test_a_topic_delivers_because_its_queue_lets_it(world: World) -> None:
+    """Without the statement that admits the topic the lane stays empty."""
+    sqs, queue = world.client("sqs"), world.outputs["BounceQueueUrl"]
+    policy = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": without_allow(policy)})
+    refused, heard = world.address("bounce"), world.address("bounce")
+    world.send(refused)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    world.send(heard)
+    assert eventually(partial(world.contact, heard)).get("status") == "bounced"
+    assert world.contact(refused).get("status") != "bounced"
+
+
+@pytest.mark.parametrize("queue", ["Bounce", "Complaint", "Delivery", "Quarantine", "DeadLetter", "Undelivered"])
+def test_queues_refuse_what_comes_without_tls(world: World, queue: str) -> None:
+    """Even from the account's root."""
+    with pytest.raises(ClientError, match="AccessDenied"):
+        in_the_clear(world, "sqs").send_message(QueueUrl=world.outputs[f"{queue}QueueUrl"], MessageBody="{}")
+
+
+@pytest.mark.parametrize("topic", ["Bounce", "Complaint", "Delivery"])
+def test_topics_refuse_what_comes_without_tls(world: World, topic: str) -> None:
+    """Even from the account's root."""
+    with pytest.raises(ClientError, match="AuthorizationError"):
+        in_the_clear(world, "sns").publish(TopicArn=world.outputs[f"{topic}TopicArn"], Message="{}")
+
+
+def in_the_clear(world: World, service: str) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
+    """Return a client whose requests count as coming without TLS."""
+    made = client(world.running, service)
+
+    def mark(request: Any, **_: object) -> None:  # noqa: ANN401
+        request.headers["X-Forwarded-Proto"] = "http"
+
+    made.meta.events.register(f"before-sign.{service}", mark)
+    return made
