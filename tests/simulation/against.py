@@ -1,0 +1,168 @@
+"""The table in memory held against another DynamoDB: the same requests, made by chance, must get the same answers."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.simulation.breakage import Answer, Effect, Wires
+from tests.simulation.case import Case
+from tests.simulation.dynamo import DynamoDb, Item, Table
+from tests.simulation.stage import Stage
+
+_STATUSES = ("active", "bounced", "complained")
+_LONGEST = 12
+Request = tuple[str, dict[str, Any]]
+
+
+class UnbrokenWires(Wires):
+    """Wires on which nothing ever breaks, and nobody waits."""
+
+    def __init__(self) -> None:
+        """Belong to no case."""
+        super().__init__(Case(()), Stage(()))
+
+    def call(self, operation: str, about: str, effect: Effect) -> Answer:  # noqa: ARG002 (nothing here breaks them)
+        """Make the call."""
+        return effect()
+
+
+class DifferenceError(Exception):
+    """The other DynamoDB answers otherwise."""
+
+
+def compare(client: Any, table: str, seed: int) -> Table:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+    """Make one trace of requests in memory and of `client`; return the table in memory, which ended the same.
+
+    Raises:
+        DifferenceError: a request was answered otherwise, or the items ended otherwise.
+
+    """
+    held = Table(1, lambda: 0, lambda _old, _new: None)
+    ours: Any = DynamoDb(held, UnbrokenWires())
+    chance = random.Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
+    trace = [_request(chance, table, f"{seed}") for _ in range(chance.randrange(1, _LONGEST))]
+    for number, (operation, request) in enumerate(trace):
+        expected, answer = (_answer(one, operation, request) for one in (ours, client))
+        if expected != answer:
+            raise DifferenceError(
+                f"trace {seed}, request {number}: {operation} {request}: {expected} in memory, {answer} there"
+            )
+    addresses = {address for address, _ in held.items}
+    there = {(item["address"]["S"], item["record"]["S"]): item for item in _all(client, table, addresses)}
+    if there != held.items:
+        raise DifferenceError(f"trace {seed}: {held.items} in memory, {there} there")
+    return held
+
+
+def _request(chance: random.Random, table: str, trace: str) -> Request:
+    """Return a request the code could make, about a few addresses that no other trace uses."""
+    make = chance.choice((_put, _put, _put, _get, _query, _history, _pace, _reserve))
+    address = f"{chance.choice('ab')}-{trace}@example.com"
+    return make(chance, table, address, trace)
+
+
+def _put(chance: random.Random, table: str, address: str, trace: str) -> Request:
+    rev = chance.randrange(1, 4)
+    item: Item = {
+        "address": {"S": address},
+        "record": {"S": "contact"},
+        "rev": {"N": str(rev)},
+        "status": {"S": chance.choice(_STATUSES)},
+        "may_send": {"BOOL": chance.random() < 0.5},
+        "spellings": {"L": [{"S": address}]},
+    }
+    if chance.random() < 0.5:
+        at = f"2026-03-01T12:00:0{chance.randrange(5)}.{'1' if address[0] == 'a' else '2'}00Z"
+        item |= {"mirror_due": {"S": trace}, "mirror_due_at": {"S": at}}
+    request: dict[str, Any] = {"TableName": table, "Item": item, "ReturnConsumedCapacity": "TOTAL"}
+    if rev == 1:
+        return "put_item", request | {"ConditionExpression": "attribute_not_exists(address)"}
+    values = {":rev": {"N": str(rev - 1)}}
+    return "put_item", request | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
+
+
+def _get(_chance: random.Random, table: str, _address: str, trace: str) -> Request:
+    keys = [_key(f"{name}-{trace}@example.com", "contact") for name in "abc"]
+    return "batch_get_item", {"RequestItems": {table: {"Keys": keys, "ConsistentRead": True}}}
+
+
+def _query(chance: random.Random, table: str, _address: str, trace: str) -> Request:
+    return "query", {
+        "TableName": table,
+        "IndexName": "MirrorDue",
+        "KeyConditionExpression": "mirror_due = :shard AND mirror_due_at <= :before",
+        "ExpressionAttributeValues": {
+            ":shard": {"S": trace},
+            ":before": {"S": f"2026-03-01T12:00:0{chance.randrange(6)}.000Z"},
+        },
+        "Limit": chance.choice((1, 2, 100)),
+    }
+
+
+def _history(chance: random.Random, table: str, address: str, _trace: str) -> Request:
+    items = [
+        {**_key(address, f"feedback#{number}"), "verdict": {"S": "NOTE"}} for number in range(chance.randrange(1, 4))
+    ]
+    return "batch_write_item", {"RequestItems": {table: [{"PutRequest": {"Item": item}} for item in items]}}
+
+
+def _pace(_chance: random.Random, table: str, _address: str, trace: str) -> Request:
+    return "get_item", {"TableName": table, "Key": _key(trace, "pace"), "ConsistentRead": True}
+
+
+def _reserve(chance: random.Random, table: str, _address: str, trace: str) -> Request:
+    values: Item = {":moment": {"S": str(chance.randrange(3))}}
+    condition = "attribute_not_exists(taken_at)"
+    if chance.random() < 0.5:
+        condition, values[":last"] = "taken_at = :last", {"S": str(chance.randrange(3))}
+    return "update_item", {
+        "TableName": table,
+        "Key": _key(trace, "pace"),
+        "UpdateExpression": "SET taken_at = :moment",
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+
+
+def _key(address: str, record: str) -> Item:
+    return {"address": {"S": address}, "record": {"S": record}}
+
+
+def _answer(client: Any, operation: str, request: dict[str, Any]) -> object:  # noqa: ANN401 (as above)
+    """Return what of an answer the code looks at."""
+    try:
+        answer = getattr(client, operation)(**request)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    match operation:
+        case "batch_get_item":
+            ((_, found),) = answer["Responses"].items()
+            return sorted(found, key=lambda item: str(item["address"]["S"])), answer["UnprocessedKeys"]
+        case "batch_write_item":
+            return answer["UnprocessedItems"]
+        case "query":
+            return list(_pages(client, request, answer))
+        case "get_item":
+            return answer.get("Item")
+        case _:
+            return "ConsumedCapacity" in answer
+
+
+def _pages(client: Any, request: dict[str, Any], answer: Any) -> Iterator[Item]:  # noqa: ANN401 (as above)
+    yield from answer["Items"]
+    while "LastEvaluatedKey" in answer:
+        answer = client.query(**request, ExclusiveStartKey=answer["LastEvaluatedKey"])
+        yield from answer["Items"]
+
+
+def _all(client: Any, table: str, addresses: set[str]) -> Iterator[Item]:  # noqa: ANN401 (as above)
+    for address in addresses:
+        found = client.query(
+            TableName=table,
+            KeyConditionExpression="address = :address",
+            ExpressionAttributeValues={":address": {"S": address}},
+        )
+        yield from found["Items"]

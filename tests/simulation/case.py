@@ -1,0 +1,189 @@
+"""A case: everything that decides how a run of the simulator goes, as plain data, and how one is made from a seed."""
+
+import random
+from dataclasses import dataclass
+from itertools import accumulate
+
+from tests.simulation.mail import KINDS, Kind, Meant, Message, say, stamp
+
+OPERATIONS = (
+    (4, "put_item"),
+    (3, "put_suppressed_destination"),
+    (3, "delete_suppressed_destination"),
+    (2, "batch_get_item"),
+    (2, "batch_write_item"),
+    (2, "put_events"),
+    (2, "acknowledge"),
+    (2, "update_item"),
+    (1, "get_item"),
+    (1, "query"),
+    (2, "send_message"),
+    (1, "receive"),
+    (1, "checkpoint"),
+)
+"""How often faults and interruptions strike which calls: most where something is at stake."""
+_OPERATION_WEIGHTS = tuple(accumulate(weight for weight, _ in OPERATIONS))
+_OPERATIONS = tuple(operation for _, operation in OPERATIONS)
+SPELLINGS = (
+    ("ann@example.com", "Ann@example.com", "ann@EXAMPLE.com"),
+    ("bob@example.org", "BOB@example.org"),
+)
+"""Of each address, its key first, spellings SES may use."""
+_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
+_KINDS = tuple(kind for _, kind in KINDS)
+_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstatement:
+    """An operator's command, given at this time (milliseconds), for this address."""
+
+    at: int
+    address: str
+
+    def __str__(self) -> str:
+        """Describe it on one line."""
+        return f"reinstatement of {self.address} at {self.at} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault at the `nth` call (from 0) of an operation: `number` chooses among those that such a call can have."""
+
+    operation: str
+    nth: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """An interruption of whoever makes the `nth` call of an operation, before it: `choice` says who goes on."""
+
+    operation: str
+    nth: int
+    choice: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What happens, what breaks, and who goes when.
+
+    `switches` are interruptions, `choices` who goes when somebody must, `staleness` how many
+    versions old the answer of each eventually consistent read is, one after another. Beyond the end of each: the
+    first, and none. `added` names the feedback because of which SES itself added to the suppression list.
+    """
+
+    messages: tuple[Message, ...]
+    reinstatements: tuple[Reinstatement, ...] = ()
+    added: tuple[int, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    switches: tuple[Switch, ...] = ()
+    choices: tuple[int, ...] = ()
+    staleness: tuple[int, ...] = ()
+    feedback_workers: int = 2
+    shards: int = 1
+    sweeps: int = 1
+    batch: int = 10
+    soft_bounces: int = 2
+    list_unsubscribed: bool = False
+
+    def __str__(self) -> str:
+        """Describe what happens, a line each."""
+        rows = [*self.messages, *self.reinstatements, f"on the list: {self.entries()}"]
+        sizes = f"{self.feedback_workers} feedback workers, {self.shards} shards, batches of {self.batch}"
+        return "\n".join([*(f"  {row}" for row in rows), f"  {sizes}"])
+
+    def entries(self) -> dict[str, str]:
+        """Return what the suppression list starts with, reasons by spelling: what echoes say, and what SES added."""
+        held: dict[str, tuple[str, str]] = {}
+        spelt: dict[str, str] = {}
+        for one in (one for message in self.messages for one in message.meant if one.register):
+            spelt[one.address] = max(spelt.get(one.address, ""), one.spelling)
+            echo = one.register.startswith("listed_")
+            if echo or (one.register in {"bounced", "complained"} and one.feedback in self.added):
+                reason = "COMPLAINT" if "compl" in one.register else "BOUNCE"
+                held[one.address] = max(held.get(one.address, ("", "")), (one.at if echo else "", reason))
+        return {spelt[address]: reason for address, (_, reason) in held.items()}
+
+
+def make(seed: int) -> Case:
+    """Return the case of this seed."""
+    chance = random.Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
+    crowd = chance.choice((SPELLINGS[:1], SPELLINGS[:1], SPELLINGS))
+    reinstatements = tuple(
+        Reinstatement(chance.choice((0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000)), chance.choice(crowd)[0])
+        for _ in range(chance.choice((0, 0, 1, 1, 1, 2)))
+    )
+    times = _times(chance, reinstatements)
+    messages = _messages(chance, times, crowd)
+    return Case(
+        messages,
+        reinstatements,
+        added=tuple(number for number in range(4) if chance.random() < 0.5),
+        faults=tuple(Fault(*_call(chance), chance.randrange(1 << 16)) for _ in range(_few(chance))),
+        switches=tuple(Switch(*_call(chance), chance.randrange(4)) for _ in range(2 * _few(chance))),
+        choices=tuple(chance.choices(range(5), k=8)),
+        staleness=tuple(chance.choices((0, 0, 1, 2), k=6)),
+        feedback_workers=chance.choice((1, 2, 2, 3)),
+        shards=chance.choice((1, 1, 2)),
+        sweeps=chance.choice((1, 1, 2)),
+        batch=chance.choice((1, 2, 10)),
+        soft_bounces=chance.choice((1, 2, 3)),
+        list_unsubscribed=chance.random() < 0.2,
+    )
+
+
+def _few(chance: random.Random) -> int:
+    return chance.choice((0, 1, 1, 2, 2, 3, 4))
+
+
+def _call(chance: random.Random) -> tuple[str, int]:
+    """Return an operation, and which of its calls: rather an early one, for there are not many."""
+    operation = chance.choices(_OPERATIONS, cum_weights=_OPERATION_WEIGHTS)[0]
+    return operation, int(8 * chance.random() ** 2.5)
+
+
+def _times(chance: random.Random, reinstatements: tuple[Reinstatement, ...]) -> list[int]:
+    """Return moments feedback may be dated: often the same, some just about a reinstatement, some days ago."""
+    moments = [-1_000, -1_000, -1_001, -_DAY, -2 * _DAY, chance.randrange(-3 * _DAY, 0)]
+    for one in reinstatements:
+        moments += [one.at - 1, one.at, one.at + 1, one.at + 1_000]
+    return moments
+
+
+def _messages(chance: random.Random, times: list[int], crowd: tuple[tuple[str, ...], ...]) -> tuple[Message, ...]:
+    made: list[Message] = []
+    for identity in range(chance.choice((1, 1, 2, 2, 2, 3, 4))):
+        kind = chance.choices(_KINDS, cum_weights=_WEIGHTS)[0]
+        which = SPELLINGS if kind.several else [chance.choice(crowd)]
+        spellings = [(names[0], chance.choice(names)) for names in which]
+        at = chance.choice(times)
+        for _ in range(chance.choice((1, 1, 1, 1, 2))):
+            # A second time: the same, come by the other mechanism, or simply again.
+            arrives = max(at, 0) + chance.choice((0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * _DAY))
+            parts = {"identity": identity, "arrives": arrives, "number": len(made), "shape": chance.randrange(12)}
+            made.append(message(kind, spellings, at, **parts))
+    return tuple(made)
+
+
+def message(
+    kind: Kind, spellings: list[tuple[str, str]], at: int, *, identity: int, arrives: int, number: int, shape: int
+) -> Message:
+    """Return a message of this kind about addresses, each given as its key and the spelling used."""
+    as_event, wrapped, lane = shape % 2 == 0, shape % 3 == 0, shape // 4 % 2
+    meant = tuple(
+        Meant(
+            key,
+            spelling.replace("EXAMPLE", "example"),
+            kind.meaning,
+            stamp(at),
+            kind.reason,
+            "shop" if as_event else "",
+            kind.verdict,
+            identity,
+        )
+        for key, spelling in spellings
+        if kind.verdict
+    )
+    body = say(kind, [spelling for _, spelling in spellings], at, identity, as_event=as_event, wrapped=wrapped)
+    return Message(kind.name, body, meant, kind.fate, lane, arrives, number)

@@ -1,0 +1,13 @@
+"""Design bugs, seeded one at a time into the real code: each must break a promise that the simulator sees.
+
+Most are bugs of public SES feedback processors. A mutant replaces attributes of modules and classes while it is
+`planted`; what it replaces them with is as close to the real code as the bug allows.
+"""
+
+from tests.simulation.mutants import contacts, messages, mirroring, storing
+from tests.simulation.mutants.planting import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (*contacts.MUTANTS, *storing.MUTANTS, *messages.MUTANTS, *mirroring.MUTANTS)
+"""Every design bug that is tried."""
+
+__all__ = ["MUTANTS", "Mutant"]

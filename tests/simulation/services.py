@@ -1,0 +1,90 @@
+"""The suppression list, the quarantine queue and the event bus, as far as the code calls them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.simulation.breakage import Answer, Wires, refused
+
+
+class SesList:
+    """The account-level suppression list. Its calls tell the case of local parts apart, as SES's own do."""
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        """Begin with `entries`: the reason by spelling."""
+        self.entries = dict(entries)
+        self.written: set[str] = set()
+
+
+class SesV2:
+    """A client of the suppression list."""
+
+    def __init__(self, held: SesList, wires: Wires, called: Callable[[], None]) -> None:
+        """Call over `wires`, telling `called` of every call before it is made."""
+        self._list = held
+        self._wires = wires
+        self._called = called
+
+    def put_suppressed_destination(self, *, EmailAddress: str, Reason: str) -> Answer:  # noqa: N803 (botocore's own names)
+        """Put an entry, whatever there was."""
+
+        def effect() -> Answer:
+            self._list.entries[EmailAddress] = Reason
+            self._list.written.add(EmailAddress.lower())
+            return {}
+
+        self._called()
+        return self._wires.call("put_suppressed_destination", f"{EmailAddress} {Reason}", effect)
+
+    def delete_suppressed_destination(self, *, EmailAddress: str) -> Answer:  # noqa: N803
+        """Take an entry off."""
+
+        def effect() -> Answer:
+            self._list.written.add(EmailAddress.lower())
+            if self._list.entries.pop(EmailAddress, None) is None:
+                raise refused("DeleteSuppressedDestination", "NotFoundException")
+            return {}
+
+        self._called()
+        return self._wires.call("delete_suppressed_destination", EmailAddress, effect)
+
+
+class Sqs:
+    """A client of the quarantine queue, which keeps everything."""
+
+    def __init__(self, kept: list[str], wires: Wires) -> None:
+        """Call over `wires`."""
+        self._kept = kept
+        self._wires = wires
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: Mapping[str, Any]) -> Answer:  # noqa: N803, ARG002
+        """Keep a message."""
+        if "@" in repr(MessageAttributes):
+            raise AssertionError("an address in a queue attribute")
+
+        def effect() -> Answer:
+            self._kept.append(MessageBody)
+            return {"MessageId": "kept"}
+
+        return self._wires.call("send_message", "quarantine", effect)
+
+
+class Events:
+    """A client of the event bus, which keeps what was published."""
+
+    def __init__(self, published: list[dict[str, Any]], wires: Wires) -> None:
+        """Call over `wires`."""
+        self._published = published
+        self._wires = wires
+
+    def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
+        """Publish."""
+
+        def effect() -> Answer:
+            first = self._wires.argument % len(Entries) if self._wires.fault == "not taken" else len(Entries)
+            self._published.extend(json.loads(entry["Detail"]) for entry in Entries[:first])
+            left = len(Entries) - first
+            results = [*({"EventId": "1"} for _ in Entries[:first]), *({"ErrorCode": "InternalFailure"},) * left]
+            return {"FailedEntryCount": left, "Entries": results}
+
+        return self._wires.call("put_events", str(len(Entries)), effect)

@@ -1,0 +1,139 @@
+"""One case performed: the real code put together over an AWS in memory, the actors, and everything watched."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, cast
+
+from ses_feedback.announcements import Announcer
+from ses_feedback.contact import Limits
+from ses_feedback.handlers.feedback import FeedbackHandler
+from ses_feedback.handlers.suppression import SuppressionHandler
+from ses_feedback.mirror import Mirror
+from ses_feedback.pace import Pace
+from ses_feedback.pipeline import Pipeline
+from ses_feedback.quarantine import Quarantine
+from ses_feedback.store import ContactStore
+from ses_feedback.suppression import SuppressionList
+from tests.simulation.breakage import Wires
+from tests.simulation.case import Case
+from tests.simulation.dynamo import DynamoDb, Table
+from tests.simulation.followers import Function, Operator, StreamFollower, Sweeper
+from tests.simulation.lanes import FeedbackWorker, Handler, Lanes
+from tests.simulation.oracle import Choices
+from tests.simulation.services import Events, SesList, SesV2, Sqs
+from tests.simulation.stage import Stage
+from tests.simulation.watch import Watch
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+    from ses_feedback.metrics import Metrics
+
+
+class InTurn(Executor):
+    """Does at once what is asked; to everybody else, writes side by side look like writes in some order."""
+
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:  # noqa: ANN401 (as Executor)
+        """Return the results, in order."""
+        return iter([fn(*arguments) for arguments in zip(*iterables, strict=True)])
+
+
+class Silence:
+    """Stands where logs and metrics go, and sees to it that no address gets there."""
+
+    def __init__(self, watch: Watch) -> None:
+        """Tell `watch` of addresses."""
+        self._watch = watch
+
+    def info(self, message: str, extra: object) -> None:
+        """Take a log line."""
+        if "@" in repr(extra):
+            self._watch.violated("P7", f"an address in the log: {message}")
+
+    warning = info
+
+    def emit(self, tally: object) -> None:
+        """Take metrics."""
+        if "@" in repr(tally):
+            self._watch.violated("P7", "an address in metrics")
+
+
+class World:
+    """A case, and what became of it."""
+
+    def __init__(self, case: Case) -> None:
+        """Set everything up for `case`."""
+        self.case = case
+        self.stage = Stage(case.choices)
+        self.wires = Wires(case, self.stage)
+        self.limits = Limits(case.soft_bounces, 90, case.list_unsubscribed)
+        self.held = SesList(case.entries())
+        self.watch = Watch(case, self.stage, self.held, Choices(case.soft_bounces, case.list_unsubscribed))
+        self.table = Table(case.shards, lambda: self.stage.clock, self.watch.written)
+        self.watch.table = self.table
+        self.quiet = Silence(self.watch)
+        self._workers = 0
+        self._cast()
+
+    def run(self) -> Watch:
+        """Perform the case, and check what came of it."""
+        self.stage.run()
+        self.watch.finished()
+        return self.watch
+
+    def _cast(self) -> None:
+        lanes = Lanes(self.case.messages, lambda: self.stage.clock)
+        self.watch.lanes = lanes
+        for number in range(self.case.feedback_workers):
+            worker = FeedbackWorker(lanes, self.wires, self.feedback, self.watch, self.case.batch)
+            self.stage.cast(f"feedback {number + 1}", worker)
+        for number, shard in enumerate(self.table.stream):
+            self.stage.cast(f"stream {number + 1}", StreamFollower(self._function(), shard))
+        for number in range(self.case.sweeps):
+            self.stage.cast(f"sweep {number + 1}", Sweeper(self._function(), self.table))
+        self.stage.cast("network", self.wires)
+        for number, command in enumerate(self.case.reinstatements):
+            operator = Operator(command, self.store(), self.limits, self.wires)
+            self.watch.operators.append((command.address, operator))
+            self.stage.cast(f"operator {number + 1}", operator)
+
+    def _function(self) -> Function:
+        return Function(self.wires, self.suppression, self.watch)
+
+    def _dynamodb(self) -> Any:  # noqa: ANN401 (its methods name their parameters, botocore's do not)
+        return DynamoDb(self.table, self.wires)
+
+    def store(self) -> ContactStore:
+        """Return a contact store, with a client of its own."""
+        return ContactStore(
+            self._dynamodb(),
+            "Contacts",
+            self.limits,
+            history_days=365,
+            now=self.wires.now,
+            sleep=self.wires.sleep,
+            executor=InTurn(),
+        )
+
+    def feedback(self) -> Handler:
+        """Compose a feedback function, as its handler's module does."""
+        sqs: Any = Sqs(self.watch.quarantined, self.wires)
+        quarantine = Quarantine(lambda: sqs, "quarantine")
+        pipeline = Pipeline(self.store(), quarantine, now=self.wires.now)
+        return FeedbackHandler(pipeline, cast("Metrics", self.quiet), cast("Logger", self.quiet), self.wires.now)
+
+    def suppression(self) -> Handler:
+        """Compose SuppressionFunction, as its handler's module does."""
+        self._workers += 1
+        sesv2: Any = SesV2(self.held, self.wires, self.watch.called)
+        events: Any = Events(self.watch.published, self.wires)
+        mirror = Mirror(
+            self.store(),
+            SuppressionList(sesv2),
+            Announcer(events, "default"),
+            Pace(self._dynamodb(), "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep),
+            self.limits,
+            now=self.wires.now,
+            worker=f"worker-{self._workers}",
+        )
+        return SuppressionHandler(mirror, cast("Metrics", self.quiet), cast("Logger", self.quiet), self.wires.now)
