@@ -3,6 +3,7 @@
 import click
 
 from feedbackctl.local.command import demo, local
+from feedbackctl.operate import redrive, reinstate
 from feedbackctl.replay_command import replay
 from feedbackctl.smoke import smoke
 
@@ -16,6 +17,8 @@ def main() -> None:
 
 
 main.add_command(replay)
+main.add_command(reinstate)
+main.add_command(redrive)
 main.add_command(local)
 main.add_command(demo)
 main.add_command(smoke)

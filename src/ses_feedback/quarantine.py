@@ -12,7 +12,8 @@ from ses_feedback.faults import AWS_FAULTS, fault, proven
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
 _ATTRIBUTE_BYTES = 1_024
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_CARRIED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that no SQS message can have."""
 
 
 class Sqs(Protocol):
@@ -44,7 +45,7 @@ class Quarantine:
         """
         attributes = {"reason": reason, "source": source or "unknown"}
         body = original
-        if not body or _NOT_XML.search(body) or len(body.encode()) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
+        if not body or NOT_CARRIED.search(body) or len(body.encode()) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
             attributes["encoding"] = "gzip+base64"
             packed = gzip.compress(original.encode("utf-8", "surrogatepass"), mtime=0)
             body = base64.b64encode(packed).decode("ascii")
