@@ -13,7 +13,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(context_settings=CONTEXT)
 @click.version_option(package_name="ses-feedback", message="%(package)s %(version)s")
 def main() -> None:
-    """See, and put right, what SES says about the mail you send."""
+    """See, and put right, what comes of what SES says about your mail."""
 
 
 main.add_command(replay)

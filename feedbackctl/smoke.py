@@ -164,7 +164,7 @@ class Smoke:
         return self._clients[service]
 
 
-@click.command()
+@click.command(short_help="Check a deployed stack with test mail.")
 @click.option("--stack", required=True, help="The stack's name.")
 @click.option("--sender", help="The address to send as. [default: any that SES has verified]")
 @click.option("--patience", default=180.0, show_default=True, help="Seconds each stage may take.")

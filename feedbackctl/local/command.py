@@ -94,7 +94,7 @@ def deploy(parameters: tuple[str, ...], *, build: bool) -> None:
     stack.deploy(here, running, parameters=parameters, tell=click.echo)
 
 
-@click.command()
+@click.command(short_help="Show the whole stack on this machine.")
 @told
 def demo() -> None:
     """Deploy the template to an AWS on this machine, send mail through it, and show what becomes of it."""

@@ -38,7 +38,7 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "Quarantined": "Messages put in quarantine.",
         "FeedbackLag": "Milliseconds from the event SES reports to its processing, the longest of a batch.",
         "SuppressionLag": "Milliseconds from a contact's change to the list following it, the longest of a batch; "
-        "from the sweep, the age of the oldest change still waiting.",
+        "from the sweep, the age of the oldest change still waiting, those SES refused left out.",
     },
 )
 """Every metric, and what it says. The README's table is generated from this."""
