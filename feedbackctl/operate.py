@@ -109,7 +109,7 @@ def reinstate(address: str, table: str, reason: str, *, suppress_unsubscribed: b
     """Let the contact of ADDRESS be mailed again, on somebody's authority.
 
     Only what SES reports from now on counts. The suppression list follows within minutes: until then SES still refuses
-    mail to the address, and says so, which does not count for an hour.
+    mail to the address, and says so, which does not count for a day.
     """
     settings = Settings(table, suppress_unsubscribed=suppress_unsubscribed)
     store = ContactStore(

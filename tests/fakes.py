@@ -105,7 +105,7 @@ class FakeContacts:
     def _keep_history(self, address: str, facts: Iterable[Fact]) -> None:
         for fact in facts:
             if fact.verdict is not Verdict.DELIVERED:
-                item = history_item(fact, self._history_days)
+                item = history_item(fact, self._history_days, self._now())
                 self._history[address, item["record"]["S"]] = item
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:

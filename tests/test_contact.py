@@ -57,7 +57,7 @@ def status(contact: Contact, limits: Limits = LIMITS) -> Status:
 
 def test_the_numbers_are_those_of_the_design() -> None:
     """README, template and runbook name them."""
-    assert (30, 16, timedelta(hours=1)) == (KEPT_STRIKES, KEPT_SPELLINGS, ECHO_GRACE)
+    assert (30, 16, timedelta(hours=24)) == (KEPT_STRIKES, KEPT_SPELLINGS, ECHO_GRACE)
     assert Limits(soft_bounces=5, window_days=90, list_unsubscribed=False) == Limits()
 
 

@@ -389,3 +389,10 @@ def test_a_bus_event_may_be_a_second_older_than_it_says() -> None:
     document = opened(a_bus_event(BOUNCE, time="2026-03-01T12:00:05Z"))
     assert isinstance(document, Document)
     assert datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC) + timedelta(milliseconds=999) == document.sent_at
+
+
+@pytest.mark.parametrize("notice", ["Received", "AmazonSnsSubscriptionSucceeded"])
+def test_a_notice_that_claims_to_be_an_event_is_no_notice(notice: str) -> None:
+    """A complaint must not be ignored over a contradiction: as two kinds it is refused, and so kept."""
+    document = BOUNCE | {"notificationType": notice, "eventType": "Bounce"}
+    assert opened(document) == Document(document, None)

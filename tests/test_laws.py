@@ -229,7 +229,7 @@ def test_judging_is_total(document: Json, sent_at: datetime | None) -> None:
     for fact in judgement.facts:
         assert (judgement.at, judgement.configuration_set) == (fact.at, fact.configuration_set)
         assert fact.reason.isascii()
-        assert len(json.dumps(history_item(fact, 365), ensure_ascii=False).encode()) < 20_000
+        assert len(json.dumps(history_item(fact, 365, fact.at), ensure_ascii=False).encode()) < 20_000
 
 
 @given(mutated_documents())

@@ -1,7 +1,7 @@
 """A contact as the table holds it, and what it still owes to the suppression list and to the outside world."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -317,7 +317,7 @@ def test_shards_share_the_load() -> None:
 
 def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
     """For as long as the stack keeps it."""
-    item = history_item(a_fact(address="Recipient@example.com"), keep_days=365)
+    item = history_item(a_fact(address="Recipient@example.com"), 365, NOW)
     record = item.pop("record")["S"]
     expected = {
         "address": {"S": "recipient@example.com"},
@@ -340,7 +340,7 @@ def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
 def test_the_same_feedback_is_one_record() -> None:
     """However often, in whichever vocabulary and whichever spelling it comes."""
     ways = [a_fact(), a_fact(), a_fact(configuration_set=""), a_fact(address="RECIPIENT@example.com")]
-    assert len({history_item(fact, 1)["record"]["S"] for fact in ways}) == 1
+    assert len({history_item(fact, 1, NOW)["record"]["S"] for fact in ways}) == 1
 
 
 @pytest.mark.parametrize(
@@ -355,4 +355,14 @@ def test_the_same_feedback_is_one_record() -> None:
 )
 def test_other_feedback_is_another_record(other: Fact) -> None:
     """Another time, message, feedback id, kind or rule."""
-    assert history_item(other, 1)["record"] != history_item(a_fact(), 1)["record"]
+    assert history_item(other, 1, NOW)["record"] != history_item(a_fact(), 1, NOW)["record"]
+
+
+@pytest.mark.parametrize(
+    ("at", "expires"),
+    [(NOW, NOW + timedelta(days=365)), (NOW - timedelta(days=4_000), NOW)],
+    ids=["now", "long ago"],
+)
+def test_every_record_is_removed_in_time(at: datetime, expires: datetime) -> None:
+    """DynamoDB never removes what expired more than five years ago."""
+    assert history_item(a_fact(at=at), 365, NOW)["expires_at"] == {"N": str(int(expires.timestamp()))}

@@ -106,3 +106,11 @@ def test_any_text_is_a_time_or_none(text: str) -> None:
     moment = parse_timestamp(text)
     assert moment is None or parse_timestamp(format_timestamp(moment)) == moment
     assert parse_epoch_milliseconds(text) is None or text.isdecimal()
+
+
+@pytest.mark.parametrize("text", ["2026-06-30T23:59:60Z", "2026-06-30T23:59:60.123+0000"])
+def test_a_leap_second_is_the_second_before(text: str) -> None:
+    """ISO 8601 has leap seconds; a bounce at one must keep its own time."""
+    moment = parse_timestamp(text)
+    assert moment is not None
+    assert moment.replace(microsecond=0) == datetime(2026, 6, 30, 23, 59, 59, tzinfo=UTC)

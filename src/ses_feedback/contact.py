@@ -16,7 +16,7 @@ from ses_feedback.policy import Fact, ListReason, Verdict
 KEPT_STRIKES = 30
 """Distinct UTC days with a strike that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
 
-ECHO_GRACE = timedelta(hours=1)
+ECHO_GRACE = timedelta(hours=24)
 """How long after a reinstatement an echo still tells of the entry that the reinstatement is having removed."""
 
 KEPT_SPELLINGS = 16

@@ -164,7 +164,7 @@ def _decoded(text: str) -> object:
 
 def _document(fields: Mapping[str, Any], sent_at: datetime | None) -> Document | Notice:
     notice = fields.get("notificationType")
-    if isinstance(notice, str) and notice in _NOTICE_TYPES:
+    if isinstance(notice, str) and notice in _NOTICE_TYPES and "eventType" not in fields:
         return Notice(_NOTICE_TYPES[notice])
     return Document(fields, sent_at)
 
@@ -185,7 +185,7 @@ def _open_bus_event(content: Mapping[str, Any]) -> object:
         return detail
     if content.get("source") != "aws.ses" or not isinstance(detail_type, str):
         raise EnvelopeError("unknown-shape")
-    if not detail_type.startswith("Email "):
+    if not detail_type.lower().startswith("email"):
         return Notice("account event")  # VDM advisor and tenant events: about the account, not about a message
     if detail_type not in _DETAIL_TYPES or not isinstance(detail, Mapping):
         raise EnvelopeError("unknown-bus-event")

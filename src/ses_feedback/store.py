@@ -196,13 +196,14 @@ class ContactStore:
 
     def _keep_history(self, facts: Mapping[str, Sequence[Fact]], failed: dict[str, str]) -> None:
         """Write the history of every address that has not failed; put the addresses whose history fails in `failed`."""
+        now = self._now()
         items = {
             (address, item["record"]["S"]): item
             for address, known in facts.items()
             if address not in failed
             for fact in known
             if fact.verdict is not Verdict.DELIVERED  # deliveries are too many, and `delivered_on` tells enough
-            for item in (history_item(fact, self._history_days),)
+            for item in (history_item(fact, self._history_days, now),)
         }
         parts = list(batched(items.values(), WRITE_AT_ONCE))
         for unwritten in self._each(self._put_all, parts):

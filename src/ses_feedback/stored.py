@@ -173,10 +173,11 @@ def decode(item: Item) -> Stored:
         ) from None
 
 
-def history_item(fact: Fact, keep_days: int) -> Item:
+def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     """Return the history record of `fact`: what SES said, the verdict, and the rule that gave it.
 
     Its key comes from the feedback alone, so that the same feedback, however often and however it comes, is one record.
+    `now` only bounds when it is removed: DynamoDB never removes what expired more than five years ago.
     """
     said = fact.said
     identity = f"{said.kind}\x1f{said.message_id}\x1f{said.feedback_id}\x1f{fact.rule}"
@@ -192,7 +193,7 @@ def history_item(fact: Fact, keep_days: int) -> Item:
     }
     attributes |= {name: getattr(said, name) for name in Said.__dataclass_fields__}
     item: Item = {name: {"S": value} for name, value in attributes.items() if value}
-    item["expires_at"] = {"N": str(int((fact.at + timedelta(days=keep_days)).timestamp()))}
+    item["expires_at"] = {"N": str(int(max(fact.at + timedelta(days=keep_days), now).timestamp()))}
     return item
 
 

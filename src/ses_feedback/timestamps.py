@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 # SES's documentation prints "2018-10-08T14:05:45 +0000" and, wrapped, "13:16: 09.222Z"; both are copied into the wild.
 _STRAY_SPACE = re.compile(r"(?<=:)\s+|\s+(?=:)|\s+(?=[+-]\d{2}:?\d{2}$)|\s+(?=Z$)")
+# ISO 8601 has leap seconds, Python does not.
+_LEAP_SECOND = re.compile(r"(?<=:\d\d:)60")
 _LONGEST = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _END = datetime(9000, 1, 1, tzinfo=UTC)
@@ -23,7 +25,7 @@ def parse_timestamp(text: str) -> datetime | None:
     """
     if len(text) > _LONGEST:
         return None
-    text = text.strip()
+    text = _LEAP_SECOND.sub("59", text.strip())
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -5,14 +5,13 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from multiprocessing import get_context
 from typing import Any
 
 from botocore.session import get_session
 
 from feedbackctl.embedded import TABLE, EmbeddedAws
-from tests.simulation.against import compare
+from tests.simulation.against import compare, compare_with_moto
 from tests.simulation.case import make
 from tests.simulation.exhaustive import explore_all
 from tests.simulation.play import Figures, play, play_all
@@ -92,15 +91,22 @@ def _explore(interruptions: int, processes: int) -> int:
 
 def _compare(traces: int, endpoint: str | None) -> int:
     begun = time.monotonic()
-    with ExitStack() as stack:
-        if endpoint:
-            client: Any = get_session().create_client("dynamodb", endpoint_url=endpoint)
-            table = {**TABLE, "TableName": f"simulation-{time.time_ns()}"}
-            client.create_table(**table)
-        else:
-            client, table = stack.enter_context(EmbeddedAws()).client("dynamodb"), TABLE
+    if endpoint:
+        client: Any = get_session().create_client(
+            "dynamodb",
+            "us-east-1",
+            endpoint_url=endpoint,
+            aws_access_key_id="emulated",
+            aws_secret_access_key="emulated",
+        )
+        table = f"simulation-{time.time_ns()}"
+        client.create_table(**{**TABLE, "TableName": table})
         for seed in range(traces):
-            compare(client, table["TableName"], seed)
+            compare(client, table, seed)
+    else:
+        with EmbeddedAws() as aws:
+            for seed in range(traces):
+                compare_with_moto(aws, seed)
     _tell(f"{traces:,} traces alike on {endpoint or 'moto'} and in memory, in {time.monotonic() - begun:,.0f} s")
     return 0
 

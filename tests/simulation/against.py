@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from feedbackctl.embedded import EmbeddedAws
 from tests.simulation.breakage import Answer, Effect, Wires
 from tests.simulation.case import Case
 from tests.simulation.dynamo import DynamoDb, Item, Table
@@ -54,6 +55,21 @@ def compare(client: Any, table: str, seed: int) -> Table:  # noqa: ANN401 (botoc
     if there != held.items:
         raise DifferenceError(f"trace {seed}: {held.items} in memory, {there} there")
     return held
+
+
+def compare_with_moto(aws: EmbeddedAws, seed: int) -> int:
+    """As `compare`, the stream too; return how many records it had.
+
+    Raises:
+        DifferenceError: as `compare`, or the stream is another.
+
+    """
+    held = compare(aws.client("dynamodb"), aws.table_name, seed)
+    ours = [change.record["dynamodb"]["NewImage"] for change in held.stream[0]]
+    theirs = [record["dynamodb"]["NewImage"] for record in aws.stream_records()]
+    if theirs != [image for image in ours if "mirror_due" in image]:
+        raise DifferenceError(f"trace {seed}: the stream holds {ours} in memory, {theirs} there")
+    return len(ours)
 
 
 def _request(chance: random.Random, table: str, trace: str) -> Request:

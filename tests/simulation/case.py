@@ -147,7 +147,7 @@ def _times(chance: random.Random, reinstatements: tuple[Reinstatement, ...]) -> 
     """Return moments feedback may be dated: often the same, some just about a reinstatement, some days ago."""
     moments = [-1_000, -1_000, -1_001, -_DAY, -2 * _DAY, chance.randrange(-3 * _DAY, 0)]
     for one in reinstatements:
-        moments += [one.at - 1, one.at, one.at + 1, one.at + 1_000]
+        moments += [one.at - 1, one.at, one.at + 1, one.at + 1_000, one.at + _DAY + 1]
     return moments
 
 

@@ -49,8 +49,8 @@ def registers(meant: Iterable[Meant], opted_in: Iterable[str]) -> dict[str, Any]
 def status(known: Mapping[str, Any], choices: Choices) -> str:
     """Return the status these registers come to."""
     opted_in = known.get("opted_in_at", "")
-    # For an hour after a reinstatement, echoes tell of the entry that is being removed.
-    graced = _an_hour_after(opted_in) if opted_in else ""
+    # For a day after a reinstatement, echoes tell of the entry that is being removed.
+    graced = _a_day_after(opted_in) if opted_in else ""
     for name, evidence in (
         ("complained", ("complained_at", "listed_complaint_at")),
         ("bounced", ("bounced_at", "listed_bounce_at")),
@@ -66,8 +66,8 @@ def status(known: Mapping[str, Any], choices: Choices) -> str:
     return "bouncing" if days else "active"
 
 
-def _an_hour_after(at: str) -> str:
-    return f"{datetime.fromisoformat(at) + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}{at[19:]}"
+def _a_day_after(at: str) -> str:
+    return f"{datetime.fromisoformat(at) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}{at[19:]}"
 
 
 def listing(name: str, choices: Choices) -> str:

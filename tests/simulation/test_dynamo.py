@@ -1,7 +1,7 @@
 """The table in memory answers as DynamoDB does, as far as moto knows how that is."""
 
 from feedbackctl.embedded import EmbeddedAws
-from tests.simulation.against import compare
+from tests.simulation.against import compare_with_moto
 
 TRACES = 150
 """Traces tried here; `python -m tests.simulation --traces 5000` tries more, also against another endpoint."""
@@ -9,12 +9,6 @@ TRACES = 150
 
 def test_the_same_requests_get_the_same_answers() -> None:
     """Requests as the code makes them, by chance: each is answered alike, and the items and the stream end alike."""
-    written = 0
     with EmbeddedAws() as aws:
-        for seed in range(TRACES):
-            table = compare(aws.client("dynamodb"), aws.table_name, seed)
-            ours = [change.record["dynamodb"]["NewImage"] for change in table.stream[0]]
-            theirs = [record["dynamodb"]["NewImage"] for record in aws.stream_records()]
-            assert [image for image in ours if "mirror_due" in image] == theirs
-            written += len(ours)
+        written = sum(compare_with_moto(aws, seed) for seed in range(TRACES))
     assert written > TRACES / 2

@@ -60,7 +60,7 @@ def _processed_first(self: Any, facts: Any, until: datetime | None = None) -> Ma
     """Write the "processed" record before the effect, and skip what has one."""
     new: list[Fact] = []
     for fact in list(facts):
-        record = stored.history_item(fact, 365)
+        record = stored.history_item(fact, 365, fact.at)
         key = record["address"]["S"], record["record"]["S"]
         if key not in self._client._table.items:
             self._client.batch_write_item(RequestItems={self._table: [{"PutRequest": {"Item": record}}]})
@@ -71,8 +71,8 @@ def _processed_first(self: Any, facts: Any, until: datetime | None = None) -> Ma
 _learn = store.ContactStore.learn
 
 
-def _history_once_more(fact: Fact, keep_days: int) -> Any:
-    item = _history_item(fact, keep_days)
+def _history_once_more(fact: Fact, keep_days: int, now: datetime) -> Any:
+    item = _history_item(fact, keep_days, now)
     _times.append(0)
     return item | {"record": {"S": f"{item['record']['S']}-{len(_times)}"}}
 
