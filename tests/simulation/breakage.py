@@ -38,6 +38,13 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "checkpoint": ("not taken",),
 }
 """What each call can suffer."""
+SERVICES = {
+    "DynamoDB": ("batch_get_item", "put_item", "get_item", "update_item", "query", "batch_write_item"),
+    "SES": ("put_suppressed_destination", "delete_suppressed_destination"),
+    "SQS": ("send_message",),
+    "EventBridge": ("put_events",),
+}
+"""Which calls fail when a service is down."""
 _STALLS = (1, 20, 65, 200, 290, 400)
 _LATER = (6, 12, 25)
 _TIMED_OUT = 5 * SECOND
@@ -68,6 +75,7 @@ class Wires:
         self.watched: Callable[[], None] | None = None
         self._faults = {(fault.operation, fault.nth): fault.number for fault in case.faults}
         self._switches = {(switch.operation, switch.nth): switch.choice for switch in case.switches}
+        self._outages = case.outages
         self._made: dict[str, int] = {}
         self._staleness = iter(case.staleness)
         self._late: list[tuple[int, Effect]] = []
@@ -91,6 +99,10 @@ class Wires:
         self.stage.step(self._switches.get((operation, nth)))
         if self.watched:
             self.watched()
+        if self._outages and self._is_down(operation):
+            self.broken += 1
+            self._note(operation, about, "down")
+            raise refused(operation, "ServiceUnavailable")
         number = self._faults.get((operation, nth))
         if number is None:
             note = self._note(operation, about, "")
@@ -105,6 +117,12 @@ class Wires:
         self.broken += 1
         self._note(operation, about, fault)
         return self._broken(operation, fault, effect)
+
+    def _is_down(self, operation: str) -> bool:
+        return any(
+            operation in SERVICES[outage.service] and outage.begins * SECOND <= self.stage.clock < outage.ends * SECOND
+            for outage in self._outages
+        )
 
     def due(self) -> int | None:
         """Return when the next call that nobody waits for any more has its effect."""

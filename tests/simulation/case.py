@@ -65,6 +65,15 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A service that answers nothing but errors for a while (from and until in seconds)."""
+
+    service: str
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """What happens, what breaks, and who goes when.
 
@@ -86,6 +95,7 @@ class Case:
     batch: int = 10
     soft_bounces: int = 2
     list_unsubscribed: bool = False
+    outages: tuple[Outage, ...] = ()
 
     def __str__(self) -> str:
         """Describe what happens, a line each."""

@@ -151,7 +151,9 @@ class Operator:
         if failed:
             return
         stored = read[self._command.address]
-        contact = merge(stored.contact, Contact(self._command.address, opted_in=self.opted_in))
+        contact = merge(
+            stored.contact, Contact(self._command.address, (self._command.address,), opted_in=self.opted_in)
+        )
         after = become(stored, contact, self._limits, now)
         if after is None or self._store.write(after) is None:
             self._again = None

@@ -22,7 +22,7 @@ class Choices:
     list_unsubscribed: bool
 
 
-def registers(meant: Iterable[Meant], opted_in: Iterable[str]) -> dict[str, Any]:
+def registers(address: str, meant: Iterable[Meant], opted_in: Iterable[str]) -> dict[str, Any]:
     """Return the registers, as the table names them, of an address of which all this was said."""
     known: dict[str, tuple[str, str, str]] = {}
     strikes: set[str] = set()
@@ -40,6 +40,7 @@ def registers(meant: Iterable[Meant], opted_in: Iterable[str]) -> dict[str, Any]
         told = one.at, one.reason, one.configuration_set
         known[one.register] = max(known.get(one.register, told), told)
     for at in opted_in:
+        spellings.add(address)
         known["opted_in"] = max(known.get("opted_in", ("", "", "")), (at, "operator", ""))
     for name, (at, reason, configuration_set) in known.items():
         found |= {f"{name}_at": at, f"{name}_reason": reason, f"{name}_configuration_set": configuration_set}

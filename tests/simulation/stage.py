@@ -74,8 +74,8 @@ class Stage:
     that can once it is used up.
     """
 
-    def __init__(self, choices: "Sequence[int]") -> None:
-        """Take place at time 0."""
+    def __init__(self, choices: "Sequence[int]", longest: int = LONGEST) -> None:
+        """Take place at time 0, and give up after `longest` steps."""
         self.clock = 0
         self.steps = 0
         self.switched = 0
@@ -84,6 +84,7 @@ class Stage:
         self.acting: Actor | None = None
         self._actors: list[Actor] = []
         self._choices = iter(choices)
+        self._longest = longest
         self._main = Lock()
         self._main.acquire()
         self._closing = False
@@ -109,7 +110,7 @@ class Stage:
     def step(self, choice: int | None = None) -> None:
         """Count a step of the acting actor's, which may be out of time; `choice` interrupts it and says who goes on."""
         self.steps += 1
-        if self.stopped or self.steps > LONGEST:
+        if self.stopped or self.steps > self._longest:
             raise Crash
         if choice is not None:
             self.wait(0, choice)
@@ -167,7 +168,7 @@ class Stage:
 
     def _choose(self, interrupted: Actor | None = None, choice: int = 0) -> Actor | None:
         """Return who goes on, moving the clock on when nobody can now; None when the performance is over."""
-        while self.steps < LONGEST and not self.stopped:
+        while self.steps < self._longest and not self.stopped:
             due = [(at, actor) for actor in self._actors if (at := actor.due()) is not None]
             ready = [actor for at, actor in due if at <= self.clock]
             if not due:

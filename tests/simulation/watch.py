@@ -123,7 +123,7 @@ class Watch:
             for one, operator in self.operators
             if one == address and operator.opted_in
         ]
-        expected = registers(meant, opted_in)
+        expected = registers(address, meant, opted_in)
         found = held(item)
         if found != expected:
             different = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))

@@ -21,13 +21,17 @@ from tests.simulation.followers import Function, Operator, StreamFollower, Sweep
 from tests.simulation.lanes import FeedbackWorker, Handler, Lanes
 from tests.simulation.oracle import Choices
 from tests.simulation.services import Events, SesList, SesV2, Sqs
-from tests.simulation.stage import Stage
+from tests.simulation.stage import LONGEST, Stage
 from tests.simulation.watch import Watch
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from ses_feedback.metrics import Metrics
+
+
+_PATIENCE = 1_000_000
+"""Steps a case with outages may take: whatever waits is tried every few minutes, for days."""
 
 
 class InTurn(Executor):
@@ -64,7 +68,7 @@ class World:
     def __init__(self, case: Case) -> None:
         """Set everything up for `case`."""
         self.case = case
-        self.stage = Stage(case.choices)
+        self.stage = Stage(case.choices, _PATIENCE if case.outages else LONGEST)
         self.wires = Wires(case, self.stage)
         self.limits = Limits(case.soft_bounces, 90, case.list_unsubscribed)
         self.held = SesList(case.entries())
