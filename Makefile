@@ -18,7 +18,8 @@ no_python = No usable Python among "$(PYTHON)". \
 python = $(eval python := $(find_python))$(or $(python),$(error $(no_python)))
 
 run := .venv/bin/python -m
-sources := src feedbackctl tests tools benchmarks
+# Played by themselves, for measuring coverage makes them three times as slow.
+campaigns := tests/simulation tests/fuzz tests/wire
 documents = $(wildcard *.md docs/*.md docs/*/*.md events/*.md)
 
 # $(call check,what it is called,command): one line when all is well, everything it printed when not.
@@ -29,6 +30,16 @@ then printf '  ✓ %-32s %5s s\n' '$(1)' "$$seconds"; rm "$$log"; \
 else printf '  ✗ %s\n\n' '$(1)'; cat "$$log"; rm "$$log"; exit 1; fi
 endef
 
+# The functions run on the machine itself, from the package built for Lambda, which is Linux.
+ifeq ($(shell uname -s),Linux)
+check_on_linux = $(check)
+else
+check_on_linux = @printf '  – %s\n' '$(1): needs Linux'
+endif
+
+# What it takes to deploy to an AWS on this machine.
+aws := .tools/sam/installed .tools/local/installed
+
 # $(call install,virtual environment,pins). The pins name every package needed, so pip has nothing to resolve.
 install = "$(python)" -m venv --clear $(1) \
   && $(1)/bin/python -m pip install --no-input --no-deps --no-compile --require-hashes --requirement $(2)
@@ -36,16 +47,17 @@ install = "$(python)" -m venv --clear $(1) \
 ##@ The two that matter
 
 .PHONY: demo
-demo: .venv/installed ## replay every event in events/ against an embedded AWS
-	@$(run) feedbackctl replay events/
+demo: ## deploy the stack to an AWS on this machine, send mail through it, and show what comes of it
+	@$(MAKE) -j3 .venv/installed $(aws)
+	@$(run) feedbackctl demo
 
 .PHONY: test
 test: ## run everything continuous integration runs
 	@$(MAKE) -j3 ready
-	@$(MAKE) -j1 lint types imports template docs-check promises unit
+	@$(MAKE) -j1 lint types imports template docs-check mutation stack-check promises unit
 
 .PHONY: ready
-ready: .venv/installed .tools/checkov/installed .tools/sam/installed
+ready: .venv/installed .tools/checkov/installed .tools/mutation/installed $(aws)
 	@:
 
 ##@ Its parts
@@ -73,24 +85,52 @@ template: .venv/installed .tools/checkov/installed .tools/sam/installed ## templ
 docs-check: .venv/installed ## documents generated from the code are up to date (cog)
 	$(call check,cog --check,.venv/bin/cog --check --diff $(documents))
 
-# By itself, for measuring coverage makes what is played here three times as slow.
 .PHONY: promises
 promises: .venv/installed ## the promises under 20,000 histories of faults (make simulate plays a million)
-	$(call check,promises under faults,$(run) pytest -n auto --maxprocesses 8 tests/simulation)
+	$(call check,promises under faults,$(run) pytest -n auto --maxprocesses 8 $(campaigns))
 
 .PHONY: unit
 unit: .venv/installed ## every other test, with coverage (pytest)
-	@$(run) pytest -n auto --maxprocesses 8 --ignore tests/simulation --cov --cov-report=term-missing:skip-covered
+	@$(run) pytest -n auto --maxprocesses 8 $(addprefix --ignore ,$(campaigns)) --cov --cov-report=term-missing:skip-covered
 
-##@ On an AWS on this machine (Linux, Python 3.13; docs/local.md)
+.PHONY: mutation
+mutation: .venv/installed .tools/mutation/installed ## forty small mistakes in the pure rooms: the tests notice every one
+	$(call check,mutants noticed,$(run) tools.mutation --sample 40)
 
-.PHONY: stack
-stack: .venv/installed .tools/sam/installed .tools/local/installed ## deploy to it, send mail through it, show what becomes of it
-	@$(run) feedbackctl demo
+.PHONY: stack-check
+stack-check: .venv/installed $(aws) ## the stack, deployed to an AWS on this machine (make e2e does all of it)
+	$(call check_on_linux,stack deployed,$(run) pytest tests/e2e/test_slice.py)
+
+##@ More of what the tests do
+
+.PHONY: replay
+replay: .venv/installed ## every event in events/, in one process: what becomes of it
+	@$(run) feedbackctl replay events/
 
 .PHONY: e2e
-e2e: .venv/installed .tools/sam/installed .tools/local/installed ## every test on the stack, deployed
+e2e: .venv/installed $(aws) ## every test on the deployed stack: a quarter of an hour (docs/local.md)
 	@$(run) pytest tests/e2e
+
+##@ How fast, and how dear (docs/performance.md)
+
+.PHONY: bench
+bench: .venv/installed ## speed, CPU, memory and cost against the baseline: 6 minutes on an idle machine
+	@$(run) benchmarks.throughput
+	@$(run) benchmarks.cost
+
+.PHONY: bench-scale
+bench-scale: .venv/installed ## time per record, from small batches to large, from a thousand contacts to ten million
+	@$(run) benchmarks.scale
+
+.PHONY: bench-storm
+bench-storm: .venv/installed .tools/sam/installed .tools/local/installed ## 100,000 bounces through the deployed lanes
+	@mkdir -p .local && $(run) benchmarks.storm --bounces 100000 --samples .local/storm.json
+
+.PHONY: bench-plots
+bench-plots: .venv/installed .tools/bench/installed ## draw docs/cost.svg, and docs/storm.svg after bench-storm
+	@mkdir -p .local && $(run) benchmarks.cost --figures .local/cost.json >/dev/null
+	@.tools/bench/bin/python -m benchmarks.plot cost .local/cost.json docs/cost.svg
+	@test ! -e .local/storm.json || .tools/bench/bin/python -m benchmarks.plot storm .local/storm.json docs/storm.svg
 
 ##@ Long campaigns
 
@@ -99,6 +139,31 @@ CASES ?= 1000000
 .PHONY: simulate
 simulate: .venv/installed ## the promises, under faults in every order: make simulate SEED=1 CASES=1000000
 	@$(run) tests.simulation --seed $(SEED) --cases $(CASES)
+
+DELIVERIES ?= 100000
+KILLS ?= 10000
+.PHONY: wire
+wire: .venv/installed ## real botocore on a wire that breaks, functions killed: make wire SEED=1 DELIVERIES=100000 KILLS=10000
+	@$(run) tests.wire --seed $(SEED) --every-call --deliveries $(DELIVERIES) --kills $(KILLS)
+
+ROOM ?=
+.PHONY: mutants
+mutants: .venv/installed .tools/mutation/installed ## how much the tests of the pure rooms notice: make mutants ROOM=policy
+	@$(run) tools.mutation $(addprefix --room ,$(ROOM))
+
+PAYLOADS ?= 1000000
+GUIDED ?= 120
+.PHONY: fuzz
+fuzz: .venv/installed ## whatever anybody might send: make fuzz SEED=1 PAYLOADS=1000000
+	@$(run) tests.fuzz --seed $(SEED) --payloads $(PAYLOADS)
+	@$(run) tests.fuzz --seed $(SEED) --payloads $(PAYLOADS) --bounds
+	@$(run) tests.fuzz --growth
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) fuzz-guided; \
+	else echo "Left out: atheris has no wheel for this machine."; fi
+
+.PHONY: fuzz-guided
+fuzz-guided: .tools/fuzz/installed ## the same, guided by coverage (atheris): make fuzz-guided GUIDED=120
+	@PYTHONPATH=src .tools/fuzz/bin/python -m tests.fuzz.guided --seed $(SEED) --seconds $(GUIDED)
 
 ##@ Housekeeping
 
@@ -122,6 +187,9 @@ pins: .tools/uv/installed ## pin what the *.in files ask for; newest of all: mak
 	$(pin) requirements/checkov.in --output-file requirements/checkov.txt
 	$(pin) requirements/sam.in --output-file requirements/sam.txt
 	$(pin) requirements/local.in --output-file requirements/local.txt
+	$(pin) requirements/fuzz.in --output-file requirements/fuzz.txt --constraint src/requirements.txt --constraint requirements/dev.txt
+	$(pin) requirements/bench.in --output-file requirements/bench.txt
+	$(pin) requirements/mutation.in --output-file requirements/mutation.txt
 	$(pin) requirements/uv.in --output-file requirements/uv.txt
 
 .PHONY: clean

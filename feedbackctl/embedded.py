@@ -9,7 +9,8 @@ It holds what template.yaml deploys, as far as the functions call it: the table 
 the quarantine queue, and an event bus with a queue that keeps what was published. It never reaches the
 network, and leaving it restores the environment and botocore.
 
-Three things of moto 5.2 to know:
+Four things of moto 5.2 to know:
+- It takes no parameters in a PartiQL `INSERT`. So BatchExecuteStatement is carried out by `feedbackctl.partiql`.
 - botocore asks every `before-send` handler and takes the first answer, and moto's raises for an SES operation
   it does not know. So registering ours first is not enough: moto is told to pass those paths through.
 - Reading a stream through its API costs a millisecond a record, and a queue time that grows with its length.
@@ -30,12 +31,15 @@ from botocore import handlers
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.core.model_instances import reset_model_data
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.responses import DynamoHandler
 from moto.sqs.models import sqs_backends
 
+from feedbackctl import partiql
 from feedbackctl.suppression_list import AccountSuppressionList, SuppressionListApi
 
 if TYPE_CHECKING:
@@ -100,7 +104,9 @@ _MOTO: "DefaultConfig" = {
         "service_whitelist": None,
         "passthrough": {
             "services": [],
-            "urls": [r"https?://email\.[^/]+/v2/email/(suppression/addresses(/.*)?|account(/suppression)?)$"],
+            "urls": [
+                r"https?://email\.[^/]+/v2/email/(suppression/addresses(/.*)?|import-jobs(/.*)?|account(/suppression)?)$"
+            ],
         },
     }
 }
@@ -160,7 +166,7 @@ class EmbeddedAws:
         """Prepare it; `calls_per_second` is how many SES allows on the suppression list, by this clock."""
         self.clock = VirtualClock() if clock is None else clock
         self.suppression_list = AccountSuppressionList(
-            self.clock.now, calls_per_second=calls_per_second, sandbox=sandbox
+            self.clock.now, calls_per_second=calls_per_second, sandbox=sandbox, read_object=self._read_object
         )
         self.table_name: str = TABLE["TableName"]
         self.event_bus_name = _BUS
@@ -187,6 +193,7 @@ class EmbeddedAws:
             undo.enter_context(_environment())
             undo.enter_context(mock_aws(config=_MOTO))
             undo.enter_context(self._handling_requests())
+            undo.enter_context(self._executing_statements())
             self.session = botocore.session.Session()
             self.session.register_component("data_loader", _LOADER)
             self._create_resources()
@@ -252,6 +259,18 @@ class EmbeddedAws:
             for handler in ours:
                 handlers.BUILTIN_HANDLERS.remove(handler)
 
+    @contextmanager
+    def _executing_statements(self) -> "Iterator[None]":
+        def batch_execute_statement(handler: DynamoHandler) -> str:
+            return json.dumps(partiql.execute(self.client("dynamodb"), handler.body["Statements"]))
+
+        motos = DynamoHandler.batch_execute_statement
+        DynamoHandler.batch_execute_statement = batch_execute_statement  # type: ignore[method-assign,assignment]
+        try:
+            yield
+        finally:
+            DynamoHandler.batch_execute_statement = motos  # type: ignore[method-assign]
+
     def _answer_for_ses(self, request: "AWSPreparedRequest", **_: object) -> AWSResponse | None:
         if not self._open:
             return None
@@ -262,6 +281,15 @@ class EmbeddedAws:
             return None
         headers = HTTPHeaders.from_dict(response.headers)
         return AWSResponse(request.url, response.status, headers, _Body(response.body))
+
+    def _read_object(self, url: str) -> bytes:
+        """Read an object that SES imports from; whoever tests imports makes the bucket."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        try:
+            body: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            raise FileNotFoundError from error
+        return body
 
     def _create_resources(self) -> None:
         self.client("dynamodb").create_table(**TABLE)

@@ -14,6 +14,7 @@ Errors:
     SuppressionListError
      ├─ BadRequestError        400 BadRequestException
      ├─ InvalidNextTokenError  400 InvalidNextTokenException
+     ├─ LimitExceededError     400 LimitExceededException
      ├─ NotFoundError          404 NotFoundException
      └─ TooManyRequestsError   429 TooManyRequestsException
 """
@@ -28,6 +29,8 @@ from enum import StrEnum
 from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, unquote
+
+from feedbackctl.import_jobs import MOST_JOBS, MOST_RECORDS, ImportJob, ImportJobs, Record
 
 MAX_PAGE_SIZE = 1000
 """The most entries one page of the list holds; also what a page holds when nobody says."""
@@ -66,8 +69,14 @@ class InvalidNextTokenError(SuppressionListError):
     code = "InvalidNextTokenException"
 
 
+class LimitExceededError(SuppressionListError):
+    """As many import jobs are unfinished as may be."""
+
+    code = "LimitExceededException"
+
+
 class NotFoundError(SuppressionListError):
-    """The address, spelled like this, is not on the list."""
+    """The address, spelled like this, is not on the list, or there is no such job."""
 
     code = "NotFoundException"
     status = 404
@@ -107,10 +116,10 @@ class Page(NamedTuple):
 class AccountSuppressionList:
     """The suppression list of one account in one Region.
 
-    `put`, `get`, `delete`, `list_page`, `put_account_attributes` and `get_account` are API calls. Together
-    they are allowed `calls_per_second` (None: any number), as SES allows an account one call a second for
-    everything but sending; one too early raises TooManyRequestsError. `blocks`, `add_from_feedback` and
-    `entries` are SES looking at its own list: they are free.
+    `put`, `get`, `delete`, `list_page`, `create_import_job`, `get_import_job`, `put_account_attributes` and
+    `get_account` are API calls. Together they are allowed `calls_per_second` (None: any number), as SES allows an
+    account one call a second for everything but sending; one too early raises TooManyRequestsError. `blocks`,
+    `add_from_feedback` and `entries` are SES looking at its own list: they are free.
     """
 
     def __init__(
@@ -120,9 +129,16 @@ class AccountSuppressionList:
         calls_per_second: float | None = 1.0,
         sandbox: bool = False,
         suppressed_reasons: Collection[SuppressionReason] = tuple(SuppressionReason),
+        read_object: Callable[[str], bytes] | None = None,
+        imports_take: timedelta = timedelta(minutes=2),
     ) -> None:
-        """Start with an empty list; a new account suppresses both reasons. `clock` gives aware times."""
+        """Start with an empty list; a new account suppresses both reasons. `clock` gives aware times.
+
+        Import jobs read their objects through `read_object`, which takes an `s3://…` and raises OSError when it can't
+        be read (without one, none can), and each takes as long as `imports_take`.
+        """
         self.sandbox = sandbox
+        self._jobs = ImportJobs(read_object or _no_objects, imports_take)
         self.suppressed_reasons = frozenset(suppressed_reasons)
         self._clock = clock
         self._interval = timedelta(0) if calls_per_second is None else timedelta(seconds=1 / calls_per_second)
@@ -169,10 +185,35 @@ class AccountSuppressionList:
         if "/" in address:
             raise BadRequestError("Invalid email address.")
         self._find(address)
-        spellings = self._entries[address.lower()]
-        del spellings[address]
-        if not spellings:
-            del self._entries[address.lower()]
+        self._remove(address)
+
+    def create_import_job(self, action: str, s3_url: str, data_format: str) -> str:
+        """Have an object's addresses added or deleted, some time from now; return the job's id.
+
+        Raises:
+            BadRequestError: an unknown action or format, no S3 object, or an account in the sandbox.
+            LimitExceededError: too many jobs are unfinished.
+        """
+        self._take_turn()
+        if action not in MOST_RECORDS or data_format not in {"CSV", "JSON"} or not s3_url.startswith("s3://"):
+            raise BadRequestError("Invalid import destination or data source.")
+        if self.sandbox:
+            raise BadRequestError("Request production access to import addresses into the suppression list.")
+        if self._jobs.unfinished() >= MOST_JOBS:
+            raise LimitExceededError("Too many import jobs are unfinished.")
+        return self._jobs.create(action, s3_url, data_format, self._clock()).job_id
+
+    def get_import_job(self, job_id: str) -> ImportJob:
+        """Return an import job as it is now.
+
+        Raises:
+            NotFoundError: no such job.
+        """
+        self._take_turn()
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise NotFoundError(f"Job {job_id} does not exist.")
+        return job
 
     def list_page(
         self,
@@ -232,6 +273,7 @@ class AccountSuppressionList:
         An entry counts only when its reason is among the account's, or among those of the configuration set
         the mail is sent with when that has its own (`suppressed_reasons`; empty: nothing is held back).
         """
+        self._import()
         in_force = self.suppressed_reasons if suppressed_reasons is None else suppressed_reasons
         spellings = self._entries.get(_lower_domain(email_address).lower(), {}).values()
         counting = [entry for entry in spellings if entry.reason in in_force]
@@ -244,6 +286,7 @@ class AccountSuppressionList:
 
         It does so for the account's reasons only, and never for the mailbox simulator; also in the sandbox.
         """
+        self._import()
         address = _lower_domain(email_address)
         if reason not in self.suppressed_reasons or address.endswith(f"@{_SIMULATOR_DOMAIN}"):
             return False
@@ -252,10 +295,31 @@ class AccountSuppressionList:
 
     def entries(self) -> list[SuppressedDestination]:
         """Return the whole list by address."""
+        self._import()
         everyone = (entry for spellings in self._entries.values() for entry in spellings.values())
         return sorted(everyone, key=lambda entry: entry.email_address)
 
+    def _import(self) -> None:
+        """Let the import jobs do what they have done by now."""
+        self._jobs.advance(self._clock(), self._carry_out)
+
+    def _carry_out(self, action: str, record: Record, at: datetime) -> bool:
+        """Write a record of an import; say whether it is one that SES takes."""
+        try:
+            address = _as_stored(record.email_address)
+            reason = _reason(record.reason, "reason") if action == "PUT" else None
+        except BadRequestError:
+            return False
+        if reason is None:
+            self._remove(address)
+            return True
+        if address.endswith(f"@{_SIMULATOR_DOMAIN}"):
+            return False
+        self._store(SuppressedDestination(address, reason, at))
+        return True
+
     def _take_turn(self) -> None:
+        self._import()
         now = self._clock()
         # A refused call does not use up the next turn, and turns not taken do not add up.
         if self._last_call is not None and now - self._last_call < self._interval - _ROUNDING:
@@ -268,8 +332,18 @@ class AccountSuppressionList:
             raise NotFoundError(f"Email address {address} does not exist on your suppression list.")
         return entry
 
+    def _remove(self, address: str) -> None:
+        spellings = self._entries.get(address.lower(), {})
+        spellings.pop(address, None)
+        if not spellings:
+            self._entries.pop(address.lower(), None)
+
     def _store(self, entry: SuppressedDestination) -> None:
         self._entries.setdefault(entry.email_address.lower(), {})[entry.email_address] = entry
+
+
+def _no_objects(_url: str) -> bytes:
+    raise FileNotFoundError
 
 
 def _lower_domain(email_address: str) -> str:
@@ -319,9 +393,9 @@ class WireResponse(NamedTuple):
 
 
 class _Request(NamedTuple):
-    """An HTTP request to the list; `address` is the one in its path."""
+    """An HTTP request to the list; `name` is the address, or the job, in its path."""
 
-    address: str
+    name: str
     query: Mapping[str, list[str]]
     document: Mapping[str, Any]
 
@@ -331,6 +405,7 @@ class _Request(NamedTuple):
 
 _ADDRESSES = "/v2/email/suppression/addresses"
 _ACCOUNT = "/v2/email/account"
+_JOBS = "/v2/email/import-jobs"
 
 
 class SuppressionListApi:
@@ -345,6 +420,8 @@ class SuppressionListApi:
             ("GET", _ADDRESSES): self._list_page,
             ("GET", f"{_ADDRESSES}/"): self._get,
             ("DELETE", f"{_ADDRESSES}/"): self._delete,
+            ("POST", _JOBS): self._create_import_job,
+            ("GET", f"{_JOBS}/"): self._get_import_job,
             ("PUT", f"{_ACCOUNT}/suppression"): self._put_account_attributes,
             ("GET", _ACCOUNT): self._get_account,
         }
@@ -355,15 +432,16 @@ class SuppressionListApi:
         `path` and `query` are as sent, still percent-encoded (an ASGI server has them as `raw_path` and
         `query_string`): an address may hold `%`, `+` and `/`.
         """
-        address = ""
-        if path.startswith(f"{_ADDRESSES}/"):
-            address, path = unquote(path.removeprefix(f"{_ADDRESSES}/")), f"{_ADDRESSES}/"
+        name = ""
+        for items in (f"{_ADDRESSES}/", f"{_JOBS}/"):
+            if path.startswith(items):
+                name, path = unquote(path.removeprefix(items)), items
         operation = self._operations.get((method, path))
         if operation is None:
             return None
         try:
             with self._lock:
-                return _answer(200, operation(_Request(address, parse_qs(query), _document(body))))
+                return _answer(200, operation(_Request(name, parse_qs(query), _document(body))))
         except SuppressionListError as error:
             return _answer(error.status, {"message": str(error)}, {"x-amzn-ErrorType": error.code})
 
@@ -374,7 +452,7 @@ class SuppressionListApi:
 
     def _get(self, request: _Request) -> dict[str, Any]:
         _refuse_tenants(request.one("TenantName"))
-        entry = self._list.get(request.address)
+        entry = self._list.get(request.name)
         shown = _summary(entry)
         if entry.attributes is not None:
             shown["Attributes"] = {
@@ -385,7 +463,7 @@ class SuppressionListApi:
 
     def _delete(self, request: _Request) -> dict[str, Any]:
         _refuse_tenants(request.one("TenantName"))
-        self._list.delete(request.address)
+        self._list.delete(request.name)
         return {}
 
     def _list_page(self, request: _Request) -> dict[str, Any]:
@@ -399,6 +477,18 @@ class SuppressionListApi:
         )
         shown: dict[str, Any] = {"SuppressedDestinationSummaries": [_summary(entry) for entry in page.entries]}
         return shown if page.next_token is None else {**shown, "NextToken": page.next_token}
+
+    def _create_import_job(self, request: _Request) -> dict[str, Any]:
+        match request.document:
+            case {
+                "ImportDestination": {"SuppressionListDestination": {"SuppressionListImportAction": str(action)}},
+                "ImportDataSource": {"S3Url": str(url), "DataFormat": str(data_format)},
+            }:
+                return {"JobId": self._list.create_import_job(action, url, data_format)}
+        raise BadRequestError("This account imports into its suppression list only.")
+
+    def _get_import_job(self, request: _Request) -> dict[str, Any]:
+        return _job(self._list.get_import_job(request.name))
 
     def _put_account_attributes(self, request: _Request) -> dict[str, Any]:
         reasons = request.document.get("SuppressedReasons", [])
@@ -441,6 +531,21 @@ def _summary(entry: SuppressedDestination) -> dict[str, Any]:
         # Times are epoch seconds with milliseconds in this protocol.
         "LastUpdateTime": round(entry.last_update_time.timestamp(), 3),
     }
+
+
+def _job(job: ImportJob) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "JobId": job.job_id,
+        "ImportDestination": {"SuppressionListDestination": {"SuppressionListImportAction": job.action}},
+        "ImportDataSource": {"S3Url": job.s3_url, "DataFormat": job.data_format},
+        "JobStatus": job.status,
+        "CreatedTimestamp": round(job.created.timestamp(), 3),
+        "ProcessedRecordsCount": job.processed,
+        "FailedRecordsCount": job.failed,
+    }
+    if job.error:
+        shown["FailureInfo"] = {"ErrorMessage": job.error}
+    return {**shown, "CompletedTimestamp": round(job.ends.timestamp(), 3)} if job.is_over else shown
 
 
 def _refuse_tenants(tenant_name: object) -> None:

@@ -17,25 +17,28 @@ from botocore.session import get_session
 SRC = Path(__file__).parent.parent / "src"
 PACKAGE = "ses_feedback"
 
-PREFIXES = {"dynamodb": "dynamodb", "events": "events", "sesv2": "ses", "sqs": "sqs"}
+PREFIXES = {"dynamodb": "dynamodb", "events": "events", "s3": "s3", "sesv2": "ses", "sqs": "sqs"}
 """botocore's name of each service used → the prefix of its actions in IAM."""
-RENAMED = {"sqs:SendMessageBatch": "sqs:SendMessage"}
-"""Operations that IAM has no action of the same name for."""
+RENAMED = {
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
+    "dynamodb:BatchExecuteStatement": {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"},
+}
+"""Operations that IAM has no action of the same name for, and the actions it has for them."""
 
 Definition = tuple[str, str]
 """A module and a name defined at its top level, or `Class.method`."""
 
 
 @cache
-def actions() -> dict[str, str]:
-    """Return the IAM action of every method of the clients used."""
+def actions() -> dict[str, set[str]]:
+    """Return the IAM actions of every method of the clients used."""
     models = {prefix: get_session().get_service_model(service) for service, prefix in PREFIXES.items()}
     known = {
         xform_name(operation): f"{prefix}:{operation}"
         for prefix, model in models.items()
         for operation in model.operation_names
     }
-    return {method: RENAMED.get(action, action) for method, action in known.items()}
+    return {method: RENAMED.get(action, {action}) for method, action in known.items()}
 
 
 def client_calls(tree: ast.AST) -> Iterator[str]:
@@ -43,7 +46,7 @@ def client_calls(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id=receiver) | ast.Attribute(attr=receiver), attr=method):
-                if receiver.endswith("client"):
+                if receiver.endswith("client") and method != "meta":  # botocore's own, and no call
                     yield method
             case _:
                 pass
@@ -133,10 +136,11 @@ class Code:
         """Return the IAM actions of the calls that `handler`, a dotted name, can come to make."""
         module, _, name = handler.rpartition(".")
         return {
-            actions()[method]
+            action
             for definition in self.reached(module, name)
             for node in self.definitions[definition]
             for method in client_calls(node)
+            for action in actions()[method]
         }
 
 

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from feedbackctl.partiql import parse
 from ses_feedback.answers import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.changes import StatusChange
 from ses_feedback.contact import Contact, Limits, changes_contact, standing
 from ses_feedback.faults import CONDITION_FAILED
 from ses_feedback.policy import Fact, ListReason, Verdict
-from ses_feedback.stored import Item, Stored, StoredError, decode, encode, history_item, learn
+from ses_feedback.stored import RECORD, Item, Stored, StoredError, decode, encode, history_item, learn
 from ses_feedback.timestamps import parse_timestamp
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -93,8 +94,7 @@ class FakeContacts:
             lost = self._learn(address, changing, failed) if changing else None
             if lost:
                 failed[address] = lost
-            if address not in failed:
-                self._keep_history(address, known)
+            self._keep_history(address, known)
         return failed
 
     def _learn(self, address: str, facts: Sequence[Fact], failed: dict[str, str]) -> str | None:
@@ -106,7 +106,7 @@ class FakeContacts:
         for fact in facts:
             if fact.verdict is not Verdict.DELIVERED:
                 item = history_item(fact, self._history_days, self._now())
-                self._history[address, item["record"]["S"]] = item
+                self._history.setdefault((address, item["record"]["S"]), item)
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
         """Return contacts; put those that can't be read in `failed`."""
@@ -369,18 +369,42 @@ def first(happening: Callable[[], object]) -> Fault:
 
 
 def leaves_unprocessed(keep: int) -> Fault:
-    """A DynamoDB batch call does only the first `keep` of what it was asked for."""
+    """BatchGetItem reads only the first `keep` of what it was asked for."""
 
-    def fault(operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
+    def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
         [(table, asked)] = request["RequestItems"].items()
-        nothing: dict[str, Any] = {}
-        if operation == "batch_get_item":
-            part, rest = {**asked, "Keys": asked["Keys"][:keep]}, {**asked, "Keys": asked["Keys"][keep:]}
-            name, nothing = "UnprocessedKeys", {"Responses": {table: []}}
-        else:
-            part, rest = asked[:keep], asked[keep:]
-            name = "UnprocessedItems"
-        answer = real(RequestItems={table: part}) if keep else nothing
-        return {**answer, name: {table: rest}}
+        part, rest = {**asked, "Keys": asked["Keys"][:keep]}, {**asked, "Keys": asked["Keys"][keep:]}
+        answer = real(RequestItems={table: part}) if keep else {"Responses": {table: []}}
+        return {**answer, "UnprocessedKeys": {table: rest}}
+
+    return fault
+
+
+def key_of(statement: dict[str, Any]) -> tuple[str, str]:
+    """Return the address and the record that a statement of BatchExecuteStatement writes."""
+    key = parse(statement["Statement"], statement["Parameters"]).key
+    return key["address"]["S"], key["record"]["S"]
+
+
+def of_contacts(_address: str, record: str) -> bool:
+    """Say whether a statement writes a contact."""
+    return record == RECORD
+
+
+def of_history(_address: str, record: str) -> bool:
+    """Say whether a statement writes a contact's history."""
+    return record != RECORD
+
+
+def fails_statements(code: str, which: Callable[[str, str], bool] = of_contacts) -> Fault:
+    """BatchExecuteStatement answers some of its statements with an error, and carries out the others."""
+
+    def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
+        asked = request["Statements"]
+        failing = [which(*key_of(statement)) for statement in asked]
+        rest = [statement for statement, fails in zip(asked, failing, strict=True) if not fails]
+        carried_out = iter(real(Statements=rest)["Responses"] if rest else [])
+        error = {"Error": {"Code": code, "Message": "canary@example.com"}}
+        return {"Responses": [error if fails else next(carried_out) for fails in failing]}
 
     return fault

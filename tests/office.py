@@ -5,7 +5,8 @@ from itertools import count
 
 from ses_feedback.answers import Refusal, Refused
 from ses_feedback.contact import Limits
-from ses_feedback.mirror import Followed, Mirror
+from ses_feedback.followed import Followed
+from ses_feedback.mirror import Mirror
 from ses_feedback.policy import Fact, ListReason
 from ses_feedback.stored import Stored
 from tests.builders import RECIPIENT

@@ -43,4 +43,5 @@ def test_a_contact_becomes_active_for_no_reason_of_ses() -> None:
         "time": "",
         "configuration_set": "",
     }
-    assert expected == StatusChange(RECIPIENT, Status.SUSPENDED, Status.ACTIVE, rev=8).detail()
+    change = StatusChange(RECIPIENT, Status.SUSPENDED, Status.ACTIVE, rev=8)
+    assert (expected, None) == (change.detail(), change.time)

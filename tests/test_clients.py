@@ -1,9 +1,11 @@
 """Clients connect late, give up early, and take nobody else's answer for AWS's."""
 
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.session import Session
 
@@ -20,8 +22,8 @@ def test_clients_are_made_once_and_when_used() -> None:
     """Starting a process connects to nothing; each client is made once, with limits on how long a call may hang."""
     with EmbeddedAws() as aws:
         clients = Clients(aws.session)
-        assert set(vars(clients)) == {"_session"}
-        for name in ("dynamodb", "sqs", "events", "sesv2"):
+        assert set(vars(clients)) == {"_session", "_roots"}
+        for name in ("dynamodb", "sqs", "events", "sesv2", "s3"):
             client = getattr(clients, name)
             assert client is getattr(clients, name)
             config = client.meta.config
@@ -45,6 +47,61 @@ def test_ses_is_called_once_for_a_call() -> None:
         with pytest.raises(client.exceptions.TooManyRequestsException):
             client.delete_suppressed_destination(EmailAddress=RECIPIENT)
     assert tried == [1]
+
+
+class Trusting(Session):
+    """A session that remembers what its clients are told to trust."""
+
+    trusted: object = None
+
+    def create_client(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (botocore's own)
+        """Create a client."""
+        self.trusted = options["verify"]
+        return super().create_client(*arguments, **options)
+
+
+AMAZONS, BOTOCORES = "amazon.pem", None
+
+
+@pytest.mark.parametrize(
+    ("region", "bundle", "there", "trusted"),
+    [
+        ("us-east-1", None, "amazon.pem", AMAZONS),
+        ("eu-central-1", None, "amazon.pem", AMAZONS),
+        ("us-gov-west-1", None, "amazon.pem", AMAZONS),
+        ("cn-north-1", None, "amazon.pem", BOTOCORES),
+        ("us-east-1", "/etc/ssl/own.pem", "amazon.pem", BOTOCORES),
+        ("us-east-1", None, "another.pem", BOTOCORES),
+    ],
+)
+def test_whose_certificates_are_trusted(
+    tmp_path: Path, region: str, bundle: str | None, there: str, trusted: str | None
+) -> None:
+    """Amazon's where it signs; all that botocore is configured to trust elsewhere, and where the code runs unbuilt."""
+    (tmp_path / there).touch()
+    session = Trusting({"ca_bundle": (None, None, bundle, None)})  # whoever runs this may have a proxy's in a variable
+    session.set_credentials("key", "secret")
+    session.set_config_variable("region", region)
+    assert Clients(session, tmp_path / AMAZONS).dynamodb
+    assert session.trusted == (trusted and str(tmp_path / trusted))
+
+
+def test_aws_is_told_which_sdk_calls() -> None:
+    """As botocore would, once for all calls."""
+    with EmbeddedAws() as aws:
+        agents: list[str] = []
+        client = Clients(aws.session).dynamodb
+        client.meta.events.register_first("before-send.dynamodb", lambda request, **_: agents.append(agent(request)))
+        for _ in range(2):
+            client.get_item(TableName=aws.table_name, Key={"address": {"S": "a"}, "record": {"S": "contact"}})
+    assert agents[0] == agents[1]
+    assert agents[0].startswith(aws.session.user_agent())  # Powertools adds that it is here, too
+
+
+def agent(request: AWSPreparedRequest) -> str:
+    """Return what a request says who makes it."""
+    said = request.headers["User-Agent"]
+    return said.decode() if isinstance(said, bytes) else said
 
 
 class _Wire(BytesIO):

@@ -1,12 +1,13 @@
 """What a contact becomes of what SES says of it, how it stands, and what the suppression list should hold of it."""
 
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from datetime import date, timedelta
 
 import pytest
 
 from ses_feedback.contact import (
     ECHO_GRACE,
+    EVIDENCE_REGISTERS,
     KEPT_SPELLINGS,
     KEPT_STRIKES,
     UNLISTED,
@@ -61,6 +62,25 @@ def test_the_numbers_are_those_of_the_design() -> None:
     assert Limits(soft_bounces=5, window_days=90, list_unsubscribed=False) == Limits()
 
 
+def test_statuses_have_the_names_that_applications_read() -> None:
+    """In items, events and README, strongest first."""
+    names = ["complained", "bounced", "unsubscribed", "suspended", "bouncing", "active"]
+    assert (names, "NONE") == ([status.value for status in Status], UNLISTED)
+
+
+def test_of_a_new_contact_nothing_is_known() -> None:
+    """What is not said is empty."""
+    assert astuple(Contact(RECIPIENT)) == (RECIPIENT, (), *[None] * 8, ())
+    assert Evidence(AT, "", "") == Evidence(AT)
+    assert Standing(Status.ACTIVE, None) == Standing(Status.ACTIVE)
+
+
+def test_every_register_of_evidence_is_named() -> None:
+    """One that is not would never be stored."""
+    assert {one.name for one in fields(Contact) if one.type == Evidence | None} == set(EVIDENCE_REGISTERS)
+    assert len(EVIDENCE_REGISTERS) == len(set(EVIDENCE_REGISTERS))
+
+
 # --- Facts become registers -----------------------------------------------------------------------------------------
 
 
@@ -91,6 +111,27 @@ def test_only_verdicts_with_a_register_change_a_contact() -> None:
     """The others are history at most: they cost no write of the contact."""
     changing = {verdict for verdict in Verdict if changes_contact(verdict)}
     assert {"SUPPRESS", "COMPLAIN", "UNSUBSCRIBE", "ECHO", "STRIKE", "DELIVERED"} == changing
+
+
+@pytest.mark.parametrize("register", [*EVIDENCE_REGISTERS, "delivered_on"])
+def test_every_register_keeps_the_latest_of_both_contacts(register: str) -> None:
+    """Whichever of them knows it, and whether or not the other knows anything."""
+
+    def knowing(number: int) -> Contact:
+        known = day(number) if register == "delivered_on" else Evidence(on_day(number))
+        return replace(NOTHING, **{register: known})  # type: ignore[arg-type]
+
+    earlier, later = knowing(0), knowing(1)
+    merged = [merge(*pair) for pair in ((earlier, later), (later, earlier), (later, NOTHING), (NOTHING, later))]
+    assert [later] * 4 == merged
+
+
+def test_merging_unites_spellings_and_days() -> None:
+    """In order, each once, whichever contact has them."""
+    one = Contact(RECIPIENT, spellings=("b", "c"), strikes=(day(1), day(2)))
+    other = Contact(RECIPIENT, spellings=("a", "b"), strikes=(day(0), day(1)))
+    both = Contact(RECIPIENT, spellings=("a", "b", "c"), strikes=(day(0), day(1), day(2)))
+    assert [both, both, one, one] == [merge(one, other), merge(other, one), merge(one, NOTHING), merge(NOTHING, one)]
 
 
 def test_a_register_keeps_the_latest() -> None:
@@ -270,7 +311,7 @@ def test_the_stack_may_list_the_unsubscribed() -> None:
 
 def test_every_status_needs_a_mirror() -> None:
     """A new one fails here first, and not as an address that stays off the list."""
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="exhausted"):
         mirror("exhausted", LIMITS)  # type: ignore[arg-type]
 
 
@@ -293,6 +334,7 @@ def test_the_latest_echo_tells_what_the_list_held(facts: list[Fact], expected: L
 
 BOUNCED = a_contact(a_fact())
 LISTED = a_contact(an_echo())
+SUSPENDED = a_contact(*strikes(0, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -313,6 +355,15 @@ LISTED = a_contact(an_echo())
         pytest.param(LISTED, [a_fact()], None, True, id="a bounce says it was not blocked"),
         pytest.param(BOUNCED, [a_fact(at=on_day(2))], "BOUNCE", True, id="another bounce says it was not blocked"),
         pytest.param(BOUNCED, strikes(3), "BOUNCE", True, id="a strike says it was not blocked"),
+        pytest.param(SUSPENDED, strikes(3.1), "BOUNCE", True, id="so does another on the day of the last"),
+        pytest.param(SUSPENDED, strikes(1), "BOUNCE", True, id="so does one of a day before"),
+        pytest.param(
+            a_contact(a_fact(Verdict.COMPLAIN)),
+            [a_fact(Verdict.COMPLAIN, on_day(2))],
+            "COMPLAINT",
+            True,
+            id="another complaint says it was not blocked",
+        ),
         pytest.param(BOUNCED, [a_fact(Verdict.DELIVERED)], "BOUNCE", False, id="a delivery may be older"),
         pytest.param(BOUNCED, [an_echo()], "BOUNCE", False, id="an echo of what we wrote"),
         pytest.param(BOUNCED, [an_echo(ListReason.COMPLAINT)], "BOUNCE", True, id="an echo of something stronger"),
@@ -325,6 +376,13 @@ LISTED = a_contact(an_echo())
             id="a lifted suspension",
         ),
         pytest.param(a_contact(*strikes(0)), strikes(1), UNLISTED, False, id="a strike that does not suspend"),
+        pytest.param(
+            a_contact(a_fact(Verdict.UNSUBSCRIBE)), strikes(1), UNLISTED, False, id="a strike of one who opted out"
+        ),
+        pytest.param(LISTED, strikes(1), "BOUNCE", False, id="a strike that does not, on the list for another reason"),
+        pytest.param(
+            a_contact(an_echo(ListReason.COMPLAINT)), strikes(1), "COMPLAINT", False, id="or for a complaint heard of"
+        ),
         pytest.param(
             BOUNCED, [a_fact(address="RECIPIENT@example.com", at=START)], "BOUNCE", True, id="another spelling"
         ),

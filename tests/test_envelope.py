@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from ses_feedback.envelope import (
-    MAX_WRAPPINGS,
-    VALIDATION_NOTICE,
     Carrier,
     Document,
     EnvelopeError,
@@ -157,6 +155,10 @@ CARRIED: dict[str, tuple[object, datetime | None]] = {
     "EventBridge in SNS in SQS": (an_sqs_event(an_sns_envelope(a_bus_event(BOUNCE))), SQS_TIME),
     "EventBridge with a detail of text": (a_bus_event(text(BOUNCE)), BUS_TIME),
     "EventBridge after an input transformer": (a_bus_event(BOUNCE, "Ours", source="ours"), BUS_TIME),
+    "a notification on a bus of ours": (
+        a_bus_event(a_bounce(vocabulary=NOTIFICATION), "Ours", source="ours"),
+        BUS_TIME,
+    ),
     "text of an SNS envelope": (text(an_sns_envelope(BOUNCE)), SNS_TIME),
     "text of a bus event": (text(a_bus_event(BOUNCE)), BUS_TIME),
 }
@@ -226,7 +228,11 @@ def test_a_detail_knows_its_kind_better_than_its_bus_event() -> None:
 # --- Notices --------------------------------------------------------------------------------------------------------
 
 NOTICES: dict[str, tuple[object, str]] = {
-    "the topic was validated": (f"{VALIDATION_NOTICE}.", "set-up notice"),
+    # As SES sends it when an event destination is made or changed.
+    "the topic was validated": (
+        "Successfully validated SNS topic for Amazon SES event publishing.",
+        "set-up notice",
+    ),
     "the topic was subscribed to": (text(SUBSCRIBED) + "\n", "set-up notice"),
     "a subscription must be confirmed": (text(TO_BE_CONFIRMED), "set-up notice"),
     "a subscription has ended": (text(UNSUBSCRIBED), "set-up notice"),
@@ -342,10 +348,14 @@ def wrapped(times: int) -> str:
 
 
 def test_envelopes_in_envelopes_are_opened_up_to_a_number() -> None:
-    """Far more than AWS ever wraps."""
-    most = (MAX_WRAPPINGS - 2) // 2
-    assert Document(BOUNCE, SQS_TIME) == opened(an_sqs_event(wrapped(most)))
-    assert refused(an_sqs_event(wrapped(most + 1))) == "wrapped-too-often"
+    """Eight, texts of texts among them: far more than AWS ever wraps."""
+    assert Document(BOUNCE, SQS_TIME) == opened(an_sqs_event(wrapped(3)))
+    assert refused(an_sqs_event(wrapped(4))) == "wrapped-too-often"
+    body = text(BOUNCE)
+    for _ in range(6):
+        body = text(body)
+    assert Document(BOUNCE, SQS_TIME) == opened(an_sqs_event(body))
+    assert refused(an_sqs_event(text(body))) == "wrapped-too-often"
 
 
 def test_an_sqs_event_in_sqs_is_not_opened() -> None:

@@ -35,6 +35,7 @@ from tests.fakes import (
     dies_before,
     first,
     garbles,
+    key_of,
     loses_the_answer,
     refuses,
     times_out,
@@ -82,7 +83,7 @@ BATCH = an_sqs_event(
     "poison",
     an_open(),
 )
-FEEDBACK_CALLS = ["batch_get_item", *["put_item"] * 3, "batch_write_item", "send_message"]
+FEEDBACK_CALLS = ["batch_get_item", "batch_execute_statement", "send_message"]
 
 
 def handled(world: World, event: dict[str, Any]) -> dict[str, Any]:
@@ -102,11 +103,9 @@ def concerned(call: Call) -> set[str]:
     """Return whom a call is about."""
     if call.operation == "send_message":
         return {"poison"}
-    if call.operation == "put_item":
-        return {call.request["Item"]["address"]["S"]}
-    asked = call.request["RequestItems"]["Contacts"]
-    keys = asked["Keys"] if call.operation == "batch_get_item" else [one["PutRequest"]["Item"] for one in asked]
-    return {key["address"]["S"] for key in keys}
+    if call.operation == "batch_execute_statement":
+        return {key_of(statement)[0] for statement in call.request["Statements"]}
+    return {key["address"]["S"] for key in call.request["RequestItems"]["Contacts"]["Keys"]}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from ses_feedback.handlers import clock, feedback, suppression
 from ses_feedback.handlers.feedback import LOGGED_RECORDS, FeedbackNotStoredError, answer
 from ses_feedback.pipeline import Disposition, Outcome, Report, contact_hash
 from ses_feedback.settings import SettingsError
+from ses_feedback.store import LEARN_AT_ONCE
 from ses_feedback.tally import Tally
 from tests.builders import (
     MESSAGE_ID,
@@ -28,7 +29,7 @@ from tests.builders import (
     an_sqs_event,
     an_sqs_record,
 )
-from tests.fakes import FaultyClient, first, refuses, times_out
+from tests.fakes import FaultyClient, fails_statements, first, refuses, times_out
 from tests.world import FakeContext, World, a_world, log_to_current_stdout
 
 OTHER = "other@example.com"
@@ -111,14 +112,9 @@ def test_the_service_is_named_after_the_lane(deployed: EmbeddedAws, capsys: pyte
 
 def test_partial_batch_response(world: World) -> None:
     """Of a batch, the records that must come again are named, and no others."""
-    world.dynamodb.only, world.dynamodb.otherwise = (
-        "put_item",
-        (
-            lambda operation, real, request: (times_out if request["Item"]["address"]["S"] == OTHER else real_call)(
-                operation, real, request
-            )
-        ),
-    )
+    client = world.dynamodb
+    client.only = "batch_execute_statement"
+    client.otherwise = fails_statements("AccessDenied", lambda address, _: address == OTHER)
     event = an_sqs_event(a_bounce(), a_complaint(recipients=[OTHER]), "poison", a_delivery(recipients=[OTHER]))
     assert failures(world.feedback()(event, FakeContext())) == ["sqs-message-2", "sqs-message-4"]
     world.dynamodb.otherwise = None
@@ -190,7 +186,7 @@ def test_no_time_left(world: World) -> None:
 def test_a_long_batch_gets_further_with_each_try(world: World) -> None:
     """A batch that takes longer than a function has is not begun from its start for ever."""
     world.dynamodb.only, world.dynamodb.otherwise = "batch_get_item", first(lambda: world.clock.sleep(30))
-    event = an_sqs_event(*(a_bounce(recipients=[f"{number}@example.com"]) for number in range(110)))
+    event = an_sqs_event(*(a_delivery(recipients=[f"{number}@example.com"]) for number in range(LEARN_AT_ONCE + 10)))
     handler, again = world.feedback(), []
     for _ in range(2):
         again.append(len(left := failures(handler(event, FakeContext(timedelta(seconds=55))))))
@@ -321,7 +317,7 @@ def test_the_stream_ends_when_ses_refuses(address: str) -> None:
 def test_a_sweep_says_what_it_did(world: World) -> None:
     """Whoever invokes the function sees what came of it; so does the schedule's log."""
     world.learn(a_fact())
-    assert world.sweep() == {"announced": 1, "put": 1, "deleted": 0, "left": 0}
+    assert world.sweep() == {"announced": 1, "put": 1, "deleted": 0, "imported": 0, "left": 0}
 
 
 @pytest.mark.parametrize("event", [{"source": "ses-feedback", "detail-type": "Sweep"}, {}, None, {"Records": "no"}])
@@ -383,5 +379,5 @@ def test_a_world_can_be_watched(world: World) -> None:
     """The functions' clients are the world's: a test that counts no calls would prove nothing."""
     world.feedback()(an_sqs_event(a_bounce()), FakeContext())
     assert isinstance(world.dynamodb, FaultyClient)
-    assert world.dynamodb.count("put_item") == 1
+    assert world.dynamodb.count("batch_execute_statement") == 1
     assert replace(world.settings) == world.settings

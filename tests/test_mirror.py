@@ -7,7 +7,8 @@ import pytest
 
 from ses_feedback.answers import Refusal, Refused
 from ses_feedback.contact import Limits, Status
-from ses_feedback.mirror import CLAIM, PATIENCE, POSTPONEMENT, SETTLED, TRIES, Followed
+from ses_feedback.followed import Followed
+from ses_feedback.mirror import CLAIM, PATIENCE, POSTPONEMENT, SETTLED, TRIES
 from ses_feedback.policy import Fact, Verdict
 from tests.builders import RECIPIENT, a_fact, an_echo, on_day, strikes
 from tests.fakes import ListCall
@@ -249,6 +250,15 @@ def test_out_of_time(office: Office) -> None:
     assert {office.contact(name).claim for name in names} == {""}
     assert office.follow(*done.left).left == {}
     assert office.entries() == dict.fromkeys(names, "BOUNCE")
+
+
+def test_what_there_is_no_time_for_is_left_alone(office: Office) -> None:
+    """After the first contact there is no turn for, the rest are neither claimed nor handed back: they are as due."""
+    names = [f"{number}@example.com" for number in range(5)]
+    office.learn(*(a_fact(address=name) for name in names))
+    office.follow(*names, within=timedelta(seconds=1.5))
+    revisions = [office.contact(name).rev for name in names]
+    assert revisions[3:] == [2, 2]  # learnt and announced
 
 
 def test_out_of_time_between_two_spellings(office: Office) -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from ses_feedback.mirror import READ_AT_ONCE, SETTLED, TRIES, Followed
+from ses_feedback.followed import Followed
+from ses_feedback.mirror import READ_AT_ONCE, SETTLED, TRIES
 from tests.builders import a_fact, strikes
 from tests.office import BROKEN, REFUSED, Office
 

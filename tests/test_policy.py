@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feedbackctl import documents
 from ses_feedback import policy
 from ses_feedback.address import Address
 from ses_feedback.envelope import Notice
 from ses_feedback.feedback import parse
 from ses_feedback.policy import (
     KNOWN_TYPES,
-    MAX_DIAGNOSTIC_LENGTH,
-    MAX_ID_LENGTH,
     POLICY,
     AmbiguousComplaint,
     Fact,
@@ -26,6 +26,7 @@ from ses_feedback.policy import (
     find_rule,
     judge,
 )
+from ses_feedback.timestamps import format_timestamp
 from tests.builders import (
     AT,
     CONFIGURATION_SET,
@@ -215,6 +216,11 @@ def decided(document: Json) -> Row:
     return Row(name, verdict, metric, listed, bool(unrecognized), len(judgement.facts), number)
 
 
+def test_readme_shows_the_table() -> None:
+    """Every row, as operators read it: the README is the contract."""
+    assert documents.policy_table() in (Path(__file__).parent.parent / "README.md").read_text()
+
+
 @pytest.mark.parametrize(("document", "row"), [pytest.param(*case, id=name) for name, case in TABLE.items()])
 def test_each_row_decides(document: Json, row: Row) -> None:
     """As the design's table says."""
@@ -257,6 +263,46 @@ def test_every_documented_name_has_a_row() -> None:
     documented |= {("Complaint", type_, None) for type_ in KNOWN_TYPES["Complaint"] if type_}
     tested = {("Bounce", *types) for types in BOUNCES} | {("Complaint", *types) for types in COMPLAINTS}
     assert set() == documented - tested
+
+
+def documented(table: Mapping[tuple[str | None, str | None], Row]) -> list[tuple[str | None, str | None]]:
+    """Return the types and sub types of `table` that SES documents."""
+    return [types for types, row in table.items() if not row.unrecognized]
+
+
+def test_a_reason_is_spelt_as_ses_documents_it() -> None:
+    """However the feedback spells it: logs and events have one name for one thing."""
+    bounces = {
+        f"{type_}/{sub_type or 'unspecified'}": reasons(a_bounce((type_ or "").upper(), (sub_type or "").upper()))
+        for type_, sub_type in documented(BOUNCES)
+        if type_
+    }
+    complaints = {
+        f"Complaint/{sub_type or type_ or 'unspecified'}": reasons(
+            a_complaint((type_ or "").upper(), (sub_type or "").upper())
+        )
+        for sub_type, type_ in documented(COMPLAINTS)
+    }
+    assert all({reason} == found for reason, found in (bounces | complaints).items())
+
+
+def reasons(document: Json) -> set[str]:
+    """Return the reasons of the facts in `document`."""
+    return {fact.reason for fact in judge(parse(document)).facts}
+
+
+def test_the_list_knows_two_reasons() -> None:
+    """SES's own words (SuppressionListReason in its API)."""
+    assert [reason.value for reason in ListReason] == ["BOUNCE", "COMPLAINT"]
+
+
+def test_what_is_not_said_is_empty() -> None:
+    """Not unknown, and not something."""
+    address, said = Address(RECIPIENT, RECIPIENT), Said("Bounce")
+    assert Said("Bounce", "", "", "", "", "", "", "", "") == said
+    assert Fact(address, Verdict.NOTE, AT, "", "", said, "", None) == Fact(address, Verdict.NOTE, AT, "", "", said)
+    assert Judgement("Bounce", "", (), (), "", None, "", "") == Judgement("Bounce", "")
+    assert Rule("", "Bounce", Verdict.NOTE, "", "", (), (), None, None) == Rule("", "Bounce", Verdict.NOTE, "")
 
 
 def test_a_notice_is_ignored_and_counted() -> None:
@@ -399,6 +445,18 @@ def test_a_reason_is_of_a_closed_vocabulary(document: Json, reason: str) -> None
     assert [reason] == [fact.reason for fact in judged(document).facts]
 
 
+def test_a_deliverys_fact_says_only_that_it_was_one() -> None:
+    """There are too many of them to keep more."""
+    (fact,) = judged(a_delivery(mail=a_mail(tags=TAGS))).facts
+    assert Said("Delivery", "", "", "", "") == fact.said
+
+
+def test_an_unsubscriptions_fact_says_by_which_message() -> None:
+    """And for which tenant."""
+    (fact,) = judged(a_subscription() | {"mail": a_mail(destination=[RECIPIENT], tags=TAGS)}).facts
+    assert Said("Subscription", message_id=MESSAGE_ID, tenant="shop") == fact.said
+
+
 def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
     """One is away, the other's mailbox is in trouble."""
     facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), OTHER_RECIPIENT])).facts
@@ -522,10 +580,33 @@ def test_a_fact_has_the_time_of_its_event(build: Callable[..., Json]) -> None:
     assert fact.at == AT
 
 
-def test_a_time_in_the_future_is_the_carriers() -> None:
+@pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery, a_subscription, an_open])
+def test_a_time_in_the_future_is_the_carriers(build: Callable[..., Json]) -> None:
     """Feedback can't happen after it was sent: that clock is wrong."""
-    judgement = judged(a_bounce(at=AT + timedelta(days=365)), sent_at=AT)
-    assert (judgement.at, [fact.at for fact in judgement.facts]) == (AT, [AT])
+    judgement = judged(build(at=AT + timedelta(days=365)), sent_at=AT)
+    assert {AT} == {judgement.at, *(fact.at for fact in judgement.facts)}
+
+
+@pytest.mark.parametrize(
+    ("mail", "at"),
+    [
+        (a_mail(), [START]),
+        (a_mail(timestamp=format_timestamp(AT)), [AT]),
+        (a_mail(timestamp=format_timestamp(AT + SECOND)), []),
+        ({}, []),
+    ],
+)
+def test_a_strike_in_the_future_has_the_time_of_its_message(mail: Json, at: list[datetime]) -> None:
+    """The carrier's would make one strike of each day on which the message is sent again; else it has no time."""
+    judgement = judged(a_bounce("Transient", "MailboxFull", at=AT + timedelta(days=365), mail=mail), sent_at=AT)
+    assert (at, "" if at else "no-timestamp") == ([fact.at for fact in judgement.facts], judgement.problem)
+
+
+def test_a_strike_of_the_future_without_a_message_has_no_time() -> None:
+    """But one of the very moment at which the carrier took it has its own."""
+    future = a_bounce("Transient", "MailboxFull", at=AT + SECOND) | {"mail": None}
+    assert judged(future, sent_at=AT).problem == "no-timestamp"
+    assert [fact.at for fact in judged(a_bounce("Transient", "MailboxFull"), sent_at=AT).facts] == [AT]
 
 
 def test_without_a_time_feedback_is_of_the_carriers() -> None:
@@ -554,6 +635,12 @@ def test_what_can_be_no_configuration_set_is_none(name: str) -> None:
     assert (judgement.configuration_set, [fact.configuration_set for fact in judgement.facts]) == ("", [""])
 
 
+@pytest.mark.parametrize("name", ["r", "Receipts_2-EU", "x" * 64])
+def test_a_name_that_ses_allows_is_a_configuration_set(name: str) -> None:
+    """Letters, digits, underscores and hyphens, up to 64 of them (CreateConfigurationSet in SES's API)."""
+    assert judged(a_bounce(mail=a_mail(configuration_set=name))).configuration_set == name
+
+
 def test_a_notification_has_no_configuration_set() -> None:
     """Nor has it a tenant."""
     judgement = judged(a_bounce(vocabulary=NOTIFICATION))
@@ -566,8 +653,8 @@ def test_what_ses_said_is_cut_to_size() -> None:
     recipient = a_bounced_recipient(action=long, status=long, diagnosticCode=long)
     mail = a_mail(tags={"ses:tenant-name": [long]}, messageId=long)
     (fact,) = judged(a_bounce(long, long, recipients=[recipient], mail=mail, feedbackId=long)).facts
-    short = long[:MAX_ID_LENGTH]
-    diagnostic_code = long[:MAX_DIAGNOSTIC_LENGTH]
+    short = long[:128]
+    diagnostic_code = long[:1_000]
     assert Said("Bounce", short, short, short, short, short, short, diagnostic_code, short) == fact.said
     (fact,) = judged(a_complaint(long, long, mail=mail, feedbackId=long)).facts
     assert Said("Complaint", short, short, short, short, tenant=short) == fact.said

@@ -19,6 +19,8 @@ EVERYTHING = {
     "EVENT_BUS_NAME": "bus",
     "SUPPRESSION_RATE": "0.5",
     "SUPPRESS_UNSUBSCRIBED": "true",
+    "SUPPRESSION_BACKLOG_HOURS": "1.5",
+    "IMPORT_BUCKET": "imports",
 }
 
 
@@ -36,6 +38,8 @@ def test_defaults() -> None:
         event_bus_name="default",
         suppression_rate=1.0,
         suppress_unsubscribed=False,
+        suppression_backlog_hours=6.0,
+        import_bucket="",
     )
 
 
@@ -53,6 +57,8 @@ def test_everything_set() -> None:
         event_bus_name="bus",
         suppression_rate=0.5,
         suppress_unsubscribed=True,
+        suppression_backlog_hours=1.5,
+        import_bucket="imports",
     )
 
 
@@ -93,6 +99,10 @@ WRONG = [
     ("SUPPRESSION_RATE", "nan"),
     ("SUPPRESSION_RATE", "inf"),
     ("SUPPRESSION_RATE", "often"),
+    ("SUPPRESSION_BACKLOG_HOURS", "-1"),
+    ("SUPPRESSION_BACKLOG_HOURS", "25"),
+    ("SUPPRESSION_BACKLOG_HOURS", "nan"),
+    ("SUPPRESSION_BACKLOG_HOURS", "a day"),
     ("SUPPRESS_UNSUBSCRIBED", "True"),
     ("SUPPRESS_UNSUBSCRIBED", "1"),
 ]
@@ -115,6 +125,7 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
         ("SOFT_BOUNCE_WINDOW_DAYS", 1, 3650),
         ("HISTORY_DAYS", 1, 3650),
         ("SUPPRESSION_RATE", 0.1, 100),
+        ("SUPPRESSION_BACKLOG_HOURS", 0, 24),
     ],
 )
 def test_bounds(name: str, least: float, most: float) -> None:

@@ -1,7 +1,7 @@
 """ContactStore makes as few calls of DynamoDB as it can, and believes none that says nothing."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -11,17 +11,20 @@ import pytest
 
 from ses_feedback import mirror, store
 from ses_feedback.contact import Limits, Status
-from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED
+from ses_feedback.faults import AWS_FAULTS
 from ses_feedback.policy import Fact, Verdict
 from ses_feedback.store import ATTEMPTS, ContactStore
 from tests.builders import AT, RECIPIENT, a_contact, a_fact, on_day, strikes
 from tests.fakes import (
     Fault,
-    FaultyClient,
+    fails_statements,
     first,
     garbles,
+    key_of,
     leaves_unprocessed,
     loses_the_answer,
+    of_contacts,
+    of_history,
     refuses,
     times_out,
 )
@@ -51,20 +54,19 @@ def many(number: int, verdict: Verdict = Verdict.SUPPRESS) -> list[Fact]:
 
 
 def test_facts_of_one_contact_are_one_read_and_one_write(world: World) -> None:
-    """Forty facts about one contact are merged before anything is written."""
-    facts = [*strikes(*range(20)), *(a_fact(Verdict.COMPLAIN, on_day(day)) for day in range(20))]
+    """Two dozen facts about one contact are merged before anything is written."""
+    facts = [*strikes(*range(20)), *(a_fact(Verdict.COMPLAIN, on_day(day)) for day in range(4))]
     assert world.store().learn(facts) == {}
-    assert calls_of(world) == ["batch_get_item", "put_item", "batch_write_item"]
+    assert calls_of(world) == ["batch_get_item", "batch_execute_statement"]
     assert world.contact(RECIPIENT).contact == a_contact(*facts)
 
 
 def test_more_contacts_than_one_read_takes(world: World) -> None:
-    """DynamoDB reads a hundred contacts at once and writes twenty-five records of history."""
+    """DynamoDB reads a hundred contacts at once and carries out twenty-five statements."""
     assert world.store().learn(many(101)) == {}
-    sizes = [len(call.request["RequestItems"]["Contacts"]["Keys"]) for call in world.dynamodb.calls[:1]]
-    operations = calls_of(world)
-    counts = [operations.count(name) for name in ("batch_get_item", "put_item", "batch_write_item")]
-    assert (sizes, counts) == ([100], [2, 101, 4 + 1])
+    reads = [len(call.request["RequestItems"]["Contacts"]["Keys"]) for call in world.dynamodb.calls[:2]]
+    writes = [len(call.request["Statements"]) for call in world.dynamodb.calls[2:]]
+    assert (reads, writes) == ([100, 1], [25] * 8 + [2])
     assert len(world.aws.contacts()) == 101
 
 
@@ -82,14 +84,16 @@ def test_only_changed_contacts_are_written(world: World) -> None:
     world.learn(a_fact(), a_fact(address="known@example.com"))
     calls_of(world)
     world.learn(a_fact(), a_fact(Verdict.COMPLAIN, address="known@example.com"))
-    written = [call.request["Item"]["address"] for call in world.dynamodb.calls if call.operation == "put_item"]
-    assert written == [{"S": "known@example.com"}]
+    [write] = [call for call in world.dynamodb.calls if call.operation == "batch_execute_statement"]
+    assert [key_of(statement) for statement in write.request["Statements"] if of_contacts(*key_of(statement))] == [
+        ("known@example.com", "contact")
+    ]
 
 
 def test_a_note_reads_no_contact(world: World) -> None:
     """What changes no contact is written to its history without a look at it."""
     world.learn(a_fact(Verdict.NOTE), a_fact(Verdict.COUNT), a_fact(Verdict.IGNORE))
-    assert set(calls_of(world)) == {"batch_write_item"}
+    assert calls_of(world) == ["batch_execute_statement"]
 
 
 def test_nothing_to_learn(world: World) -> None:
@@ -100,7 +104,7 @@ def test_nothing_to_learn(world: World) -> None:
 
 def test_the_first_read_may_be_stale_and_the_next_may_not(world: World) -> None:
     """The first read is the cheap kind; after a lost race it is the kind that sees the other's write."""
-    world.dynamodb.faults[1] = refuses(CONDITION_FAILED)
+    world.dynamodb.faults[1] = fails_statements("ConditionalCheckFailed")
     world.learn(a_fact())
     consistent = [
         call.request["RequestItems"]["Contacts"]["ConsistentRead"]
@@ -113,10 +117,11 @@ def test_the_first_read_may_be_stale_and_the_next_may_not(world: World) -> None:
 def test_writes_go_side_by_side(world: World) -> None:
     """Without an executor of the caller's, contacts are written by several threads of the store's own."""
     arrived = threading.Barrier(2, timeout=10)
-    client = FaultyClient(world.aws.client("dynamodb"), only="put_item", otherwise=first(arrived.wait))
+    client = world.dynamodb
+    client.only, client.otherwise = "batch_execute_statement", first(arrived.wait)
     table, now, sleep = world.aws.table_name, world.clock.now, world.clock.sleep
     plain = ContactStore(client, table, Limits(), history_days=1, now=now, sleep=sleep)
-    assert plain.learn(many(2)) == {}
+    assert plain.learn(many(25)) == {}
 
 
 def test_many_threads_write_every_contact(world: World) -> None:
@@ -146,12 +151,13 @@ def test_a_lost_race_with_the_same_fact(world: World) -> None:
     other = world.store(world.aws.client("dynamodb"))
     world.dynamodb.faults[1] = first(lambda: other.learn([a_fact()]))
     assert world.store().learn([a_fact()]) == {}
-    assert (world.contact(RECIPIENT).rev, world.dynamodb.count("put_item")) == (1, 1)
+    assert (world.contact(RECIPIENT).rev, world.dynamodb.count("batch_execute_statement")) == (1, 1)
 
 
 def test_only_the_losers_are_read_again(world: World) -> None:
     """The contacts of a batch that were written are done with."""
-    world.dynamodb.faults[2] = refuses(CONDITION_FAILED)
+    loser = "contact-1@example.com", "contact"
+    world.dynamodb.faults[1] = fails_statements("DuplicateItem", lambda *key: key == loser)
     assert world.store().learn(many(3)) == {}
     keys = [
         [key["address"]["S"] for key in call.request["RequestItems"]["Contacts"]["Keys"]]
@@ -162,16 +168,18 @@ def test_only_the_losers_are_read_again(world: World) -> None:
 
 
 def test_who_loses_every_race_gives_up(world: World) -> None:
-    """A contact that others write all the time is left for another try, and so is its history."""
-    world.dynamodb.only, world.dynamodb.otherwise = "put_item", refuses(CONDITION_FAILED)
+    """A contact that others write all the time is left for another try; what SES said is kept."""
+    client = world.dynamodb
+    client.only, client.otherwise = "batch_execute_statement", fails_statements("ConditionalCheckFailed")
     assert world.store().learn([a_fact()]) == {RECIPIENT: "lost-every-race"}
-    assert (world.dynamodb.count("put_item"), world.items()) == (ATTEMPTS, [])
+    assert (len(client.calls), world.aws.contacts(), len(world.history(RECIPIENT))) == (ATTEMPTS, [], 1)
 
 
 def test_losers_wait_a_little_longer_each_time(world: World) -> None:
     """Waits between the rounds grow, so that many writers of one contact get out of each other's way."""
     naps: list[float] = []
-    losing = FaultyClient(world.aws.client("dynamodb"), only="put_item", otherwise=refuses(CONDITION_FAILED))
+    losing = world.dynamodb
+    losing.only, losing.otherwise = "batch_execute_statement", fails_statements("ConditionalCheckFailed")
     table, now = world.aws.table_name, world.clock.now
     ContactStore(losing, table, Limits(), history_days=1, now=now, sleep=naps.append).learn([a_fact()])
     longest = [min(1.0, 0.05 * 2**number) for number in range(ATTEMPTS - 1)]
@@ -206,23 +214,91 @@ def test_keys_that_stay_unprocessed(world: World) -> None:
     assert statuses == [Status.COMPLAINED, Status.BOUNCED, Status.BOUNCED]
 
 
-def test_unprocessed_history_is_written_again(world: World) -> None:
-    """Only the records that were left out are written again, until none is."""
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalServerError",
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "TransactionConflict",
+    ],
+)
+@pytest.mark.parametrize("which", [of_contacts, of_history])
+def test_statements_that_fail_for_now_are_made_again(
+    world: World, code: str, which: Callable[[str, str], bool]
+) -> None:
+    """Only the statements that failed are made again, until none does."""
     client = world.dynamodb
-    client.only, client.faults = "batch_write_item", {0: leaves_unprocessed(1), 1: leaves_unprocessed(0)}
+    fails_two = fails_statements(code, lambda *key: which(*key) and key[0] != "contact-0@example.com")
+    client.only, client.faults = "batch_execute_statement", {0: fails_two, 1: fails_statements(code, which)}
     assert world.store().learn(many(3)) == {}
-    sizes = [len(call.request["RequestItems"]["Contacts"]) for call in client.calls]
-    assert (sizes, sum(item["record"]["S"] != "contact" for item in world.items())) == ([3, 2, 2], 3)
+    assert [len(call.request["Statements"]) for call in client.calls] == [6, 2, 2]
+    assert (len(world.aws.contacts()), len(world.items())) == (3, 6)
 
 
-def test_history_that_stays_unprocessed(world: World) -> None:
-    """The contacts whose history could not be written are reported, and stay written."""
+@pytest.mark.parametrize("which", [of_contacts, of_history])
+def test_statements_that_keep_failing(world: World, which: Callable[[str, str], bool]) -> None:
+    """The contacts that could not be written, or whose history could not, are reported; the rest stays written."""
     client = world.dynamodb
-    client.only, client.faults = "batch_write_item", {0: leaves_unprocessed(1)}
-    client.otherwise = leaves_unprocessed(0)
-    failed = {"contact-1@example.com": "unprocessed", "contact-2@example.com": "unprocessed"}
-    assert world.store().learn(many(3)) == failed
-    assert (len(client.calls), len(world.aws.contacts())) == (ATTEMPTS, 3)
+    client.only = "batch_execute_statement"
+    client.otherwise = fails_statements("ThrottlingError", lambda *key: which(*key) and key[0] != RECIPIENT)
+    names = {"contact-0@example.com": "unprocessed", "contact-1@example.com": "unprocessed"}
+    assert world.store().learn([a_fact(), *many(2)]) == names
+    assert (len(client.calls), len(world.items())) == (ATTEMPTS, 6 - 2)
+
+
+@pytest.mark.parametrize("which", [of_contacts, of_history])
+def test_a_statement_that_fails_for_good_is_made_once(world: World, which: Callable[[str, str], bool]) -> None:
+    """What no other try would help is reported at once."""
+    client = world.dynamodb
+    client.only, client.otherwise = "batch_execute_statement", fails_statements("AccessDenied", which)
+    assert world.store().learn([a_fact()]) == {RECIPIENT: "AccessDenied"}
+    assert len(client.calls) == 1
+
+
+def test_an_error_that_names_none(world: World) -> None:
+    """An error is an error, also one without a code."""
+    world.dynamodb.only, world.dynamodb.otherwise = "batch_execute_statement", fails_statements("")
+    assert world.store().learn([a_fact()]) == {RECIPIENT: "UnknownError"}
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
+def test_a_batch_refused_for_the_sake_of_one(world: World, code: str) -> None:
+    """When DynamoDB refuses all statements of a call, each is made by itself: one contact's trouble is its own."""
+
+    def refuse(operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
+        if any(key_of(one)[0] == RECIPIENT for one in request["Statements"]):
+            refuses(code)(operation, real, request)
+        return real(**request)
+
+    world.dynamodb.only, world.dynamodb.otherwise = "batch_execute_statement", refuse
+    assert world.store().learn([*many(2), a_fact()]) == {RECIPIENT: code}
+    assert {item["address"]["S"] for item in world.items()} == {"contact-0@example.com", "contact-1@example.com"}
+
+
+def test_an_answer_for_each_statement(world: World) -> None:
+    """An answer that leaves out statements proves nothing for any of them."""
+
+    def too_few(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = real(**request)
+        return {**answer, "Responses": answer["Responses"][1:]}
+
+    world.dynamodb.only, world.dynamodb.faults = "batch_execute_statement", {0: too_few}
+    failed = dict.fromkeys(("contact-0@example.com", "contact-1@example.com"), "GarbledAnswerError")
+    assert world.store().learn(many(2)) == failed
+    assert world.store().learn(many(2)) == {}
+
+
+def test_what_is_not_begun_in_time_is_left(world: World) -> None:
+    """What was begun in time is carried out once, and not again."""
+    until = world.clock.now() + timedelta(seconds=1)
+    world.dynamodb.faults[0] = first(lambda: world.clock.sleep(2))
+    world.dynamodb.faults[1] = fails_statements(
+        "ThrottlingError", lambda *key: key == ("contact-1@example.com", "contact")
+    )
+    assert world.store().learn(many(2), until) == {"contact-1@example.com": "unprocessed"}
+    assert (calls_of(world), len(world.aws.contacts())) == (["batch_get_item", "batch_execute_statement"], 1)
 
 
 # --- Faults ---------------------------------------------------------------------------------------------------------
@@ -237,7 +313,7 @@ FAULTS: list[tuple[Fault, str]] = [
 
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS, ids=["throttled", "broken", "timeout", "lost answer", "garbled"])
-@pytest.mark.parametrize("operation", ["batch_get_item", "put_item", "batch_write_item"])
+@pytest.mark.parametrize("operation", ["batch_get_item", "batch_execute_statement"])
 def test_a_fault_is_a_reason_and_no_more(world: World, operation: str, fault: Fault, reason: str) -> None:
     """A fault of a call is reported for the contacts of that call, and the next try does what it left undone."""
     world.dynamodb.only, world.dynamodb.otherwise = operation, fault
@@ -248,19 +324,21 @@ def test_a_fault_is_a_reason_and_no_more(world: World, operation: str, fault: Fa
     assert [len(world.history(RECIPIENT)), world.contact(RECIPIENT).contact] == [1, a_contact(a_fact())]
 
 
-def test_one_contacts_fault_is_nobody_elses(world: World) -> None:
-    """Of a batch, only the contact whose write failed is reported; the others have contact and history."""
-    world.dynamodb.only, world.dynamodb.faults = "put_item", {1: times_out}
-    assert world.store().learn(many(3)) == {"contact-1@example.com": "ReadTimeoutError"}
-    records = [(item["address"]["S"], item["record"]["S"][:7]) for item in world.items()]
-    assert records == [(f"contact-{one}@example.com", kind) for one in (0, 2) for kind in ("contact", "feedbac")]
+def test_one_calls_fault_is_nobody_elses(world: World) -> None:
+    """Of a batch, only the contacts of the call that failed are reported; the others have contact and history."""
+    world.dynamodb.only, world.dynamodb.faults = "batch_execute_statement", {0: times_out}
+    reported = {f"contact-{one}@example.com": "ReadTimeoutError" for one in range(25)}
+    assert world.store().learn(many(30)) == reported
+    assert [item["address"]["S"] for item in world.aws.contacts()] == [
+        f"contact-{one}@example.com" for one in range(25, 30)
+    ]
 
 
-def test_a_contact_is_written_before_its_history(world: World) -> None:
-    """What stops the mail comes first, and history is kept only of what stands on the contact."""
-    world.dynamodb.only, world.dynamodb.otherwise = "put_item", refuses("InternalServerError")
-    world.store().learn([a_fact()])
-    assert world.items() == []
+def test_contacts_are_written_before_history(world: World) -> None:
+    """What stops the mail comes first."""
+    world.store().learn(many(30))
+    records = [key_of(one)[1] for call in world.dynamodb.calls[1:] for one in call.request["Statements"]]
+    assert [record == "contact" for record in records] == [True] * 30 + [False] * 30
 
 
 @pytest.mark.parametrize("fault", [refuses("InternalServerError"), times_out, garbles])
@@ -352,10 +430,11 @@ def test_other_feedback_is_another_record(world: World, other: Fact) -> None:
 
 
 def test_the_same_feedback_in_another_wrapping_is_one_record(world: World) -> None:
-    """What differs only in what does not identify it takes the first one's place, in one batch or in two."""
+    """Of what differs only in what does not identify it the first is kept, in one batch or in two."""
     world.learn(a_fact(), replace(a_fact(), configuration_set="other"))
     world.learn(replace(a_fact(), reason="Permanent/NoEmail"))
-    assert len(world.history(RECIPIENT)) == 1
+    [record] = world.history(RECIPIENT)
+    assert (record["configuration_set"], record["reason"]) == ({"S": "receipts"}, {"S": "Permanent/General"})
 
 
 def test_history_days(world: World) -> None:

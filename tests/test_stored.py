@@ -1,7 +1,8 @@
 """A contact as the table holds it, and what it still owes to the suppression list and to the outside world."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from ses_feedback.contact import UNLISTED, Contact, Evidence, Limits, Standing, Status, merge, standing
 from ses_feedback.policy import Fact, ListReason, Said, Verdict
 from ses_feedback.stored import (
+    HISTORY_A_DAY,
     SHARDS,
+    UNREADABLE,
     Stored,
     StoredError,
     become,
@@ -166,6 +169,21 @@ def test_other_limits_change_a_status() -> None:
     assert (after.status, after.list_due) == (Status.SUSPENDED, True)
 
 
+def test_learning_leaves_alone_what_is_not_learnt() -> None:
+    """What the mirror did and is doing, and what somebody else added, stays; the item read stays for comparison."""
+    before = replace(FULL, item={"rev": {"N": "7"}})
+    after = learn(before, strikes(5), LIMITS, LATER)
+    assert after
+    assert replace(FULL, contact=merge(FULL.contact, a_contact(*strikes(5))), rev=8) == after
+    assert (before.item, before.item) == (after.item, refreshed(before, LIMITS, LATER).item)
+
+
+def test_of_a_contact_never_written_nothing_is_due() -> None:
+    """It is active, as far as anybody was told."""
+    expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, {}, None)
+    assert expected == tuple(getattr(UNKNOWN, one.name) for one in fields(Stored) if one.name != "contact")
+
+
 def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
     """Nobody has written it since they changed, so its `rev` is still that of the table."""
     stored = learnt(*strikes(0, 1))
@@ -256,6 +274,12 @@ def test_what_is_read_is_what_was_written(stored: Stored) -> None:
     assert stored == decode(encode(stored, Standing(stored.status)))
 
 
+def test_what_is_read_keeps_the_item_it_was_read_from() -> None:
+    """What a write changes is told from it."""
+    item = encode(FULL, standing(FULL.contact, LIMITS))
+    assert decode(item).item is item
+
+
 def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
     """The registers are the truth."""
     stored = replace(BOUNCED, others={"status": {"S": "active"}, "spellings": {"L": []}})
@@ -305,6 +329,17 @@ def test_a_contacts_key_is_its_address() -> None:
     assert key(RECIPIENT) == {"address": {"S": RECIPIENT}, "record": {"S": "contact"}}
 
 
+def test_keys_stay_as_they_are() -> None:
+    """What one release wrote, the next must find: redelivered feedback under its key, a contact in its shard."""
+    assert (SHARDS, shard(RECIPIENT)) == (16, "14")
+    assert history_item(a_fact(), 1, NOW)["record"] == {"S": "feedback#2026-03-01#bounce-permanent#0a"}
+
+
+def test_the_runbook_knows_what_to_do_about_an_unreadable_contact() -> None:
+    """Under the word that quarantined messages bear."""
+    assert f"`{UNREADABLE}`" in (Path(__file__).parent.parent / "docs/runbook.md").read_text()
+
+
 def test_shards_share_the_load() -> None:
     """Of a storm of bounces no shard gets much more than its part."""
     shards = [shard(f"recipient-{number}@example.com") for number in range(1_600)]
@@ -334,7 +369,7 @@ def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
         "expires_at": {"N": str(int((AT + timedelta(days=365)).timestamp()))},
     }
     assert expected == item
-    assert record.startswith("feedback#2026-03-01T12:00:05.000Z#")
+    assert record.startswith("feedback#2026-03-01#bounce-permanent#")
 
 
 def test_the_same_feedback_is_one_record() -> None:
@@ -356,6 +391,13 @@ def test_the_same_feedback_is_one_record() -> None:
 def test_other_feedback_is_another_record(other: Fact) -> None:
     """Another time, message, feedback id, kind or rule."""
     assert history_item(other, 1, NOW)["record"] != history_item(a_fact(), 1, NOW)["record"]
+
+
+def test_history_is_bounded() -> None:
+    """However many bounces answer one mail: a day of one rule has so many records, and they are all used."""
+    said = [replace(a_fact().said, feedback_id=f"feedback-{number}") for number in range(5_000)]
+    records = {history_item(replace(a_fact(), said=one), 1, NOW)["record"]["S"] for one in said}
+    assert len(records) == HISTORY_A_DAY
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from ses_feedback import mirror
+from ses_feedback import mirror, settlement
 from ses_feedback.contact import Contact, Limits, standing
+from ses_feedback.import_jobs import PREFIX
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.stored import Stored, encode
 from tests.aws_calls import Code, actions, client_calls
@@ -236,10 +237,11 @@ class TestRoles:
         added = allowed(stack(), function) - allowed(stack(**WITHOUT_KEY), function)
         assert added == {"kms:Decrypt", "kms:GenerateDataKey"}
 
-    def test_the_key_is_used_to_read_contacts(self) -> None:
-        """With a key, the mirror decrypts table and stream, and encrypts nothing itself."""
+    def test_the_key_is_used_to_read_contacts_and_to_import(self) -> None:
+        """With a key, the mirror decrypts table and stream, and encrypts what SES imports."""
         function = "SuppressionFunction"
-        assert allowed(stack(), function) - allowed(stack(**WITHOUT_KEY), function) == {"kms:Decrypt"}
+        added = allowed(stack(), function) - allowed(stack(**WITHOUT_KEY), function)
+        assert added == {"kms:Decrypt", "kms:GenerateDataKey"}
 
     def test_every_call_has_an_action(self, code: Code) -> None:
         """Every call made on a client anywhere in the package is one whose IAM action is known."""
@@ -267,14 +269,14 @@ class TestRoles:
             "sqs:ReceiveMessage": f"${{{lane}Queue.Arn}}",
             "sqs:DeleteMessage": f"${{{lane}Queue.Arn}}",
             "sqs:SendMessage": "${QuarantineQueue.Arn}",
-            "dynamodb:PutItem": "${ContactsTable.Arn}",
+            "dynamodb:PartiQLUpdate": "${ContactsTable.Arn}",
             "logs:PutLogEvents": f"${{{lane}Log.Arn}}",
             "kms:Decrypt": "${Key.Arn}",
         }
         assert expected == {action: resources[action] for action in expected}
 
     def test_the_mirror_has_hands_on_its_own(self) -> None:
-        """SuppressionFunction reads one index, the table's own streams, and publishes on one bus."""
+        """SuppressionFunction reads one index, the table's own stream, and publishes on one bus."""
         resources = {
             action: statement["Resource"]
             for statement in stack(EventBusName="mine").statements("SuppressionFunction")
@@ -282,9 +284,14 @@ class TestRoles:
         }
         expected = {
             "dynamodb:Query": "${ContactsTable.Arn}/index/MirrorDue",
-            "dynamodb:GetRecords": "${ContactsTable.Arn}/stream/*",
+            "dynamodb:GetRecords": "${ContactsTable.StreamArn}",
             "events:PutEvents": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/mine",
             "ses:PutSuppressedDestination": "*",
+            "ses:CreateImportJob": "*",
+            "ses:GetImportJob": "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:import-job/*",
+            "s3:PutObject": f"${{ImportBucket.Arn}}/{PREFIX}*",
+            "s3:GetObject": f"${{ImportBucket.Arn}}/{PREFIX}*",
+            "s3:DeleteObject": f"${{ImportBucket.Arn}}/{PREFIX}*",
         }
         assert expected == {action: resources[action] for action in expected}
 
@@ -307,15 +314,18 @@ class TestSes:
             yield named(destination["SnsDestination"]["TopicARN"]), set(destination["MatchingEventTypes"])
 
     def test_each_kind_has_its_topic(self) -> None:
-        """Bounces and complaints go to their topics, everything else but opens and clicks to the deliveries'."""
-        rest = {"delivery", "send", "reject", "renderingFailure", "deliveryDelay", "subscription"}
+        """Bounces and complaints go to their topics, the rest but sends, opens and clicks to the deliveries'."""
+        rest = {"delivery", "reject", "renderingFailure", "deliveryDelay", "subscription"}
         expected = {"BounceTopic": {"bounce"}, "ComplaintTopic": {"complaint"}, "DeliveryTopic": rest}
         assert expected == dict(self.destinations(stack()))
 
-    def test_opens_and_clicks_are_asked_for(self) -> None:
-        """With TrackOpensAndClicks, they go to the deliveries' topic."""
-        tracked = dict(self.destinations(stack(TrackOpensAndClicks="true")))
-        assert tracked["DeliveryTopic"] - dict(self.destinations(stack()))["DeliveryTopic"] == {"open", "click"}
+    @pytest.mark.parametrize(
+        ("parameter", "kinds"), [("TrackSends", {"send"}), ("TrackOpensAndClicks", {"open", "click"})]
+    )
+    def test_what_is_asked_for_comes_too(self, parameter: str, kinds: set[str]) -> None:
+        """What a parameter asks for goes to the deliveries' topic."""
+        tracked = dict(self.destinations(stack(**{parameter: "true"})))
+        assert tracked["DeliveryTopic"] - dict(self.destinations(stack()))["DeliveryTopic"] == kinds
 
     def test_its_own_set_suppresses_for_both_reasons(self) -> None:
         """The stack's own configuration set honours bounces and complaints on the suppression list."""
@@ -449,9 +459,11 @@ class TestEventSources:
 
     @pytest.mark.parametrize("lane", LANES)
     def test_each_lane_feeds_its_function(self, lane: str) -> None:
-        """A lane's function takes batches of a hundred from its queue."""
+        """A lane's function takes batches from its queue: deliveries can wait for large ones, the rest can't."""
         (source,) = event_sources(stack(), f"{lane}Function").values()
-        assert (f"${{{lane}Queue.Arn}}", 100) == (source["EventSourceArn"], source["BatchSize"])
+        size, window = (1_000, 60) if lane == "Delivery" else (100, 1)
+        assert f"${{{lane}Queue.Arn}}" == source["EventSourceArn"]
+        assert (size, window) == (source["BatchSize"], source["MaximumBatchingWindowInSeconds"])
 
     def test_the_stream_feeds_the_mirror(self) -> None:
         """The stream is read from its beginning, each shard in order, and left to the sweep after an hour."""
@@ -537,6 +549,43 @@ class TestTable:
         assert {one["Projection"]["ProjectionType"] for one in indexes.values()} == {"KEYS_ONLY"}
 
 
+def encryption(made: Stack) -> dict[str, Any]:
+    """Return how the bucket encrypts."""
+    (rule,) = made.properties("ImportBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    by_default: dict[str, Any] = rule["ServerSideEncryptionByDefault"]
+    return by_default
+
+
+class TestImportBucket:
+    """What SES imports holds addresses, so nobody else sees it, and it goes soon."""
+
+    def test_it_is_private(self) -> None:
+        """No object is ever public, and every object is the account's."""
+        properties = stack().properties("ImportBucket")
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+    def test_it_is_encrypted_in_any_case(self) -> None:
+        """With a key with it, without one by S3."""
+        assert encryption(stack())["SSEAlgorithm"] == "aws:kms"
+        assert encryption(stack(**WITHOUT_KEY)) == {"SSEAlgorithm": "AES256"}
+
+    def test_only_ses_of_this_account_reads(self) -> None:
+        """Whoever else is allowed anything is allowed it by a role of his own; and nobody without TLS."""
+        statements = policy(stack(), "ImportBucketPolicy")
+        allowed_to = [one for one in statements.values() if one["Effect"] == "Allow"]
+        conditions = [one["Condition"]["StringEquals"] for one in allowed_to]
+        assert {(named(one["Resource"]), one["Action"]) for one in allowed_to} == {("ImportBucket", "s3:GetObject")}
+        assert [one["Principal"] for one in allowed_to] == [{"Service": "ses.amazonaws.com"}] * 2
+        assert conditions == [{"aws:SourceAccount": "${AWS::AccountId}"}, {"aws:Referer": "${AWS::AccountId}"}]
+        assert statements["OnlyOverTls"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_an_object_outlives_its_import_and_not_by_much(self) -> None:
+        """An import is struck off, its object read or not, before the bucket lets go of the object."""
+        (rule,) = stack().properties("ImportBucket")["LifecycleConfiguration"]["Rules"]
+        assert rule["ExpirationInDays"] == 2 * settlement.LIFE.days + 1
+
+
 class TestKey:
     """One key encrypts everything at rest, and only those who must may use it."""
 
@@ -553,13 +602,20 @@ class TestKey:
         keys += [one["KmsMasterKeyId"] for one in made.of_type("AWS::SQS::Queue").values()]
         keys += [one["KmsKeyId"] for one in made.of_type("AWS::Logs::LogGroup").values()]
         keys += [made.properties("ContactsTable")["SSESpecification"]["KMSMasterKeyId"]]
-        assert keys == ["${Key.Arn}"] * (3 + 6 + 4 + 1)
+        keys += [encryption(made)["KMSMasterKeyID"]]
+        assert keys == ["${Key.Arn}"] * (3 + 6 + 4 + 1 + 1)
 
     def test_without_it_queues_are_encrypted_by_sqs(self) -> None:
         """With CustomerManagedKey off, nothing names a key, and SQS encrypts with its own."""
         made = stack(**WITHOUT_KEY)
         assert "${Key" not in json.dumps([made.resources, made.outputs])
         assert {one["SqsManagedSseEnabled"] for one in made.of_type("AWS::SQS::Queue").values()} == {True}
+
+    def test_ses_may_read_with_it_through_s3(self) -> None:
+        """SES may decrypt what it reads from a bucket; whose, the bucket's policy says."""
+        statement = policy(stack(), "Key")["SesReadsWhatItImports"]
+        assert (statement["Principal"], statement["Action"]) == ({"Service": "ses.amazonaws.com"}, "kms:Decrypt")
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.${AWS::Region}.amazonaws.com"}}
 
     def test_ses_may_use_it_for_this_account(self) -> None:
         """SES may encrypt what it publishes to the topics, when it acts for this account."""

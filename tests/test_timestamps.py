@@ -1,5 +1,7 @@
 """Which times are read, and how they are written."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -25,6 +27,8 @@ AT = datetime(2018, 10, 8, 14, 5, 45, tzinfo=UTC)
         "2018-10-08T19:35:45 +0530",
         "2018-10-08T14:05: 45.000Z",
         "2018-10-08T14 :05:45 Z",
+        "2018-10-08T14:05:45.000 Z",
+        "2018-10-08T14:05:45.000 +0000",
         "2018-10-08 14:05:45Z",
         "  2018-10-08T14:05:45Z\n",
         "2018-10-08T14:05:45.000999Z",
@@ -34,6 +38,34 @@ AT = datetime(2018, 10, 8, 14, 5, 45, tzinfo=UTC)
 def test_every_published_form_is_read(text: str) -> None:
     """With milliseconds or without, an offset in any form, and the stray spaces of the developer guide."""
     assert parse_timestamp(text) == AT
+
+
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This machine's clock, five hours behind UTC."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "EST5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+def test_the_zone_of_the_machine_does_not_matter() -> None:
+    """A time without an offset is in UTC, and every time is kept and written in UTC, wherever that is done."""
+    read = [parse_timestamp(f"2018-10-08T14:05:45{offset}") for offset in ("", "Z", "+00:00")]
+    read.append(parse_timestamp("2018-10-08T09:05:45-05:00"))
+    assert [(moment, moment.tzinfo) for moment in read if moment] == [(AT, UTC)] * 4
+    # Each of another moment: what was written before is remembered.
+    zones = [timezone(timedelta(hours=hours)) for hours in (-5, 0, 9)]
+    written = [format_timestamp(AT.replace(minute=zone).astimezone(zones[zone])) for zone in range(3)]
+    assert written == [f"2018-10-08T14:0{zone}:45.000Z" for zone in range(3)]
+
+
+def test_a_time_has_a_longest_text() -> None:
+    """64 characters, blanks included: nothing that long is a time SES publishes."""
+    assert [parse_timestamp("2018-10-08T14:05:45Z".rjust(length)) for length in (64, 65)] == [AT, None]
+    assert [parse_epoch_milliseconds("1539007545000".zfill(length)) for length in (64, 65)] == [AT, None]
 
 
 def test_a_time_is_cut_to_the_millisecond() -> None:

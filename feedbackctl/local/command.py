@@ -104,4 +104,6 @@ def demo() -> None:
 
     console = Console()
     Demo(prepare(Local(), console), console).run()
-    console.print("  It goes on running: [bold]feedbackctl local status[/bold], [bold]feedbackctl local down[/bold].")
+    console.print(
+        "  It runs on: [bold]feedbackctl local status[/bold] looks, [bold]feedbackctl local down[/bold] ends it."
+    )

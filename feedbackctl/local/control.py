@@ -6,6 +6,7 @@
 - `GET  /_feedbackctl/suppression-list`: the whole list, without waiting for SES's one call a second
 - `PUT  /_feedbackctl/sandbox`: whether the account is in the SES sandbox
 - `GET  /_feedbackctl/permissions`: what roles were asked for: role, action, resource, and whether it was allowed
+- `DELETE /_feedbackctl/permissions`: forget it
 - `POST /_feedbackctl/schedules`: every schedule fires now
 """
 
@@ -39,6 +40,7 @@ class Control:
             ("PUT", "publishing"): self._publishing,
             ("GET", "suppression-list"): self._suppression_list,
             ("GET", "permissions"): lambda _: sorted(emulator.asked),
+            ("DELETE", "permissions"): lambda _: emulator.asked.clear(),
             ("PUT", "sandbox"): self._sandbox,
             ("POST", "schedules"): self._schedules,
         }

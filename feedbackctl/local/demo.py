@@ -1,26 +1,21 @@
-"""`feedbackctl demo`: mail sent through the deployed stack, and what became of it, on one screen.
-
-Everything shown was read back from the local AWS: contacts from DynamoDB, the suppression list from SES, metrics from
-CloudWatch, announcements from EventBridge by way of a queue, and what SES said from the contacts' history.
-"""
+"""`feedbackctl demo`: mail sent through the deployed stack, and what becomes of it."""
 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from rich.console import Console, Group
-from rich.panel import Panel
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from feedbackctl.local import demo_screen as screen
 from feedbackctl.local import stack as stacks
 from feedbackctl.local.mail import SIMULATOR
 from feedbackctl.local.process import Local, LocalError
 
-_PATIENCE = 120.0
+_PATIENCE, _LOGS = 120.0, 10.0
 _FATES = ("success", "bounce", "ooto", "complaint", "suppressionlist")
 _NAMES = "ann bea cid dan eli fay gus hal ida jon kim leo may ned ola pam"
 _STATUSES = {
@@ -32,44 +27,65 @@ _STATUSES = {
     "mailboxfull": "bouncing",
 }
 
+Contact = dict[str, Any]
+
+
+class Cast(NamedTuple):
+    """Who is sent mail. Addresses carry the run's name, so that it can be told from those before."""
+
+    run: str
+    simulated: tuple[str, ...]
+    crowd: tuple[str, ...]
+    full: str
+    blocked: tuple[str, ...]
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """All of them, in the order of sending."""
+        return (*self.simulated, *self.crowd, self.full, *self.blocked)
+
+
+def cast(run: str) -> Cast:
+    """Return who takes part in a run: the simulator's five, a small crowd, and three whom mail does not reach."""
+    return Cast(
+        run,
+        tuple(f"{fate}+{run}@{SIMULATOR}" for fate in _FATES),
+        tuple(f"{name}.{run}@example.com" for name in _NAMES.split()),
+        f"mailboxfull+sue.{run}@example.com",
+        (f"bounce+bob.{run}@example.com", f"complaint+zoe.{run}@example.com"),
+    )
+
 
 class Demo:
-    """One run; its addresses carry the run's name, so that it can be told from those before."""
+    """One run. Whatever it shows was read back from the local AWS."""
 
     def __init__(self, stack: stacks.Stack, console: Console) -> None:
         """Send through `stack`."""
         self._stack = stack
         self._console = console
-        self.began = datetime.now(UTC)
-        self._run = run = f"{int(self.began.timestamp()) % 1_000_000:06d}"
-        self.simulated = [f"{fate}+{run}@{SIMULATOR}" for fate in _FATES]
-        crowd = [f"{name}.{run}@example.com" for name in _NAMES.split()]
-        self.blocked = [f"bounce+bob.{run}@example.com", f"complaint+zoe.{run}@example.com"]
-        self.everyone = [*self.simulated, *crowd, f"mailboxfull+sue.{run}@example.com", *self.blocked]
-        self._queue = self._listen(run)
+        self._began = datetime.now(UTC)
+        self._cast = cast(f"{int(self._began.timestamp()) % 1_000_000:06d}")
+        self._queue = self._listen(f"demo-{self._cast.run}")
 
     def run(self) -> None:
         """Send, wait, and show."""
         counted = TextColumn("{task.completed:>3.0f} of {task.total:.0f}")
-        bar = Progress(
-            TextColumn("  {task.description:28}"), BarColumn(30), counted, TimeElapsedColumn(), console=self._console
-        )
-        with bar:
-            sending = bar.add_task("mails sent through SES", total=len(self.everyone))
-            for address in self.everyone:
-                self._stack.send(address, subject="Our news")
-                bar.advance(sending)
-            self._follow(bar, "contacts that know of it", self.everyone, self._as_expected)
-            self._follow(bar, "contacts the list has followed", self.blocked, _mirrored)
-            before = self._stack.contacts()
-            again = bar.add_task("second mails", total=3)
-            for address in (*self.blocked, self.simulated[1]):
-                self._stack.send(address, subject="Our news again")
-                bar.advance(again)
-            self._follow(bar, "second answers", [*self.blocked, self.simulated[1]], self._heard_twice)
-        self._show(before)
+        columns = (TextColumn("  {task.description:36}"), BarColumn(22), counted, TimeElapsedColumn())
+        with Progress(*columns, console=self._console) as bar:
+            self._send(bar, "mails sent through SES", self._cast.everyone, "Our news")
+            self._follow(bar, "contacts that heard from SES", self._cast.everyone, _as_expected)
+            self._follow(bar, "contacts that SES's list follows", self._cast.blocked, _mirrored)
+            contacts = self._stack.contacts()
+            self._send(bar, "second mails", self._cast.blocked, "Our news again")
+            self._follow(bar, "second answers", self._cast.blocked, self._heard_twice)
+        self._wait_for_logs(contacts)
+        self._show(contacts)
 
-    def _follow(self, bar: Progress, what: str, addresses: list[str], done: Callable[[dict[str, Any]], bool]) -> None:
+    def _send(self, bar: Progress, what: str, addresses: tuple[str, ...], subject: str) -> None:
+        for address in bar.track(addresses, description=what):
+            self._stack.send(address, subject=subject)
+
+    def _follow(self, bar: Progress, what: str, addresses: tuple[str, ...], done: Callable[[Contact], bool]) -> None:
         task = bar.add_task(what, total=len(addresses))
         deadline = time.monotonic() + _PATIENCE
         while True:
@@ -82,16 +98,21 @@ class Demo:
                 raise LocalError(f"{what}: only {ready} of {len(addresses)} in {_PATIENCE:.0f} s; see .local/aws.log")
             time.sleep(0.3)
 
-    @staticmethod
-    def _as_expected(contact: dict[str, Any]) -> bool:
-        fate = contact["address"]["S"].partition("+")[0]
-        return bool(contact["status"]["S"] == _STATUSES.get(fate, "active"))
+    def _wait_for_logs(self, contacts: dict[str, Contact]) -> None:
+        """Wait for the metrics of what has been seen: they come from logs, which functions leave when they end."""
+        stopped = sum(not contacts[address]["may_send"]["BOOL"] for address in self._cast.everyone)
+        expected = {"ContactSuppressed": f"{stopped}", "SuppressionEcho": f"{len(self._cast.blocked)}"}
+        deadline = time.monotonic() + _LOGS
+        while time.monotonic() < deadline:
+            if expected.items() <= screen.metrics(self._stack, self._began).items():
+                return
+            time.sleep(0.3)
 
-    def _heard_twice(self, contact: dict[str, Any]) -> bool:
+    def _heard_twice(self, contact: Contact) -> bool:
         return len(self._history(contact["address"]["S"])) > 1
 
-    def _history(self, address: str) -> list[dict[str, Any]]:
-        """Return what SES said about an address that was worth noting (deliveries are not), by message in time."""
+    def _history(self, address: str) -> list[str]:
+        """Return what bounces and complaints SES reported of an address, in the order of the mails."""
         found = self._stack.client("dynamodb").query(
             TableName=self._stack.outputs["ContactsTableName"],
             KeyConditionExpression="address = :address AND begins_with(#record, :feedback)",
@@ -99,100 +120,48 @@ class Demo:
             ExpressionAttributeValues={":address": {"S": address}, ":feedback": {"S": "feedback#"}},
             ConsistentRead=True,
         )["Items"]
-        return [item for item in found if item["kind"]["S"] in {"Bounce", "Complaint"}]
+        said = [item for item in found if item["kind"]["S"] in {"Bounce", "Complaint"}]
+        return [item["reason"]["S"] for item in sorted(said, key=lambda item: str(item["at"]["S"]))]
 
-    def _show(self, contacts: dict[str, dict[str, Any]]) -> None:
-        shown = [*self.simulated, *self.everyone[-3:]]
-        others = Counter(contacts[one]["status"]["S"] for one in self.everyone if one not in shown)
-        rest = ", ".join(f"{count} {status}" for status, count in others.items())
-        first = self._table_of(contacts[one] for one in shown)
-        panels = (
-            (first, "Contacts after the first mail, from DynamoDB", f"and {rest}"),
-            (self._lists(), "The account's suppression list, from SES", f"simulator is {SIMULATOR}: never listed"),
-            (self._second(), "What SES said, from the contacts' history", None),
-            (self._metrics(), "Metrics, from CloudWatch", self._announced()),
-        )
-        for content, title, subtitle in panels:
-            self._console.print(Panel(content, title=title, subtitle=subtitle, padding=0))
+    def _show(self, contacts: dict[str, Contact]) -> None:
+        """Print the screen; everything on it but the titles was read back."""
+        some = [contacts[one] for one in (*self._cast.simulated, self._cast.full, *self._cast.blocked)]
+        rest = Counter(contacts[one]["status"]["S"] for one in self._cast.crowd)
+        everyone = self._cast.everyone
+        listed = [entry for entry in self._stack.suppressed() if entry["EmailAddress"] in everyone]
+        said = {address: self._history(address) for address in self._cast.blocked}
+        counted = screen.metrics(self._stack, self._began)
+        self._console.print()
+        shown = screen.Screen(self._console, self._cast.run)
+        shown.contacts(some, rest)
+        shown.suppression_list(listed)
+        shown.second_mails(said)
+        shown.metrics(counted, self._announced())
 
-    def _table_of(self, contacts: Iterable[dict[str, Any]]) -> Table:
-        table = _table("address", "status", "send", "because", "listed")
-        for contact in contacts:
-            may_send = "yes" if contact["may_send"]["BOOL"] else "no"
-            told = [contact.get(name, {}).get("S", "") for name in ("reason", "mirrored")]
-            table.add_row(self._short(contact["address"]["S"]), contact["status"]["S"], may_send, *told)
-        return table
-
-    def _short(self, address: str) -> str:
-        """Return an address without the run's name and the simulator's domain."""
-        return address.replace(f"+{self._run}", "").replace(f".{self._run}", "").replace(SIMULATOR, "simulator")
-
-    def _lists(self) -> Table:
-        table = _table("address", "reason", "since")
-        ours = set(self.everyone)
-        for entry in self._stack.suppressed():
-            address, since = entry["EmailAddress"], f"{entry['LastUpdateTime']:%H:%M:%S}"
-            if address in ours:
-                table.add_row(self._short(address), entry["Reason"], since)
-        return table
-
-    def _second(self) -> Table:
-        table = _table("address", "first mail", "second mail")
-        for address in (*self.blocked, self.simulated[1]):
-            table.add_row(self._short(address), *(item["reason"]["S"] for item in self._history(address)[:2]))
-        return table
-
-    def _metrics(self) -> Group:
-        """Sum every metric of the stack's configuration set since the run began."""
-        cloudwatch = self._stack.client("cloudwatch")
-        dimensions = [{"Name": "ConfigurationSet", "Value": self._stack.outputs["ConfigurationSetName"]}]
-        named = cloudwatch.list_metrics(Namespace="SesFeedback", Dimensions=dimensions)["Metrics"]
-        found = {}
-        for name in sorted({one["MetricName"] for one in named}):
-            points = cloudwatch.get_metric_statistics(
-                Namespace="SesFeedback",
-                MetricName=name,
-                Dimensions=dimensions,
-                StartTime=self.began - timedelta(seconds=1),
-                EndTime=datetime.now(UTC) + timedelta(minutes=1),
-                Period=60,
-                Statistics=["Sum", "Maximum"],
-            )["Datapoints"]
-            if points:
-                lag = name.endswith("Lag")
-                total = max(one["Maximum"] for one in points) if lag else sum(one["Sum"] for one in points)
-                found[name] = f"{total / 1000:.1f} s" if lag else f"{total:.0f}"
-        table = Table.grid(padding=(0, 3))
-        cells = [f"{name} [bold]{value}[/bold]" for name, value in found.items()]
-        for number in range(0, len(cells), 3):
-            table.add_row(*cells[number : number + 3])
-        return Group(table)
-
-    def _listen(self, run: str) -> str:
+    def _listen(self, name: str) -> str:
         """Make a queue that EventBridge sends the stack's announcements to."""
         sqs, events = self._stack.client("sqs"), self._stack.client("events")
-        url = sqs.create_queue(QueueName=f"demo-{run}")["QueueUrl"]
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        events.put_rule(Name=f"demo-{run}", EventPattern=json.dumps({"detail-type": ["Contact Status Changed"]}))
-        events.put_targets(Rule=f"demo-{run}", Targets=[{"Id": "demo", "Arn": arn}])
+        events.put_rule(Name=name, EventPattern=json.dumps({"detail-type": ["Contact Status Changed"]}))
+        events.put_targets(Rule=name, Targets=[{"Id": "demo", "Arn": arn}])
         return str(url)
 
-    def _announced(self) -> str:
-        """Take every announcement off the queue and count them."""
-        sqs, counted = self._stack.client("sqs"), Counter[str]()
+    def _announced(self) -> int:
+        """Take every announcement off the queue, remove the queue and its rule, and return how many there were."""
+        sqs, events, heard = self._stack.client("sqs"), self._stack.client("events"), 0
         while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                counted[json.loads(message["Body"])["detail-type"]] += 1
+                heard += 1
                 sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        return ", ".join(f'"{kind}" announced {count} times by EventBridge' for kind, count in counted.items())
+        name = self._queue.rpartition("/")[2]
+        events.remove_targets(Rule=name, Ids=["demo"])
+        events.delete_rule(Name=name)
+        sqs.delete_queue(QueueUrl=self._queue)
+        return heard
 
 
 def prepare(local: Local, console: Console) -> stacks.Stack:
@@ -202,25 +171,30 @@ def prepare(local: Local, console: Console) -> stacks.Stack:
         LocalError: one of these failed.
 
     """
-    with console.status("starting the local AWS"):
+    began = time.monotonic()
+
+    def told(what: str) -> None:
+        nonlocal began
+        console.print(f"  [green]✓[/green] {what:60} {time.monotonic() - began:5.1f} s", highlight=False)
+        began = time.monotonic()
+
+    with console.status("starting an AWS on this machine"):
         running = local.up()
-    console.print(f"  ✓ an AWS on this machine, at {running.url}, policies enforced")
-    with console.status("sam build"):
+    told(f"an AWS on this machine, at {running.url}")
+    with console.status("sam build (about a minute the first time)"):
         stacks.build(local)
-    console.print("  ✓ sam build")
+    told("sam build")
     with console.status("sam deploy --config-env local"):
         deployed = stacks.deploy(local, running)
-    console.print(f"  ✓ sam deploy of template.yaml: {len(deployed.resources())} resources")
+    told(f"sam deploy of template.yaml: {len(deployed.resources())} resources, policies enforced")
     deployed.verify_sender()
     return deployed
 
 
-def _mirrored(contact: dict[str, Any]) -> bool:
+def _as_expected(contact: Contact) -> bool:
+    fate = contact["address"]["S"].partition("+")[0]
+    return bool(contact["status"]["S"] == _STATUSES.get(fate, "active"))
+
+
+def _mirrored(contact: Contact) -> bool:
     return "mirrored" in contact
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table

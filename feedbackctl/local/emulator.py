@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from feedbackctl.local.emf import Datum
+from feedbackctl.local.keys import Keys, needed
 from feedbackctl.local.publishing import Publication
 from feedbackctl.local.requests import App
 from feedbackctl.suppression_list import SuppressionReason
@@ -41,6 +42,8 @@ class Emulator:
         self._ses_v2 = self.service("ses_v2")
         self._sns = self.service("sns")
         self._responses = import_module("ministack.core.responses")
+        self._keys = self.service("kms")
+        self.keys = Keys()
         self.asked: set[tuple[str, str, str, bool]] = set()
 
     @staticmethod
@@ -94,8 +97,13 @@ class Emulator:
         self._sns.publish_internal(publication.topic, publication.message, publication.subject)
 
     def may(self, role_arn: str, action: str, resource: str, region: str) -> bool:
-        """Say whether a role's policies allow what Lambda and the scheduler do in its name."""
-        account = role_arn.split(":")[4]
+        """Say whether a role's policies allow what Lambda and the scheduler do in its name, and the use of the key."""
+        key = self.keys.of(resource)
+        uses = [(use, key) for use in needed(action)] if key else []
+        return all(self._allows(role_arn, *one, region) for one in [(action, resource), *uses])
+
+    def _allows(self, role_arn: str, action: str, resource: str, region: str) -> bool:
+        account, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
         context = self._evaluator.EvalContext(
             principal_arn=role_arn,
             principal_type="AssumedRole",
@@ -104,11 +112,59 @@ class Emulator:
             resource_arn=resource,
             region=region,
         )
-        role = role_arn.rpartition("/")[2]
-        policies = self._evaluator._gather_role_policies(role, account)  # noqa: SLF001
-        allowed: bool = self._evaluator.evaluate(context, policies).decision == "Allow"
+        result = self._evaluator.evaluate(context, self._evaluator._gather_role_policies(role, account))  # noqa: SLF001
+        if action.startswith("kms:"):
+            policy = self._keys.key_policy_for_arn(resource) or ("", account)
+            result = self._evaluator.combine_resource_policy(result, context, *policy, required=True)
+        allowed: bool = result.decision == "Allow"
         self.asked.add((role, action, resource, allowed))
         return allowed
+
+    def key_admits(self, service: str, use: str, resource: str, context: Mapping[str, str]) -> bool:
+        """Say whether the policy of the key that encrypts a resource, if one does, lets an AWS service use it."""
+        key = self.keys.of(resource)
+        if key is None:
+            return True
+        policy, _ = self._keys.key_policy_for_arn(key) or ("", "")
+        return self._admits(policy, service, use, key, context)
+
+    def _admits(self, policy: str, service: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        """Say whether a resource's own policy lets an AWS service do something to it."""
+        asked = self._evaluator.EvalContext(
+            principal_arn="*",
+            principal_type="Service",
+            principal_account="",
+            action=action,
+            resource_arn=resource,
+            region=self.scope().region,
+            service_context=dict(context),
+        )
+        decision: str = self._evaluator.evaluate_resource_policy(policy, asked, service=service).decision
+        return decision == "Allow"
+
+    def read_object(self, url: str) -> bytes:
+        """Read an object for SES, when the bucket's policy and its key's admit it.
+
+        Raises:
+            FileNotFoundError: they do not, or there is no such object.
+
+        """
+        arn = url.replace("s3://", "arn:aws:s3:::", 1)
+        bucket, _, name = url.removeprefix("s3://").partition("/")
+        account, region = self.scope()
+        context = {"aws:sourceaccount": account, "aws:referer": account, "kms:viaservice": f"s3.{region}.amazonaws.com"}
+        s3 = self.service("s3")
+        policy, _ = s3.bucket_policy_for_arn(arn) or ("", "")
+        admitted = self._admits(policy, "ses.amazonaws.com", "s3:GetObject", arn, context)
+        data = s3._get_object_data(bucket, name)  # noqa: SLF001
+        if data is None or not admitted or not self.key_admits("ses.amazonaws.com", "kms:Decrypt", arn, context):
+            raise FileNotFoundError(url)
+        return bytes(data)
+
+    def function_of(self, access_key: str) -> str:
+        """Return the name of the function that has a key, nothing when no function has it."""
+        session = self.service("sts")._sessions.get(access_key)  # noqa: SLF001
+        return "" if session is None else str(session["Arn"].split("/")[-1])
 
     def remember(self, access_key: str, action: str, resource: str, *, allowed: bool) -> None:
         """Remember what a function asked for, and whether its role allowed it."""

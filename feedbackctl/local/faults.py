@@ -17,7 +17,10 @@ class FaultError(Exception):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. It ends after `calls` calls or at `until`, whichever comes first; None: it does not end by that."""
+    """One fault. It ends after `calls` calls or at `until`, whichever comes first; None: it does not end by that.
+
+    `callers` are `functions`, `everyone`, or those functions that have it in their names.
+    """
 
     service: str
     operation: str = "*"
@@ -28,23 +31,23 @@ class Fault:
     until: float | None = None
     delay: float = 0.0
 
-    def meets(self, request: Request, now: float) -> bool:
-        """Say whether it is this request's turn to fail."""
+    def meets(self, request: Request, caller: str, now: float) -> bool:
+        """Say whether it is this request's turn to fail; `caller` is the function's name, empty for other callers."""
         return (
             (self.calls is None or self.calls > 0)
             and (self.until is None or now < self.until)
             and self.service == request.service
             and self.operation in {"*", request.operation}
-            # Functions have their role's temporary keys, and people here the root's.
-            and (self.callers == EVERYONE or request.caller.startswith("ASIA"))
+            and (self.callers == EVERYONE or (caller != "" and (self.callers == FUNCTIONS or self.callers in caller)))
         )
 
 
 class Faults:
     """The faults in force."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Count seconds by `clock`."""
+    def __init__(self, function_of: Callable[[str], str], clock: Callable[[], float] = time.monotonic) -> None:
+        """Count seconds by `clock`; `function_of` tells the function that has an access key."""
+        self._function_of = function_of
         self._clock = clock
         self._faults: list[Fault] = []
         self.met = 0
@@ -69,9 +72,9 @@ class Faults:
 
     def meeting(self, request: Request) -> Fault | None:
         """Return the fault this request meets, and count it."""
-        now = self._clock()
+        now, caller = self._clock(), self._function_of(request.caller)
         for fault in self._faults:
-            if fault.meets(request, now):
+            if fault.meets(request, caller, now):
                 if fault.calls is not None:
                     fault.calls -= 1
                 self.met += 1

@@ -5,22 +5,13 @@ Each function replaces one of ministack's. When an update renames one, `fill` fa
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib import import_module
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
+from feedbackctl.local import permissions
 from feedbackctl.local.emf import metrics_in
 from feedbackctl.local.emulator import Emulator
-
-_POLLED = {
-    "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-    "dynamodb": (
-        "dynamodb:DescribeStream",
-        "dynamodb:GetRecords",
-        "dynamodb:GetShardIterator",
-        "dynamodb:ListStreams",
-    ),
-}
 
 
 class GapError(Exception):
@@ -29,19 +20,21 @@ class GapError(Exception):
 
 def fill(emulator: Emulator, on_destination: Callable[[str, str], None]) -> None:
     """Put everything right; `on_destination` hears of each event destination put, by set and topic."""
-    lambdas = emulator.service("lambda_svc")
-    evaluator = import_module("ministack.core.iam_evaluator")
-    _replace(evaluator, "enforce", lambda enforce: _remembered(emulator, enforce))
-    _replace(emulator.service("ses"), "_send_notifications", lambda _: lambda *_: None)
-    _replace(emulator.service("ses_v2"), "_put_event_destination", lambda put: _announced(put, on_destination))
-    _replace(
-        emulator.service("cloudwatch_logs"), "_fanout_to_subscription_filters", lambda out: _with_metrics(emulator, out)
+    lambdas, dynamodb = emulator.service("lambda_svc"), emulator.service("dynamodb")
+    ours: tuple[permissions.Gap, ...] = (
+        (emulator.service("ses"), "_send_notifications", lambda _: lambda *_: None),
+        (emulator.service("ses_v2"), "_put_event_destination", lambda put: _announced(put, on_destination)),
+        (
+            emulator.service("cloudwatch_logs"),
+            "_fanout_to_subscription_filters",
+            lambda fan_out: _with_metrics(emulator, fan_out),
+        ),
+        *((dynamodb, name, partial(_streamed, dynamodb)) for name in ("_partiql_insert", "_partiql_update")),
+        (lambdas, "_execute_function", _repeated_if_partly_failed),
+        (lambdas, "_poll_dynamodb_streams", _Aside),
     )
-    _replace(lambdas, "_emit_lambda_logs", lambda emit: _logged_if_allowed(emulator, emit))
-    _replace(lambdas, "_iter_all_esms", lambda mappings: _polled_if_allowed(emulator, lambdas, mappings))
-    _replace(lambdas, "_execute_function", _repeated_if_partly_failed)
-    _replace(lambdas, "_poll_dynamodb_streams", _Aside)
-    _replace(emulator.service("eventbridge"), "_invoke_target", lambda invoke: _invoked_if_allowed(emulator, invoke))
+    for gap in (*ours, *permissions.gaps(emulator)):
+        _replace(*gap)
 
 
 def _replace(module: Any, name: str, replacement: Callable[[Any], Any]) -> None:  # noqa: ANN401
@@ -49,18 +42,6 @@ def _replace(module: Any, name: str, replacement: Callable[[Any], Any]) -> None:
     if original is None:
         raise GapError(f"This ministack has no {module.__name__}.{name}: pin the version in requirements/local.in")
     setattr(module, name, replacement(original))
-
-
-def _remembered(emulator: Emulator, enforce: Callable[..., Any]) -> Callable[..., Any]:
-    """Remember what functions ask for: least privilege is what they ask for and no more."""
-
-    def replaced(access_key_id: str, iam_action: str, service: str, region: str, *rest: Any, **how: Any) -> Any:  # noqa: ANN401
-        denied = enforce(access_key_id, iam_action, service, region, *rest, **how)
-        resource = how.get("resource_arn") or (rest[0] if rest else "*")
-        emulator.remember(access_key_id, iam_action, resource, allowed=denied is None)
-        return denied
-
-    return replaced
 
 
 def _announced(put: Callable[..., Any], on_destination: Callable[[str, str], None]) -> Callable[..., Any]:
@@ -89,40 +70,27 @@ def _with_metrics(emulator: Emulator, fan_out: Callable[..., None]) -> Callable[
     return replaced
 
 
-def _logged_if_allowed(emulator: Emulator, emit: Callable[..., None]) -> Callable[..., None]:
-    """Write a function's log only if its role may."""
+def _streamed(dynamodb: Any, write: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
+    """Put what a statement in PartiQL writes into the table's stream."""
 
-    def replaced(func: Mapping[str, Any], *rest: Any, **how: Any) -> None:  # noqa: ANN401
-        config = func.get("config") or func
-        group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
-        scope = emulator.scope()
-        stream = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{group}:log-stream:any"
-        if all(
-            emulator.may(config["Role"], action, stream, scope.region)
-            for action in ("logs:CreateLogStream", "logs:PutLogEvents")
-        ):
-            emit(func, *rest, **how)
-
-    return replaced
-
-
-def _polled_if_allowed(
-    emulator: Emulator,
-    lambdas: Any,  # noqa: ANN401
-    mappings: Callable[[], Iterable[tuple[str, str, Any]]],
-) -> Callable[[], Iterator[tuple[str, str, Any]]]:
-    """Poll an event source only if the function's role may."""
-
-    def replaced() -> Iterator[tuple[str, str, Any]]:
-        for account, region, mapping in mappings():
-            source = mapping.get("EventSourceArn", "")
-            function = lambdas._functions.get_scoped(account, region, mapping["FunctionName"])  # noqa: SLF001
-            role = ((function or {}).get("config") or {}).get("Role", "")
-            actions = _POLLED.get(source.split(":")[2], ())
-            if not role or all(emulator.may(role, action, source, region) for action in actions):
-                yield account, region, mapping
+    def replaced(table: Any, parsed: Mapping[str, Any], *rest: Any) -> Any:  # noqa: ANN401
+        given = parsed.get("item") or {}
+        given = given["M"] if set(given) == {"M"} else given
+        wanted = parsed.get("conditions") or [(name, "=", value) for name, value in given.items()]
+        before = _item(dynamodb, table, wanted)
+        answer = write(table, parsed, *rest)
+        after = _item(dynamodb, table, wanted)
+        if after is not None and after is not before:
+            dynamodb._emit_stream_event(table["TableName"], "MODIFY" if before else "INSERT", before, after)  # noqa: SLF001
+        return answer
 
     return replaced
+
+
+def _item(dynamodb: Any, table: Any, wanted: Iterable[tuple[str, str, Any]]) -> Any:  # noqa: ANN401
+    """Return the item that a statement is about, if there is one."""
+    equal = {name: dynamodb._extract_key_val(value) for name, sign, value in wanted if sign == "="}  # noqa: SLF001
+    return table["items"].get(equal.get(table["pk_name"]), {}).get(equal.get(table["sk_name"]))
 
 
 def _repeated_if_partly_failed(execute: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,18 +114,6 @@ def _is_from_stream(event: Any) -> bool:  # noqa: ANN401
         case {"Records": [{"eventSource": "aws:dynamodb"}, *_]}:
             return True
     return False
-
-
-def _invoked_if_allowed(emulator: Emulator, invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the scheduler invoke a function only if its role may."""
-
-    def replaced(target: Mapping[str, Any], *rest: Any, **how: Any) -> Any:  # noqa: ANN401
-        arn, role = target.get("Arn", ""), target.get("RoleArn", "")
-        if role and ":lambda:" in arn and not emulator.may(role, "lambda:InvokeFunction", arn, arn.split(":")[3]):
-            return None
-        return invoke(target, *rest, **how)
-
-    return replaced
 
 
 class _Aside:

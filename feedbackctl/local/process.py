@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORT = 14566
 _HOST = "127.0.0.1"
 _START = 30.0
-_RUNTIME = (3, 13)
+_ELSEWHERE = """\
+The functions run on this machine itself, from the package built for Lambda, which is Linux. Use Linux, or WSL;
+on this system there is the quick replay: make replay"""
 
 
 class LocalError(Exception):
@@ -115,12 +117,12 @@ class Local:
         already = self.running()
         if already is not None:
             return already
-        python = self._python()
+        self._startable()
         chosen = _free(port)
         self.home.mkdir(exist_ok=True)
         with self.log.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, module and port)
-                [python, "-m", "feedbackctl.local.server", str(chosen), *([also_on] if also_on else [])],
+                [self.python, "-m", "feedbackctl.local.server", str(chosen), *([also_on] if also_on else [])],
                 cwd=self.home,
                 env={**_clean(), "PYTHONPATH": str(self.root), "AUTH": str(iam).lower(), "LOG_LEVEL": "WARNING"},
                 stdin=subprocess.DEVNULL,
@@ -171,20 +173,36 @@ class Local:
             time.sleep(0.05)
         return False
 
-    def _python(self) -> str:
-        """Return the interpreter that the emulator and the functions run on."""
-        python = self.root / ".tools" / "local" / "bin" / "python"
-        if not python.exists():
+    @property
+    def python_version(self) -> str:
+        """The version of Python, such as `3.11`, that the emulator and with it the functions run on.
+
+        Raises:
+            LocalError: the emulator is not installed.
+
+        """
+        try:
+            lines = (self._environment / "pyvenv.cfg").read_text().splitlines()
+            (version,) = (value for name, _, value in (line.partition(" = ") for line in lines) if name == "version")
+        except (OSError, ValueError) as error:
+            raise LocalError("The emulator is not installed. Install it with: make .tools/local/installed") from error
+        return ".".join(version.split(".")[:2])
+
+    @property
+    def python(self) -> Path:
+        """The interpreter that the emulator and the functions run on."""
+        return self._environment / "bin" / "python"
+
+    @property
+    def _environment(self) -> Path:
+        return self.root / ".tools" / "local"
+
+    def _startable(self) -> None:
+        """Raise a LocalError unless the emulator can be started here."""
+        if sys.platform != "linux":
+            raise LocalError(_ELSEWHERE)
+        if not (self._environment / "installed").exists() or not self.python.exists():
             raise LocalError("The emulator is not installed. Install it with: make .tools/local/installed")
-        version = subprocess.run(  # noqa: S603
-            [python, "-c", "import sys; print(sys.version_info[:2])"], check=True, capture_output=True, text=True
-        ).stdout.strip()
-        if version != str(_RUNTIME):
-            raise LocalError(
-                f"The functions are built for Python 3.13 and .tools/local has {version}. Remove it and make it again: "
-                "make PYTHON=/path/to/python3.13 .tools/local/installed"
-            )
-        return str(python)
 
     def _wait_until_ready(self, process: "subprocess.Popen[bytes]", started: Running) -> None:
         deadline = time.monotonic() + _START
@@ -219,7 +237,3 @@ def _free(port: int | None) -> int:
 def _clean() -> dict[str, str]:
     """Return what the functions may know of this process's environment: nothing about AWS, Python, or logging."""
     return {name: os.environ[name] for name in ("HOME", "LANG", "PATH", "TMPDIR", "TZ") if name in os.environ}
-
-
-if sys.platform == "win32":
-    raise LocalError("The local AWS needs Linux, or Linux in WSL.")

@@ -15,7 +15,12 @@ from botocore.config import Config
 from feedbackctl.local.process import Local, LocalError, Running
 
 STACK = "ses-feedback"
-_BUILT = Path(".aws-sam") / "build" / "template.yaml"
+_BUILD = Path(".local") / "build"
+"""Apart from `.aws-sam`, from which `sam deploy` deploys to AWS: the package here is for this machine's Python."""
+_IMAGE = Path(".local") / "image"
+"""Where `sam build --config-env local` builds for Lambda's own image, as samconfig.toml says."""
+_NOT_OURS = ("AWS_", "MAKE", "MFLAGS")
+"""How the variables begin that sam is not to have: whose AWS it is, and what `make demo` itself was told."""
 
 
 class Stack:
@@ -108,19 +113,28 @@ def client(running: Running, service: str, session: botocore.session.Session | N
     )
 
 
-def build(local: Local, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Run `sam build`, unless what it built last is newer than everything it is built from.
+def build(local: Local, tell: Callable[[str], None] = lambda _: None) -> Path:
+    """Run `sam build` for the emulator's Python, unless nothing has changed since; return the built template.
 
     Raises:
         LocalError: it failed.
 
     """
-    built = local.root / _BUILT
+    directory = _BUILD / local.python_version
+    built = local.root / directory / "template.yaml"
     sources = [local.root / "template.yaml", local.root / "samconfig.toml", *(local.root / "src").rglob("*[!c]")]
     if built.exists() and all(one.stat().st_mtime < built.stat().st_mtime for one in sources if one.is_file()):
         tell("Nothing has changed since the last sam build.")
-        return
-    _sam(local, ["build", "--config-env", "local", *_overrides(local, ())], {}, tell)
+    else:
+        # Makefile of src/: the version to build for, and what to build with.
+        chosen = {"SES_FEEDBACK_PYTHON": local.python_version, "PYTHON": str(local.python)}
+        _sam(
+            local,
+            ["build", "--build-dir", str(directory), *_overrides(local, ())],
+            chosen,
+            tell,
+        )
+    return built
 
 
 def deploy(
@@ -131,23 +145,22 @@ def deploy(
     parameters: Iterable[str] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Stack:
-    """Run `sam deploy` of what was built, with the stage's parameters and these (`Name=value`) over them.
+    """Run `sam build` and `sam deploy`, with the stage's parameters and these (`Name=value`) over them.
 
     Raises:
-        LocalError: it failed.
+        LocalError: one of them failed.
 
     """
-    if not (local.root / _BUILT).exists():
-        build(local, tell)
-    overrides = _overrides(local, parameters)
-    _sam(local, ["deploy", "--config-env", "local", "--stack-name", name, *overrides], running.environment, tell)
+    built = build(local, tell)
+    chosen = ["--template-file", str(built), "--stack-name", name, *_overrides(local, parameters)]
+    _sam(local, ["deploy", *chosen], running.environment, tell)
     deployed = Stack(running, name)
     if name == STACK:
-        _prepare_to_invoke(local, deployed)
+        _prepare_to_invoke(local, deployed, built)
     return deployed
 
 
-def _prepare_to_invoke(local: Local, deployed: Stack) -> None:
+def _prepare_to_invoke(local: Local, deployed: Stack, built: Path) -> None:
     """Write what `sam local invoke --config-env local` needs to invoke functions against this deployment.
 
     In a container `!Ref ContactsTable` is just that, so each function's variables are written down as deployed. And the
@@ -159,13 +172,12 @@ def _prepare_to_invoke(local: Local, deployed: Stack) -> None:
         if output.endswith("FunctionName"):
             found = deployed.client("lambda").get_function_configuration(FunctionName=name)
             variables[output.removesuffix("Name")] = {**found["Environment"]["Variables"], **endpoint}
-    (local.root / ".local").mkdir(exist_ok=True)
-    (local.root / ".local" / "env.json").write_text(json.dumps(variables, indent=2))
-    built = (local.root / _BUILT).read_text()
-    declared = built.replace("      Variables:\n", "      Variables:\n        AWS_ENDPOINT_URL: ''\n", 1)
-    # Beside what the next `sam build` sweeps away.
-    moved = declared.replace("CodeUri: ", "CodeUri: ../.aws-sam/build/")
-    (local.root / ".local" / "invoke.yaml").write_text(moved)
+    home = local.root / ".local"
+    (home / "env.json").write_text(json.dumps(variables, indent=2))
+    declared = built.read_text().replace("      Variables:\n", "      Variables:\n        AWS_ENDPOINT_URL: ''\n", 1)
+    # Not the package built for the emulator: the image has a Python of its own.
+    moved = declared.replace("CodeUri: ", f"CodeUri: {_IMAGE.name}/")
+    (home / "invoke.yaml").write_text(moved)
 
 
 def delete(local: Local, running: Running, *, name: str = STACK, tell: Callable[[str], None] = lambda _: None) -> None:
@@ -175,7 +187,7 @@ def delete(local: Local, running: Running, *, name: str = STACK, tell: Callable[
         LocalError: it failed.
 
     """
-    arguments = ["delete", "--config-env", "local", "--stack-name", name, "--no-prompts"]
+    arguments = ["delete", "--stack-name", name, "--no-prompts"]
     _sam(local, [*arguments, "--region", running.environment["AWS_REGION"]], running.environment, tell)
 
 
@@ -193,13 +205,12 @@ def _sam(local: Local, arguments: list[str], environment: dict[str, str], tell: 
     sam = local.root / ".tools" / "sam" / "bin" / "sam"
     if not sam.exists():
         raise LocalError("The SAM CLI is not installed. Install it with: make .tools/sam/installed")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # `sam build` takes the first python3.13 on the PATH, which has to be one that runs (pyenv's shims do not).
-    path = os.pathsep.join([str(_home_of(local)), inherited.get("PATH", os.defpath)])
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
     process = subprocess.Popen(  # noqa: S603
-        [str(sam), *arguments],
+        # Named, for sam looks for it beside the template it is given.
+        [str(sam), *arguments, "--config-file", str(local.root / "samconfig.toml"), "--config-env", "local"],
         cwd=local.root,
-        env={**inherited, **environment, "PATH": path, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
+        env={**inherited, **environment, "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -212,12 +223,3 @@ def _sam(local: Local, arguments: list[str], environment: dict[str, str], tell: 
             tell(line.rstrip())
     if process.returncode:
         raise LocalError("\n".join([f"sam {arguments[0]} failed:", *lines[-25:]]))
-
-
-def _home_of(local: Local) -> Path:
-    """Return the directory of the interpreter that .tools/local was made with."""
-    for line in (local.root / ".tools" / "local" / "pyvenv.cfg").read_text().splitlines():
-        name, _, value = line.partition(" = ")
-        if name == "home":
-            return Path(value)
-    raise LocalError("Remove .tools/local and make it again: make .tools/local/installed")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from feedbackctl.local.control import PREFIX, Control
@@ -16,6 +16,7 @@ from feedbackctl.local.requests import Answer, Message, Receive, Request, Send, 
 from feedbackctl.suppression_list import AccountSuppressionList, SuppressionListApi, SuppressionReason
 
 _DENIED = 403
+_IMPORTS_TAKE = timedelta(seconds=2)
 _NOTICE = "Successfully validated SNS topic for Amazon SES event publishing."
 _EVENT_SUBJECT = "Amazon SES Email Event Notification"
 # MatchingEventTypes by eventType, where upper case does not do.
@@ -29,12 +30,14 @@ class Wrapper:
         """Wrap `emulator`."""
         self._emulator = emulator
         self._sending = threading.Lock()
-        self.faults = Faults()
+        self.faults = Faults(emulator.function_of)
         self.outbox = Outbox(emulator.publish)
         self.sent = 0
         self._sandbox = False
         self.lists: dict[Scope, AccountSuppressionList] = defaultdict(
-            lambda: AccountSuppressionList(_now, sandbox=self._sandbox)
+            lambda: AccountSuppressionList(
+                _now, sandbox=self._sandbox, read_object=emulator.read_object, imports_take=_IMPORTS_TAKE
+            )
         )
         self._apis: dict[Scope, SuppressionListApi] = {}
         self._control = Control(self, emulator)
@@ -49,13 +52,13 @@ class Wrapper:
         request = head(scope)
         if request.path.startswith(PREFIX):
             await _send(send, self._control.answer(request, await body_of(receive)))
-        elif fault := self.faults.meeting(request):
+            return
+        if fault := self.faults.meeting(request):
             await asyncio.sleep(fault.delay)
             if fault.status:
                 await _send(send, refusal(fault))
-            else:
-                await self._emulator.app(scope, receive, send)
-        elif request.service == "ses":
+                return
+        if request.service == "ses":
             await self._answer_for_ses(scope, request, receive, send)
         else:
             await self._emulator.app(scope, receive, send)

@@ -12,7 +12,7 @@ import idna
 
 MAX_RAW_LENGTH = 2_000
 MAX_LENGTH = 320
-"""Characters of an addr-spec: 64 + 1 + 255 (RFC 5321 section 4.5.3.1)."""
+"""Octets of an addr-spec: 64 + 1 + 255 (RFC 5321 section 4.5.3.1)."""
 MAX_DOMAIN_LENGTH = 255
 
 _PLAIN = re.compile(
@@ -62,7 +62,8 @@ def parse_address(raw: str) -> Address:
         domain = _normalised_domain(domain)
     if len(domain) > MAX_DOMAIN_LENGTH:
         raise AddressError("the recipient's domain is too long to be one")
-    return Address(f"{local.translate(_LOWER)}@{domain}", f"{local}@{domain}")
+    key = local.lower() if local.isascii() else local.translate(_LOWER)
+    return Address(f"{key}@{domain}", f"{local}@{domain}")
 
 
 def _addr_spec(raw: str) -> str:
@@ -85,7 +86,7 @@ def _addr_spec(raw: str) -> str:
 def _split(addr_spec: str) -> tuple[str, str]:
     local, at, domain = addr_spec.rpartition("@")
     quoted = _QUOTED_LOCAL.fullmatch(local) is not None
-    if not at or not local or not domain or len(addr_spec) > MAX_LENGTH:
+    if not at or not local or not domain or len(addr_spec.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
         raise AddressError("the recipient has no local part and domain of usable length")
     # str.isprintable is False for controls, format characters and lone surrogates, none of which DynamoDB or SES take.
     if not local.isprintable() or (not quoted and any(c in _NOT_IN_ATOM or c.isspace() for c in local)):
@@ -106,6 +107,6 @@ def _a_labels(domain: str) -> str:
     # Lower-case letter by letter, but never into ASCII: KELVIN SIGN lower-cases to "k", which is another domain.
     lowered = "".join(c if c.lower()[0].isascii() else c.lower() for c in domain)
     try:
-        return idna.encode(lowered).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
+        return idna.encode(lowered).decode()
+    except UnicodeError:  # idna.IDNAError is one
         raise AddressError("the recipient's domain has no A-label form") from None

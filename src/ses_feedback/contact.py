@@ -116,14 +116,20 @@ def merge(one: Contact, other: Contact) -> Contact:
     """
     if one.address != other.address:
         raise ValueError("only contacts of one address merge")
-    evidence = {name: _latest(getattr(one, name), getattr(other, name)) for name in EVIDENCE_REGISTERS}
+    # Register by register, written out: this runs for every fact, and a loop over their names takes twice as long.
     return Contact(
         one.address,
         # Both cuts keep the joint order: the least spellings, the latest days of a union are those of the unions.
         spellings=_union(one.spellings, other.spellings)[:KEPT_SPELLINGS],
+        complained=_latest(one.complained, other.complained),
+        bounced=_latest(one.bounced, other.bounced),
+        unsubscribed=_latest(one.unsubscribed, other.unsubscribed),
+        opted_in=_latest(one.opted_in, other.opted_in),
+        listed_bounce=_latest(one.listed_bounce, other.listed_bounce),
+        listed_complaint=_latest(one.listed_complaint, other.listed_complaint),
+        struck=_latest(one.struck, other.struck),
         delivered_on=_latest(one.delivered_on, other.delivered_on),
         strikes=_union(one.strikes, other.strikes)[-KEPT_STRIKES:],
-        **evidence,
     )
 
 
@@ -271,4 +277,6 @@ def _latest(one: _Time | None, other: _Time | None) -> _Time | None:
 
 
 def _union(one: tuple[_Element, ...], other: tuple[_Element, ...]) -> tuple[_Element, ...]:
-    return one if one == other else tuple(sorted(set(one) | set(other)))
+    if one == other or not other:
+        return one
+    return tuple(sorted(set(one) | set(other))) if one else other

@@ -2,10 +2,11 @@
 
 Two vocabularies say the same things: identity notifications (`notificationType`) and event publishing (`eventType`,
 which adds kinds and `mail.tags`). AWS adds fields and values without notice, so every enum is open, unknown fields are
-ignored, and every field is optional. A field that decides something (a type, a recipient) must have the right JSON
-type or the message is malformed; any other field of the wrong type counts as absent, for a complaint must not be lost
-over a malformed header. Fields and their meanings: the SES developer guide, "Amazon SNS notification contents" and
-"Contents of event data that Amazon SES publishes to Amazon SNS".
+ignored, and every field is optional. A field that decides something (a type, the list of recipients) must have the
+right JSON type or the message is malformed; any other field of the wrong type counts as absent, for a complaint must
+not be lost over a malformed header, nor over a malformed recipient beside its own. Fields and their meanings: the SES
+developer guide, "Amazon SNS notification contents" and "Contents of event data that Amazon SES publishes to Amazon
+SNS".
 """
 
 from collections.abc import Mapping
@@ -44,11 +45,19 @@ class _OrAbsent:
         return core_schema.with_default_schema(handler(source), default=None, on_error="default")
 
 
+class _OrNobody:
+    """Mark a recipient that, malformed, counts as one of whom nothing is said: it must not keep the others off."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 (pydantic's own signature)
+        return core_schema.with_default_schema(handler(source), default_factory=source, on_error="default")
+
+
 def _timestamp(value: object) -> datetime | None:
     return parse_timestamp(value) if isinstance(value, str) else None
 
 
 OR_ABSENT = _OrAbsent()
+OR_NOBODY = _OrNobody()
 Text = Annotated[str | None, OR_ABSENT]
 Flag = Annotated[bool | None, OR_ABSENT]
 Whole = Annotated[int | None, OR_ABSENT]
@@ -82,7 +91,7 @@ class Header(_Said):
 class CommonHeaders(_Said):
     """The original message's best known headers. `to` may be one element with several comma-joined addresses."""
 
-    from_: Texts = Field(default=None, alias="from")
+    from_: Texts = Field(alias="from")
     to: Texts = None
     cc: Texts = None
     bcc: Texts = None
@@ -120,7 +129,7 @@ class Mail(_Said):
 class BouncedRecipient(_Said):
     """A recipient of a bounce. `action`, `status` and `diagnosticCode` come from the DSN, when there was one."""
 
-    email_address: str | None = None
+    email_address: Text = None
     action: Text = None
     status: Text = None
     diagnostic_code: Text = None
@@ -131,30 +140,30 @@ class BounceObject(_Said):
 
     bounce_type: str | None = None
     bounce_sub_type: str | None = None
-    bounced_recipients: tuple[BouncedRecipient, ...] | None = CROWD
+    bounced_recipients: tuple[Annotated[BouncedRecipient, OR_NOBODY], ...] | None = CROWD
     timestamp: Timestamp = None
     feedback_id: Text = None
     remote_mta_ip: Text = None
-    reporting_mta: Text = Field(default=None, alias="reportingMTA")
+    reporting_mta: Text = Field(alias="reportingMTA")
 
 
 class ComplainedRecipient(_Said):
     """A recipient who may have complained."""
 
-    email_address: str | None = None
+    email_address: Text = None
 
 
 class ComplaintObject(_Said):
     """The `complaint` object. More than one recipient means SES could not tell which of them complained."""
 
-    complained_recipients: tuple[ComplainedRecipient, ...] | None = CROWD
+    complained_recipients: tuple[Annotated[ComplainedRecipient, OR_NOBODY], ...] | None = CROWD
     timestamp: Timestamp = None
     feedback_id: Text = None
     complaint_sub_type: str | None = None
     user_agent: Text = None
     complaint_feedback_type: str | None = None
     arrival_date: Timestamp = None
-    reporting_mta: Text = Field(default=None, alias="reportingMTA")
+    reporting_mta: Text = Field(alias="reportingMTA")
     remote_mta_ip: Text = None
 
 
@@ -163,9 +172,9 @@ class DeliveryObject(_Said):
 
     timestamp: Timestamp = None
     processing_time_millis: Whole = None
-    recipients: tuple[str | None, ...] | None = CROWD
+    recipients: tuple[Text, ...] | None = CROWD
     smtp_response: Text = None
-    reporting_mta: Text = Field(default=None, alias="reportingMTA")
+    reporting_mta: Text = Field(alias="reportingMTA")
     remote_mta_ip: Text = None
 
 
@@ -213,7 +222,7 @@ class DeliveryDelayObject(_Said):
     delayed_recipients: Annotated[tuple[DelayedRecipient, ...] | None, OR_ABSENT] = None
     expiration_time: Timestamp = None
     timestamp: Timestamp = None
-    reporting_mta: Text = Field(default=None, alias="reportingMTA")
+    reporting_mta: Text = Field(alias="reportingMTA")
 
 
 class TopicSubscription(_Said):
@@ -424,5 +433,5 @@ def _model(document: Mapping[str, Any]) -> type[Feedback]:
 
 def _faults(error: ValidationError) -> tuple[str, ...]:
     # `loc` holds field names and indices of declared models only: `tags`, whose keys are the sender's, takes anything.
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return tuple(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in faults[:5])
+    # Three at most, for recipients fail fast.
+    return tuple(f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors())

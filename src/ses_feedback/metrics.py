@@ -16,12 +16,12 @@ NONE = "none"
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {
-        "PermanentBounce": "Hard bounces, per recipient. With Send, the bounce rate AWS judges you by.",
+        "PermanentBounce": "Hard bounces, per recipient. Beside Delivery (or Send), the bounce rate AWS judges you by.",
         "TransientBounce": "Soft bounces and auto-replies, per recipient.",
         "UndeterminedBounce": "Bounces that say too little to act on, per recipient.",
         "Complaint": "Complaints, one per report however many recipients it names.",
         "Delivery": "Deliveries, per recipient.",
-        "Send": "Messages SES accepted, per recipient.",
+        "Send": "Messages SES accepted, per recipient (with TrackSends).",
         "Reject": "Messages SES dropped because of a virus.",
         "RenderingFailure": "Messages whose template could not be rendered.",
         "DeliveryDelay": "Temporary failures SES goes on from.",
@@ -36,6 +36,8 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "UnrecognizedFeedback": "Feedback with a type or sub type SES does not document. Judged on the safe side.",
         "MisroutedFeedback": "Feedback that came down another kind's lane. Handled all the same.",
         "Quarantined": "Messages put in quarantine.",
+        "SuppressionImported": "Contacts whose suppression-list entries an import job wrote, being too many for "
+        "one call a second.",
         "FeedbackLag": "Milliseconds from the event SES reports to its processing, the longest of a batch.",
         "SuppressionLag": "Milliseconds from a contact's change to the list following it, the longest of a batch; "
         "from the sweep, the age of the oldest change still waiting, those SES refused left out.",

@@ -6,9 +6,8 @@ the list, for a time longer than a function can live: SES has no conditional wri
 makes after another has already finished would stand for good.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
@@ -17,9 +16,10 @@ from ses_feedback.answers import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.batches import batched
 from ses_feedback.changes import StatusChange
 from ses_feedback.contact import UNLISTED, Limits, Status, mirror, standing
+from ses_feedback.followed import Followed, stream_of
+from ses_feedback.imports import entries_of
 from ses_feedback.policy import ListReason
 from ses_feedback.stored import Stored, refreshed
-from ses_feedback.tally import Tally
 
 READ_AT_ONCE = 100
 LOST_RACE = "ConditionalCheckFailedException"
@@ -35,6 +35,9 @@ SETTLED = timedelta(seconds=60)
 TRIES = 3
 """Calls for one entry before a faulty SES is left alone until the next retry of the stream, or the next sweep."""
 
+Waiting = tuple[datetime, str]
+"""Since when a contact waits, and its address."""
+
 
 class Contacts(Protocol):
     """Where contacts are kept."""
@@ -45,7 +48,7 @@ class Contacts(Protocol):
     def write(self, stored: Stored) -> str | None:
         """Write a contact if nobody wrote it since; return None or the reason it was not written."""
 
-    def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+    def due(self, before: datetime) -> Iterator[Waiting]:
         """Yield since when, and the address, of contacts due since `before`, the oldest first."""
 
 
@@ -73,16 +76,20 @@ class Announcer(Protocol):
         """Announce changes; return those that were."""
 
 
-@dataclass(slots=True)
-class Followed:
-    """What a run of the mirror did: `left` are the addresses still due, and why; `refused` counts SES's codes."""
+class Backlog(Protocol):
+    """Who has SES import what is too much for one call a second."""
 
-    left: dict[str, str] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
-    tally: Tally = field(default_factory=Tally)
-    announced: int = 0
-    put: int = 0
-    deleted: int = 0
+    def look_after(self, until: datetime, done: Followed) -> None:
+        """Settle the imports that are over."""
+
+    def lighten(
+        self,
+        waiting: Iterator[Waiting],
+        due: Callable[[Sequence[str]], Sequence[Stored]],
+        until: datetime,
+        done: Followed,
+    ) -> Iterator[Waiting]:
+        """Have SES import what waits, if that is too much; return what is left."""
 
 
 class Mirror:
@@ -98,8 +105,9 @@ class Mirror:
         *,
         now: Callable[[], datetime],
         worker: str,
+        backlog: Backlog | None = None,
     ) -> None:
-        """Work under the name `worker`, which no other worker bears."""
+        """Work under the name `worker`, which no other worker bears; without a `backlog`, call by call only."""
         self._contacts = contacts
         self._list = suppression_list
         self._announcer = announcer
@@ -107,6 +115,7 @@ class Mirror:
         self._limits = limits
         self._now = now
         self._worker = worker
+        self._backlog = backlog
         self._claims = count()
 
     def follow(self, addresses: Iterable[str], until: datetime) -> Followed:
@@ -114,31 +123,44 @@ class Mirror:
 
         A contact that is not due costs one read.
         """
-        done = Followed()
+        done, exhausted = Followed(), False
         for batch in batched(dict.fromkeys(addresses), READ_AT_ONCE):
-            due = self._announce([stored for stored in self._read(batch, done) if stored.due_since], done)
-            # Complaints first: they are what an account is closed for.
-            due.sort(key=lambda stored: (stored.status is not Status.COMPLAINED, stored.due_since))
-            for stored in due:
+            for stored in self._due(batch, done):
+                address = stored.contact.address
+                if exhausted:
+                    # To claim it and to give the claim back, for want of time, would be two writes for nothing.
+                    done.left[address] = OUT_OF_TIME.code
+                    continue
                 self._follow_one(stored, until, done)
+                exhausted = done.left.get(address) == OUT_OF_TIME.code
         return done
 
     def sweep(self, until: datetime) -> Followed:
         """Follow every contact that the stream left due, the oldest first, until `until`.
 
         Raises:
-            AWS_FAULTS: the index of due contacts can't be read.
+            AWS_FAULTS: the index of due contacts, or the ledger of imports, can't be read.
 
         """
         swept = Followed()
+        if self._backlog:
+            self._backlog.look_after(until, swept)
         waiting = self._contacts.due(self._now() - SETTLED)
+        if self._backlog:
+            waiting = self._backlog.lighten(waiting, lambda addresses: self._due(addresses, swept), until, swept)
         for batch in batched(waiting, READ_AT_ONCE):
-            oldest = batch[0][0]
-            swept.tally.delay("", "SuppressionLag", _milliseconds(self._now() - oldest))
-            _add(swept, self.follow((address for _, address in batch), until))
+            swept.waiting(batch[0][0], self._now())
+            swept += self.follow((address for _, address in batch), until)
             if self._now() >= until:
                 break
         return swept
+
+    def _due(self, addresses: Iterable[str], done: Followed) -> list[Stored]:
+        """Announce what is due of these contacts; return those whose list entry is due now."""
+        due = self._announce([stored for stored in self._read(addresses, done) if stored.due_since], done)
+        # Complaints first: they are what an account is closed for.
+        due.sort(key=lambda stored: (stored.status is not Status.COMPLAINED, stored.due_since))
+        return due
 
     def _read(self, addresses: Iterable[str], done: Followed) -> list[Stored]:
         read = self._contacts.read(addresses, done.left, consistent=True)
@@ -183,7 +205,7 @@ class Mirror:
         done.announced += 1
         if stored.announced.may_send is not stored.status.may_send:
             name = "ContactReleased" if stored.status.may_send else "ContactSuppressed"
-            done.tally.count(self._stream(stored), name)
+            done.tally.count(stream_of(stored, self._limits), name)
 
     def _follow_one(self, stored: Stored, until: datetime, done: Followed) -> None:
         """Make the list hold what it should of one contact, again when the contact changes meanwhile."""
@@ -242,12 +264,12 @@ class Mirror:
         if not lost:
             done.put += wanted is not None
             done.deleted += wanted is None
-            done.tally.delay(self._stream(claimed), "SuppressionLag", self._lag(claimed))
+            done.followed(claimed, self._limits, self._now())
         return lost
 
     def _leave(self, unclaimed: Stored, refusal: Refusal, done: Followed) -> None:
         """Leave a contact due whose entry could not be written now, and tell how long it has been."""
-        done.tally.delay("", "SuppressionLag", self._lag(unclaimed))
+        done.waiting(unclaimed.due_since, self._now())
         if refusal.why is Refused.UNANSWERED:
             # The claim stays: SES may yet carry the call out, and what is written before it does would not stand. The
             # sweep writes the list again when the claim has run out.
@@ -259,12 +281,8 @@ class Mirror:
 
     def _call(self, claimed: Stored, wanted: ListReason | None, until: datetime) -> Refusal | None:
         """Put, or delete, every spelling SES may hold the address under."""
-        contact = claimed.contact
-        entries = contact.spellings or (contact.address,)
-        if wanted is None:
-            entries = tuple(dict.fromkeys((*entries, contact.address)))
         refused: Refusal | None = None
-        for entry in entries:
+        for entry in entries_of(claimed.contact, wanted):
             refusal = self._call_one(entry, wanted, until)
             if refusal and refusal.why is not Refused.FOR_GOOD:
                 return refusal
@@ -285,28 +303,9 @@ class Mirror:
 
     def _may_claim(self, stored: Stored, claim: str) -> bool:
         # Under another claim somebody sees the contact change and goes on; if nobody does, the sweep comes after.
-        return stored.claim in {"", claim} or stored.claimed_until is None or stored.claimed_until <= self._now()
-
-    def _lag(self, stored: Stored) -> int:
-        now = self._now()
-        return _milliseconds(now - (stored.due_since or now))
-
-    def _stream(self, stored: Stored) -> str:
-        evidence = standing(stored.contact, self._limits).evidence
-        return evidence.configuration_set if evidence else ""
+        return stored.claim == claim or claimable(stored, self._now())
 
 
-def _milliseconds(lag: timedelta) -> int:
-    return round(lag.total_seconds() * 1000)
-
-
-def _add(total: Followed, part: Followed) -> None:
-    total.left |= part.left
-    total.refused += part.refused
-    total.announced += part.announced
-    total.put += part.put
-    total.deleted += part.deleted
-    for (stream, name), number in part.tally.counts.items():
-        total.tally.count(stream, name, number)
-    for (stream, name), longest in part.tally.longest.items():
-        total.tally.delay(stream, name, longest)
+def claimable(stored: Stored, now: datetime) -> bool:
+    """Say whether nobody has claimed the contact, or whoever did is over his time."""
+    return not stored.claim or stored.claimed_until is None or stored.claimed_until <= now

@@ -373,24 +373,20 @@ def judge(
     Only recipients named by the feedback itself get facts, never those of `mail.destination`. `sent_at` is when the
     carrier took the message: a time after it is a wrong clock's, and is clamped to it.
     """
-    match feedback:
-        case Notice():
-            rule = find_rule("Notice")
-            return Judgement("Notice", rule.name, counts=((rule.metric, 1),))
-        case Bounce():
-            return _judge_bounce(feedback, sent_at)
-        case Complaint():
-            return _judge_complaint(feedback, sent_at, ambiguous)
-        case Delivery():
-            rule = find_rule("Delivery")
-            recipients = feedback.delivery.recipients or ()
-            named = [_Named(raw, rule, rule.verdict, "Delivery", Said("Delivery")) for raw in recipients]
-            return _judgement(feedback, sent_at, rule, named, [(rule.metric, max(1, len(named)))])
-        case Subscription():
-            return _judge_subscription(feedback, sent_at)
-        case _:
-            rule = find_rule(feedback.kind)
-            return _judgement(feedback, sent_at, rule, [], [(rule.metric, _counted(feedback))])
+    if isinstance(feedback, Notice):
+        rule = find_rule("Notice")
+        return Judgement("Notice", rule.name, counts=((rule.metric, 1),))
+    # By the very type: pydantic's models make `isinstance` a call of some microseconds, and this runs for every record.
+    if type(feedback) is Bounce:
+        return _judge_bounce(feedback, sent_at)
+    if type(feedback) is Delivery:
+        return _judge_delivery(feedback, sent_at)
+    if type(feedback) is Complaint:
+        return _judge_complaint(feedback, sent_at, ambiguous)
+    if type(feedback) is Subscription:
+        return _judge_subscription(feedback, sent_at)
+    rule = find_rule(feedback.kind)
+    return _judgement(feedback, sent_at, rule, [], [(rule.metric, _counted(feedback))])
 
 
 @lru_cache(maxsize=512)
@@ -408,6 +404,16 @@ class _Named:
     verdict: Verdict
     reason: str
     said: Said
+
+
+_SAID_OF_DELIVERY = Said("Delivery")
+
+
+def _judge_delivery(feedback: Delivery, sent_at: datetime | None) -> Judgement:
+    rule = find_rule("Delivery")
+    recipients = feedback.delivery.recipients or ()
+    named = [_Named(raw, rule, rule.verdict, "Delivery", _SAID_OF_DELIVERY) for raw in recipients]
+    return _judgement(feedback, sent_at, rule, named, [(rule.metric, max(1, len(named)))])
 
 
 def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
@@ -504,10 +510,11 @@ def _judgement(
     problem = ""
     for one in named:
         address = _address(one.raw)
-        if at is None or address is None:
-            problem = "unusable-recipient" if at else "no-timestamp"
+        when = _strike_time(feedback, sent_at) if one.verdict is Verdict.STRIKE else at
+        if when is None or address is None:
+            problem = "unusable-recipient" if when else "no-timestamp"
             continue
-        fact = Fact(address, one.verdict, at, one.rule.name, one.reason, one.said, configuration_set, one.rule.listed)
+        fact = Fact(address, one.verdict, when, one.rule.name, one.reason, one.said, configuration_set, one.rule.listed)
         facts.setdefault((address, one.rule.name), fact)
     return Judgement(
         feedback.kind,
@@ -519,6 +526,19 @@ def _judgement(
         feedback.message_id,
         configuration_set,
     )
+
+
+def _strike_time(feedback: Feedback, sent_at: datetime | None) -> datetime | None:
+    """Return when a strike was: of all facts only strikes add up, so that no carrier's time may date them.
+
+    The same message, sent again on other days, must be one strike. A time ahead of its carrier's is a wrong clock's
+    (SES passes on the receiving server's); then the message's own time has to do, which is SES's.
+    """
+    time = feedback.time
+    if time and sent_at and time > sent_at:
+        time = feedback.mail.timestamp if feedback.mail else None
+        return time if time and time <= sent_at else None
+    return time
 
 
 def _address(raw: str | None) -> Address | None:
@@ -535,8 +555,10 @@ def _several(recipients: Iterable[str | None]) -> bool:
 
 def _cut(text: str | None, length: int) -> str:
     """Return `text` as the history can hold it: not too long, and without lone surrogates, which DynamoDB refuses."""
-    text = (text or "")[:length]
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    if not text:
+        return ""
+    text = text[:length]
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _from_dsn(recipient: BouncedRecipient) -> bool:

@@ -39,16 +39,20 @@ class Quarantine:
 
         The body is the text itself, so that it can be sent to a lane's queue again as it is. Text SQS does not take
         (control characters, lone surrogates, too long) is gzipped and encoded in base64, and the attribute `encoding`
-        says `gzip+base64`. No attribute holds anything of the message's text.
+        says `gzip+base64`. No attribute holds anything of the message's text. Where there is no room for attributes
+        either way, there are none: what one queue carried, the other can.
 
         Returns the reason why SQS did not take it, empty when it did.
         """
         attributes = {"reason": reason, "source": source or "unknown"}
         body = original
-        if not body or NOT_CARRIED.search(body) or len(body.encode()) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
+        carried = bool(original) and not NOT_CARRIED.search(original)
+        raw = original.encode("utf-8", "surrogatepass")
+        if not carried or len(raw) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
             attributes["encoding"] = "gzip+base64"
-            packed = gzip.compress(original.encode("utf-8", "surrogatepass"), mtime=0)
-            body = base64.b64encode(packed).decode("ascii")
+            body = base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
+        if carried and len(body) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
+            body, attributes = original, {}
         typed = {name: {"DataType": "String", "StringValue": value[:256]} for name, value in attributes.items()}
         try:
             answer = self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, MessageAttributes=typed)

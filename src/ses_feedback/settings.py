@@ -33,6 +33,8 @@ class Settings:
     event_bus_name: str = "default"
     suppression_rate: float = 1.0
     suppress_unsubscribed: bool = False
+    suppression_backlog_hours: float = 6.0
+    import_bucket: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -67,6 +69,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         event_bus_name=read("EVENT_BUS_NAME", _text, "the name of an event bus", "default"),
         suppression_rate=read("SUPPRESSION_RATE", _rate, "calls a second, from 0.1 to 100", 1.0),
         suppress_unsubscribed=read("SUPPRESS_UNSUBSCRIBED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
+        suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _hours, "hours, from 0 to 24", 6.0),
+        import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
     )
 
 
@@ -113,6 +117,13 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 def _rate(value: str) -> float:
     number = float(value)
     if not 0.1 <= number <= 100:  # noqa: PLR2004 (the bounds `takes` tells)
+        raise ValueError
+    return number
+
+
+def _hours(value: str) -> float:
+    number = float(value)
+    if not 0 <= number <= 24:  # noqa: PLR2004 (the bounds `takes` tells)
         raise ValueError
     return number
 

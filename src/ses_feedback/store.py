@@ -4,23 +4,40 @@ import heapq
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from ses_feedback.answers import OUT_OF_TIME
 from ses_feedback.batches import batched
 from ses_feedback.contact import Contact, Limits, changes_contact, standing
-from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, fault, proven
+from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, GarbledAnswerError, fault, proven
 from ses_feedback.policy import Fact, Verdict
-from ses_feedback.stored import SHARDS, UNREADABLE, Item, Stored, StoredError, decode, encode, history_item, key, learn
+from ses_feedback.statements import Statement, insert, update
+from ses_feedback.stored import (
+    RECORD,
+    SHARDS,
+    UNREADABLE,
+    Item,
+    Stored,
+    StoredError,
+    decode,
+    encode,
+    history_item,
+    key,
+    learn,
+)
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 READ_AT_ONCE = 100
 """Keys in one BatchGetItem, DynamoDB's own limit."""
 WRITE_AT_ONCE = 25
-"""Requests in one BatchWriteItem, DynamoDB's own limit."""
-WRITERS = 8
-"""Writes under way at once; more gained nothing on one vCPU."""
+"""Statements in one BatchExecuteStatement, DynamoDB's own limit."""
+CALLS_AT_ONCE = 8
+"""Calls under way at once; more gained nothing on one vCPU."""
+LEARN_AT_ONCE = WRITE_AT_ONCE * CALLS_AT_ONCE
+"""Contacts read before any of them is written: enough to keep every call busy, and no more in memory than that."""
 ATTEMPTS = 8
 """Rounds of reading, merging and writing, or of asking again for what DynamoDB left unprocessed."""
 
@@ -28,12 +45,28 @@ LOST_RACE = CONDITION_FAILED
 """Somebody else wrote the contact since it was read."""
 DUE_AT_ONCE = 100
 
+# Why a statement is made again.
+_UNPROCESSED = "unprocessed"
+_OVERTAKEN = "lost-every-race"
+_AGAIN = {
+    "ConditionalCheckFailed": _OVERTAKEN,
+    "DuplicateItem": _OVERTAKEN,
+    "InternalServerError": _UNPROCESSED,
+    "ProvisionedThroughputExceeded": _UNPROCESSED,
+    "RequestLimitExceeded": _UNPROCESSED,
+    "ThrottlingError": _UNPROCESSED,
+    "TransactionConflict": _UNPROCESSED,
+}
+"""Errors of a statement that another try may help (of botocore's BatchStatementErrorCodeEnum), and why."""
+# What a whole call fails with for the sake of what one of its statements holds.
+_REFUSED = frozenset({"SerializationException", "ValidationException"})
+
 
 class DynamoDb(Protocol):
     """The calls of botocore's DynamoDB client that are made here."""
 
     def batch_get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
-    def batch_write_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
+    def batch_execute_statement(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
     def query(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
     def put_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
 
@@ -52,7 +85,7 @@ class ContactStore:
         sleep: Callable[[float], None],
         executor: Executor | None = None,
     ) -> None:
-        """Write through `client`; `executor` runs writes side by side (a pool of `WRITERS` threads by default)."""
+        """Write through `client`; `executor` runs calls side by side (a pool of `CALLS_AT_ONCE` threads by default)."""
         self._client = client
         self._table = table
         self._limits = limits
@@ -65,46 +98,87 @@ class ContactStore:
         """Store `facts`, each in its contact and in the contact's history.
 
         Returns the addresses whose facts could not all be stored, with a reason fit for logs: those facts must come
-        again. What is not begun by `until` is left. A contact is written before its history, for the contact is what
-        stops the mail. Never raises for a fault of DynamoDB's.
+        again. What is not begun by `until` is left. Contacts go before history, for the contact is what stops the
+        mail. Never raises for a fault of DynamoDB's.
         """
         by_address: dict[str, list[Fact]] = {}
         for fact in facts:
             by_address.setdefault(fact.address.key, []).append(fact)
         failed: dict[str, str] = {}
-        for addresses in batched(by_address, READ_AT_ONCE):
+        for addresses in batched(by_address, LEARN_AT_ONCE):
             if until and self._now() >= until:
-                failed |= dict.fromkeys(addresses, "out-of-time")
-                continue
-            known = {address: by_address[address] for address in addresses}
-            self._learn_contacts(known, failed)
-            self._keep_history(known, failed)
+                failed |= dict.fromkeys(addresses, OUT_OF_TIME.code)
+            else:
+                failed |= self._learn({address: by_address[address] for address in addresses}, until)
         return failed
 
-    def _learn_contacts(self, known: Mapping[str, Sequence[Fact]], failed: dict[str, str]) -> None:
-        # The others must leave no trace in the contact, or it would depend on which batch they share with which.
-        changing = {
-            address: [fact for fact in facts if changes_contact(fact.verdict)] for address, facts in known.items()
-        }
-        waiting = [address for address, facts in changing.items() if facts]
+    def _learn(self, facts: Mapping[str, list[Fact]], until: datetime | None) -> Mapping[str, str]:
+        work = _Work(_changing(facts), self._history(facts))
         for attempt in range(ATTEMPTS):
-            if not waiting:
-                return
+            # What is begun is carried out once, however long reading took, so that every try gets further.
+            if not work or (attempt and until and self._now() >= until):
+                break
             self._pause(attempt)
             # A first read may be stale: registers only grow, so what changes nothing in a stale contact changes
             # nothing, and a write based on one loses its race and reads again.
-            stored = self.read(waiting, failed, consistent=attempt > 0)
-            now = self._now()
-            learnt = (learn(one, changing[address], self._limits, now) for address, one in stored.items())
-            changed = [one for one in learnt if one]
-            waiting = []
-            for one, lost in zip(changed, self._each(self.write, changed), strict=True):
-                address = one.contact.address
-                if lost == LOST_RACE:
-                    waiting.append(address)
-                elif lost:
-                    failed[address] = lost
-        failed |= dict.fromkeys(waiting, "lost-every-race")
+            stored = self._read_all(work, consistent=attempt > 0)
+            writes = [*self._contact_writes(stored, work), *work.history.values()]
+            parts = list(batched(writes, WRITE_AT_ONCE))
+            for part, outcomes in zip(parts, self._each(self._execute, parts), strict=True):
+                for write, outcome in zip(part, outcomes, strict=True):
+                    work.settle(write, outcome)
+        return work.give_up()
+
+    def _read_all(self, work: "_Work", *, consistent: bool) -> dict[str, Stored]:
+        def read(some: tuple[str, ...]) -> tuple[dict[str, Stored], dict[str, str]]:
+            unread: dict[str, str] = {}
+            return self.read(some, unread, consistent=consistent), unread
+
+        stored: dict[str, Stored] = {}
+        for found, unread in self._each(read, list(batched(work.contacts, READ_AT_ONCE))):
+            stored |= found
+            work.failed |= unread
+        return stored
+
+    def _contact_writes(self, stored: Mapping[str, Stored], work: "_Work") -> Iterator["_Write"]:
+        """Yield the writes of the contacts that change, and strike off those that do not."""
+        now = self._now()
+        waiting, work.contacts = work.contacts, {}
+        for address, one in stored.items():
+            learnt = learn(one, waiting[address], self._limits, now)
+            if learnt:
+                work.contacts[address] = waiting[address]
+                item = encode(learnt, standing(learnt.contact, self._limits))
+                before = one.item
+                yield _Write(
+                    address, RECORD, update(self._table, before, item) if before else insert(self._table, item)
+                )
+
+    def _history(self, facts: Mapping[str, Sequence[Fact]]) -> dict[tuple[str, str], "_Write"]:
+        now = self._now()
+        writes: dict[tuple[str, str], _Write] = {}
+        for address, known in facts.items():
+            for fact in known:
+                if fact.verdict is not Verdict.DELIVERED:  # deliveries are too many, and `delivered_on` tells enough
+                    item = history_item(fact, self._history_days, now)
+                    record = item["record"]["S"]
+                    writes.setdefault((address, record), _Write(address, record, insert(self._table, item)))
+        return writes
+
+    def _execute(self, writes: Sequence["_Write"]) -> Sequence[str | None]:
+        """Carry out at most `WRITE_AT_ONCE` writes; return of each None, or why it was not carried out."""
+        try:
+            answer = self._client.batch_execute_statement(Statements=[write.statement for write in writes])
+            responses = proven(answer, "Responses")
+            if len(responses) != len(writes):
+                raise GarbledAnswerError("Responses")
+        except AWS_FAULTS as error:
+            reason = fault(error)
+            if reason in _REFUSED and len(writes) > 1:
+                # DynamoDB may refuse all of them for the sake of one.
+                return [outcome for write in writes for outcome in self._execute([write])]
+            return [reason] * len(writes)
+        return [_outcome(write, response) for write, response in zip(writes, responses, strict=True)]
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
         """Return the contacts of at most `READ_AT_ONCE` addresses, unknown ones as contacts of which nothing is known.
@@ -114,7 +188,7 @@ class ContactStore:
         wanted = list(addresses)
         found: dict[str, Stored] = {}
         keys: list[Any] = [key(address) for address in wanted]
-        reason = "unprocessed"
+        reason = _UNPROCESSED
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
             request = {self._table: {"Keys": keys, "ConsistentRead": consistent}}
@@ -194,43 +268,75 @@ class ContactStore:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _keep_history(self, facts: Mapping[str, Sequence[Fact]], failed: dict[str, str]) -> None:
-        """Write the history of every address that has not failed; put the addresses whose history fails in `failed`."""
-        now = self._now()
-        items = {
-            (address, item["record"]["S"]): item
-            for address, known in facts.items()
-            if address not in failed
-            for fact in known
-            if fact.verdict is not Verdict.DELIVERED  # deliveries are too many, and `delivered_on` tells enough
-            for item in (history_item(fact, self._history_days, now),)
-        }
-        parts = list(batched(items.values(), WRITE_AT_ONCE))
-        for unwritten in self._each(self._put_all, parts):
-            failed |= unwritten
-
-    def _put_all(self, items: Sequence[Item]) -> dict[str, str]:
-        requests: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
-        reason = "unprocessed"
-        for attempt in range(ATTEMPTS):
-            self._pause(attempt)
-            try:
-                answer = self._client.batch_write_item(RequestItems={self._table: requests})
-                requests = proven(answer, "UnprocessedItems").get(self._table, [])
-            except AWS_FAULTS as error:
-                reason = fault(error)
-                break
-            if not requests:
-                break
-        return {request["PutRequest"]["Item"]["address"]["S"]: reason for request in requests}
-
     def _each(self, write: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
         return map(write, items) if len(items) <= 1 else self._executor.map(write, items)
 
     @cached_property
     def _executor(self) -> Executor:
-        return self._own_executor or ThreadPoolExecutor(WRITERS)
+        return self._own_executor or ThreadPoolExecutor(CALLS_AT_ONCE)
 
     def _pause(self, attempt: int) -> None:
         if attempt:
             self._sleep(min(1.0, 0.025 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311 (jitter)
+
+
+def _changing(facts: Mapping[str, list[Fact]]) -> dict[str, list[Fact]]:
+    """Return of each address the facts that change its contact.
+
+    The others must leave no trace in the contact, or it would depend on which batch they share with which.
+    """
+    changing = (
+        (address, [fact for fact in known if changes_contact(fact.verdict)]) for address, known in facts.items()
+    )
+    return {address: known for address, known in changing if known}
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A statement, and the key of the item it writes."""
+
+    address: str
+    record: str
+    statement: Statement
+
+
+def _outcome(write: _Write, response: Mapping[str, Any]) -> str | None:
+    if "Error" not in response:
+        return None
+    code = str(response["Error"].get("Code") or "UnknownError")
+    reason = _AGAIN.get(code, code)
+    # History that is already there was written by another copy of the same feedback.
+    return None if reason == _OVERTAKEN and write.record != RECORD else reason
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is yet to be stored: contacts, with the facts that change them, and history.
+
+    `failed` is what was given up, and why; `last` why what still waits was not stored yet.
+    """
+
+    contacts: dict[str, list[Fact]]
+    history: dict[tuple[str, str], _Write]
+    failed: dict[str, str] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.contacts or self.history)
+
+    def settle(self, write: _Write, outcome: str | None) -> None:
+        """Strike off a write that was carried out, or that no other try would help."""
+        if outcome in {_OVERTAKEN, _UNPROCESSED}:
+            self.last[write.address] = outcome
+            return
+        if write.record == RECORD:
+            del self.contacts[write.address]
+        else:
+            del self.history[write.address, write.record]
+        if outcome:
+            self.failed[write.address] = outcome
+
+    def give_up(self) -> dict[str, str]:
+        """Return the addresses that failed, also those that still wait, with the reason."""
+        waiting = {*self.contacts, *(address for address, _ in self.history)}
+        return {address: self.last[address] for address in waiting} | self.failed

@@ -6,6 +6,7 @@ contact store equal to the time that came out of the message.
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 # SES's documentation prints "2018-10-08T14:05:45 +0000" and, wrapped, "13:16: 09.222Z"; both are copied into the wild.
 _STRAY_SPACE = re.compile(r"(?<=:)\s+|\s+(?=:)|\s+(?=[+-]\d{2}:?\d{2}$)|\s+(?=Z$)")
@@ -25,7 +26,9 @@ def parse_timestamp(text: str) -> datetime | None:
     """
     if len(text) > _LONGEST:
         return None
-    text = _LEAP_SECOND.sub("59", text.strip())
+    text = text.strip()
+    if ":60" in text:
+        text = _LEAP_SECOND.sub("59", text)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -47,16 +50,21 @@ def parse_epoch_milliseconds(text: str) -> datetime | None:
     return moment if moment < _END else None
 
 
+# One moment is written several times over: beside its register, beside the status, in the history.
+@lru_cache(1024)
 def format_timestamp(moment: datetime) -> str:
     """Return `moment` as `2026-11-22T12:00:00.000Z`, a form whose alphabetical order is its order in time."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _utc_milliseconds(moment: datetime) -> datetime | None:
-    try:
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
-        return None
+    if moment.tzinfo is not UTC:
+        try:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except OverflowError:
+            return None
     if not _EPOCH <= moment < _END:
         return None
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    finer = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - finer) if finer else moment

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from feedbackctl.local import stack as stacks
 from feedbackctl.local.process import Local
@@ -44,6 +45,14 @@ def world(deployed: World) -> Iterator[World]:
 
 
 @pytest.fixture
+def runner(world: World, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Run commands with the environment that `feedbackctl local env` prints."""
+    for name, value in world.running.environment.items():
+        monkeypatch.setenv(name, value)
+    return CliRunner()
+
+
+@pytest.fixture
 def impatient(world: World) -> Iterator[World]:
     """The stack with lanes that try again after two seconds instead of seven minutes."""
     sqs = world.client("sqs")
@@ -56,3 +65,17 @@ def impatient(world: World) -> Iterator[World]:
     wait(2)
     yield world
     wait(420)
+
+
+@pytest.fixture
+def hasty(world: World) -> Iterator[World]:
+    """The stack with a mirror that has SES import what waits when that is more than three contacts."""
+    functions, name = world.client("lambda"), world.outputs["SuppressionFunctionName"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+    def configure(**changed: str) -> None:
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**variables, **changed}})
+
+    configure(SUPPRESSION_BACKLOG_HOURS="0.0009")
+    yield world
+    configure()

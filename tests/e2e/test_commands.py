@@ -2,7 +2,6 @@
 
 import io
 
-import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
@@ -11,26 +10,21 @@ from feedbackctl.smoke import smoke
 from tests.e2e.world import World
 
 
-@pytest.fixture
-def runner(world: World, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """Run commands with the environment that `feedbackctl local env` prints."""
-    for name, value in world.running.environment.items():
-        monkeypatch.setenv(name, value)
-    return CliRunner()
-
-
 def test_smoke_passes(world: World, runner: CliRunner) -> None:
     """Every stage, with its latency."""
     outcome = runner.invoke(smoke, ["--stack", world.name, "--patience", "60"])
     assert (outcome.exit_code, outcome.output.count("✓"), outcome.output.count("✗")) == (0, 13, 0)
 
 
-def test_smoke_says_which_stage_fails(world: World, runner: CliRunner) -> None:
+def test_smoke_says_which_stage_fails(impatient: World, runner: CliRunner) -> None:
     """With DynamoDB away nothing becomes of the first mail."""
+    world = impatient
     world.fail({"service": "dynamodb", "status": 500})
     outcome = runner.invoke(smoke, ["--stack", world.name, "--patience", "3"])
     assert outcome.exit_code == 1
     assert "✗ success@ is active" in outcome.output
+    world.fail()
+    assert world.nothing_waits() == {}
 
 
 def test_smoke_needs_a_stack(runner: CliRunner) -> None:

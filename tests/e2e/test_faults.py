@@ -1,20 +1,11 @@
 """What goes wrong on a bad day delays feedback, and loses none."""
 
-import json
-import os
-import signal
 from functools import partial
 
-from tests.e2e.world import LANES, World, eventually
+from tests.e2e.drills import MANY, backlog_left
+from tests.e2e.world import World, eventually
 
 DYNAMODB_IS_DOWN = {"service": "dynamodb", "status": 500, "code": "InternalServerError"}
-
-
-def nothing_waits(world: World) -> dict[str, int]:
-    """Return how much is left on each queue once the lanes are empty."""
-    eventually(lambda: sum(world.waiting(lane) for lane in LANES), lambda left: left == 0)
-    queues = (*LANES, "QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
-    return {queue: count for queue in queues if (count := world.waiting(queue))}
 
 
 def test_duplicates_in_any_order_come_to_the_same(world: World) -> None:
@@ -33,45 +24,13 @@ def test_duplicates_in_any_order_come_to_the_same(world: World) -> None:
     for address in muddled.values():
         world.send(address)
     world.publish(held=False, order="reversed")
-    assert nothing_waits(world) == {}
+    assert world.nothing_waits() == {}
     found = {fate: (world.contact(address)["status"], world.history(address)) for fate, address in muddled.items()}
     assert found == expected
 
 
 def _complete(fate: str, history: list[str]) -> bool:
     return bool(history) or fate == "success"
-
-
-def test_poison_is_kept_and_can_be_mended(world: World) -> None:
-    """A broken message goes to quarantine with its bytes and the reason, and back through its lane when mended."""
-    address = world.address("bounce")
-    whole = json.dumps(
-        {
-            "eventType": "Bounce",
-            "mail": {"timestamp": "2026-03-01T12:00:00.000Z", "messageId": "m-1", "destination": [address]},
-            "bounce": {
-                "bounceType": "Permanent",
-                "bounceSubType": "General",
-                "bouncedRecipients": [{"emailAddress": address}],
-                "timestamp": "2026-03-01T12:00:01.000Z",
-                "feedbackId": "f-1",
-            },
-        }
-    )
-    broken = whole[:-3]
-    world.client("sns").publish(TopicArn=world.outputs["BounceTopicArn"], Message=broken)
-    sqs, quarantine = world.client("sqs"), world.outputs["QuarantineQueueUrl"]
-    kept = eventually(
-        lambda: sqs.receive_message(QueueUrl=quarantine, MessageAttributeNames=["All"]).get("Messages", [])
-    )
-    assert [message["Body"] for message in kept] == [broken]
-    assert kept[0]["MessageAttributes"]["reason"]["StringValue"]
-    assert world.contact(address) == {}
-
-    sqs.send_message(QueueUrl=world.outputs["BounceQueueUrl"], MessageBody=f"{broken}{whole[-3:]}")
-    sqs.delete_message(QueueUrl=quarantine, ReceiptHandle=kept[0]["ReceiptHandle"])
-    assert eventually(partial(world.contact, address)).get("status") == "bounced"
-    assert nothing_waits(world) == {}
 
 
 def test_an_outage_of_dynamodb_loses_nothing(impatient: World) -> None:
@@ -86,18 +45,21 @@ def test_an_outage_of_dynamodb_loses_nothing(impatient: World) -> None:
     assert [world.contact(address) for address in addresses.values()] == [{}, {}, {}]
     found = {fate: eventually(partial(world.contact, address)).get("status") for fate, address in addresses.items()}
     assert found == {"success": "active", "bounce": "bounced", "complaint": "complained"}
-    assert nothing_waits(world) == {}
+    assert world.nothing_waits() == {}
 
 
 def test_throttling_delays_the_list_and_loses_nothing(world: World) -> None:
-    """SES answers 429 for a while; the list follows nevertheless."""
-    world.fail({"service": "ses", "status": 429, "code": "TooManyRequestsException", "seconds": 8})
+    """SES answers 429 until the mirror leaves it; later the list follows nevertheless."""
+    world.fail({"service": "ses", "status": 429, "code": "TooManyRequestsException"})
     addresses = [world.address("bounce"), world.address("complaint")]
     for address in addresses:
         world.send(address)
-    contacts = [
-        eventually(partial(world.contact, address), lambda seen: "mirrored" in seen, 90) for address in addresses
-    ]
+    left = [eventually(partial(world.contact, address), lambda seen: "retry_at" in seen) for address in addresses]
+    assert [(contact.get("list_due"), contact.get("mirrored")) for contact in left] == [(True, None)] * 2
+    world.fail()
+    for address in addresses:
+        world.an_hour_passes(address)
+    contacts = [eventually(partial(world.contact, address), lambda seen: "mirrored" in seen) for address in addresses]
     assert [contact.get("mirrored") for contact in contacts] == ["BOUNCE", "COMPLAINT"]
     assert [world.listed()[address]["by_ses"] for address in addresses] == [False, False]
 
@@ -106,22 +68,57 @@ def test_killing_a_lane_in_the_middle_of_a_batch_loses_nothing(impatient: World)
     """The function dies while it waits for DynamoDB, and its messages come again."""
     world = impatient
     met = world.running.ask("state")["faults_met"]
-    world.fail({"service": "dynamodb", "status": 0, "delay": 4, "calls": 1})
+    world.fail({"service": "dynamodb", "status": 0, "delay": 4, "calls": 1, "callers": "BounceFunction"})
     address = world.address("bounce")
-    world.publish(held=True)
     world.send(address)
-    world.publish(held=False)
     eventually(lambda: world.running.ask("state")["faults_met"], lambda count: count > met)
-    killed = [
-        pid
-        for name, pids in world.running.ask("state")["functions"].items()
-        if "BounceFunction" in name or "DeliveryFunction" in name
-        for pid in pids
-    ]
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    assert killed
+    assert world.killed("Bounce")
     assert world.contact(address) == {}
     found = eventually(partial(world.contact, address), lambda seen: seen.get("status") == "bounced")
     assert found.get("status") == "bounced"
-    assert nothing_waits(world) == {}
+    assert world.nothing_waits() == {}
+
+
+def test_killing_the_mirror_before_it_writes_loses_nothing(world: World) -> None:
+    """The function dies while it announces a change; the stream hands the change out again."""
+    heard = world.listen("killed", {"source": ["ses-feedback"]})
+    address = _bounced_until(
+        world, {"service": "events", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
+    )
+    assert world.killed("Suppression")
+    assert world.contact(address)["status"] == "bounced"
+    contact = eventually(partial(world.contact, address), lambda seen: "mirrored" in seen)
+    assert (contact.get("mirrored"), world.listed()[address]["reason"]) == ("BOUNCE", "BOUNCE")
+    assert address in {event["detail"]["address"] for event in world.take(heard)}
+
+
+def test_killing_the_mirror_while_it_writes_loses_nothing(world: World) -> None:
+    """The function dies while it waits for SES: the contact stays due, and is taken up when the claim has run out."""
+    address = _bounced_until(
+        world, {"service": "ses", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
+    )
+    assert world.killed("Suppression")
+    contact = world.contact(address)
+    assert "mirrored" not in contact
+    assert {"mirror_due", "claim"} <= contact.keys()
+    world.an_hour_passes(address)
+    contact = eventually(partial(world.contact, address), lambda seen: "mirrored" in seen)
+    assert (contact.get("mirrored"), contact.get("claim")) == ("BOUNCE", None)
+    assert (world.listed()[address]["reason"], world.listed()[address]["by_ses"]) == ("BOUNCE", False)
+
+
+def test_a_backlog_is_imported_and_loses_nothing(hasty: World) -> None:
+    """More than the mirror would write one by one is handed to SES in an object, which is gone once SES has read it."""
+    before = hasty.listed().keys()
+    assert backlog_left(hasty, 60) == []
+    assert len(hasty.listed().keys() - before) == MANY
+
+
+def _bounced_until(world: World, fault: dict[str, object]) -> str:
+    """Have an address bounce, and return it once a function has met the fault on account of it."""
+    met = world.running.ask("state")["faults_met"]
+    address = world.address("bounce")
+    world.fail(fault)
+    world.send(address)
+    assert eventually(lambda: world.running.ask("state")["faults_met"], lambda count: count > met) == met + 1
+    return address

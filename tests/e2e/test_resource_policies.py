@@ -1,6 +1,9 @@
-"""Topics and queues take messages from whom they should, over TLS, and from nobody else."""
+"""Topics and queues take messages from whom they should, over TLS, and from nobody else; so does the key."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from feedbackctl.local.stack import client
+from tests.e2e.drills import lines_of
 from tests.e2e.world import World, eventually
 
 ALLOWED = "Allow"
@@ -44,6 +48,52 @@ def test_a_topic_delivers_because_its_queue_lets_it(world: World) -> None:
     world.send(heard)
     assert eventually(partial(world.contact, heard)).get("status") == "bounced"
     assert world.contact(refused).get("status") != "bounced"
+
+
+@contextmanager
+def key_without(world: World, sid: str) -> Iterator[None]:
+    """Take a statement out of the key's policy for as long as the context lasts."""
+    kms, key = world.client("kms"), world.outputs["KeyArn"]
+    policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+    rest = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+    assert len(rest) == len(policy["Statement"]) - 1
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({**policy, "Statement": rest}))
+    yield
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
+
+
+@pytest.mark.parametrize("sid", ["SesPublishesToTheTopics", "SnsDeliversToTheQueues"])
+def test_a_service_uses_the_key_because_its_policy_lets_it(world: World, sid: str) -> None:
+    """Without the statement that admits the service nothing is heard of a bounce."""
+    refused, heard = world.address("bounce"), world.address("bounce")
+    with key_without(world, sid):
+        world.send(refused)
+    world.send(heard)
+    assert eventually(partial(world.contact, heard)).get("status") == "bounced"
+    assert world.contact(refused) == {}
+
+
+def test_roles_use_the_key_because_its_policy_leaves_it_to_iam(impatient: World) -> None:
+    """Without the statement that leaves it to IAM feedback waits in its lane."""
+    address = impatient.address("bounce")
+    with key_without(impatient, "TheAccountDecidesThroughIam"):
+        impatient.send(address)
+        assert eventually(partial(impatient.contact, address), seconds=8) == {}
+        assert impatient.waiting("BounceQueueUrl") == 1
+    assert eventually(partial(impatient.contact, address)).get("status") == "bounced"
+
+
+def test_logs_are_stored_because_the_keys_policy_lets_them(world: World) -> None:
+    """Without the statement that admits CloudWatch Logs a function works, and nothing is heard of it."""
+    began = int(time.time() * 1000)
+    with key_without(world, "LogsAreStored"):
+        unlogged = world.address("bounce")
+        world.send(unlogged)
+        assert eventually(partial(world.contact, unlogged)).get("status") == "bounced"
+        assert world.nothing_waits() == {}
+        assert eventually(partial(lines_of, world, "Bounce", began), seconds=3) == []
+    world.send(world.address("bounce"))
+    assert eventually(partial(lines_of, world, "Bounce", began)) != []
 
 
 @pytest.mark.parametrize("queue", ["Bounce", "Complaint", "Delivery", "Quarantine", "DeadLetter", "Undelivered"])

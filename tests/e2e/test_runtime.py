@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from feedbackctl.local import stack as stacks
 from tests.e2e.world import World
 
 EVENTS = {
@@ -61,7 +62,7 @@ def running(world: World, name: str, log: Path) -> Iterator[Runtime]:
         **found["Environment"]["Variables"],
         **world.running.environment,
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(world.local.root / ".aws-sam" / "build" / f"{name}Function"),
+        "PYTHONPATH": str(stacks.build(world.local).parent / f"{name}Function"),
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(found["Timeout"]),
     }
     with log.open("wb") as output:
@@ -117,7 +118,7 @@ def test_the_mirror_runs_cold_and_warm(world: World, tmp_path: Path) -> None:
     log = tmp_path / "runtime.log"
     with running(world, "Suppression", log) as runtime:
         answers = [runtime.invoke(SWEEP) for _ in range(2)]
-    assert [sorted(answer) for answer in answers] == [["announced", "deleted", "left", "put"]] * 2
+    assert [sorted(answer) for answer in answers] == [["announced", "deleted", "imported", "left", "put"]] * 2
     assert len(log_lines(log.read_text(), '"message":"sweep"')) == 2
 
 

@@ -1,8 +1,11 @@
 """The deployed stack, with what tests ask of it."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from feedbackctl.local import stack as stacks
@@ -43,7 +46,8 @@ class World(stacks.Stack):
             ExpressionAttributeValues={":address": {"S": address}, ":feedback": {"S": "feedback#"}},
             ConsistentRead=True,
         )["Items"]
-        return [item["reason"]["S"] for item in found if "reason" in item]
+        in_time = sorted(found, key=lambda item: str(item["at"]["S"]))
+        return [item["reason"]["S"] for item in in_time if "reason" in item]
 
     def listed(self) -> dict[str, dict[str, Any]]:
         """Return the suppression list by address, without waiting for SES's one call a second."""
@@ -54,6 +58,30 @@ class World(stacks.Stack):
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.client("sqs").get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)
         return sum(int(value) for value in found["Attributes"].values())
+
+    def nothing_waits(self) -> dict[str, int]:
+        """Return how much is left on each queue once the lanes are empty."""
+        eventually(lambda: sum(map(self.waiting, LANES)), lambda left: left == 0)
+        queues = (*LANES, "QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
+        return {queue: count for queue in queues if (count := self.waiting(queue))}
+
+    def killed(self, *functions: str) -> int:
+        """Kill the processes of these functions, and return how many there were."""
+        running = self.running.ask("state")["functions"].items()
+        found = [pid for name, pids in running for pid in pids if any(f"{one}Function" in name for one in functions)]
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return len(found)
+
+    def an_hour_passes(self, address: str) -> None:
+        """Make everything that waits for a time on a contact have waited for it."""
+        past = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        self.client("dynamodb").update_item(
+            TableName=self.outputs["ContactsTableName"],
+            Key={"address": {"S": address}, "record": {"S": "contact"}},
+            UpdateExpression="SET claimed_until = :past, due_since = :past, mirror_due_at = :past REMOVE retry_at",
+            ExpressionAttributeValues={":past": {"S": past}},
+        )
 
     def fail(self, *faults: dict[str, Any]) -> None:
         """Put faults in force, in place of those there are."""

@@ -7,10 +7,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from feedbackctl.embedded import EmbeddedAws
+from ses_feedback.statements import insert, update
 from tests.simulation.breakage import Answer, Effect, Wires
 from tests.simulation.case import Case
-from tests.simulation.dynamo import DynamoDb, Item, Table
+from tests.simulation.dynamo import DynamoDb
 from tests.simulation.stage import Stage
+from tests.simulation.table import Item, Table
 
 _STATUSES = ("active", "bounced", "complained")
 _LONGEST = 12
@@ -24,9 +26,12 @@ class UnbrokenWires(Wires):
         """Belong to no case."""
         super().__init__(Case(()), Stage(()))
 
-    def call(self, operation: str, about: str, effect: Effect) -> Answer:  # noqa: ARG002 (nothing here breaks them)
+    def call(self, operation: str, about: str, effect: Effect, parts: int = 1) -> Answer:  # noqa: ARG002 (nothing here breaks them)
         """Make the call."""
         return effect()
+
+    def remark(self, outcome: str) -> None:
+        """Keep no trace."""
 
 
 class DifferenceError(Exception):
@@ -74,17 +79,25 @@ def compare_with_moto(aws: EmbeddedAws, seed: int) -> int:
 
 def _request(chance: random.Random, table: str, trace: str) -> Request:
     """Return a request the code could make, about a few addresses that no other trace uses."""
-    make = chance.choice((_put, _put, _put, _get, _query, _history, _pace, _reserve))
+    make = chance.choice((_put, _put, _statements, _statements, _statements, _get, _query, _pace, _reserve))
     address = f"{chance.choice('ab')}-{trace}@example.com"
     return make(chance, table, address, trace)
 
 
 def _put(chance: random.Random, table: str, address: str, trace: str) -> Request:
-    rev = chance.randrange(1, 4)
+    item = _contact(chance, address, trace)
+    request: dict[str, Any] = {"TableName": table, "Item": item, "ReturnConsumedCapacity": "TOTAL"}
+    rev = int(item["rev"]["N"])
+    if rev == 1:
+        return "put_item", request | {"ConditionExpression": "attribute_not_exists(address)"}
+    values = {":rev": {"N": str(rev - 1)}}
+    return "put_item", request | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
+
+
+def _contact(chance: random.Random, address: str, trace: str) -> Item:
     item: Item = {
-        "address": {"S": address},
-        "record": {"S": "contact"},
-        "rev": {"N": str(rev)},
+        **_key(address, "contact"),
+        "rev": {"N": str(chance.randrange(1, 4))},
         "status": {"S": chance.choice(_STATUSES)},
         "may_send": {"BOOL": chance.random() < 0.5},
         "spellings": {"L": [{"S": address}]},
@@ -92,11 +105,21 @@ def _put(chance: random.Random, table: str, address: str, trace: str) -> Request
     if chance.random() < 0.5:
         at = f"2026-03-01T12:00:0{chance.randrange(5)}.{'1' if address[0] == 'a' else '2'}00Z"
         item |= {"mirror_due": {"S": trace}, "mirror_due_at": {"S": at}}
-    request: dict[str, Any] = {"TableName": table, "Item": item, "ReturnConsumedCapacity": "TOTAL"}
-    if rev == 1:
-        return "put_item", request | {"ConditionExpression": "attribute_not_exists(address)"}
-    values = {":rev": {"N": str(rev - 1)}}
-    return "put_item", request | {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
+    return item
+
+
+def _statements(chance: random.Random, table: str, _address: str, trace: str) -> Request:
+    """Write some contacts, each as if it were new or of some revision, and some history."""
+    made = []
+    for name in chance.sample("ab", chance.randrange(3)):
+        item = _contact(chance, f"{name}-{trace}@example.com", trace)
+        rev = {"N": str(int(item["rev"]["N"]) - 1)}
+        before = {**_contact(chance, item["address"]["S"], trace), "claim": {"S": "gone"}, "rev": rev}
+        made.append(chance.choice((insert(table, item), update(table, before, item))))
+    history = chance.sample("1234", chance.randrange(3) if made else 1)
+    note: Item = {"verdict": {"S": "NOTE"}}
+    made += [insert(table, {**_key(f"a-{trace}@example.com", f"feedback#{one}"), **note}) for one in history]
+    return "batch_execute_statement", {"Statements": made}
 
 
 def _get(_chance: random.Random, table: str, _address: str, trace: str) -> Request:
@@ -115,13 +138,6 @@ def _query(chance: random.Random, table: str, _address: str, trace: str) -> Requ
         },
         "Limit": chance.choice((1, 2, 100)),
     }
-
-
-def _history(chance: random.Random, table: str, address: str, _trace: str) -> Request:
-    items = [
-        {**_key(address, f"feedback#{number}"), "verdict": {"S": "NOTE"}} for number in range(chance.randrange(1, 4))
-    ]
-    return "batch_write_item", {"RequestItems": {table: [{"PutRequest": {"Item": item}} for item in items]}}
 
 
 def _pace(_chance: random.Random, table: str, _address: str, trace: str) -> Request:
@@ -157,8 +173,8 @@ def _answer(client: Any, operation: str, request: dict[str, Any]) -> object:  # 
         case "batch_get_item":
             ((_, found),) = answer["Responses"].items()
             return sorted(found, key=lambda item: str(item["address"]["S"])), answer["UnprocessedKeys"]
-        case "batch_write_item":
-            return answer["UnprocessedItems"]
+        case "batch_execute_statement":
+            return [one.get("Error", {}).get("Code", "done") for one in answer["Responses"]]
         case "query":
             return list(_pages(client, request, answer))
         case "get_item":

@@ -1,65 +1,25 @@
-"""How calls of AWS go wrong, and every call of every actor, which goes through here."""
+"""Every call of AWS by every actor goes through here, and is broken when the case wants it."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from tests.simulation.case import Case
+from tests.simulation.faults import CODES, DONE, FAULTS, FOR_SO_MANY, LASTING, LATE, PARTLY, SERVICES, UNDONE, refused
 from tests.simulation.mail import START
 from tests.simulation.stage import SECOND, Actor, Crash, Stage
 
 Answer = dict[str, Any]
 Effect = Callable[[], Answer]
 
-_UNDONE = ("throttled", "failed", "timed out", "refused", "crashed", "stalled")
-"""Faults before the call has its effect."""
-_DONE = ("failed after all", "timed out after all", "lost", "crashed after", "stalled after", "lost, repeated")
-"""Faults after it."""
-_LATE = ("timed out, done later", "crashed, done later")
-"""Faults during it: it has its effect when nobody waits for it any more."""
-_ANY = _UNDONE + _DONE
-FAULTS: Mapping[str, tuple[str, ...]] = {
-    "batch_get_item": (*_ANY, "garbled", "unprocessed", "unprocessed", "unprocessed"),
-    "put_item": (*_ANY, *_DONE, "garbled"),
-    "get_item": _ANY,
-    "update_item": (*_ANY, "stalled after", "stalled after", "garbled"),
-    "query": (*_ANY, "garbled", "short"),
-    "batch_write_item": (*_ANY, "garbled", "unprocessed", "unprocessed"),
-    "put_suppressed_destination": (*_ANY, *_LATE, *_LATE, "denied", "refused for good"),
-    "delete_suppressed_destination": (*_ANY, *_LATE, *_LATE, "denied", "refused for good"),
-    "send_message": (*_ANY, "garbled", "garbled", "garbled"),
-    "put_events": (*_ANY, "garbled", "not taken"),
-    "receive": ("duplicated", "crashed"),
-    "acknowledge": ("not taken", "taken in part", "crashed"),
-    "checkpoint": ("not taken",),
-}
-"""What each call can suffer."""
-SERVICES = {
-    "DynamoDB": ("batch_get_item", "put_item", "get_item", "update_item", "query", "batch_write_item"),
-    "SES": ("put_suppressed_destination", "delete_suppressed_destination"),
-    "SQS": ("send_message",),
-    "EventBridge": ("put_events",),
-}
-"""Which calls fail when a service is down."""
 _STALLS = (1, 20, 65, 200, 290, 400)
 _LATER = (6, 12, 25)
 _TIMED_OUT = 5 * SECOND
-_CODES = {
-    "throttled": ("ThrottlingException", "TooManyRequestsException"),
-    "failed": ("InternalServerError", "ServiceUnavailable"),
-    "failed after all": ("InternalServerError", "ServiceUnavailable"),
-    "denied": ("AccessDeniedException",),
-    "refused for good": ("BadRequestException",),
-}
-
-
-def refused(operation: str, code: str) -> ClientError:
-    """Return the exception botocore raises when AWS answers with this error code."""
-    return ClientError({"Error": {"Code": code, "Message": "made up"}}, operation)
 
 
 class Wires:
@@ -72,17 +32,26 @@ class Wires:
         self.fault = ""
         self.argument = 0
         self.broken = 0
-        self.watched: Callable[[], None] | None = None
+        self.struck: Counter[str] = Counter()
+        self._shown = 0, START
         self._faults = {(fault.operation, fault.nth): fault.number for fault in case.faults}
         self._switches = {(switch.operation, switch.nth): switch.choice for switch in case.switches}
         self._outages = case.outages
         self._made: dict[str, int] = {}
+        self._lasting: dict[str, tuple[str, int]] = {}
+        self._case = case
         self._staleness = iter(case.staleness)
-        self._late: list[tuple[int, Effect]] = []
+        self._late: list[tuple[int, str, Effect]] = []
 
     def now(self) -> datetime:
         """Return what the clock shows."""
-        return START + timedelta(microseconds=self.stage.clock)
+        if self._shown[0] != self.stage.clock:
+            self._shown = self.stage.clock, START + timedelta(microseconds=self.stage.clock)
+        return self._shown[1]
+
+    def later(self, at: int, about: str, effect: Effect) -> None:
+        """Have something happen at this time that nobody waits for."""
+        self._late.append((at, about, effect))
 
     def sleep(self, seconds: float) -> None:
         """Wait, as `time.sleep`."""
@@ -92,127 +61,169 @@ class Wires:
         """Return how many versions old the answer of the next eventually consistent read is."""
         return next(self._staleness, 0)
 
-    def call(self, operation: str, about: str, effect: Effect) -> Answer:
-        """Make a call, as well as the case lets it go."""
+    def chosen(self, records: Sequence[str]) -> list[bool]:
+        """Return which parts of the present call are carried out: all, unless its fault is one of some of them."""
+        if self.fault in LASTING:
+            return [not record.startswith(LASTING[self.fault]) for record in records]
+        if self.fault not in {"statements refused", *PARTLY}:
+            return [True] * len(records)
+        drawn = [bool(self.argument >> number % 8 & 1) for number, _ in enumerate(records)]
+        return drawn if not all(drawn) else [False, *drawn[1:]]
+
+    @property
+    def code(self) -> str:
+        """The error code of the parts of the present call that are not carried out, if anybody lives to see it."""
+        codes = CODES["statements refused"]
+        return codes[self.argument % len(codes)]
+
+    def read_again(self) -> None:
+        """Have the next eventually consistent reads be as stale as the first were."""
+        self._staleness = iter(self._case.staleness)
+
+    def call(self, operation: str, about: str, effect: Effect, parts: int = 1) -> Answer:  # noqa: ARG002 (for others)
+        """Make a call, as well as the case lets it go; `parts` is how many things it asks for."""
         nth = self._made.get(operation, 0)
         self._made[operation] = nth + 1
         self.stage.step(self._switches.get((operation, nth)))
-        if self.watched:
-            self.watched()
         if self._outages and self._is_down(operation):
-            self.broken += 1
+            self._strike("down")
             self._note(operation, about, "down")
             raise refused(operation, "ServiceUnavailable")
         number = self._faults.get((operation, nth))
         if number is None:
-            note = self._note(operation, about, "")
-            try:
-                return effect()
-            except ClientError as error:
-                self.trace[note] = (*self.trace[note][:4], error.response["Error"]["Code"])
-                raise
-        kinds = FAULTS[operation]
-        self.argument, which = divmod(number, len(kinds))
-        fault = kinds[which]
-        self.broken += 1
-        self._note(operation, about, fault)
-        return self._broken(operation, fault, effect)
+            lasting = self._lasting.get(operation)
+            if lasting and nth < lasting[1]:
+                return self._broken(operation, about, (lasting[0], 0), effect)
+            return self._unbroken(operation, about, effect)
+        argument, which = divmod(number, len(FAULTS[operation]))
+        fault = FAULTS[operation][which]
+        if fault in LASTING:
+            self._lasting[operation] = fault, nth + FOR_SO_MANY
+        return self._broken(operation, about, (fault, argument), effect)
+
+    def remark(self, outcome: str) -> None:
+        """Add to the trace what came of the acting actor's latest call."""
+        name = actor_of(self.stage).name
+        note = next(at for at in range(len(self.trace) - 1, -1, -1) if self.trace[at][1] == name)
+        self.trace[note] = (*self.trace[note][:4], " ".join(filter(None, (self.trace[note][4], outcome))))
+
+    def postponed(self, at: int, service: str) -> int:
+        """Return when what is due from `service` at this time comes: later, if it is down then."""
+        ends = (one.ends * SECOND for one in self._outages if one.service == service and one.begins * SECOND <= at)
+        return max(at, *ends, 0)
 
     def _is_down(self, operation: str) -> bool:
         return any(
-            operation in SERVICES[outage.service] and outage.begins * SECOND <= self.stage.clock < outage.ends * SECOND
+            operation in SERVICES.get(outage.service, ())
+            and outage.begins * SECOND <= self.stage.clock < outage.ends * SECOND
             for outage in self._outages
         )
 
     def due(self) -> int | None:
         """Return when the next call that nobody waits for any more has its effect."""
-        return min((at for at, _ in self._late), default=None)
+        return min((at for at, _, _ in self._late), default=None)
 
     def perform(self) -> None:
         """Let it have its effect."""
         at = self.due()
         for late in [late for late in self._late if late[0] == at]:
             self._late.remove(late)
-            self._note("late", "", "")
+            self._note("late", late[1], "")
             with suppress(ClientError):
-                late[1]()
+                late[2]()
 
-    def calls(self) -> list[tuple[str, int]]:
-        """Return every call made, each as its operation and which of these it was."""
-        made: dict[str, int] = {}
-        found = []
-        for _, _, operation, _, _ in self.trace:
-            found.append((operation, made.get(operation, 0)))
-            made[operation] = made.get(operation, 0) + 1
-        return [call for call in found if call[0] != "late"]
+    def state(self) -> object:
+        """Return which calls have yet to have their effect, and when."""
+        return sorted((at, about) for at, about, _ in self._late)
 
     def digest(self) -> int:
         """Return what tells this run from any other."""
         return int.from_bytes(blake2b(repr(self.trace).encode(), digest_size=8).digest(), "big")
 
-    def _note(self, operation: str, about: str, fault: str) -> int:
-        self.trace.append((self.stage.clock, actor_of(self.stage).name, operation, about, fault))
+    def _strike(self, fault: str) -> None:
+        self.broken += 1
+        self.struck[fault] += 1
+
+    def _note(self, operation: str, about: str, outcome: str) -> int:
+        self.trace.append((self.stage.clock, actor_of(self.stage).name, operation, about, outcome))
         return len(self.trace) - 1
 
-    def _broken(self, operation: str, fault: str, effect: Effect) -> Answer:
-        if fault in _UNDONE:
-            self._fail_before(operation, fault)
+    def _unbroken(self, operation: str, about: str, effect: Effect) -> Answer:
+        note = self._note(operation, about, "")
+        try:
+            return effect()
+        except ClientError as error:
+            self.trace[note] = (*self.trace[note][:4], error.response["Error"]["Code"])
+            raise
+
+    def _broken(self, operation: str, about: str, broken: tuple[str, int], effect: Effect) -> Answer:
+        fault, argument = broken
+        self._strike(fault)
+        self._note(operation, about, fault)
+        if fault in UNDONE:
+            self._fail_before(operation, fault, argument)
             return effect()  # it was only late
-        if fault in _DONE:
+        if fault in DONE:
             answer = effect()
-            return self._fail_after(operation, fault, effect, answer)
-        if fault in _LATE:
-            self._late.append((self.stage.clock + _LATER[self.argument % len(_LATER)] * SECOND, effect))
+            return self._fail_after(operation, fault, argument, effect) or answer
+        if fault in LATE:
+            at = self.stage.clock + _LATER[argument % len(_LATER)] * SECOND
+            self.later(at, f"{operation} {about}", effect)
             if fault.startswith("crashed"):
                 raise Crash
-            self.stage.wait(_TIMED_OUT)
-            raise ReadTimeoutError(endpoint_url="aws")
-        if fault in _CODES:
-            raise refused(operation, _CODES[fault][0])
+            self._time_out()
+        if fault in {"denied", "refused for good", "not found"}:
+            raise refused(operation, CODES[fault][0])
         if fault == "garbled":
-            if self.argument % 2:
+            if argument % 2:
                 effect()
             return {}
         # The others are for whoever has the effect to see to.
-        self.fault = fault
+        answer = self._effect(fault, argument, effect)
+        return self._fail_after(operation, fault, argument, effect) or answer
+
+    def _effect(self, fault: str, argument: int, effect: Effect) -> Answer:
+        self.fault, self.argument = fault, argument
         try:
             return effect()
         finally:
             self.fault = ""
 
-    def _fail_before(self, operation: str, fault: str) -> None:
+    def _fail_before(self, operation: str, fault: str, argument: int) -> None:
         match fault:
             case "throttled" | "failed":
-                raise refused(operation, _CODES[fault][self.argument % 2])
+                raise refused(operation, CODES[fault][argument % 2])
             case "timed out":
-                self.stage.wait(_TIMED_OUT)
-                raise ReadTimeoutError(endpoint_url="aws")
+                self._time_out()
             case "refused":
                 raise EndpointConnectionError(endpoint_url="aws")
             case "crashed":
                 raise Crash
             case _:
-                self._stall()
+                self._stall(argument)
 
-    def _fail_after(self, operation: str, fault: str, effect: Effect, answer: Answer) -> Answer:
+    def _fail_after(self, operation: str, fault: str, argument: int, effect: Effect) -> Answer | None:
         match fault:
-            case "failed after all":
-                raise refused(operation, _CODES[fault][self.argument % 2])
-            case "timed out after all":
-                self.stage.wait(_TIMED_OUT)
-                raise ReadTimeoutError(endpoint_url="aws")
+            case "failed after all" | "failed in part":
+                raise refused(operation, CODES[fault][argument % 2])
+            case "timed out after all" | "timed out in part":
+                self._time_out()
             case "lost":
                 raise ConnectionClosedError(endpoint_url="aws")
-            case "crashed after":
+            case "crashed after" | "crashed in part":
                 raise Crash
-            case "lost, repeated":
+            case "lost, repeated" | "lost in part, repeated":
                 return effect()  # botocore asks again by itself, and so answers for the second time
-            case _:
-                self._stall()
-                return answer
+            case "stalled after":
+                self._stall(argument)
+        return None
 
-    def _stall(self) -> None:
-        self.stage.wait(_STALLS[self.argument % len(_STALLS)] * SECOND)
+    def _time_out(self) -> NoReturn:
+        self.stage.wait(_TIMED_OUT)
+        raise ReadTimeoutError(endpoint_url="aws")
+
+    def _stall(self, argument: int) -> None:
+        self.stage.wait(_STALLS[argument % len(_STALLS)] * SECOND)
 
 
 def actor_of(stage: Stage) -> Actor:

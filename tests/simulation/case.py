@@ -1,17 +1,17 @@
 """A case: everything that decides how a run of the simulator goes, as plain data, and how one is made from a seed."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from tests.simulation.mail import KINDS, Kind, Meant, Message, say, stamp
 
 OPERATIONS = (
-    (4, "put_item"),
+    (4, "batch_execute_statement"),
+    (3, "put_item"),
     (3, "put_suppressed_destination"),
     (3, "delete_suppressed_destination"),
     (2, "batch_get_item"),
-    (2, "batch_write_item"),
     (2, "put_events"),
     (2, "acknowledge"),
     (2, "update_item"),
@@ -24,11 +24,27 @@ OPERATIONS = (
 """How often faults and interruptions strike which calls: most where something is at stake."""
 _OPERATION_WEIGHTS = tuple(accumulate(weight for weight, _ in OPERATIONS))
 _OPERATIONS = tuple(operation for _, operation in OPERATIONS)
+_IMPORTING = (
+    "create_import_job",
+    "create_import_job",
+    "get_import_job",
+    "put_object",
+    "get_object",
+    "delete_object",
+    "put_item",
+    "get_item",
+)
 SPELLINGS = (
     ("ann@example.com", "Ann@example.com", "ann@EXAMPLE.com"),
     ("bob@example.org", "BOB@example.org"),
+    ("cleo@example.com", "Cleo@example.com", "CLEO@example.com"),
+    ("dov@example.org",),
+    ("eve@example.com", "eve@EXAMPLE.com"),
+    ("fay@example.org", "Fay@example.org"),
 )
 """Of each address, its key first, spellings SES may use."""
+_STRAIN = 3
+"""How many times as large the strained cases are: one in twenty, for what only happens in a crowd."""
 _WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
 _KINDS = tuple(kind for _, kind in KINDS)
 _DAY = 86_400_000
@@ -66,7 +82,10 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A service that answers nothing but errors for a while (from and until in seconds)."""
+    """A service that answers nothing but errors for a while (from and until in seconds).
+
+    Two more can be away: the `stream`, which hands nothing over, and `SuppressionFunction`, which nobody can invoke.
+    """
 
     service: str
     begins: int
@@ -79,7 +98,8 @@ class Case:
 
     `switches` are interruptions, `choices` who goes when somebody must, `staleness` how many
     versions old the answer of each eventually consistent read is, one after another. Beyond the end of each: the
-    first, and none. `added` names the feedback because of which SES itself added to the suppression list.
+    first, and none. `added` names the feedback because of which SES itself added to the suppression list. When more
+    than `backlog` contacts wait (None: never), a sweep has SES import them, in jobs that go as `jobs` say.
     """
 
     messages: tuple[Message, ...]
@@ -96,6 +116,8 @@ class Case:
     soft_bounces: int = 2
     list_unsubscribed: bool = False
     outages: tuple[Outage, ...] = ()
+    backlog: int | None = None
+    jobs: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Describe what happens, a line each."""
@@ -119,23 +141,33 @@ class Case:
 def make(seed: int) -> Case:
     """Return the case of this seed."""
     chance = random.Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
-    crowd = chance.choice((SPELLINGS[:1], SPELLINGS[:1], SPELLINGS))
+    strain = _STRAIN if chance.random() < 0.05 else 1
+    crowd = SPELLINGS if strain > 1 else chance.choice((SPELLINGS[:1], SPELLINGS[:1], SPELLINGS[:2]))
     reinstatements = tuple(
         Reinstatement(chance.choice((0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000)), chance.choice(crowd)[0])
-        for _ in range(chance.choice((0, 0, 1, 1, 1, 2)))
+        for _ in range(strain * chance.choice((0, 0, 1, 1, 1, 2)))
     )
     times = _times(chance, reinstatements)
-    messages = _messages(chance, times, crowd)
+    messages = _messages(chance, times, crowd, strain)
+    backlog = chance.choice((*(None,) * 28, 0, 0, 1, 2))
+    importing = 0 if backlog is None else strain * _few(chance)
     return Case(
         messages,
         reinstatements,
-        added=tuple(number for number in range(4) if chance.random() < 0.5),
-        faults=tuple(Fault(*_call(chance), chance.randrange(1 << 16)) for _ in range(_few(chance))),
-        switches=tuple(Switch(*_call(chance), chance.randrange(4)) for _ in range(2 * _few(chance))),
-        choices=tuple(chance.choices(range(5), k=8)),
-        staleness=tuple(chance.choices((0, 0, 1, 2), k=6)),
-        feedback_workers=chance.choice((1, 2, 2, 3)),
-        shards=chance.choice((1, 1, 2)),
+        # Without the stream contacts wait for a sweep, which else finds one now and then.
+        outages=() if backlog is None else (Outage("stream", 0, chance.choice((0, 700, 700, 4_000))),),
+        backlog=backlog,
+        jobs=tuple(chance.randrange(1 << 16) for _ in range(4 * strain)),
+        added=tuple(number for number in range(4 * strain) if chance.random() < 0.5),
+        faults=(
+            *(Fault(*_call(chance, strain), chance.randrange(1 << 16)) for _ in range(strain * _few(chance))),
+            *(Fault(*_importing_call(chance), chance.randrange(1 << 16)) for _ in range(importing)),
+        ),
+        switches=tuple(Switch(*_call(chance, strain), chance.randrange(4)) for _ in range(2 * strain * _few(chance))),
+        choices=tuple(chance.choices(range(5), k=8 * strain)),
+        staleness=tuple(chance.choices((0, 0, 1, 2), k=6 * strain)),
+        feedback_workers=strain * chance.choice((1, 2, 2, 3)),
+        shards=strain * chance.choice((1, 1, 2)),
         sweeps=chance.choice((1, 1, 2)),
         batch=chance.choice((1, 2, 10)),
         soft_bounces=chance.choice((1, 2, 3)),
@@ -143,14 +175,26 @@ def make(seed: int) -> Case:
     )
 
 
+def importing(case: Case) -> Case:
+    """Return a case with more to import, whatever waits while the stream is away, and jobs that go wrong."""
+    number = case.jobs[0]
+    faults = (Fault("create_import_job", 0, number),) if number % 4 else ()
+    return replace(case, backlog=0, outages=(Outage("stream", 0, 700),), faults=(*case.faults, *faults))
+
+
 def _few(chance: random.Random) -> int:
     return chance.choice((0, 1, 1, 2, 2, 3, 4))
 
 
-def _call(chance: random.Random) -> tuple[str, int]:
+def _call(chance: random.Random, strain: int) -> tuple[str, int]:
     """Return an operation, and which of its calls: rather an early one, for there are not many."""
     operation = chance.choices(_OPERATIONS, cum_weights=_OPERATION_WEIGHTS)[0]
-    return operation, int(8 * chance.random() ** 2.5)
+    return operation, int(8 * strain * chance.random() ** 2.5)
+
+
+def _importing_call(chance: random.Random) -> tuple[str, int]:
+    """Return a call that only imports make, or one that everything else hangs on when they do."""
+    return chance.choice(_IMPORTING), int(5 * chance.random() ** 2)
 
 
 def _times(chance: random.Random, reinstatements: tuple[Reinstatement, ...]) -> list[int]:
@@ -161,11 +205,13 @@ def _times(chance: random.Random, reinstatements: tuple[Reinstatement, ...]) -> 
     return moments
 
 
-def _messages(chance: random.Random, times: list[int], crowd: tuple[tuple[str, ...], ...]) -> tuple[Message, ...]:
+def _messages(
+    chance: random.Random, times: list[int], crowd: tuple[tuple[str, ...], ...], strain: int
+) -> tuple[Message, ...]:
     made: list[Message] = []
-    for identity in range(chance.choice((1, 1, 2, 2, 2, 3, 4))):
+    for identity in range(strain * chance.choice((1, 1, 2, 2, 2, 3, 4))):
         kind = chance.choices(_KINDS, cum_weights=_WEIGHTS)[0]
-        which = SPELLINGS if kind.several else [chance.choice(crowd)]
+        which = chance.sample(SPELLINGS[: max(2, len(crowd))], 2) if kind.several else [chance.choice(crowd)]
         spellings = [(names[0], chance.choice(names)) for names in which]
         at = chance.choice(times)
         for _ in range(chance.choice((1, 1, 1, 1, 2))):

@@ -1,14 +1,13 @@
-"""The Contacts table, as far as the code uses DynamoDB: items, versions, the index of what is due, and the stream."""
+"""A client of the Contacts table, as far as the code uses DynamoDB. Every call goes over the wires, which break."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from zlib import crc32
 
-from tests.simulation.breakage import Answer, Wires, refused
+from feedbackctl.partiql import Insert, Statement, StatementError, UnknownStatementError, parse_all, perform
+from tests.simulation.breakage import Answer, Wires
+from tests.simulation.faults import refused
+from tests.simulation.table import Item, Table
 
-Item = dict[str, dict[str, Any]]
-Key = tuple[str, str]
-Seen = Callable[[Item | None, Item], None]
 _CAPACITY: Answer = {"ConsumedCapacity": {"TableName": "Contacts", "CapacityUnits": 1.0}}
 
 
@@ -17,61 +16,6 @@ class UnknownRequestError(BaseException):
 
     No exception that a function may fail with: it ends the simulation.
     """
-
-
-class Change:
-    """A record of the stream: what SuppressionFunction is given of it, and when it was written."""
-
-    __slots__ = ("at", "record", "wanted")
-
-    def __init__(self, item: Item, number: int, at: int) -> None:
-        """Record that `item` was written at `at`."""
-        keys = {"address": item["address"], "record": item["record"]}
-        self.record = {"dynamodb": {"Keys": keys, "NewImage": item, "SequenceNumber": str(number)}}
-        self.wanted = "mirror_due" in item and "claim" not in item
-        """Whether it passes the template's filter."""
-        self.at = at
-
-
-class Table:
-    """The items and everything DynamoDB derives from them."""
-
-    def __init__(self, shards: int, clock: Callable[[], int], seen: Seen) -> None:
-        """Begin empty; tell `seen` of every contact written: what it was, and what it becomes."""
-        self.items: dict[Key, Item] = {}
-        self.versions: dict[Key, list[Item | None]] = {}
-        self.stream: list[list[Change]] = [[] for _ in range(shards)]
-        self._clock = clock
-        self._seen = seen
-        self._written = 0
-
-    def put(self, item: Item, *, observed: bool = True) -> None:
-        """Write an item, and put it on the stream if that changes anything."""
-        key = item["address"]["S"], item["record"]["S"]
-        old = self.items.get(key)
-        self.items[key] = item
-        self._written += 1
-        if observed:
-            self.versions.setdefault(key, [None]).append(item)
-            if item != old:
-                shard = self.stream[crc32(key[0].encode()) % len(self.stream)]
-                shard.append(Change(item, self._written, self._clock()))
-            self._seen(old, item)
-
-    def contact(self, address: str) -> Item | None:
-        """Return the item of a contact."""
-        return self.items.get((address, "contact"))
-
-    def version(self, key: Key, age: int) -> Item | None:
-        """Return what the item was `age` writes ago."""
-        versions = self.versions.get(key)
-        return versions[max(0, len(versions) - 1 - age)] if versions else None
-
-    def due(self, age: int = 0) -> list[Item]:
-        """Return the contacts in the index of what is due, as it was `age` writes ago, the longest waiting first."""
-        keys = [key for key in self.versions if key[1] == "contact"]
-        held = [item for item in (self.version(key, age) for key in keys) if item and "mirror_due" in item]
-        return sorted(held, key=lambda item: str(item["mirror_due_at"]["S"]))
 
 
 class DynamoDb:
@@ -112,31 +56,44 @@ class DynamoDb:
         ConditionExpression: str = "",  # noqa: N803
         ExpressionAttributeValues: Item | None = None,  # noqa: N803
     ) -> Answer:
-        """Write a contact if the condition holds."""
+        """Write a contact, or the ledger of imports, if the condition holds."""
 
         def effect() -> Answer:
-            held = self._table.contact(Item["address"]["S"])
+            held = self._table.items.get((Item["address"]["S"], Item["record"]["S"]))
             if not _holds(ConditionExpression, ExpressionAttributeValues or {}, held):
                 raise refused("PutItem", "ConditionalCheckFailedException")
             self._table.put(Item)
             return _CAPACITY if ReturnConsumedCapacity == "TOTAL" else {}
 
-        about = f"{Item['address']['S']} rev {Item['rev']['N']} {Item['status']['S']}"
+        status = Item["status"]["S"] if "status" in Item else Item["imports"]["L"]
+        about = f"{Item['address']['S']} rev {Item['rev']['N']} {status}"
         return self._wires.call("put_item", about, effect)
 
-    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> Answer:  # noqa: N803
-        """Write history."""
-        ((table, requests),) = RequestItems.items()
+    def batch_execute_statement(self, *, Statements: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
+        """Write contacts and history: each statement stands or falls by itself, and any of them may go first."""
+        try:
+            statements = parse_all(Statements)
+        except UnknownStatementError as error:
+            raise UnknownRequestError(*error.args) from error
 
         def effect() -> Answer:
-            cut = len(requests)
-            if self._wires.fault == "unprocessed":
-                cut = self._wires.argument % len(requests)
-            for request in requests[:cut]:
-                self._table.put(request["PutRequest"]["Item"], observed=False)
-            return {"UnprocessedItems": {table: requests[cut:]} if cut < len(requests) else {}}
+            chosen = self._wires.chosen([one.key["record"]["S"] for one in statements])
+            answers = [self._execute(one) if ours else None for one, ours in zip(statements, chosen, strict=True)]
+            told = [answer or _refused(one, self._wires.code) for one, answer in zip(statements, answers, strict=True)]
+            if any("Error" in one for one in told):
+                self._wires.remark(", ".join(one["Error"]["Code"] if "Error" in one else "done" for one in told))
+            return {"Responses": told[:-1] if self._wires.fault == "short" else told}
 
-        return self._wires.call("batch_write_item", str(len(requests)), effect)
+        about = ", ".join(map(_described, statements))
+        return self._wires.call("batch_execute_statement", about, effect, len(statements))
+
+    def _execute(self, statement: Statement) -> Answer:
+        key = statement.key["address"]["S"], statement.key["record"]["S"]
+        try:
+            self._table.put(perform(statement, self._table.items.get(key)))
+        except StatementError as error:
+            return _refused(statement, error.code)
+        return {"TableName": statement.table}
 
     def query(
         self,
@@ -173,15 +130,15 @@ class DynamoDb:
         return self._wires.call("query", f"due in {shard}", effect)
 
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> Answer:  # noqa: N803, ARG002
-        """Read the pace."""
+        """Read the pace, or the ledger of imports."""
         if not ConsistentRead:
-            raise UnknownRequestError("the pace is read consistently")
+            raise UnknownRequestError("the pace and the ledger are read consistently")
 
         def effect() -> Answer:
             item = self._table.items.get((Key["address"]["S"], Key["record"]["S"]))
             return {"Item": item} if item else {}
 
-        return self._wires.call("get_item", "the pace", effect)
+        return self._wires.call("get_item", f"the {Key['record']['S']}", effect)
 
     def update_item(
         self,
@@ -202,7 +159,7 @@ class DynamoDb:
             held = self._table.items.get(key)
             if not _holds(ConditionExpression, ExpressionAttributeValues, held):
                 raise refused("UpdateItem", "ConditionalCheckFailedException")
-            self._table.put({**Key, "taken_at": ExpressionAttributeValues[":moment"]}, observed=False)
+            self._table.put({**Key, "taken_at": ExpressionAttributeValues[":moment"]})
             return _CAPACITY if ReturnConsumedCapacity == "TOTAL" else {}
 
         return self._wires.call("update_item", f"the pace to {ExpressionAttributeValues[':moment']['S'][11:]}", effect)
@@ -223,3 +180,15 @@ def _holds(condition: str, values: Item, held: Item | None) -> bool:
             return held is not None and held["taken_at"] == values[":last"]
         case _:
             raise UnknownRequestError(condition)
+
+
+def _refused(statement: Statement, code: str) -> Answer:
+    return {"Error": {"Code": code, "Message": "made up"}, "TableName": statement.table}
+
+
+def _described(statement: Statement) -> str:
+    address, record = (statement.key[name]["S"] for name in ("address", "record"))
+    if record != "contact":
+        return f"{address} {record[:36]}"
+    after = statement.item if isinstance(statement, Insert) else statement.sets
+    return f"{address} rev {after['rev']['N']}{' ' + after['status']['S'] if 'status' in after else ''}"

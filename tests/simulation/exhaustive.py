@@ -1,139 +1,114 @@
-"""Everything that can happen in a small scope: two workers, three messages, every crash point, every interleaving.
+"""Everything that can happen in a small scope: every interleaving of the workers' calls, with a crash at every call.
 
-Interleavings are bounded by the number of interruptions, as errors of concurrency seldom take more than two: whoever
-acts goes on until it waits, unless it is interrupted, which is tried at every call and with everybody who can go on.
+A run is replayed from the start along the choices made so far, and goes on from there with the first choice everywhere;
+the others are tried later. It ends at a state that was met before: what can follow that is known. So every state is
+reached and every choice in it tried once, which covers every way through them: far more than could be run.
+
+A choice is who makes the next call, among all who can go on or begin, also those who wait for a time that has not
+come: the others' calls then just take that long. But no call takes longer than its function lives, for that is what
+crashes are for. Who is chosen makes its call, or dies before, in the middle of or after it, and goes on to the next.
+Reads are consistent here: a stale one is one that was made earlier.
 """
 
+import random
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from itertools import product
+from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
-from typing import Self
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
-from tests.simulation.breakage import FAULTS
-from tests.simulation.case import SPELLINGS, Case, Fault, Reinstatement, Switch, message
-from tests.simulation.mail import KINDS, Message
-from tests.simulation.play import play
+from ses_feedback import store, stored
+from tests.simulation.director import DirectedWires, Director, Graph, Way
+from tests.simulation.scopes import Scope, scopes
 from tests.simulation.watch import Violation
 from tests.simulation.world import World
 
-_CRASHES = ("crashed", "crashed after", "crashed, done later")
-_OTHERS = 3
-"""Actors who may go on when one is interrupted, at most."""
+if TYPE_CHECKING:
+    from tests.simulation.director import State
 
 
 @dataclass
 class Explored:
-    """What was tried in a scope, and what came of it."""
+    """What was explored of a scope; `violations` each with the choices that lead there."""
 
+    graph: Graph = field(default_factory=Graph)
     runs: int = 0
-    states: set[bytes] = field(default_factory=set)
-    violations: list[tuple[Case, Violation]] = field(default_factory=list)
+    calls: int = 0
+    seconds: float = 0.0
+    violations: list[tuple[Way, Violation]] = field(default_factory=list)
 
-    def __iadd__(self, other: Self) -> Self:
-        """Add what was tried elsewhere."""
-        self.runs += other.runs
-        self.states |= other.states
-        self.violations += other.violations
-        return self
+    @property
+    def states(self) -> int:
+        """How many states there are."""
+        return len(self.graph.follow)
 
-
-def scopes() -> dict[str, Case]:
-    """Return the scopes: what happens in each, before anything breaks."""
-    ann, bob = ((names[0], names[0]) for names in SPELLINGS)
-    return {
-        "a bounce, a complaint and a delivery of one address": _scope(
-            _say("hard bounce", ann, -2, 0), _say("complaint", ann, -1, 1), _say("delivery", ann, 0, 2)
-        ),
-        "two soft bounces and an opt-out of one address": _scope(
-            _say("soft bounce", ann, -86_400_000, 0), _say("soft bounce", ann, 0, 1), _say("opted out", ann, -1, 2)
-        ),
-        "a bounce, its copy and a complaint of another": _scope(
-            _say("hard bounce", ann, 0, 0), _say("hard bounce", ann, 0, 0, 1), _say("complaint", bob, 0, 1)
-        ),
-        "two bounces and a delivery about a reinstatement": replace(
-            _scope(_say("hard bounce", ann, -1, 0), _say("delivery", ann, 0, 1), _say("hard bounce", ann, 2_001, 2)),
-            reinstatements=(Reinstatement(2_000, ann[0]),),
-        ),
-    }
+    @property
+    def transitions(self) -> int:
+        """How many choices there were, in all states together."""
+        return sum(map(len, self.graph.follow.values()))
 
 
-def explore(scope: Case, interruptions: int, *, crashing: bool = True) -> Explored:
-    """Try every crash, and none, with up to so many interruptions of every kind."""
-    explored = Explored()
-    for crash in [None, *(_crashes(scope) if crashing else ())]:
-        case = replace(scope, faults=(crash,) if crash else ())
-        for first in range(_OTHERS):
-            explored += _interrupted(replace(case, choices=(first,)), interruptions, 0)
-    return explored
-
-
-def explore_all(interruptions: int, processes: int) -> Iterator[tuple[str, Explored]]:
+def explore_all(crashes: int, processes: int) -> Iterator[tuple[str, "Explored"]]:
     """Yield what came of each scope."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        parts = {
-            name: [pool.submit(_explore_crash, case, crash, interruptions) for crash in [None, *_crashes(case)]]
-            for name, case in scopes().items()
-        }
-        for name, waiting in parts.items():
-            explored = Explored()
-            for part in waiting:
-                explored += part.result()
-            yield name, explored
+        waiting = {name: pool.submit(explore, scope) for name, scope in scopes(crashes).items()}
+        for name, explored in waiting.items():
+            yield name, explored.result()
 
 
-def _explore_crash(scope: Case, crash: Fault | None, interruptions: int) -> Explored:
+def explore(scope: Scope) -> "Explored":
+    """Explore a scope to the end."""
+    begun = time.process_time()
     explored = Explored()
-    for first in range(_OTHERS):
-        case = replace(scope, faults=(crash,) if crash else (), choices=(first,))
-        explored += _interrupted(case, interruptions, 0)
+    waiting: list[tuple[Way, State | None]] = [((), None)]
+    while waiting:
+        way, before = waiting.pop()
+        director = Director(scope, way, before, explored.graph)
+        world = _run(scope, director)
+        explored.runs += 1
+        explored.calls += world.stage.steps
+        explored.violations += [(way, violation) for violation in world.watch.violations[:1]]
+        waiting += director.others
+        world.forget()
+    explored.seconds = time.process_time() - begun
     return explored
 
 
-def _crashes(scope: Case) -> list[Fault]:
-    """Return a crash at every call made when nothing crashes."""
-    return [
-        Fault(operation, nth, FAULTS[operation].index(crash))
-        for operation, nth in _play(scope, set()).wires.calls()
-        for crash in _CRASHES
-        if crash in FAULTS[operation]
-    ]
+def replay(scope: Scope, way: Way) -> World:
+    """Return the run that these choices lead to."""
+    return _run(scope, Director(scope, way, None, Graph()))
 
 
-def _interrupted(case: Case, left: int, begin: int) -> Explored:
-    """Try `case`, and it with up to `left` more interruptions, from its call number `begin` on."""
-    explored = Explored(1)
-    world = _play(case, explored.states)
-    explored.violations += [(case, violation) for violation in world.watch.violations[:1]]
-    if not left:
-        return explored
-    calls = world.wires.calls()
-    others = range(min(_OTHERS, case.feedback_workers + case.shards + len(case.reinstatements) - 1))
-    for number, choice in product(range(begin, len(calls)), others):
-        operation, nth = calls[number]
-        if operation in {"query", "late"}:
-            continue  # sixteen in a row that only read; the calls about them will do
-        more = replace(case, switches=(*case.switches, Switch(operation, nth, choice)))
-        explored += _interrupted(more, left - 1, number + 1)
-    return explored
+def ways(graph: Graph) -> int:
+    """Return how many ways there are from the first state to an end."""
+    first = next(iter(graph.follow))
+    known: dict[State, int] = {}
+    path = [(first, iter(graph.follow[first]))]
+    while path:
+        state, following = path[-1]
+        ahead = next((one for one in following if one not in known), None)
+        if ahead is None:
+            known[state] = sum(known[one] for one in graph.follow[state]) or 1
+            path.pop()
+        else:
+            path.append((ahead, iter(graph.follow[ahead])))
+    return known[first]
 
 
-def _play(case: Case, states: set[bytes]) -> World:
-    return play(case, lambda world: states.add(_state(world)))
-
-
-def _state(world: World) -> bytes:
-    state = world.table.items, world.held.entries, world.watch.lanes.waiting.keys(), world.watch.quarantined
-    return blake2b(repr(state).encode(), digest_size=8).digest()
-
-
-def _scope(*messages: Message) -> Case:
-    return Case(messages, feedback_workers=2, batch=1)
-
-
-def _say(kind: str, about: tuple[str, str], at: int, identity: int, copy: int = 0) -> Message:
-    (found,) = (one for _, one in KINDS if one.name == kind)
-    number = identity + 2 * copy
-    return message(found, [about], at, identity=identity, arrives=max(at, 0), number=number, shape=0)
+def _run(scope: Scope, director: Director) -> World:
+    # Nobody pauses, for everybody may be overtaken anyway; and the index of what is due has one shard.
+    with (
+        patch.object(random, "uniform", lambda _least, _most: 0.0),
+        patch.object(store, "SHARDS", 1),
+        patch.object(stored, "SHARDS", 1),
+    ):
+        world = World(scope.case, partial(DirectedWires, director))
+        director.produce(world)
+        world.stage.run()
+        if world.stage.settled:
+            director.ended()
+            world.watch.finished()
+    return world

@@ -9,15 +9,17 @@ from ses_feedback.store import ContactStore
 from ses_feedback.stored import become
 from tests.simulation.breakage import Wires, actor_of
 from tests.simulation.case import Reinstatement
-from tests.simulation.dynamo import Change, Table
 from tests.simulation.lanes import Context, Handler, Judge
 from tests.simulation.mail import START
 from tests.simulation.stage import SECOND
+from tests.simulation.table import Change, Table
 
 TIMEOUT = 300 * SECOND
 TOO_OLD = 3600 * SECOND
 _AT_ONCE = 100
-_EVERY = 300 * SECOND
+EVERY = 300 * SECOND
+_IDLEST = 36 * EVERY
+"""How long sweeps are left out at most while imports are under way and nothing changes."""
 _SETTLED = 60
 """Seconds a change waits before a sweep takes it."""
 
@@ -41,6 +43,7 @@ class _Function:
             self._handler = handler
             return None
         self._handler = handler
+        self._judge.shown("a function's answer", repr(answer))
         return answer
 
 
@@ -61,7 +64,15 @@ class StreamFollower:
             self._position += 1
         if self._position == len(self._changes):
             return None
-        return max(self._retry_at, self._changes[self._position].at)
+        at = max(self._retry_at, self._changes[self._position].at)
+        return self._function.wires.postponed(self._function.wires.postponed(at, "stream"), "SuppressionFunction")
+
+    def state(self) -> object:
+        """Return what is still to be handed over, and how often and until when that failed."""
+        clock = self._function.wires.stage.clock
+        left = self._changes[self._position :]
+        pending = tuple((one.at, one.record["dynamodb"]["Keys"]["address"]["S"]) for one in left if one.wanted)
+        return pending, self._tries, max(0, self._retry_at - clock) if pending else 0
 
     def perform(self) -> None:
         """Hand over what there is, less after a failure."""
@@ -106,21 +117,32 @@ class Sweeper:
         self._function = function
         self._table = table
         self._next = 0
+        self._idle = 0
 
     def due(self) -> int | None:
         """Return when the next sweep finds something."""
         due = self._table.due()
-        if not due:
+        found = [_microseconds(due[0]["mirror_due_at"]["S"]) + _SETTLED * SECOND] if due else []
+        if self._table.importing():
+            found.append(self._next + self._idle)
+        if not found:
             return None
-        since = _microseconds(due[0]["mirror_due_at"]["S"])
-        return max(self._next, -(-(since + _SETTLED * SECOND) // _EVERY) * _EVERY)
+        at = max(self._next, -(-min(found) // EVERY) * EVERY)
+        return self._function.wires.postponed(at, "SuppressionFunction")
+
+    def state(self) -> object:
+        """Return when the next sweep may be."""
+        return self._next, self._idle
 
     def perform(self) -> None:
         """Sweep."""
         stage = self._function.wires.stage
         actor_of(stage).deadline = stage.clock + TIMEOUT
-        self._next = (stage.clock // _EVERY + 1) * _EVERY
+        self._next = (stage.clock // EVERY + 1) * EVERY
+        before = self._table.written - self._table.paced
         self._function.invoke({"source": "ses-feedback", "detail-type": "Sweep"})
+        changed = self._table.written - self._table.paced != before
+        self._idle = 0 if changed else min(_IDLEST, 2 * self._idle + EVERY)
 
 
 class Operator:
@@ -139,6 +161,10 @@ class Operator:
         """Return when the command is given."""
         return self._again
 
+    def state(self) -> object:
+        """Return whether the command has been given, and when it is given (again)."""
+        return self.opted_in, self._again
+
     def perform(self) -> None:
         """Read the contact, merge the reinstatement, and write; again when somebody else wrote meanwhile."""
         stage = self._wires.stage
@@ -148,9 +174,9 @@ class Operator:
         self.opted_in = self.opted_in or Evidence(now.replace(microsecond=now.microsecond // 1000 * 1000), "operator")
         failed: dict[str, str] = {}
         read = self._store.read([self._command.address], failed, consistent=True)
-        if failed:
+        stored = read.get(self._command.address)
+        if stored is None:
             return
-        stored = read[self._command.address]
         contact = merge(
             stored.contact, Contact(self._command.address, (self._command.address,), opted_in=self.opted_in)
         )

@@ -1,5 +1,6 @@
 """The queues before the feedback functions, and the functions themselves, as Lambda runs them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -8,6 +9,8 @@ from tests.simulation.mail import START, Message
 from tests.simulation.stage import SECOND
 
 VISIBILITY = 420 * SECOND
+RECEIVES = 1_000
+"""How often a lane hands a message out before the dead-letter queue takes it."""
 TIMEOUT = 60 * SECOND
 _EPOCH_MS = round(START.timestamp() * 1000)
 
@@ -31,6 +34,9 @@ class Judge(Protocol):
     def failed(self, error: Exception) -> None:
         """Note that a function failed as a whole."""
 
+    def shown(self, where: str, text: str) -> None:
+        """Check what others can see."""
+
 
 class Context:
     """Lambda's context."""
@@ -45,26 +51,54 @@ class Context:
 
 
 class Lanes:
-    """The messages still on a queue, and since when each can be received (again)."""
+    """The messages still on a queue, and since when each can be received (again).
+
+    `received` is how often each was, by number; `dead` are those on the dead-letter queue.
+    """
 
     def __init__(self, messages: Sequence[Message], clock: Callable[[], int]) -> None:
         """Put `messages` on their queues."""
         self.clock = clock
         self.waiting = {message.number: (message.arrives * 1000, message) for message in messages}
+        self.received: Counter[int] = Counter()
+        self.dead: list[Message] = []
 
     def due(self) -> int | None:
         """Return when the next message can be received."""
         return min((at for at, _ in self.waiting.values()), default=None)
 
+    def state(self) -> object:
+        """Return which messages are there, and since when each can be received."""
+        return sorted((number, max(0, at - self.clock())) for number, (at, _) in self.waiting.items())
+
     def receive(self, most: int) -> list[Message]:
         """Return messages of one lane that can be received."""
         now = self.clock()
         ready = [message for at, message in self.waiting.values() if at <= now]
+        for message in [message for message in ready if self.received[message.number] >= RECEIVES]:
+            ready.remove(message)
+            self.dead.append(self.waiting.pop(message.number)[1])
         return [message for message in ready if message.lane == ready[0].lane][:most]
 
-    def hide(self, messages: Sequence[Message]) -> None:
-        """Hide messages for as long as the visibility timeout lasts."""
-        until = self.clock() + VISIBILITY
+    def redeliveries(self) -> int:
+        """Return how often a message was received that had been received before."""
+        return self.received.total() - len(self.received)
+
+    def redrive(self, messages: Sequence[Message]) -> None:
+        """Put messages on their queues, as new."""
+        for message in messages:
+            self.waiting[message.number] = self.clock(), message
+            self.received.pop(message.number, None)
+
+    def take_dead(self) -> list[Message]:
+        """Take everything off the dead-letter queue."""
+        dead, self.dead = self.dead, []
+        return dead
+
+    def hide(self, messages: Sequence[Message], *, visible: bool = False) -> None:
+        """Hide messages that are received for as long as the visibility timeout lasts, unless they stay `visible`."""
+        until = self.clock() + (0 if visible else VISIBILITY)
+        self.received.update(message.number for message in messages)
         self.waiting.update({message.number: (until, message) for message in messages})
 
 
@@ -84,6 +118,10 @@ class FeedbackWorker:
         """Return when there is a message to receive."""
         return self._lanes.due()
 
+    def state(self) -> object:
+        """Return nothing: all workers share the lanes, and keep nothing from one act to the next."""
+        return None
+
     def perform(self) -> None:
         """Receive a batch, invoke the function and acknowledge what it says it is done with."""
         stage = self._wires.stage
@@ -100,6 +138,7 @@ class FeedbackWorker:
             self._judge.failed(error)
             return
         self._handler = handler
+        self._judge.shown("a function's answer", repr(answer))
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         self._judge.answered(batch, failed, broken=self._wires.broken != broken)
         # Lambda's pollers are no processes of ours: what follows has no deadline.
@@ -109,10 +148,9 @@ class FeedbackWorker:
 
     def _receive(self, batch: list[Message]) -> dict[str, Any]:
         found = self._lanes.receive(self._batch)
-        if self._wires.fault != "duplicated":
-            self._lanes.hide(found)
+        self._lanes.hide(found, visible=self._wires.fault == "duplicated")
         batch += found
-        return {}
+        return {"Messages": [message.number for message in found]}
 
     def _remove(self, done: list[Message]) -> dict[str, Any]:
         parts = {"not taken": 0, "taken in part": len(done) // 2}

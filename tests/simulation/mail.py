@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.fuzz.canaries import canary, canary_address
+
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """What the clock shows at virtual time 0."""
 
@@ -118,7 +120,7 @@ def say(kind: Kind, spellings: Sequence[str], at: int, identity: int, *, as_even
     if kind.says == "notice":
         return _NOTICE
     if kind.says == "garbage":
-        return f"garbage {identity}"
+        return f"garbage {canary('body', identity)}"
     name = kind.says.capitalize()
     document: dict[str, Any] = {
         "eventType" if as_event else "notificationType": name,
@@ -126,6 +128,8 @@ def say(kind: Kind, spellings: Sequence[str], at: int, identity: int, *, as_even
             "timestamp": stamp(at - 5_000),
             "messageId": f"mail-{identity}",
             "destination": [*spellings, BYSTANDER],
+            "source": canary_address(identity),
+            "commonHeaders": {"subject": canary("subject", identity)},
             "tags": {"ses:configuration-set": ["shop"]} if as_event else {},
         },
         kind.says: _said(kind, spellings, at, identity),
@@ -136,9 +140,10 @@ def say(kind: Kind, spellings: Sequence[str], at: int, identity: int, *, as_even
 
 def _said(kind: Kind, spellings: Sequence[str], at: int, identity: int) -> dict[str, Any]:
     said: dict[str, Any] = {**(kind.fields or {}), "timestamp": stamp(at), "feedbackId": f"feedback-{identity}"}
+    answered = canary("answered", identity)
     if kind.says == "delivery":
-        return {**said, "recipients": list(spellings)}
-    recipients = [{"emailAddress": spelling, "status": "5.1.1"} for spelling in spellings]
+        return {**said, "recipients": list(spellings), "smtpResponse": answered}
+    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": answered} for name in spellings]
     if kind.fate == "quarantined":
         recipients.append({"emailAddress": "nobody", "status": "5.1.1"})
     return {**said, "bouncedRecipients" if kind.says == "bounce" else "complainedRecipients": recipients}

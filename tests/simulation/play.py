@@ -1,10 +1,10 @@
 """Play cases, many of them, and add up the figures."""
 
-import gc
 import random
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
 from typing import Self
 
@@ -12,22 +12,23 @@ from tests.simulation.case import Case, make
 from tests.simulation.watch import Violation
 from tests.simulation.world import World
 
-_GARBAGE = 500
-"""Cases between collections of garbage: they leave cycles, and little else."""
 
-
-def play(case: Case, watcher: Callable[[World], None] | None = None) -> World:
-    """Play one case, the same way every time; tell `watcher` of it before every call."""
-    # The store's pauses are jittered by chance, which must be the same chance again.
+@contextmanager
+def repeatable(case: Case) -> Iterator[None]:
+    """Have chance be the same for a case every time: the store's pauses are jittered by it."""
     before = random.getstate()
     random.seed(len(case.messages))
     try:
-        world = World(case)
-        if watcher:
-            world.wires.watched = partial(watcher, world)
-        world.run()
+        yield
     finally:
         random.setstate(before)
+
+
+def play(case: Case) -> World:
+    """Play one case, the same way every time."""
+    with repeatable(case):
+        world = World(case)
+        world.run()
     return world
 
 
@@ -38,8 +39,10 @@ class Figures:
     cases: int = 0
     steps: int = 0
     switches: int = 0
-    faults: int = 0
+    crashes: int = 0
+    redeliveries: int = 0
     calls: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
     histories: set[int] = field(default_factory=set)
     violations: list[tuple[int, Violation]] = field(default_factory=list)
 
@@ -48,8 +51,10 @@ class Figures:
         self.cases += 1
         self.steps += world.stage.steps
         self.switches += world.stage.switched
-        self.faults += world.wires.broken
+        self.crashes += world.stage.crashed
+        self.redeliveries += world.watch.lanes.redeliveries()
         self.calls += world.watch.calls
+        self.faults += world.wires.struck
         self.histories.add(world.wires.digest())
         self.violations += [(seed, violation) for violation in world.watch.violations[:1]]
 
@@ -58,8 +63,10 @@ class Figures:
         self.cases += other.cases
         self.steps += other.steps
         self.switches += other.switches
-        self.faults += other.faults
+        self.crashes += other.crashes
+        self.redeliveries += other.redeliveries
         self.calls += other.calls
+        self.faults += other.faults
         self.histories |= other.histories
         self.violations += other.violations
         return self
@@ -75,14 +82,8 @@ class Figures:
 def play_all(seeds: Iterable[int]) -> Figures:
     """Play the case of each seed."""
     figures = Figures()
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for number, seed in enumerate(seeds):
-            figures.add(seed, play(make(seed)))
-            if number % _GARBAGE == 0:
-                gc.collect()
-    finally:
-        if collecting:
-            gc.enable()
+    for seed in seeds:
+        world = play(make(seed))
+        figures.add(seed, world)
+        world.forget()
     return figures

@@ -4,7 +4,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.simulation.breakage import Answer, Wires, refused
+from tests.fuzz.canaries import undocumented
+from tests.simulation.breakage import Answer, Wires
+from tests.simulation.faults import refused
+
+Shown = Callable[[str, str], None]
+"""Is told where, and what, others can see."""
 
 
 class SesList:
@@ -52,15 +57,15 @@ class SesV2:
 class Sqs:
     """A client of the quarantine queue, which keeps everything."""
 
-    def __init__(self, kept: list[str], wires: Wires) -> None:
-        """Call over `wires`."""
+    def __init__(self, kept: list[str], wires: Wires, shown: Shown) -> None:
+        """Call over `wires`, telling `shown` what a message's attributes show."""
         self._kept = kept
         self._wires = wires
+        self._shown = shown
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: Mapping[str, Any]) -> Answer:  # noqa: N803, ARG002
         """Keep a message."""
-        if "@" in repr(MessageAttributes):
-            raise AssertionError("an address in a queue attribute")
+        self._shown("a queue's attribute", repr(MessageAttributes))
 
         def effect() -> Answer:
             self._kept.append(MessageBody)
@@ -72,13 +77,16 @@ class Sqs:
 class Events:
     """A client of the event bus, which keeps what was published."""
 
-    def __init__(self, published: list[dict[str, Any]], wires: Wires) -> None:
-        """Call over `wires`."""
+    def __init__(self, published: list[dict[str, Any]], wires: Wires, shown: Shown) -> None:
+        """Call over `wires`, telling `shown` what events show that no document says they do."""
         self._published = published
         self._wires = wires
+        self._shown = shown
 
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
         """Publish."""
+        for entry in Entries:
+            self._shown("an event", undocumented(json.loads(entry["Detail"])))
 
         def effect() -> Answer:
             first = self._wires.argument % len(Entries) if self._wires.fault == "not taken" else len(Entries)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SECOND = 1_000_000
 """Virtual time is counted in microseconds."""
-LONGEST = 6_000
+LONGEST = 12_000
 """Steps after which a performance is given up as one that never settles."""
 
 
@@ -28,6 +28,16 @@ class Act(Protocol):
 
     def perform(self) -> None:
         """Do it, from start to end: one invocation of a function, or one command of an operator's."""
+
+    def state(self) -> object:
+        """Return what decides how it goes on, beside the table and all else that actors share."""
+
+
+class Director(Protocol):
+    """Who decides everything about who acts when, instead of chance."""
+
+    def choose(self, due: "Sequence[tuple[int, Actor]]") -> "tuple[int, Actor] | None":
+        """Return one of those who can go on or begin, each with when; None ends the performance."""
 
 
 class _Thread:
@@ -61,6 +71,7 @@ class Actor:
         self.thread: _Thread | None = None
         self.wake = 0
         self.deadline = 0
+        self.chosen = False
 
     def due(self) -> int | None:
         """Return when it can go on, or begin; None when it has nothing to do."""
@@ -79,10 +90,12 @@ class Stage:
         self.clock = 0
         self.steps = 0
         self.switched = 0
+        self.crashed = 0
         self.settled = False
         self.stopped = False
         self.acting: Actor | None = None
-        self._actors: list[Actor] = []
+        self.director: Director | None = None
+        self.actors: list[Actor] = []
         self._choices = iter(choices)
         self._longest = longest
         self._main = Lock()
@@ -92,7 +105,7 @@ class Stage:
 
     def cast(self, name: str, act: Act) -> None:
         """Put an actor on the stage."""
-        self._actors.append(Actor(name, act))
+        self.actors.append(Actor(name, act))
 
     def run(self) -> None:
         """Perform until nothing is left to do (`settled`), or too long.
@@ -101,6 +114,7 @@ class Stage:
             BaseException: an actor raised something other than `Crash`: a bug of the simulator's.
 
         """
+        self.settled = self._closing = False
         self._begin(None)
         self._main.acquire()
         self._close()
@@ -112,9 +126,11 @@ class Stage:
         self.steps += 1
         if self.stopped or self.steps > self._longest:
             raise Crash
-        if choice is not None:
-            self.wait(0, choice)
         actor = self.acting
+        if choice is not None or (self.director and actor and not actor.chosen):
+            self.wait(0, choice)
+        if actor:
+            actor.chosen = False
         if actor and self.clock >= actor.deadline:
             raise Crash
 
@@ -161,7 +177,7 @@ class Stage:
         try:
             actor.act.perform()
         except Crash:
-            pass
+            self.crashed += not self._closing
         except BaseException as error:  # noqa: BLE001 (carried over to the thread that runs the case)
             self._problem = self._problem or error
         actor.thread = None
@@ -169,11 +185,13 @@ class Stage:
     def _choose(self, interrupted: Actor | None = None, choice: int = 0) -> Actor | None:
         """Return who goes on, moving the clock on when nobody can now; None when the performance is over."""
         while self.steps < self._longest and not self.stopped:
-            due = [(at, actor) for actor in self._actors if (at := actor.due()) is not None]
+            due = [(at, actor) for actor in self.actors if (at := actor.due()) is not None]
             ready = [actor for at, actor in due if at <= self.clock]
             if not due:
                 self.settled = True
                 return None
+            if self.director:
+                return self._directed(self.director.choose(due))
             if not ready:
                 self.clock = min(at for at, _ in due)
             elif interrupted and len(ready) > 1:
@@ -183,13 +201,22 @@ class Stage:
                 return ready[self._draw(len(ready))]
         return None
 
+    def _directed(self, choice: tuple[int, Actor] | None) -> Actor | None:
+        if choice is None:
+            self.stopped = True
+            return None
+        at, actor = choice
+        self.clock = max(self.clock, at)
+        actor.chosen = True  # it makes a call before anybody is chosen again
+        return actor
+
     def _draw(self, number: int) -> int:
         return next(self._choices, 0) % number if number > 1 else 0
 
     def _close(self) -> None:
         """Let every actor that is still in the middle of something crash, so that its thread is free again."""
         self._closing = True
-        for actor in self._actors:
+        for actor in self.actors:
             if actor.thread:
                 actor.thread.baton.release()
                 self._main.acquire()

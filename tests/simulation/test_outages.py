@@ -1,39 +1,53 @@
-"""Services that are down for days: everything converges afterwards, by itself."""
+"""Services that are away for days: everything converges afterwards, by itself; redriving changes nothing."""
 
-from dataclasses import replace
+import json
 
 import pytest
 
-from tests.simulation.case import Case, Outage, make
-from tests.simulation.play import play
+from tests.simulation import followers, lanes
+from tests.simulation.outages import OUTAGES, TOO_LONG, suffer
+from tests.simulation.stage import SECOND
+from tests.stack import template
 
-_HOUR = 3_600
-_DAY = 24 * _HOUR
-
-
-def _cases(*outages: Outage) -> list[Case]:
-    return [replace(make(seed), outages=outages) for seed in range(40)]
-
-
-@pytest.mark.parametrize(
-    "outage",
-    [
-        Outage("DynamoDB", 0, _DAY),
-        Outage("DynamoDB", 1, _DAY),
-        Outage("EventBridge", 0, _DAY),
-        Outage("SQS", 0, _DAY),
-        Outage("SES", 0, 5 * _HOUR),
-    ],
-    ids=lambda outage: f"{outage.service} from {outage.begins} s",
-)
-def test_an_outage_is_only_a_delay(outage: Outage) -> None:
-    """Whatever is down for long, no promise is broken, and nobody has to do anything."""
-    worlds = [play(case) for case in _cases(outage)]
-    assert [violation for world in worlds for violation in world.watch.violations] == []
+_CASES = 6
+"""Of each outage; `python -m tests.simulation --outages 40` plays more."""
+_LONG = 2
+"""Of those that take thousands of sweeps."""
 
 
-def test_ses_is_down_for_a_week() -> None:
-    """The list follows when SES is back, although the stream's records expired after an hour."""
-    worlds = [play(case) for case in _cases(Outage("SES", 0, 7 * _DAY))[:4]]
-    assert [violation for world in worlds for violation in world.watch.violations] == []
-    assert max(world.stage.clock for world in worlds) / 1_000_000 > 7 * _DAY
+@pytest.mark.parametrize("name", OUTAGES)
+def test_an_outage_is_only_a_delay(name: str) -> None:
+    """Whatever is away for long, no promise is broken, nobody has to do anything, and redriving changes no byte."""
+    outcome = suffer(name, range(_LONG if "days" in name else _CASES))
+    assert (outcome.violations, outcome.changed, outcome.dead) == (0, 0, 0)
+    assert outcome.late < 3_600
+
+
+@pytest.mark.parametrize("name", TOO_LONG)
+def test_after_too_long_an_outage_redriving_mends_everything(name: str) -> None:
+    """What ended on the dead-letter queue is redriven once, and nothing is missing; once more changes no byte."""
+    outcome = suffer(name, range(_LONG))
+    assert outcome.dead > 0
+    assert outcome.receives == lanes.RECEIVES
+    assert (outcome.violations, outcome.changed) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["Bounce", "Complaint", "Delivery"])
+def test_the_lanes_are_as_the_template_has_them(kind: str) -> None:
+    """How long a message is hidden, how often it is handed out, and how long the function may take."""
+    resources = template()["Resources"]
+    queue, function = (resources[f"{kind}{what}"]["Properties"] for what in ("Queue", "Function"))
+    assert queue["VisibilityTimeout"] * SECOND == lanes.VISIBILITY
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == lanes.RECEIVES
+    assert function.get("Timeout", template()["Globals"]["Function"]["Timeout"]) * SECOND == lanes.TIMEOUT
+
+
+def test_the_stream_and_the_sweep_are_as_the_template_has_them() -> None:
+    """How old a record may get, how long the function may take, and how often it sweeps."""
+    function = template()["Resources"]["SuppressionFunction"]["Properties"]
+    events = {event["Type"]: event["Properties"] for event in function["Events"].values()}
+    assert events["DynamoDB"]["MaximumRecordAgeInSeconds"] * SECOND == followers.TOO_OLD
+    (filter_,) = events["DynamoDB"]["FilterCriteria"]["Filters"]
+    assert json.loads(filter_["Pattern"]) == {"dynamodb": {"NewImage": {"mirror_due": {"S": [{"exists": True}]}}}}
+    assert function["Timeout"] * SECOND == followers.TIMEOUT
+    assert events["ScheduleV2"]["ScheduleExpression"] == f"rate({followers.EVERY // SECOND // 60} minutes)"

@@ -4,16 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulation.breakage import FAULTS
-from tests.simulation.case import Fault, make
-from tests.simulation.exhaustive import explore, scopes
-from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.case import Fault, importing, make
+from tests.simulation.faults import FAULTS
+from tests.simulation.mutants import IMPORTING, MUTANTS, Mutant
 from tests.simulation.play import play, play_all
-from tests.simulation.shrink import failure, readable
+from tests.simulation.shrink import failure
 
 SLICE = 5_000
 """Cases of one test. `make simulate` plays a million."""
-BUDGET = 5_000
+BUDGET = 8_000
 """Cases within which a design bug must be found."""
 
 
@@ -40,33 +39,22 @@ def test_every_fault_strikes_and_is_survived(operation: str) -> None:
         made = (make(seed) for seed in range(SLICE))
         worlds = (play(replace(case, faults=(*case.faults, Fault(operation, 0, number)))) for case in made)
         struck = (
-            world for world in worlds if any(one[2] == operation and one[4] == fault for one in world.wires.trace)
+            world
+            for world in worlds
+            if any(one[2] == operation and one[4].startswith(fault) for one in world.wires.trace)
         )
         assert next(struck).watch.violations == []
 
 
-@pytest.mark.parametrize("name", scopes())
-def test_every_crash_is_survived(name: str) -> None:
-    """In a small scope, every crash at every call is survived, whoever goes first."""
-    explored = explore(scopes()[name], 0)
-    assert "\n".join(readable(play(case)) for case, _ in explored.violations[:1]) == ""
-    assert explored.runs > 100
-
-
-def test_every_interruption_is_survived() -> None:
-    """In a small scope, every interruption of every call by anybody is survived."""
-    case = scopes()["two bounces and a delivery about a reinstatement"]
-    explored = explore(case, 1, crashing=False)
-    assert "\n".join(readable(play(case)) for case, _ in explored.violations[:1]) == ""
-    assert explored.runs > 100
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize("mutant", [*MUTANTS, *IMPORTING], ids=lambda mutant: mutant.name)
 def test_every_design_bug_is_found(mutant: Mutant) -> None:
-    """A design bug seeded into the code breaks a promise that the simulator sees."""
+    """A design bug seeded into the code breaks a promise that the simulator sees, and is no mere mistake in a name."""
+    made = map(make, range(BUDGET))
+    cases = map(importing, made) if mutant in IMPORTING else made
     with mutant.planted():
-        found = next((violations for seed in range(BUDGET) if (violations := play(make(seed)).watch.violations)), [])
+        found = next((violations for case in cases if (violations := play(case).watch.violations)), [])
     assert found
+    assert not any(error in found[0].what for error in ("AttributeError", "NameError", "TypeError"))
 
 
 def test_a_failing_case_is_shrunk_to_a_readable_history() -> None:
@@ -75,6 +63,6 @@ def test_a_failing_case_is_shrunk_to_a_readable_history() -> None:
     with mutant.planted():
         seed = next(seed for seed in range(BUDGET) if play(make(seed)).watch.violations)
         shown = failure(seed, "P8")
-    assert shown.count("message") == 1
+    assert shown.count("message") <= 2  # of two spellings, so that there are two calls
     assert "put_suppressed_destination" in shown
     assert "P8 broken at step" in shown

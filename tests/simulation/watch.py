@@ -1,10 +1,12 @@
 """Watches a run for broken promises: at every write, every acknowledgement, every call of SES, and at the end."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ses_feedback.timestamps import format_timestamp
+from tests.fuzz.canaries import leaks
 from tests.simulation.case import Case
 from tests.simulation.lanes import Lanes
 from tests.simulation.mail import Meant, Message
@@ -13,8 +15,12 @@ from tests.simulation.services import SesList
 from tests.simulation.stage import SECOND, Stage
 
 if TYPE_CHECKING:
-    from tests.simulation.dynamo import Item, Table
     from tests.simulation.followers import Operator
+    from tests.simulation.table import Item, Table
+
+
+Slot = tuple[str, str, str]
+"""An address, a day and a verdict: of one rule, so of these, a contact's history need not keep all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +55,27 @@ class Watch:
         self._choices = choices
         self._last_call: int | None = None
 
+    def state(self) -> object:
+        """Return all that what is found later depends on."""
+        told: dict[str, tuple[int, str]] = {}
+        for change in self.published:
+            known = change["rev"], change["new_status"]
+            told[change["address"]] = max(told.get(change["address"], known), known)
+        lately = self._last_call is not None and self._stage.clock - self._last_call < SECOND
+        written = sorted(self._suppressed.written)
+        return sorted(told.items()), sorted(set(self.quarantined)), written, self._last_call if lately else None
+
     def violated(self, promise: str, what: str) -> None:
         """Note that a promise was broken, which ends the run."""
         self._stage.stopped = True
         self.violations.append(Violation(promise, what, self._stage.steps))
 
     def written(self, old: "Item | None", new: "Item") -> None:
-        """Check P3 at a write of a contact."""
+        """Check P1, as far as the item itself tells, and P3 at a write of a contact."""
+        unsendable = RANKS[new["status"]["S"]] >= RANKS["suspended"]
+        signs = {"unsendable" in new, not new["may_send"]["BOOL"]}
+        if signs != {unsendable} or ("mirror_due" in new) != ("due_since" in new):
+            self.violated("P1", f"{new['address']['S']} contradicts itself: {sorted(new)}")
         if old is None or old.get("opted_in_at") != new.get("opted_in_at"):
             return
         before, after = old["status"]["S"], new["status"]["S"]
@@ -92,10 +112,14 @@ class Watch:
 
     def failed(self, error: Exception) -> None:
         """Check that a function that fails may."""
-        if "@" in str(error):
-            self.violated("P7", "an address in an exception")
+        self.shown("an exception", f"{error!r} {error}")
         if not type(error).__module__.startswith(("botocore", "ses_feedback.faults")):
             self.violated("P5", f"a function failed with {error!r}")
+
+    def shown(self, where: str, text: str) -> None:
+        """Check P7 on what somebody may see who is not to see whom mail is sent to, and what."""
+        for leak in leaks(text)[:1]:
+            self.violated("P7", f"{leak} in {where}")
 
     def finished(self) -> None:
         """Check everything once nothing is left to do."""
@@ -111,7 +135,7 @@ class Watch:
             self.violated("P1", f"contacts of {sorted(there)} instead of {sorted(addresses)}")
         for address in sorted(addresses & there):
             self._check_contact(address, [one for one in meant if one.address == address])
-        self._check_history({(one.address, one.feedback) for one in meant if one.verdict != "DELIVERED"})
+        self._check_history(one for one in meant if one.verdict != "DELIVERED")
         wanted = sorted({message.body for message in self._case.messages if message.fate == "quarantined"})
         if sorted(set(self.quarantined)) != wanted:
             self.violated("P5", "something else in quarantine than what belongs there")
@@ -150,14 +174,30 @@ class Watch:
         if item["announced_status"]["S"] != right or (max(told)[1] if told else "active") != right:
             self.violated("P4", f"{address} is {right}, and was announced as {told}")
 
-    def _check_history(self, feedback: set[tuple[str, int]]) -> None:
-        kept = sum(record.startswith("feedback#") for _, record in self.table.items)
-        if kept != len(feedback):
-            self.violated("P1", f"{kept} records of history for {len(feedback)} pieces of feedback")
+    def _check_history(self, meant: Iterable[Meant]) -> None:
+        wanted: dict[Slot, set[int]] = {}
+        for one in meant:
+            wanted.setdefault(_slot(one), set()).add(one.feedback)
+        kept = Counter(slot for slot, _ in self._history())
+        if kept.keys() != wanted.keys() or any(number > len(wanted[slot]) for slot, number in kept.items()):
+            self.violated("P1", f"history of {sorted(kept.items())} instead of {sorted(wanted.items())}")
 
     def _remembered(self, one: Meant) -> bool:
-        start = f"feedback#{one.at}#"
-        return any(
-            address == one.address and record.startswith(start) and item["verdict"]["S"] == one.verdict
-            for (address, record), item in self.table.items.items()
+        """Say whether the history has what a message said; of one day and verdict, it need not have all."""
+        slot = _slot(one)
+        others = any(
+            _slot(other) == slot and other.feedback != one.feedback
+            for message in self._case.messages
+            for other in message.meant
         )
+        return any(kept == slot and (others or at == one.at) for kept, at in self._history())
+
+    def _history(self) -> Iterator[tuple[Slot, str]]:
+        for (address, record), item in self.table.items.items():
+            if record.startswith("feedback#"):
+                at = item["at"]["S"]
+                yield (address, at[:10], item["verdict"]["S"]), at
+
+
+def _slot(one: Meant) -> Slot:
+    return one.address, one.at[:10], one.verdict

@@ -10,10 +10,13 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from ses_feedback.announcements import Announcer
+from ses_feedback.backlog import Backlog
+from ses_feedback.followed import Followed
 from ses_feedback.handlers.clients import Clients
 from ses_feedback.handlers.clock import Context, deadline, utc_now
+from ses_feedback.import_jobs import ImportJobs, ImportLedger, ImportObjects
 from ses_feedback.metrics import Metrics
-from ses_feedback.mirror import Followed, Mirror
+from ses_feedback.mirror import Mirror
 from ses_feedback.pace import Pace
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.store import ContactStore
@@ -52,10 +55,13 @@ class SuppressionHandler:
             "announced": followed.announced,
             "put": followed.put,
             "deleted": followed.deleted,
+            "imported": followed.imported,
             "left": len(followed.left),
         }
         if followed.left:
             done["left_because"] = sorted(set(followed.left.values()))
+        if followed.imports:
+            done["imports"] = dict(followed.imports)
         if followed.refused:
             # Once for all of them: in the SES sandbox every call is refused.
             self._logger.warning("refused by SES, left due; see the runbook", extra={"codes": dict(followed.refused)})
@@ -72,17 +78,47 @@ def compose(
 ) -> SuppressionHandler:
     """Put SuppressionFunction together."""
     table, limits = settings.table_name, settings.limits
+    contacts = ContactStore(clients.dynamodb, table, limits, history_days=settings.history_days, now=now, sleep=sleep)
+    turns = Pace(clients.dynamodb, table, settings.suppression_rate, now=now, sleep=sleep)
+    worker = uuid.uuid4().hex
     mirror = Mirror(
-        ContactStore(clients.dynamodb, table, limits, history_days=settings.history_days, now=now, sleep=sleep),
+        contacts,
         SuppressionList(clients.sesv2),
         Announcer(clients.events, settings.event_bus_name),
-        Pace(clients.dynamodb, table, settings.suppression_rate, now=now, sleep=sleep),
+        turns,
         limits,
         now=now,
-        worker=uuid.uuid4().hex,
+        worker=worker,
+        backlog=_backlog(settings, clients, contacts, turns, now=now, worker=worker),
     )
     metrics = Metrics(settings.metric_configuration_sets)
     return SuppressionHandler(mirror, metrics, Logger(service="SuppressionFunction"), now)
+
+
+def _backlog(
+    settings: Settings,
+    clients: Clients,
+    contacts: ContactStore,
+    turns: Pace,
+    *,
+    now: Callable[[], datetime],
+    worker: str,
+) -> Backlog | None:
+    """Put together who has SES import a backlog, None for a stack without a bucket to import from."""
+    if not settings.import_bucket:
+        return None
+    most = round(settings.suppression_rate * 3600 * settings.suppression_backlog_hours)
+    return Backlog(
+        contacts,
+        ImportLedger(clients.dynamodb, settings.table_name),
+        ImportObjects(lambda: clients.s3, settings.import_bucket),
+        ImportJobs(clients.sesv2),
+        turns=turns,
+        limits=settings.limits,
+        most=most or None,
+        now=now,
+        worker=worker,
+    )
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:

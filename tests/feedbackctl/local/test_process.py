@@ -40,41 +40,56 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 def _build(root: Path) -> None:
     (root / "src").mkdir()
     (root / "samconfig.toml").write_text('[local.global.parameters]\nparameter_overrides = "A=1"\n')
+    installed(root, "")
     stack.build(Local(root))
 
 
-def test_a_python_of_another_version_is_refused(tmp_path: Path) -> None:
-    """The functions are built for one."""
-    python = tmp_path / ".tools" / "local" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\necho '(3, 12)'\n")
+def installed(root: Path, script: str, version: str = "3.12.4") -> Local:
+    """Return the local AWS of a checkout with an emulator installed, whose interpreter is a shell script."""
+    environment = root / ".tools" / "local"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "installed").touch()
+    (environment / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+    python = environment / "bin" / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
-    with pytest.raises(LocalError, match=r"built for Python 3\.13"):
-        Local(tmp_path).up()
+    return Local(root)
+
+
+def test_the_functions_are_built_for_the_emulators_python(tmp_path: Path) -> None:
+    """Whichever it is."""
+    assert installed(tmp_path, "", version="3.11.7").python_version == "3.11"
+
+
+def test_an_installation_that_was_broken_off_is_told_of(tmp_path: Path) -> None:
+    """An interpreter alone is not enough."""
+    here = installed(tmp_path, "")
+    (tmp_path / ".tools" / "local" / "installed").unlink()
+    with pytest.raises(LocalError, match=r"make \.tools/local/installed"):
+        here.up()
+
+
+def test_another_system_is_told_what_works_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions are built for Linux."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(LocalError, match="make replay"):
+        installed(tmp_path, "").up()
 
 
 def test_a_process_that_ends_at_once_is_told_of(tmp_path: Path) -> None:
     """With the end of its log."""
-    python = tmp_path / ".tools" / "local" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\ncase $1 in -c) echo '(3, 13)';; *) echo 'No such luck.'; exit 1;; esac\n")
-    python.chmod(0o755)
     with pytest.raises(LocalError, match=r"No such luck\."):
-        Local(tmp_path).up()
+        installed(tmp_path, "echo 'No such luck.'; exit 1").up()
     assert Local(tmp_path).running() is None
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     """When it was asked for by number."""
-    python = tmp_path / ".tools" / "local" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\necho '(3, 13)'\n")
-    python.chmod(0o755)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(LocalError, match="is taken"):
-            Local(tmp_path).up(taken.getsockname()[1])
+            installed(tmp_path, "").up(taken.getsockname()[1])
 
 
 def test_the_environment_leads_nowhere_else() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -59,6 +60,14 @@ class FakeEmulator:
     def identity(self, _: str) -> tuple[str, Mapping[str, str]]:
         """Return the only identity."""
         return "example.com", self.topics
+
+    def function_of(self, key: str) -> str:
+        """Return the only function."""
+        return "BounceFunction" if key == "ASIA1" else ""
+
+    def read_object(self, url: str) -> bytes:
+        """Return the only object."""
+        return b'{"emailAddress": "imported@example.com", "reason": "BOUNCE"}\n' if url == "s3://ours/one" else b""
 
     def publish(self, publication: Publication) -> None:
         """Keep it."""
@@ -198,6 +207,35 @@ def test_faults_meet_functions(world: World) -> None:
     assert world.call("PUT", "/_feedbackctl/faults", [refused, slow]) == (200, {})
     statuses = [world.call("POST", "/", service="dynamodb", key="ASIA1")[0] for _ in range(3)]
     assert (statuses, world.call("GET", "/_feedbackctl/state")[1]["faults_met"]) == ([503, 200, 200], 2)
+
+
+def test_a_slow_ses_takes_what_it_is_told(world: World) -> None:
+    """The suppression list is there, too, when it was waited for."""
+    entry = {"EmailAddress": "ann@example.com", "Reason": "BOUNCE"}
+    world.call("PUT", "/_feedbackctl/faults", [{"service": "ses", "status": 0, "calls": 1}])
+    answer = world.call("PUT", "/v2/email/suppression/addresses", entry, key="ASIA1")
+    listed = world.wrapper.lists[Scope("123456789012", "us-east-1")].entries()
+    assert (answer[0], [one.email_address for one in listed]) == (200, ["ann@example.com"])
+
+
+def test_ses_imports_from_the_emulators_objects(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import job reads its object there."""
+    monkeypatch.setattr("feedbackctl.local.wrapper._IMPORTS_TAKE", timedelta(0))
+    job = {
+        "ImportDestination": {"SuppressionListDestination": {"SuppressionListImportAction": "PUT"}},
+        "ImportDataSource": {"S3Url": "s3://ours/one", "DataFormat": "JSON"},
+    }
+    assert world.call("POST", "/v2/email/import-jobs", job)[0] == 200
+    listed = world.wrapper.lists[Scope("123456789012", "us-east-1")].entries()
+    assert [one.email_address for one in listed] == ["imported@example.com"]
+
+
+def test_what_was_asked_of_roles_can_be_forgotten(world: World) -> None:
+    """A drill sees its own."""
+    world.emulator.asked.add(("role", "sqs:SendMessage", "queue", True))
+    assert world.call("GET", "/_feedbackctl/permissions")[1] == [["role", "sqs:SendMessage", "queue", True]]
+    world.call("DELETE", "/_feedbackctl/permissions")
+    assert world.call("GET", "/_feedbackctl/permissions")[1] == []
 
 
 def test_publishing_can_be_held(world: World) -> None:

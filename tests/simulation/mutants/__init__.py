@@ -4,10 +4,13 @@ Most are bugs of public SES feedback processors. A mutant replaces attributes of
 `planted`; what it replaces them with is as close to the real code as the bug allows.
 """
 
-from tests.simulation.mutants import contacts, messages, mirroring, storing
+from tests.simulation.mutants import contacts, importing, messages, mirroring, storing
 from tests.simulation.mutants.planting import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (*contacts.MUTANTS, *storing.MUTANTS, *messages.MUTANTS, *mirroring.MUTANTS)
 """Every design bug that is tried."""
 
-__all__ = ["MUTANTS", "Mutant"]
+IMPORTING: tuple[Mutant, ...] = importing.MUTANTS
+"""Those that only show where a backlog is imported."""
+
+__all__ = ["IMPORTING", "MUTANTS", "Mutant"]

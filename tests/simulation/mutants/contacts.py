@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ses_feedback import contact, mirror, pipeline, store, stored
@@ -42,7 +42,11 @@ def _dated_now(original: Callable[[Fact], Contact]) -> Callable[[Fact], Contact]
 
 
 def _counted_strikes(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(sorted(one + other))
+    days = isinstance((*one, *other, "")[0], date)
+    return tuple(sorted(one + other)) if days else _union(one, other)
+
+
+_union = contact._union
 
 
 def _reversed_status(known: Contact, limits: Limits) -> contact.Standing:

@@ -13,7 +13,7 @@ from ses_feedback.answers import OUT_OF_TIME
 from ses_feedback.faults import AWS_FAULTS
 from ses_feedback.handlers import suppression as handler
 from ses_feedback.stored import Stored
-from ses_feedback.timestamps import format_timestamp
+from ses_feedback.timestamps import format_timestamp, parse_timestamp
 from tests.simulation.mutants.planting import mutant
 
 
@@ -152,11 +152,12 @@ def _turn_taken_by_force(self: Any, moment: datetime, _taken: datetime | None) -
 def _late_turn(self: Any, until: datetime) -> Any:
     """Use a turn however late its answer comes."""
     while True:
-        taken = self._last_taken()
+        last = self._last()
+        taken = parse_timestamp(last["S"]) if last else None
         moment = max(self._now(), taken + self._interval) if taken else self._now()
         if moment > until:
             return OUT_OF_TIME
-        if self._reserve(moment, taken):
+        if self._reserve(moment, last):
             self._sleep(max(0.0, (moment - self._now()).total_seconds()))
             return None
 

@@ -1,0 +1,45 @@
+"""Write items to DynamoDB as PartiQL statements, which go 25 to a call and stand or fail each by itself.
+
+An `INSERT` fails with `DuplicateItem` where there is an item, an `UPDATE` with `ConditionalCheckFailed` where there is
+none, or none of the revision it was told of. What `UPDATE` leaves out stays as it is.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from ses_feedback.stored import Item
+
+Statement = dict[str, Any]
+"""A statement as BatchExecuteStatement takes it: `Statement`, its text, and `Parameters`, the values of its `?`."""
+
+
+def insert(table: str, item: Item) -> Statement:
+    """Return the statement that adds `item`."""
+    return {"Statement": _insert(table, tuple(item)), "Parameters": list(item.values())}
+
+
+def update(table: str, before: Item, after: Item) -> Statement:
+    """Return the statement that makes `before` into `after`, if the item still has the `rev` it has in `before`.
+
+    Both are whole items of one key. Only what differs is written, so what others write on the item meanwhile stays.
+    """
+    changed = {name: value for name, value in after.items() if before.get(name) != value}
+    gone = tuple(name for name in before if name not in after)
+    return {
+        "Statement": _update(table, tuple(changed), gone),
+        "Parameters": [*changed.values(), before["address"], before["record"], before["rev"]],
+    }
+
+
+# The same few texts serve every contact: they differ only in which attributes there are.
+@lru_cache(1024)
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    values = ", ".join(f"'{name}': ?" for name in names)
+    return f'INSERT INTO "{table}" VALUE {{{values}}}'
+
+
+@lru_cache(1024)
+def _update(table: str, changed: tuple[str, ...], gone: tuple[str, ...]) -> str:
+    sets = "".join(f' SET "{name}"=?' for name in changed)
+    removes = "".join(f' REMOVE "{name}"' for name in gone)
+    return f'UPDATE "{table}"{sets}{removes} WHERE "address"=? AND "record"=? AND "rev"=?'

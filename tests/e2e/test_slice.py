@@ -1,0 +1,82 @@
+"""Once through the deployed stack, in a minute: what `make test` runs of these tests."""
+
+import json
+from functools import partial
+from typing import Any
+
+from click.testing import CliRunner
+
+from feedbackctl.__main__ import main
+from tests.e2e.world import World, eventually
+
+
+def bounce_of(address: str) -> str:
+    """Return a hard bounce of an address."""
+    return json.dumps(
+        {
+            "eventType": "Bounce",
+            "mail": {"timestamp": "2026-03-01T12:00:00.000Z", "messageId": "m-1", "destination": [address]},
+            "bounce": {
+                "bounceType": "Permanent",
+                "bounceSubType": "General",
+                "bouncedRecipients": [{"emailAddress": address}],
+                "timestamp": "2026-03-01T12:00:01.000Z",
+                "feedbackId": "f-1",
+            },
+        }
+    )
+
+
+def test_mail_comes_back_as_contacts_and_the_list_follows(world: World) -> None:
+    """Through SES, SNS, SQS, Lambda and the table; of a bounce and a complaint, through its stream to the list."""
+    expected = {
+        world.address("bounce"): ("bounced", False, "BOUNCE"),
+        world.address("complaint"): ("complained", False, "COMPLAINT"),
+        world.address("success"): ("active", True, None),
+    }
+    for address in expected:
+        world.send(address)
+    listed = {address: reason for address, (_, _, reason) in expected.items() if reason}
+    eventually(lambda: world.listed().keys() >= listed.keys() and all(map(world.contact, expected)), seconds=120)
+    found = {address: world.contact(address) for address in expected}
+    on_the_list = {address: entry["reason"] for address, entry in world.listed().items() if address in expected}
+    statuses = {address: (one.get("status"), one.get("may_send")) for address, one in found.items()}
+    assert statuses == {address: told[:2] for address, told in expected.items()}
+    assert on_the_list == listed
+
+
+def test_poison_is_kept_and_can_be_mended(world: World) -> None:
+    """A broken message goes to quarantine with its bytes and the reason, and back through its lane when mended."""
+    address = world.address("bounce")
+    whole = bounce_of(address)
+    broken = whole[:-3]
+    world.client("sns").publish(TopicArn=world.outputs["BounceTopicArn"], Message=broken)
+    kept = eventually(partial(_quarantined, world))
+    assert [message["Body"] for message in kept] == [broken]
+    assert kept[0]["MessageAttributes"]["reason"]["StringValue"] == "not-json"
+    assert world.contact(address) == {}
+
+    # As the runbook has it.
+    sqs = world.client("sqs")
+    sqs.send_message(QueueUrl=world.outputs["BounceQueueUrl"], MessageBody=whole)
+    sqs.delete_message(QueueUrl=world.outputs["QuarantineQueueUrl"], ReceiptHandle=kept[0]["ReceiptHandle"])
+    assert eventually(partial(world.contact, address)).get("status") == "bounced"
+    assert world.nothing_waits() == {}
+
+
+def test_quarantine_is_redriven(world: World, runner: CliRunner) -> None:
+    """What a release after this one can read goes back through a lane with `feedbackctl redrive`."""
+    address = world.address("bounce")
+    quarantine, lane = world.outputs["QuarantineQueueUrl"], world.outputs["DeliveryQueueUrl"]
+    world.client("sqs").send_message(QueueUrl=quarantine, MessageBody=bounce_of(address))
+    outcome = runner.invoke(main, ["redrive", "--from", quarantine, "--to", lane])
+    assert (outcome.exit_code, outcome.output) == (0, "Moved 1, left 0 that SQS can't carry as they are.\n")
+    assert eventually(partial(world.contact, address)).get("status") == "bounced"
+    assert world.nothing_waits() == {}
+
+
+def _quarantined(world: World) -> list[dict[str, Any]]:
+    found = world.client("sqs").receive_message(
+        QueueUrl=world.outputs["QuarantineQueueUrl"], MessageAttributeNames=["All"]
+    )
+    return list(found.get("Messages", []))

@@ -1,0 +1,74 @@
+"""The functions' own clients, led to this machine, soon out of patience, and waiting in virtual time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import botocore.endpoint
+from botocore.config import Config
+from botocore.loaders import Loader
+from botocore.session import Session
+
+from ses_feedback.handlers.clients import Clients
+from tests.simulation.mail import START
+from tests.simulation.stage import SECOND, Stage
+
+# All else (attempts, retry mode, parsing) is as the functions' own clients have it.
+_IMPATIENT = Config(connect_timeout=2, read_timeout=0.08)
+_loader = Loader(include_default_search_paths=True)
+
+
+class LocalSession(Session):
+    """A session whose clients call `url`, and say on whose behalf."""
+
+    def __init__(self, url: str, worker: Callable[[], str]) -> None:
+        """Ask `worker` for its name at every call."""
+        super().__init__()
+        self._url = url
+        self._worker = worker
+        self.register_component("data_loader", _loader)
+        self.set_credentials("made-up", "made-up")
+        self.register("before-send", self._sign)
+
+    def _sign(self, **sent: Any) -> None:  # noqa: ANN401 (as botocore calls it)
+        sent["request"].headers["x-worker"] = self._worker()
+
+    def create_client(self, service_name: str, *_: Any, **options: Any) -> Any:  # noqa: ANN401 (what the functions use of it)
+        """Return a client, as the functions make theirs."""
+        config = options["config"].merge(_IMPATIENT)
+        make: Any = super().create_client
+        return make(service_name, "us-east-1", endpoint_url=self._url, **{**options, "config": config})
+
+
+def local_clients(url: str, worker: Callable[[], str]) -> Clients:
+    """Return a function's clients."""
+    return Clients(LocalSession(url, worker))
+
+
+class Clock:
+    """A stage's clock, which whoever sleeps moves on at once."""
+
+    def __init__(self, stage: Stage) -> None:
+        """Tell and move the clock of `stage`."""
+        self._stage = stage
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return START + timedelta(microseconds=self._stage.clock)
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        with self._lock:
+            self._stage.clock += max(0, round(seconds * SECOND))
+
+
+@contextmanager
+def retrying_at_once(clock: Clock) -> Iterator[None]:
+    """Let botocore's pauses between attempts pass on `clock`."""
+    with mock.patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=clock.sleep)):
+        yield

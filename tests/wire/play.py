@@ -1,0 +1,132 @@
+"""Play cases, many of them, and add up the figures."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Self
+
+from tests.simulation.watch import Violation
+from tests.wire.case import Case, make, small
+from tests.wire.clients import retrying_at_once
+from tests.wire.faults import FAULTS, Plan
+from tests.wire.functions import Output, Threads, printing_to
+from tests.wire.history import readable
+from tests.wire.http import Server
+from tests.wire.processes import Processes, Warm
+from tests.wire.world import World
+
+_AT_ONCE = 8
+MESSAGES_KILLING = 160
+_CONTACTS_KILLING = 16
+_ATTEMPTS = 4
+"""Attempts that botocore makes of a call."""
+_INTENSITY_KILLING = 0.2
+"""Where processes are killed less else breaks: what breaks is waited for, on top of everything."""
+
+
+@dataclass
+class Figures:
+    """What many cases came to."""
+
+    cases: int = 0
+    deliveries: int = 0
+    redeliveries: int = 0
+    requests: int = 0
+    invocations: int = 0
+    failed: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    faults: Counter[tuple[str, str]] = field(default_factory=Counter)
+    quarantined: int = 0
+    violations: list[tuple[int, Violation]] = field(default_factory=list)
+    histories: dict[int, str] = field(default_factory=dict)
+
+    def add(self, world: World, kills: Counter[str] | None = None) -> None:
+        """Count a case."""
+        self.kills += kills or Counter()
+        counted = world.counted
+        self.cases += 1
+        self.deliveries += world.lanes.received.total()
+        self.redeliveries += world.lanes.redeliveries()
+        self.requests += world.stage.steps
+        self.invocations += counted.invocations
+        self.failed += counted.failed
+        self.faults += world.aws.faults
+        self.quarantined += len(set(world.watch.quarantined))
+        self.violations += [(world.case.seed, violation) for violation in world.watch.violations[:1]]
+        if world.watch.violations:
+            self.histories[world.case.seed] = readable(world)
+
+    def __iadd__(self, other: Self) -> Self:
+        """Add other cases."""
+        for name in ("cases", "deliveries", "redeliveries", "requests", "invocations", "failed", "quarantined"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.kills += other.kills
+        self.faults += other.faults
+        self.violations += other.violations
+        self.histories |= other.histories
+        return self
+
+
+def play(case: Case, plan: Plan | None = None) -> World:
+    """Play one case, with functions in threads of this process."""
+    with Server() as server, ThreadPoolExecutor(_AT_ONCE) as pool:
+        world = World(case, server, plan)
+        server.answer = world.aws.answer
+        with printing_to(Output(world.watch.shown)), retrying_at_once(world.clock):
+            world.run(Threads(world), pool)
+    return world
+
+
+def play_all(seeds: Iterable[int]) -> Figures:
+    """Play the case of each seed."""
+    figures = Figures()
+    for seed in seeds:
+        figures.add(play(make(seed)))
+    return figures
+
+
+def play_killing(seeds: Iterable[int], kills: int, messages: int = MESSAGES_KILLING, mutant: str = "") -> Figures:
+    """Play cases of so many messages, with functions in processes, until so many were killed, or seeds are used up.
+
+    The functions have the bug `mutant`, if one is named.
+    """
+    figures = Figures()
+    with Server() as server, Warm(server.url, mutant) as warm, ThreadPoolExecutor(_AT_ONCE) as pool:
+        for seed in seeds:
+            figures.add(*_kill_in(make(seed, messages, _CONTACTS_KILLING), server, warm, pool))
+            if figures.kills.total() >= kills:
+                break
+    return figures
+
+
+def play_one_killing(seed: int) -> World:
+    """Play the case of this seed, with functions in processes."""
+    with Server() as server, Warm(server.url) as warm, ThreadPoolExecutor(_AT_ONCE) as pool:
+        return _kill_in(make(seed, MESSAGES_KILLING, _CONTACTS_KILLING), server, warm, pool)[0]
+
+
+def _kill_in(case: Case, server: Server, warm: Warm, pool: ThreadPoolExecutor) -> tuple[World, Counter[str]]:
+    world = World(case, server, Plan(case.seed, case.intensity * _INTENSITY_KILLING, case.focus))
+    with Processes(world, warm) as processes:
+        server.answer, server.given = processes.answer, processes.given
+        world.run(processes, pool)
+    return world, processes.kills
+
+
+def every_call(portion: int = 0, portions: int = 1) -> Figures:
+    """Break every call of a small case, four times in a row, in every way it can break; or a portion of that."""
+    figures = Figures()
+    case = small()
+    for operation, fault, nth in list(breakages(play(case)))[portion::portions]:
+        forced = {(operation, nth + again): fault for again in range(_ATTEMPTS)}
+        figures.add(play(case, Plan(case.seed, 0.0, forced=forced)))
+    return figures
+
+
+def breakages(calm: World) -> Iterator[tuple[str, str, int]]:
+    """Yield every way in which a call of this case can break: the operation, the fault, and which of its calls."""
+    for operation, calls in Counter(called.operation for called in calm.aws.log).items():
+        for nth in range(calls):
+            for fault in dict.fromkeys(FAULTS[operation]):
+                yield operation, fault, nth

@@ -1,0 +1,94 @@
+"""A warm process that functions' processes are forked from: everything is imported, and every client made.
+
+It takes its orders on a socket: `fork` comes with the socket on which the new process is to be spoken to, and is
+answered with its number; `reap` waits for a process that was killed. Until then nobody else can have its number.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import socket
+import sys
+import traceback
+from importlib import import_module
+from typing import Any, NoReturn
+
+from ses_feedback.policy import AmbiguousComplaint
+from ses_feedback.settings import Settings
+from tests.simulation.lanes import Handler
+from tests.simulation.stage import Stage
+from tests.wire.clients import Clock, local_clients, retrying_at_once
+from tests.wire.functions import Context, Output, compose, described
+
+_ORDER = 4_096
+"""Bytes an order takes at most."""
+
+
+def serve(orders: socket.socket, url: str) -> None:
+    """Take orders until whoever gives them is gone."""
+    stage = Stage(())
+    name: list[str] = [""]
+    clients = local_clients(url, lambda: name[0])
+    for service in ("dynamodb", "sqs", "events", "sesv2"):
+        getattr(clients, service)
+    gc.freeze()
+    while True:
+        order, sockets, _, _ = socket.recv_fds(orders, _ORDER, 1)
+        if not order:
+            return
+        kind, _, argument = order.decode().partition(" ")
+        if kind == "reap":
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(argument), 0)
+            orders.sendall(b"reaped")
+            continue
+        child = os.fork()
+        if child == 0:
+            orders.close()
+            name[0] = argument
+            _live(socket.socket(fileno=sockets[0]), stage, clients, argument)
+        os.close(sockets[0])
+        orders.sendall(str(child).encode())
+
+
+def _live(spoken: socket.socket, stage: Stage, clients: Any, worker: str) -> NoReturn:  # noqa: ANN401 (as in functions)
+    """Be a function's process, and nothing after that."""
+    try:
+        _run(spoken, stage, clients, worker)
+    except BaseException:  # noqa: BLE001 (nobody else will tell)
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _run(spoken: socket.socket, stage: Stage, clients: Any, worker: str) -> None:  # noqa: ANN401 (as in functions)
+    """Handle one event after another, until told no more."""
+    clock = Clock(stage)
+    handler: Handler | None = None
+    with spoken.makefile("rwb") as lines, retrying_at_once(clock):
+        for line in lines:
+            told = json.loads(line)
+            stage.clock = told["clock"]
+            handler = handler or compose(worker, _settings(told["settings"]), clients, clock)
+            answer = _handled(handler, told["event"], Context(stage, told["deadline"]))
+            lines.write(json.dumps({**answer, "clock": stage.clock}).encode() + b"\n")
+            lines.flush()
+
+
+def _handled(handler: Handler, event: object, context: Context) -> dict[str, Any]:
+    try:
+        return {"answer": handler(event, context)}
+    except Exception as error:  # noqa: BLE001 (as Lambda does)
+        return {"error": described(error)}
+
+
+def _settings(told: dict[str, Any]) -> Settings:
+    return Settings(**{**told, "ambiguous_complaint": AmbiguousComplaint(told["ambiguous_complaint"])})
+
+
+if __name__ == "__main__":
+    _, number, url, name = sys.argv
+    planted = import_module("tests.wire.mutants").named(name).planted() if name else contextlib.nullcontext()
+    with planted, contextlib.redirect_stdout(Output()):
+        serve(socket.socket(fileno=int(number)), url)
