@@ -132,6 +132,10 @@ bench-plots: .venv/installed .tools/bench/installed ## draw docs/cost.svg, and d
 	@.tools/bench/bin/python -m benchmarks.plot cost .local/cost.json docs/cost.svg
 	@test ! -e .local/storm.json || .tools/bench/bin/python -m benchmarks.plot storm .local/storm.json docs/storm.svg
 
+.PHONY: bench-cold
+bench-cold: .venv/installed .tools/local/installed ## what a cold start costs (valgrind)
+	@.venv/bin/python benchmarks/cold_start.py
+
 ##@ Long campaigns
 
 SEED ?= 1
@@ -139,6 +143,19 @@ CASES ?= 1000000
 .PHONY: simulate
 simulate: .venv/installed ## the promises, under faults in every order: make simulate SEED=1 CASES=1000000
 	@$(run) tests.simulation --seed $(SEED) --cases $(CASES)
+
+.PHONY: explore
+explore: .venv/installed ## every interleaving and every crash, of small numbers of messages
+	@$(run) tests.simulation --exhaustive
+
+.PHONY: outages
+outages: .venv/installed ## services away for days, and everything redriven three times
+	@$(run) tests.simulation --outages 40
+
+.PHONY: traces
+traces: .venv/installed $(aws) ## the simulation's table against moto's and the emulator's
+	@$(run) tests.simulation --traces 5000
+	@$(run) tests.simulation --traces 5000 --against emulator
 
 DELIVERIES ?= 100000
 KILLS ?= 10000

@@ -89,7 +89,12 @@ CLAIMS = [
     (RUNBOOK, "Bounces at 5 %", stack().properties("BounceRate")["Threshold"], 0.05),
     (RUNBOOK, "complaints at 0.1 %", stack().properties("ComplaintRate")["Threshold"], 0.001),
     (ARCHITECTURE, "(SQS, 14 days each)", of_lanes("MessageRetentionPeriod"), [14 * DAY]),
-    (ARCHITECTURE, "up to a hundred messages and calls BounceFunction", source_of("BounceFunction")["BatchSize"], 100),
+    (
+        ARCHITECTURE,
+        "up to a hundred messages (of deliveries, a thousand)",
+        {lane: source_of(f"{lane}Function")["BatchSize"] for lane in LANES},
+        {"Bounce": 100, "Complaint": 100, "Delivery": 1000},
+    ),
     (
         ARCHITECTURE,
         "the original text and the reason for 14 days",

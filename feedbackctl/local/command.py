@@ -82,16 +82,15 @@ def env() -> None:
 
 
 @local.command()
-@click.option("--build/--no-build", default=True, help="Whether to run sam build first.", show_default=True)
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
 @told
-def deploy(parameters: tuple[str, ...], *, build: bool) -> None:
-    """Build the template and deploy it, with the parameters of samconfig.toml's stage `local` and those given."""
+def deploy(parameters: tuple[str, ...]) -> None:
+    """Build what has changed and deploy it, with the parameters of samconfig.toml's stage `local` and those given.
+
+    Mail can be sent as anybody at example.com afterwards.
+    """
     here = Local()
-    running = here.require()
-    if build:
-        stack.build(here, click.echo)
-    stack.deploy(here, running, parameters=parameters, tell=click.echo)
+    stack.deploy(here, here.require(), parameters=parameters, tell=click.echo).verify_sender()
 
 
 @click.command(short_help="Show the whole stack on this machine.")

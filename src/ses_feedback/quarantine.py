@@ -12,8 +12,8 @@ from ses_feedback.faults import AWS_FAULTS, fault, proven
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
 _ATTRIBUTE_BYTES = 1_024
-NOT_CARRIED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that no SQS message can have."""
+NOT_CARRIED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""A character that no SQS message can have (written as what is left out: compiling what is let in takes far longer)."""
 
 
 class Sqs(Protocol):

@@ -32,7 +32,7 @@ RECORD = "contact"
 UNREADABLE = "unreadable-contact"
 """The reason when the item under a contact's key can't be read: no retry mends it, somebody must."""
 HISTORY_A_DAY = 64
-"""Records of history that a contact has of one day and one rule, at most."""
+"""Places for the history of one contact, day and rule: without a bound, one mail could be answered with any number."""
 SHARDS = 16
 """Partitions of each sparse index: a storm of bounces must not heat one partition key."""
 
@@ -193,9 +193,10 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     """Return the history record of `fact`: what SES said, the verdict, and the rule that gave it.
 
     Its key comes from the feedback alone, so that the same feedback, however often and however it comes, is one record.
-    Whoever got one mail can answer it with thousands of bounces: of one rule a contact keeps at most `HISTORY_A_DAY`
-    records a day, those that came first. `now` only bounds when it is removed: DynamoDB never removes what expired more
-    than five years ago, and a clock that runs ahead must not keep a record for good.
+    Whoever got one mail can answer it with thousands of bounces: of one rule and day a contact has `HISTORY_A_DAY`
+    places, and what falls on a place that is taken is not kept (of two, one time in so many). `now` only bounds when it
+    is removed: DynamoDB never removes what expired more than five years ago, and a clock that runs ahead must not keep a
+    record for good.
     """
     said = fact.said
     at = format_timestamp(fact.at)

@@ -116,9 +116,16 @@ def test_a_backlog_is_imported_and_loses_nothing(hasty: World) -> None:
 
 def _bounced_until(world: World, fault: dict[str, object]) -> str:
     """Have an address bounce, and return it once a function has met the fault on account of it."""
+    assert world.nothing_waits() == {}
+    eventually(lambda: not any(map(_under_way, world.contacts().values())))
     met = world.running.ask("state")["faults_met"]
     address = world.address("bounce")
     world.fail(fault)
     world.send(address)
     assert eventually(lambda: world.running.ask("state")["faults_met"], lambda count: count > met) == met + 1
     return address
+
+
+def _under_way(contact: dict[str, object]) -> bool:
+    """Say whether the mirror is at it, or soon will be."""
+    return "claim" in contact or ("mirror_due" in contact and "retry_at" not in contact)

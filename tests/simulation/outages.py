@@ -43,7 +43,7 @@ TOO_LONG: dict[str, tuple[Outage, ...]] = {"DynamoDB is down for 6 days": (Outag
 
 @dataclass
 class Outcome:
-    """What became of many cases in an outage. `late` is how long after it they took until nothing was left to do."""
+    """What became of many cases in an outage. `late` is how long after it the last contact was written."""
 
     cases: int = 0
     messages: int = 0
@@ -61,8 +61,9 @@ class Outcome:
         return (
             f"{self.cases:,} cases of {self.messages:,} messages, {self.calls:,} calls of AWS, {self.broken:,} broken; "
             f"a message was received at most {self.receives:,} times of {RECEIVES:,}, {self.dead:,} dead letters; "
-            f"settled within {timedelta(seconds=self.late)} afterwards; {self.changed} changed by redriving everything "
-            f"{REDRIVES} times; {self.violations} violations ({self.seconds:,.0f} s)"
+            f"the last contact was written {timedelta(seconds=self.late)} afterwards at the latest; "
+            f"{self.changed} changed by redriving everything {REDRIVES} times; {self.violations} violations "
+            f"({self.seconds:,.0f} s)"
         )
 
 
@@ -107,7 +108,8 @@ def _add(outcome: Outcome, world: World) -> None:
     outcome.messages += len(world.case.messages)
     outcome.calls += world.stage.steps
     outcome.broken += world.wires.broken
-    outcome.late = max(outcome.late, (world.stage.clock - max(ends, arrived)) // SECOND)
+    written = max((change.at for shard in world.table.stream for change in shard), default=0)
+    outcome.late = max(outcome.late, (written - max(ends, arrived)) // SECOND)
 
 
 def _quarantined(world: World, time_: int) -> Iterator[Message]:

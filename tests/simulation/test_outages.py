@@ -20,7 +20,7 @@ def test_an_outage_is_only_a_delay(name: str) -> None:
     """Whatever is away for long, no promise is broken, nobody has to do anything, and redriving changes no byte."""
     outcome = suffer(name, range(_LONG if "days" in name else _CASES))
     assert (outcome.violations, outcome.changed, outcome.dead) == (0, 0, 0)
-    assert outcome.late < 3_600
+    assert outcome.late < 4 * 3_600  # an import that nobody answered for holds its contacts for three hours
 
 
 @pytest.mark.parametrize("name", TOO_LONG)
