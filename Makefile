@@ -48,7 +48,7 @@ install = "$(python)" -m venv --clear $(1) \
 
 .PHONY: demo
 demo: ## deploy the stack to an AWS on this machine, send mail through it, and show what comes of it
-	@$(MAKE) -j3 .venv/installed $(aws)
+	@$(MAKE) -sj3 .venv/installed $(aws)
 	@$(run) feedbackctl demo
 
 .PHONY: test

@@ -195,8 +195,8 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     Its key comes from the feedback alone, so that the same feedback, however often and however it comes, is one record.
     Whoever got one mail can answer it with thousands of bounces: of one rule and day a contact has `HISTORY_A_DAY`
     places, and what falls on a place that is taken is not kept (of two, one time in so many). `now` only bounds when it
-    is removed: DynamoDB never removes what expired more than five years ago, and a clock that runs ahead must not keep a
-    record for good.
+    is removed: DynamoDB never removes what expired more than five years ago, and a clock that runs ahead must not keep
+    a record for good.
     """
     said = fact.said
     at = format_timestamp(fact.at)

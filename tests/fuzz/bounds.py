@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any, Self
 
-from ses_feedback.stored import RECORD
+from ses_feedback.stored import HISTORY_A_DAY, RECORD
 from tests.builders import START, a_bounce, a_bounced_recipient, a_complaint, a_mail, an_sqs_record, on_day
 from tests.fuzz.aws import item_bytes
 from tests.fuzz.figures import Figures
@@ -25,7 +25,7 @@ BATCH = 100
 MAX_DIMENSIONS = 50
 MAX_HISTORY = 100
 """Records that a storm may add to the history of one contact."""
-MAX_WRITES = 25
+MAX_WRITES = HISTORY_A_DAY + 10
 """Writes of one contact, its history with it, that a batch may make."""
 _PORTION = 5_000
 _APART = 1_000_000_000

@@ -95,7 +95,7 @@ def printing_to(output: Output) -> Iterator[None]:
     loggers: list[Any] = [logging.getLogger(name) for name in _LOGGERS]
     before = [dict(vars(logger)) for logger in loggers]
     for logger in loggers:
-        logger.handlers, logger.init = [], False
+        logger.handlers, logger.init, logger.powertools_handler = [], False, None
     try:
         with redirect_stdout(output):
             yield
