@@ -2,6 +2,7 @@
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
@@ -16,6 +17,8 @@ from tests.wire.clients import Clock, local_clients
 from tests.wire.world import Invocation, Outcome, World
 
 _LOGGERS = "FeedbackFunction", "SuppressionFunction"
+# Powertools makes a logger after looking for one: of two functions composed at once each would make half of it.
+_COMPOSING = threading.Lock()
 
 
 def settings(case: Case, url: str) -> Settings:
@@ -67,7 +70,8 @@ class Threads:
     def _compose(self, worker: str) -> Handler:
         world = self._world
         clients = local_clients(world.url, lambda: worker)
-        self._handlers[worker] = compose(worker, settings(world.case, world.url), clients, world.clock)
+        with _COMPOSING:
+            self._handlers[worker] = compose(worker, settings(world.case, world.url), clients, world.clock)
         return self._handlers[worker]
 
 
