@@ -44,8 +44,12 @@ def handler(subject: str, session: "Session | None" = None, *, lane: str = "Boun
 
         return Baseline(session)
     from ses_feedback.handlers import feedback  # noqa: PLC0415
-    from ses_feedback.handlers.clients import Clients  # noqa: PLC0415
-    from ses_feedback.settings import Settings  # noqa: PLC0415
+    from ses_feedback.handlers.function_clients import FunctionClients  # noqa: PLC0415
+    from ses_feedback.settings import Settings, access_from_environment  # noqa: PLC0415
 
     settings = Settings(TABLE, QUARANTINE, lane=lane, metric_configuration_sets=(CONFIGURATION_SET,))
-    return feedback.compose(settings, Clients(session), **how)
+    if session:
+        from ses_feedback.handlers.clients import Clients  # noqa: PLC0415
+
+        return feedback.compose(settings, Clients(session), **how)
+    return feedback.compose(settings, FunctionClients(access_from_environment()), **how)

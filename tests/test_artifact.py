@@ -42,15 +42,19 @@ UNWANTED = (
 )
 UNCHECKED_HASH = 0b01
 FUNCTIONS = ("BounceFunction", "ComplaintFunction", "DeliveryFunction", "SuppressionFunction")
-IMPORT = """
+START = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import importlib, json
-importlib.import_module("ses_feedback.handlers." + sys.argv[2])
+importlib.import_module("ses_feedback.handlers." + sys.argv[2])._handler()
+"""
+ALL_CLIENTS = """
 from ses_feedback.handlers.clients import Clients
 clients = Clients()
 for name in ("dynamodb", "sqs", "events", "sesv2", "s3"):
     getattr(clients, name)
+"""
+TELL = """
 print(json.dumps({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}))
 """
 
@@ -70,10 +74,16 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @cache
-def imported(package: Path, handler: str) -> Mapping[str, str | None]:
+def imported(package: Path, handler: str, until: str = START + ALL_CLIENTS) -> Mapping[str, str | None]:
     """Return what a handler imports until it has every client, in an interpreter with nothing else installed."""
-    variables = {"TABLE_NAME": "Contacts", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    command = [sys.executable, "-I", "-S", "-c", IMPORT, str(package), handler]
+    variables = {
+        "TABLE_NAME": "Contacts",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+    }
+    command = [sys.executable, "-I", "-S", "-c", until + TELL, str(package), handler]
     answer = subprocess.check_output(command, env=variables, text=True)  # noqa: S603
     modules: Mapping[str, str | None] = json.loads(answer)
     return modules
@@ -132,6 +142,13 @@ def test_it_needs_nothing_else(package: Path, handler: str) -> None:
         if path and not Path(path).is_relative_to(package) and not Path(path).is_relative_to(standard)
     }
     assert strangers == set()
+
+
+def test_a_feedback_function_starts_without_botocore(package: Path) -> None:
+    """Its clients are half of a cold start, and a healthy function calls nothing but DynamoDB."""
+    modules = imported(package, "feedback", START)
+    assert {name for name in modules if name.startswith(("botocore.session", "botocore.client", "urllib3"))} == set()
+    assert "ses_feedback.handlers.wire" in modules
 
 
 @pytest.mark.parametrize("handler", ["feedback", "suppression"])

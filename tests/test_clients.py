@@ -1,5 +1,6 @@
 """Clients connect late, give up early, and take nobody else's answer for AWS's."""
 
+from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 from botocore.session import Session
 
 from feedbackctl.embedded import EmbeddedAws
+from ses_feedback.faults import GarbledAnswerError
 from ses_feedback.handlers import feedback
 from ses_feedback.handlers.clients import Clients
 from ses_feedback.settings import Settings
@@ -126,7 +129,7 @@ def test_an_answer_that_is_not_awss(service: str, body: bytes) -> None:
         clients = Clients(aws.session)
         getattr(clients, service).meta.events.register_first(
             f"before-send.{service}",
-            lambda request, **_: AWSResponse(request.url, 200, HTTPHeaders(), _Wire(body)),
+            lambda request, **_: _answered(request, 200, body),
         )
         settings = Settings(aws.table_name, aws.quarantine_url)
         handler = feedback.compose(settings, clients, now=aws.clock.now, sleep=aws.clock.sleep)
@@ -134,3 +137,28 @@ def test_an_answer_that_is_not_awss(service: str, body: bytes) -> None:
         answer = handler(event, FakeContext())
         assert answer == {"batchItemFailures": [{"itemIdentifier": "sqs-message-1"}]}
         assert service == "sqs" or aws.quarantined() == []
+
+
+@pytest.mark.parametrize("operation", ["put_object", "delete_object"])
+@pytest.mark.parametrize(("status", "body"), [(200, b"<html>It works!</html>"), (200, b"<Ok/>"), (404, b"<html/>")])
+def test_an_answer_that_is_not_s3s(operation: str, status: int, body: bytes) -> None:
+    """S3 answers with nothing when it has put or deleted something; its errors are read as ever."""
+    with EmbeddedAws() as aws:
+        client = Clients(aws.session).s3
+        client.meta.events.register_first("before-send.s3", lambda request, **_: _answered(request, status, body))
+        with pytest.raises(GarbledAnswerError if status == HTTPStatus.OK else ClientError):
+            getattr(client, operation)(Bucket="imports", Key="a")
+
+
+@pytest.mark.parametrize(("status", "body"), [(400, b"[]"), (403, b"null"), (400, b"1")])
+def test_an_error_that_is_not_awss(status: int, body: bytes) -> None:
+    """An SDK would look for a code in it, and fail as if we had a bug."""
+    with EmbeddedAws() as aws:
+        client = Clients(aws.session).sqs
+        client.meta.events.register_first("before-send.sqs", lambda request, **_: _answered(request, status, body))
+        with pytest.raises(GarbledAnswerError):
+            client.send_message(QueueUrl=aws.quarantine_url, MessageBody="poison")
+
+
+def _answered(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
+    return AWSResponse(request.url, status, HTTPHeaders(), _Wire(body))

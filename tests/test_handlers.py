@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,7 +31,11 @@ from tests.builders import (
     an_sqs_record,
 )
 from tests.fakes import FaultyClient, fails_statements, first, refuses, times_out
+from tests.wire.http import Reply, Server
 from tests.world import FakeContext, World, a_world, log_to_current_stdout
+
+if TYPE_CHECKING:
+    from tests.wire.http import Request
 
 OTHER = "other@example.com"
 
@@ -58,11 +63,16 @@ def failures(result: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture
-def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
+def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EmbeddedAws]:
     """An embedded AWS whose environment the functions have, and no function's process yet."""
     with EmbeddedAws(calls_per_second=None) as aws:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
+        # It answers botocore alone: which finds credentials that no variable holds.
+        credentials = tmp_path / "credentials"
+        credentials.write_text("[default]\naws_access_key_id = embedded\naws_secret_access_key = embedded\n")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
         monkeypatch.setenv("LANE", "Bounce")
         feedback._handler.cache_clear()  # noqa: SLF001 (a new process)
         suppression._handler.cache_clear()  # noqa: SLF001
@@ -87,6 +97,31 @@ def test_a_process_is_set_up_once(deployed: EmbeddedAws, monkeypatch: pytest.Mon
     monkeypatch.delenv("TABLE_NAME")
     feedback.handle(an_sqs_event(a_bounce()), FakeContext())
     assert len(deployed.contacts()) == 1
+
+
+def test_a_function_speaks_to_dynamodb_itself(deployed: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what Lambda tells it in its environment."""
+    asked: list[Any] = []
+
+    def refuse(request: "Request") -> Reply:
+        asked.append(request.headers)
+        return Reply(403)
+
+    with Server() as server:
+        server.answer = refuse
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-function")
+        assert failures(feedback.handle(an_sqs_event(a_bounce()), FakeContext())) == ["sqs-message-1"]
+        assert failures(suppression.handle({"Records": [a_change()]}, FakeContext())) == ["1"]
+    targets = [headers["x-amz-target"].partition(".")[2] for headers in asked]
+    assert targets == ["BatchGetItem", "BatchExecuteStatement", "BatchGetItem"]
+    assert all("Credential=the-function/" in headers["authorization"] for headers in asked)
+    assert deployed.contacts() == []
+
+
+def a_change() -> dict[str, Any]:
+    """Return a record of the table's stream."""
+    return {"dynamodb": {"Keys": {"address": {"S": RECIPIENT}, "record": {"S": "contact"}}, "SequenceNumber": "1"}}
 
 
 @pytest.mark.parametrize("handle", [feedback.handle, suppression.handle])

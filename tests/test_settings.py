@@ -1,10 +1,12 @@
 """Settings take what the template sets, and name what is wrong with anything else."""
 
+from pathlib import Path
+
 import pytest
 
 from ses_feedback.contact import Limits
 from ses_feedback.policy import AmbiguousComplaint
-from ses_feedback.settings import Settings, SettingsError, from_environment
+from ses_feedback.settings import Access, Settings, SettingsError, access_from_environment, from_environment
 
 REQUIRED = {"TABLE_NAME": "Contacts"}
 EVERYTHING = {
@@ -139,3 +141,80 @@ def test_forty_configuration_sets() -> None:
     names = tuple(f"set-{number}" for number in range(40))
     read = from_environment(REQUIRED | {"METRIC_CONFIGURATION_SETS": ",".join(names)})
     assert read.metric_configuration_sets == names
+
+
+LAMBDA = {
+    "AWS_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "made-up-secret",
+    "AWS_SESSION_TOKEN": "made-up-token",
+}
+NO_ROOTS = Path("nowhere")
+DYNAMODB = "https://dynamodb.eu-central-1.amazonaws.com"
+
+
+def test_access_as_lambda_gives_it() -> None:
+    """To DynamoDB in the function's region, with the function's own keys."""
+    assert access_from_environment(LAMBDA, NO_ROOTS) == Access(
+        DYNAMODB, "eu-central-1", "AKIDEXAMPLE", "made-up-secret", "made-up-token", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "url"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, "http://127.0.0.1:4566"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566/"}, "http://127.0.0.1:4566/"),
+        ({"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_DYNAMODB": "http://one"}, "http://one"),
+        ({"AWS_REGION": "us-gov-west-1"}, "https://dynamodb.us-gov-west-1.amazonaws.com"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-1"}, "https://dynamodb.us-east-1.amazonaws.com"),
+        ({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-west-2"}, "https://dynamodb.us-east-1.amazonaws.com"),
+        ({"AWS_USE_FIPS_ENDPOINT": ""}, DYNAMODB),
+    ],
+)
+def test_where_dynamodb_is(more: dict[str, str], url: str) -> None:
+    """An endpoint of one's own comes first, as with every SDK of AWS's."""
+    access = access_from_environment(LAMBDA | more, NO_ROOTS)
+    assert access
+    assert access.url == url
+
+
+def test_whose_certificates_are_trusted(tmp_path: Path) -> None:
+    """Those one says, else Amazon's own where the package has them."""
+    roots = tmp_path / "amazon.pem"
+    roots.touch()
+    told = {"AWS_CA_BUNDLE": "/etc/ssl/own.pem"}
+    found = [access_from_environment(LAMBDA | more, path) for more in (told, {}) for path in (roots, NO_ROOTS)]
+    assert [access and access.authorities for access in found] == ["/etc/ssl/own.pem"] * 2 + [str(roots), ""]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"AWS_ACCESS_KEY_ID": ""},
+        {"AWS_SECRET_ACCESS_KEY": ""},
+        {"AWS_REGION": ""},
+        {"AWS_REGION": "cn-north-1"},
+        {"AWS_REGION": "us-iso-east-1"},
+        {"AWS_REGION": "us-isob-east-1"},
+        {"AWS_REGION": "eusc-de-east-1"},
+        {"AWS_REGION": "somewhere-new"},
+        {"AWS_REGION": "us-east-1.example.com/"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566/emulator"},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+        {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+        {"HTTPS_PROXY": "http://proxy:3128"},
+        {"HTTP_PROXY": "http://proxy:3128"},
+        {"https_proxy": "http://proxy:3128"},
+        {"http_proxy": "http://proxy:3128"},
+    ],
+)
+def test_where_botocore_has_to_find_the_way(more: dict[str, str]) -> None:
+    """Whatever is not the plain way."""
+    assert access_from_environment(LAMBDA | more, NO_ROOTS) is None
+
+
+def test_no_key_is_shown() -> None:
+    """Whoever prints an access gives away nothing that signs."""
+    assert "made-up" not in repr(access_from_environment(LAMBDA, NO_ROOTS))

@@ -1,25 +1,26 @@
-"""Spoken to as it speaks, DynamoDB hears and says what it would through botocore alone."""
+"""Spoken to as it speaks, DynamoDB hears what it would through botocore, and its answers mean what they would there."""
 
 import json
-from binascii import crc32
+import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from io import BytesIO
+from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
+from zlib import crc32
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
-from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from artifact.sdk import OPERATIONS
-from ses_feedback.handlers.clients import Clients
+from ses_feedback.faults import AWS_FAULTS, GarbledAnswerError, fault
+from ses_feedback.handlers.connections import Connections
+from ses_feedback.handlers.signing import Signer
+from ses_feedback.handlers.wire import ATTEMPTS, DynamoDb, connect
+from ses_feedback.settings import Access
+from tests.wire.http import Manner, Reply, Request, Server
 
 Json = dict[str, Any]
 REGION = "us-east-1"
@@ -30,7 +31,7 @@ ITEM = {
     "may_send": {"BOOL": False},
     "nothing": {"NULL": True},
     "strikes": {"L": [{"S": "2026-03-01"}, {"M": {"a": {"NS": ["1", "2.50"]}}}]},
-    "said": {"S": 'J\u00f6rg said "no"\n\u2028\U0001f4a9 \ud800'},
+    "said": {"S": 'J\u00f6rg said "no"\n\u2028\U0001f4a9'},
 }
 CAPACITY = {"TableName": "Contacts", "CapacityUnits": 1.5}
 STATEMENT = {"Statement": 'UPDATE "Contacts" SET "rev"=? WHERE "address"=?', "Parameters": [{"N": "2"}, {"S": "a"}]}
@@ -53,10 +54,6 @@ CALLS: Mapping[str, tuple[Json, Json]] = {
     "batch_get_item": (
         {"RequestItems": {"Contacts": {"Keys": [KEY], "ConsistentRead": True}}},
         {"Responses": {"Contacts": [ITEM]}, "UnprocessedKeys": {"Contacts": {"Keys": [KEY]}}},
-    ),
-    "batch_write_item": (
-        {"RequestItems": {"Contacts": [{"PutRequest": {"Item": ITEM}}, {"DeleteRequest": {"Key": KEY}}]}},
-        {"UnprocessedItems": {}},
     ),
     "get_item": (
         {"TableName": "Contacts", "Key": KEY, "ConsistentRead": True},
@@ -89,173 +86,206 @@ CALLS: Mapping[str, tuple[Json, Json]] = {
 }
 
 
-_LOADER = create_loader()  # one for all, so that what it knows of DynamoDB is read once
-
-
-class _Body(BytesIO):
-    """A body as botocore reads it."""
-
-    def stream(self) -> Iterator[bytes]:
-        """Yield all of it."""
-        yield self.read()
-
-
-@dataclass
 class Recorded:
-    """A DynamoDB that says what was recorded, and keeps what it was asked and how that was signed."""
+    """A DynamoDB that answers what was recorded, the last of it over and over, and keeps what it was asked."""
 
-    answers: list[tuple[int, bytes]]
-    checksum: int | None = None
-    sent: list[AWSPreparedRequest] = field(default_factory=list)
-    signed: list[AWSRequest] = field(default_factory=list)
+    def __init__(self, server: Server, *answers: Reply) -> None:
+        """Answer for `server`."""
+        self.url = server.url
+        self.sent: list[Request] = []
+        self.pauses: list[float] = []
+        self._answers = answers
+        server.answer = self._answer
 
-    def client(self, *, wire: bool) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
-        """Return a client of it: ours, or botocore's own."""
-        session = Session()
-        session.register_component("data_loader", _LOADER)
-        session.set_credentials("key", "secret", "token")
-        session.set_config_variable("region", REGION)
-        session.register("before-send.dynamodb", self._answer)  # type: ignore[arg-type]  # this hook's answer is heeded
-        session.register("request-created.dynamodb", self._keep)
-        clients = Clients(session)
-        if wire:
-            return clients.dynamodb
-        retries: Any = {"mode": "standard", "total_max_attempts": 4}
-        return session.create_client("dynamodb", config=Config(retries=retries))
-
-    def _keep(self, **created: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
-        self.signed.append(created["request"])
-
-    def _answer(self, **sending: Any) -> AWSResponse:  # noqa: ANN401
-        request: AWSPreparedRequest = sending["request"]
+    def _answer(self, request: Request) -> Reply:
         self.sent.append(request)
-        status, body = self.answers[min(len(self.sent), len(self.answers)) - 1]
-        headers = {"x-amzn-RequestId": "1234", "Content-Type": "application/x-amz-json-1.0"}
-        if self.checksum is not None:
-            headers["x-amz-crc32"] = str(self.checksum)
-        return AWSResponse(request.url, status, HTTPHeaders.from_pairs(headers.items()), _Body(body))
+        return self._answers[min(len(self.sent), len(self._answers)) - 1]
+
+    def ours(self) -> DynamoDb:
+        """Return a client of ours."""
+        connections = Connections(self.url, read_timeout=0.2)
+        access = Access(self.url, REGION, "key", "secret", "token")
+        return DynamoDb(connections, Signer(access, connections.host), self.pauses.append)
+
+    def botocores(self) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
+        """Return a client of botocore's."""
+        session = Session()
+        session.set_credentials("key", "secret", "token")
+        retries: Any = {"mode": "standard", "total_max_attempts": 1}
+        config = Config(retries=retries, parameter_validation=False)
+        return session.create_client("dynamodb", REGION, endpoint_url=self.url, config=config)
 
 
-def _sent_body(request: AWSPreparedRequest) -> bytes:
-    assert isinstance(request.body, bytes)
-    return request.body
+@contextmanager
+def recorded(*answers: Reply) -> Iterator[Recorded]:
+    """Serve recorded answers."""
+    with Server() as server:
+        yield Recorded(server, *answers)
 
 
-def outcome(wire: bool, operation: str, status: int, body: bytes) -> object:  # noqa: FBT001 (which of the two)
-    """Return what a call comes to: its answer, or its error."""
-    client = Recorded([(status, body)]).client(wire=wire)
-    try:
-        return getattr(client, operation)(**CALLS[operation][0])
-    except ClientError as error:
-        return type(error).__name__, error.response, str(error)
-    except ResponseParserError as error:
-        return type(error), str(error)
+def answered(document: object, status: int = 200) -> Reply:
+    """Return an answer that holds a document."""
+    return Reply(status, json.dumps(document).encode())
+
+
+REFUSED = answered({"__type": "com.amazonaws.dynamodb.v20120810#ValidationException"}, 400)
+THROTTLED = answered({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}, 400)
 
 
 def test_every_call_that_is_made_is_tried_here() -> None:
     """As the package has them."""
     names = {"".join(map(str.title, name.split("_"))) for name in CALLS}
-    assert names >= set(OPERATIONS["dynamodb"])
+    assert names == set(OPERATIONS["dynamodb"])
+    assert {name for name in vars(DynamoDb) if not name.startswith("_")} == set(CALLS)
 
 
 @pytest.mark.parametrize("operation", CALLS)
 def test_what_is_sent_is_what_botocore_would_send(operation: str) -> None:
     """To the same place, but for spaces and escapes."""
-    sent = []
-    for wire in (True, False):
-        recorded = Recorded([(200, b"{}")])
-        getattr(recorded.client(wire=wire), operation)(**CALLS[operation][0])
-        (request,) = recorded.sent
-        headers = {name: request.headers[name] for name in ("X-Amz-Target", "Content-Type")}
-        body = _sent_body(request)
-        sent.append((request.method, request.url, json.loads(body), headers, sorted(request.headers)))
-        assert int(request.headers["Content-Length"]) == len(body)
-    assert sent[0] == sent[1]
-
-
-@pytest.mark.parametrize("operation", CALLS)
-def test_what_is_sent_is_what_was_signed(operation: str) -> None:
-    """DynamoDB refuses anything else."""
-    recorded = Recorded([(200, b"{}")])
-    client = recorded.client(wire=True)
-    credentials = client._get_credentials()  # noqa: SLF001 (no other way to them)
-    getattr(client, operation)(**CALLS[operation][0])
-    (signed,), (sent,) = recorded.signed, recorded.sent
-    # As DynamoDB does it: from what arrived, and the headers that are said to be signed.
-    authorization = _text(sent.headers["Authorization"])
-    names = authorization.partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    arrived = AWSRequest(
-        sent.method, sent.url, {name: _text(sent.headers[name]) for name in names if name != "host"}, sent.body
-    )
-    arrived.context["timestamp"] = signed.context["timestamp"]
-    signer = SigV4Auth(credentials, "dynamodb", REGION)
-    signature = signer.signature(signer.string_to_sign(arrived, signer.canonical_request(arrived)), arrived)
-    assert authorization.endswith(f"Signature={signature}")
-
-
-def _text(header: str | bytes) -> str:
-    return header.decode() if isinstance(header, bytes) else header
-
-
-def test_half_a_character_is_sent_for_dynamodb_to_refuse() -> None:
-    """It is no bug of ours then, but a fault of that one request."""
-    recorded = Recorded([(400, b'{"__type": "com.amazon.coral.service#SerializationException"}')])
-    item = {**KEY, "said": {"S": "\ud83d"}}
-    with pytest.raises(ClientError, match="SerializationException"):
-        recorded.client(wire=True).put_item(TableName="Contacts", Item=item)
-    assert json.loads(_sent_body(recorded.sent[0]))["Item"] == item
+    request, answer = CALLS[operation]
+    with recorded(answered(answer)) as dynamodb:
+        getattr(dynamodb.ours(), operation)(**request)
+        getattr(dynamodb.botocores(), operation)(**request)
+    ours, botocores = dynamodb.sent
+    assert json.loads(ours.body) == json.loads(botocores.body)
+    assert (ours.method, ours.path) == (botocores.method, botocores.path)
+    for name in ("x-amz-target", "content-type", "host", "x-amz-security-token", "accept-encoding"):
+        assert ours.headers.get(name) == botocores.headers.get(name)
 
 
 @pytest.mark.parametrize("operation", CALLS)
 def test_an_answer_is_the_one_botocore_would_give(operation: str) -> None:
-    """With everything it adds."""
-    body = json.dumps(CALLS[operation][1]).encode()
-    ours, botocores = (outcome(wire, operation, 200, body) for wire in (True, False))
-    assert ours == botocores
-    assert isinstance(ours, dict)
-    assert set(ours) == {*CALLS[operation][1], "ResponseMetadata"}
-    assert (ours["ResponseMetadata"]["RequestId"], ours["ResponseMetadata"]["RetryAttempts"]) == ("1234", 0)
+    """But for what botocore adds about the answer itself."""
+    request, answer = CALLS[operation]
+    with recorded(answered(answer)) as dynamodb:
+        ours = getattr(dynamodb.ours(), operation)(**request)
+        botocores = getattr(dynamodb.botocores(), operation)(**request)
+    del botocores["ResponseMetadata"]
+    assert ours == botocores == answer
 
 
-ODD = [
-    (200, b""),
-    (200, b"{}"),
-    (200, b"  {}"),
-    (200, b"{"),
-    (200, b'{"Item":'),
-    (200, b"[]"),
-    (200, b"null"),
-    (200, b"<html>It works!</html>"),
-    (200, b"\xff"),
-    (200, b'{"Item": null, "ConsumedCapacity": null}'),
-    (200, b'{"ResponseMetadata": {"HTTPStatusCode": 500}, "Error": {"Code": "Throttled"}, "unheard": "of"}'),
-    (204, b""),
+def test_half_a_character_is_sent_for_dynamodb_to_refuse() -> None:
+    """It is no bug of ours then, but a fault of that one request."""
+    item = {**KEY, "said": {"S": "\ud83d"}}
+    refused = answered({"__type": "com.amazon.coral.service#SerializationException"}, 400)
+    with recorded(refused) as dynamodb, pytest.raises(ClientError, match="SerializationException"):
+        dynamodb.ours().put_item(TableName="Contacts", Item=item)
+    assert json.loads(dynamodb.sent[0].body)["Item"] == item
+
+
+def test_half_a_character_is_read() -> None:
+    """As botocore reads it, though DynamoDB has no way to it."""
+    item = {**KEY, "said": {"S": "\ud83d"}}
+    with recorded(answered({"Item": item})) as dynamodb:
+        answers = [client.get_item(**CALLS["get_item"][0]) for client in (dynamodb.ours(), dynamodb.botocores())]
+    assert [answer["Item"] for answer in answers] == [item, item]
+
+
+REFUSALS = [
     (400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "failed"}'),
     (400, json.dumps({"__type": "a#ConditionalCheckFailedException", "Message": "failed", "Item": ITEM}).encode()),
     (400, b'{"__type": "com.amazon.coral.validate#ValidationException", "message": "no"}'),
     (400, b'{"__type": "com.amazonaws.dynamodb.v20120810#SomethingNew"}'),
+    (400, b'{"__type": "Bare"}'),
     (400, b""),
+    (400, b"{}"),
     (403, b'{"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "not you"}'),
-    (301, b"{}"),
     (404, b"<html>not found</html>"),
+    (500, b'{"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}'),
+    (503, b"<html>busy</html>"),
 ]
 
 
-@pytest.mark.parametrize(("status", "body"), ODD)
-def test_an_odd_answer_is_what_botocore_makes_of_it(status: int, body: bytes) -> None:
-    """Errors above all: their codes decide what comes next."""
-    assert outcome(True, "get_item", status, body) == outcome(False, "get_item", status, body)  # noqa: FBT003
+@pytest.mark.parametrize(("status", "body"), REFUSALS)
+def test_a_refusal_has_the_code_that_botocore_makes_of_it(status: int, body: bytes) -> None:
+    """Codes decide what comes next. Messages are left out: they may quote the request."""
+    refusals, texts = [], []
+    with recorded(Reply(status, body)) as dynamodb:
+        for client in (dynamodb.botocores(), dynamodb.ours()):
+            with pytest.raises(ClientError) as raised:
+                client.get_item(**CALLS["get_item"][0])
+            refusals.append((fault(raised.value), raised.value.response["ResponseMetadata"]["HTTPStatusCode"]))
+            texts.append(str(raised.value))
+    assert refusals[0] == refusals[1]
+    assert texts[1] == f"An error occurred ({refusals[0][0]}) when calling the GetItem operation: (left out)"
 
 
-@pytest.mark.parametrize("wire", [True, False])
-def test_what_was_garbled_on_the_way_is_asked_for_again(wire: bool) -> None:  # noqa: FBT001
-    """DynamoDB sends a checksum along; botocore compares it with what arrived, not with what was read."""
-    whole = json.dumps(CALLS["get_item"][1]).encode()
-    recorded = Recorded([(200, whole[:-1]), (200, whole)], checksum=crc32(whole))
-    answer = recorded.client(wire=wire).get_item(**CALLS["get_item"][0])
-    assert (len(recorded.sent), answer["Item"], answer["ResponseMetadata"]["RetryAttempts"]) == (2, ITEM, 1)
-    first, second = recorded.sent
-    assert first.body == second.body
+GARBAGE = [b"", b"{", b'{"Item":', b"[]", b"null", b'"ok"', b"1", b"<html>It works!</html>", b"\xff"]
+
+
+@pytest.mark.parametrize("body", GARBAGE)
+def test_a_success_that_is_not_dynamodbs_is_a_fault(body: bytes) -> None:
+    """Nobody knows then what was done: it is asked for again, and then given up."""
+    with recorded(Reply(200, body)) as dynamodb, pytest.raises(GarbledAnswerError):
+        dynamodb.ours().get_item(**CALLS["get_item"][0])
+    assert len(dynamodb.sent) == ATTEMPTS
+
+
+@pytest.mark.parametrize("status", [204, 301, 404])
+def test_another_status_is_a_refusal(status: int) -> None:
+    """DynamoDB succeeds with 200 and nothing else; nobody is led elsewhere."""
+    body = b"" if status == HTTPStatus.NO_CONTENT else b"{}"
+    with recorded(Reply(status, body)) as dynamodb, pytest.raises(ClientError) as raised:
+        dynamodb.ours().get_item(**CALLS["get_item"][0])
+    assert (fault(raised.value), len(dynamodb.sent)) == (str(status), 1)
+
+
+PASSING = [
+    THROTTLED,
+    answered({"__type": "com.amazon.coral.availability#ThrottlingException"}, 400),
+    answered({"__type": "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"}, 400),
+    answered({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}, 500),
+    Reply(502, b"<html>bad gateway</html>"),
+    Reply(503),
+    Reply(200, b"<html>It works!</html>"),
+    Reply(200, b"{}", {"x-amz-crc32": str(crc32(b"{} "))}),
+    *(answered({"Item": ITEM}).given(manner) for manner in Manner if manner is not Manner.WHOLE),
+]
+
+
+@pytest.mark.parametrize("trouble", PASSING)
+def test_what_passes_is_asked_for_again(trouble: Reply) -> None:
+    """Three times, each after a longer pause than the last may be; then it answers after all, and all is well."""
+    with recorded(trouble, trouble, trouble, answered({"Item": ITEM})) as dynamodb:
+        assert dynamodb.ours().get_item(**CALLS["get_item"][0]) == {"Item": ITEM}
+    assert len({request.body for request in dynamodb.sent}) == 1
+    assert len(dynamodb.sent) == ATTEMPTS
+    assert [pause <= longest for pause, longest in zip(dynamodb.pauses, (1, 2, 4), strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize("trouble", PASSING)
+def test_what_does_not_pass_is_a_fault(trouble: Reply) -> None:
+    """After four attempts, as botocore is told to make elsewhere."""
+    with recorded(trouble) as dynamodb, pytest.raises(AWS_FAULTS):
+        dynamodb.ours().get_item(**CALLS["get_item"][0])
+    assert (len(dynamodb.sent), len(dynamodb.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
+
+
+def test_a_refusal_is_not_asked_for_again() -> None:
+    """It would be refused again."""
+    with recorded(REFUSED) as dynamodb, pytest.raises(ClientError):
+        dynamodb.ours().get_item(**CALLS["get_item"][0])
+    assert (len(dynamodb.sent), dynamodb.pauses) == (1, [])
+
+
+def test_nobody_there() -> None:
+    """A fault like any other."""
+    with recorded() as dynamodb, socket.create_server(("127.0.0.1", 0)) as listener:
+        dynamodb.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = dynamodb.ours()
+    with pytest.raises(ConnectionRefusedError):
+        client.get_item(**CALLS["get_item"][0])
+    assert len(dynamodb.pauses) == ATTEMPTS - 1
+
+
+def test_a_function_connects_as_it_is_told() -> None:
+    """With what Lambda gives it; nothing is sent before there is something to send."""
+    with recorded(answered({"Item": ITEM})) as dynamodb:
+        client = connect(Access(dynamodb.url, "eu-north-1", "the-key", "secret"))
+        assert dynamodb.sent == []
+        assert client.get_item(**CALLS["get_item"][0]) == {"Item": ITEM}
+    credential = dynamodb.sent[0].headers["authorization"].partition("Credential=")[2].partition(",")[0].split("/")
+    assert (credential[0], credential[2:]) == ("the-key", ["eu-north-1", "dynamodb", "aws4_request"])
 
 
 def shapes(shape: Shape | None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 
 class GarbledAnswerError(Exception):
-    """AWS answered with success, but the answer lacks what every such answer holds: nobody knows what was done."""
+    """What was answered is not AWS's, or lacks what every success of AWS's holds: nobody knows what was done."""
 
 
-AWS_FAULTS = (ClientError, BotoCoreError, ResponseParserError, GarbledAnswerError, OSError)
+AWS_FAULTS = (ClientError, BotoCoreError, GarbledAnswerError, OSError)
 """What a call of AWS may raise without a bug of ours: the same call may do later."""
 
-ANSWERED = (ClientError, ResponseParserError, GarbledAnswerError)
+ANSWERED = (ClientError, GarbledAnswerError)
 """Those of them that came with an answer: whoever hangs did not."""
 
 CONDITION_FAILED = "ConditionalCheckFailedException"

@@ -1,15 +1,33 @@
 """What the stack tells a function: the only reader of the environment."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from ses_feedback.contact import KEPT_STRIKES, Limits
 from ses_feedback.metrics import MAX_CONFIGURATION_SETS
 from ses_feedback.policy import AmbiguousComplaint
 
 LANES = ("Bounce", "Complaint", "Delivery")
+
+AMAZON_ROOTS = Path(__file__).parents[1] / "certificates" / "amazon.pem"
+"""The certificates of Amazon's own authorities, which the package is built with."""
+_AMAZON_SIGNED = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx|us-gov)-[a-z]+-[0-9]+")
+"""The regions of the partitions aws and aws-us-gov (botocore's partitions.json), all below amazonaws.com."""
+_ROUNDABOUT = (
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "https_proxy",
+    "http_proxy",
+)
+"""What makes the way to AWS another one than the plain one. botocore knows them all."""
 
 _T = TypeVar("_T")
 
@@ -72,6 +90,39 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _hours, "hours, from 0 to 24", 6.0),
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where DynamoDB is, and what requests to it are signed with.
+
+    `authorities` is a file with the certificates to trust, empty for those that the machine trusts.
+    """
+
+    url: str
+    region: str
+    key_id: str
+    secret: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    authorities: str = ""
+
+
+def access_from_environment(environment: Mapping[str, str] = os.environ, roots: Path = AMAZON_ROOTS) -> Access | None:
+    """Return the access to DynamoDB that Lambda gives a function.
+
+    None where `environment` does not say it all in so many words, or asks for anything but the plain way: botocore
+    has to find the way then.
+    """
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
+    key_id, secret = (environment.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    if not (key_id and secret and _AMAZON_SIGNED.fullmatch(region)) or any(map(environment.get, _ROUNDABOUT)):
+        return None
+    told = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
+    url = told or f"https://dynamodb.{region}.amazonaws.com"
+    if urlsplit(url).path.strip("/"):
+        return None
+    bundle = environment.get("AWS_CA_BUNDLE") or (str(roots) if roots.exists() else "")
+    return Access(url, region, key_id, secret, environment.get("AWS_SESSION_TOKEN", ""), bundle)
 
 
 @dataclass(frozen=True, slots=True)

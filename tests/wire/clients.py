@@ -14,11 +14,18 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 from ses_feedback.handlers.clients import Clients
+from ses_feedback.handlers.connections import Connections
+from ses_feedback.handlers.signing import Signer
+from ses_feedback.handlers.wire import DynamoDb
+from ses_feedback.settings import Access
 from tests.simulation.mail import START
 from tests.simulation.stage import SECOND, Stage
 
 # All else (attempts, retry mode, parsing) is as the functions' own clients have it.
-_IMPATIENT = Config(connect_timeout=2, read_timeout=0.08)
+_PATIENCE = 0.08
+_IMPATIENT = Config(connect_timeout=2, read_timeout=_PATIENCE)
+_clocks: "list[Clock]" = []
+"""By which pauses between attempts pass; the last one does."""
 _loader = Loader(include_default_search_paths=True)
 
 
@@ -46,7 +53,20 @@ class LocalSession(Session):
 
 def local_clients(url: str, worker: Callable[[], str]) -> Clients:
     """Return a function's clients."""
-    return Clients(LocalSession(url, worker))
+    clients = Clients(LocalSession(url, worker))
+    clients.dynamodb = local_dynamodb(url, worker)
+    return clients
+
+
+def local_dynamodb(url: str, worker: Callable[[], str]) -> DynamoDb:
+    """Return DynamoDB as a function has access to it."""
+    connections = Connections(url, read_timeout=_PATIENCE)
+    sign = Signer(Access(url, "us-east-1", "made-up", "made-up"), connections.host)
+    return DynamoDb(connections, lambda *request: {**sign(*request), "x-worker": worker()}, _pause)
+
+
+def _pause(seconds: float) -> None:
+    _clocks[-1].sleep(seconds)
 
 
 class Clock:
@@ -69,6 +89,8 @@ class Clock:
 
 @contextmanager
 def retrying_at_once(clock: Clock) -> Iterator[None]:
-    """Let botocore's pauses between attempts pass on `clock`."""
+    """Let the pauses between attempts pass on `clock`."""
+    _clocks.append(clock)
     with mock.patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=clock.sleep)):
         yield
+    _clocks.remove(clock)

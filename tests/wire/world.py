@@ -26,6 +26,8 @@ STORM = 80
 _LONGEST = 100
 """Rounds, and two for each message, after which a case is given up as one that never settles."""
 _FOLLOWING = 300 * SECOND
+_FAULTS = ("botocore.", "ses_feedback.faults.", "builtins.Connection", "builtins.TimeoutError", "http.client.Remote")
+"""What a function may fail with, of `AWS_FAULTS`."""
 Answer = dict[str, Any]
 
 
@@ -122,7 +124,7 @@ class World:
         answer = outcome.answer
         self.watch.shown("an exception", outcome.error)
         self.watch.shown("a function's answer", repr(outcome.answer))
-        if outcome.error and not outcome.error.startswith(("botocore", "ses_feedback.faults")):
+        if outcome.error and not outcome.error.startswith(_FAULTS):
             self.watch.violated("P5", f"a function failed with {outcome.error}")
         if answer is not None and self.stage.clock > invocation.deadline:
             self.counted.timed_out += 1

@@ -6,36 +6,43 @@ from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
-from botocore.parsers import ResponseParserError
 from botocore.session import Session, get_session
+from pydantic_core import from_json
 
-from ses_feedback.handlers.wire import speak
+from ses_feedback.faults import GarbledAnswerError
+from ses_feedback.settings import AMAZON_ROOTS
 
 # A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
 _PATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
 # SES allows one call a second for the whole account: the mirror paces its own retries.
 _UNREPEATED = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
-# Its requests are sent as they are, so botocore has no parameters to validate; DynamoDB does.
-_AS_IT_IS = _PATIENT.merge(Config(parameter_validation=False))
 
-AMAZON_ROOTS = Path(__file__).parents[2] / "certificates" / "amazon.pem"
-"""The certificates of Amazon's own authorities, which the package is built with."""
 _AMAZON_SIGNED = {"aws", "aws-us-gov"}
 
 
 def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
-    """Refuse a success whose body is no JSON object, before botocore trips over it in ways that look like our bugs.
+    """Refuse a body that is none of AWS's, before botocore trips over it in ways that look like our bugs.
+
+    Of an error it makes sense by its status, too, as long as the body is no other JSON than an object.
 
     Raises:
-        ResponseParserError: as botocore does for other bodies it can't read.
+        GarbledAnswerError: the body of a success is no JSON object, or is there where S3 answers with none.
 
     """
     answer = parsing["response_dict"]
-    body = answer["body"]
-    if not isinstance(body, bytes):
-        return  # an object of S3's, of which nothing has been read yet
-    if answer["status_code"] < HTTPStatus.MULTIPLE_CHOICES and body.lstrip()[:1] not in {b"{", b""}:
-        raise ResponseParserError("AWS answered with success and no JSON object")
+    body, succeeded = answer["body"], answer["status_code"] < HTTPStatus.MULTIPLE_CHOICES
+    if not isinstance(body, bytes) or not body:
+        return  # or an object of S3's, of which nothing has been read yet
+    if "json" not in parsing["operation_model"].service_model.metadata["protocol"]:
+        if succeeded:
+            raise GarbledAnswerError("a body")
+        return
+    try:
+        said = from_json(body)
+    except ValueError:
+        said = None if succeeded else {}
+    if not isinstance(said, dict):
+        raise GarbledAnswerError("no JSON object")
 
 
 class Clients:
@@ -49,8 +56,8 @@ class Clients:
 
     @cached_property
     def dynamodb(self) -> Any:  # noqa: ANN401 (botocore makes its clients' methods at run time)
-        """Amazon DynamoDB, which takes and returns its own JSON."""
-        return speak(self._client("dynamodb", _AS_IT_IS))
+        """Amazon DynamoDB."""
+        return self._client("dynamodb", _PATIENT)
 
     @cached_property
     def sqs(self) -> Any:  # noqa: ANN401

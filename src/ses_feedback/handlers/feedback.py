@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
 from ses_feedback.envelope import Carrier
-from ses_feedback.handlers.clients import Clients
 from ses_feedback.handlers.clock import Context, deadline, utc_now
+from ses_feedback.handlers.function_clients import FunctionClients
 from ses_feedback.metrics import Metrics
 from ses_feedback.pipeline import Disposition, Outcome, Pipeline, Report, safe_id
 from ses_feedback.quarantine import Quarantine
-from ses_feedback.settings import Settings, from_environment
+from ses_feedback.settings import Settings, access_from_environment, from_environment
 from ses_feedback.store import ContactStore
 
 RESERVE = timedelta(seconds=25)
@@ -25,6 +25,18 @@ LOGGED_RECORDS = 100
 
 class FeedbackNotStoredError(Exception):
     """Feedback could not be stored now and must come again. Raised where Lambda can't be told record by record."""
+
+
+class Clients(Protocol):
+    """What a feedback function needs of its clients."""
+
+    @property
+    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore makes its clients' methods at run time)
+        """Amazon DynamoDB."""
+
+    @property
+    def sqs(self) -> Any:  # noqa: ANN401
+        """Amazon SQS."""
 
 
 class FeedbackHandler:
@@ -83,7 +95,7 @@ def handle(event: object, context: Context) -> dict[str, Any]:
 
 @cache
 def _handler() -> FeedbackHandler:
-    return compose(from_environment(), Clients())
+    return compose(from_environment(), FunctionClients(access_from_environment()))
 
 
 def answer(report: Report) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from ses_feedback.backlog import Backlog
 from ses_feedback.followed import Followed
 from ses_feedback.handlers.clients import Clients
 from ses_feedback.handlers.clock import Context, deadline, utc_now
+from ses_feedback.handlers.function_clients import FunctionClients
 from ses_feedback.import_jobs import ImportJobs, ImportLedger, ImportObjects
 from ses_feedback.metrics import Metrics
 from ses_feedback.mirror import Mirror
 from ses_feedback.pace import Pace
-from ses_feedback.settings import Settings, from_environment
+from ses_feedback.settings import Settings, access_from_environment, from_environment
 from ses_feedback.store import ContactStore
 from ses_feedback.stored import RECORD, UNREADABLE
 from ses_feedback.suppression import SuppressionList
@@ -71,7 +72,7 @@ class SuppressionHandler:
 
 def compose(
     settings: Settings,
-    clients: Clients,
+    clients: Clients | FunctionClients,
     *,
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
@@ -97,7 +98,7 @@ def compose(
 
 def _backlog(
     settings: Settings,
-    clients: Clients,
+    clients: Clients | FunctionClients,
     contacts: ContactStore,
     turns: Pace,
     *,
@@ -128,7 +129,7 @@ def handle(event: object, context: Context) -> dict[str, Any]:
 
 @cache
 def _handler() -> SuppressionHandler:
-    return compose(from_environment(), Clients())
+    return compose(from_environment(), FunctionClients(access_from_environment()))
 
 
 def _changed(held: list[Any]) -> Iterator[tuple[str, str]]:

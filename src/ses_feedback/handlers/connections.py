@@ -1,0 +1,109 @@
+"""HTTP connections to one endpoint, kept open between requests."""
+
+import select
+import ssl
+from collections import deque
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from weakref import finalize
+from zlib import crc32
+
+from ses_feedback.faults import GarbledAnswerError
+
+
+class Answer(NamedTuple):
+    """An answer: its status and its body."""
+
+    status: int
+    body: bytes
+
+
+class Connections:
+    """Connections to `url`, as many as there are requests under way at once."""
+
+    def __init__(self, url: str, authorities: str = "", *, connect_timeout: float = 2, read_timeout: float = 5) -> None:
+        """Trust the certificates in the file `authorities`, those this machine trusts when it is empty; timeouts in s.
+
+        A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
+        """
+        parts = urlsplit(url)
+        self._secure = parts.scheme == "https"
+        self.host = parts.netloc
+        self._authorities = authorities
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        # Last in, first out: those that a quieter time does not need grow old, and are found closed. Appending and
+        # popping are safe between threads.
+        self._idle: deque[HTTPConnection] = deque()
+        finalize(self, _close, self._idle)
+
+    def post(self, headers: dict[str, str], body: bytes) -> Answer:
+        """Send `body` to `/`, and return what is answered, whatever its status.
+
+        Raises:
+            OSError: nobody answered (in time).
+            GarbledAnswerError: what came is no answer of HTTP's, or not what its checksum says was sent.
+
+        """
+        connection = self._connection()
+        sound = False
+        try:
+            connection.request("POST", "/", body, headers)
+            response = connection.getresponse()
+            answer = Answer(response.status, response.read())
+            checksum = response.getheader("x-amz-crc32")
+            if checksum is not None and checksum != str(crc32(answer.body)):
+                raise GarbledAnswerError("x-amz-crc32")
+            sound = not response.will_close
+        except HTTPException as error:
+            if isinstance(error, OSError):
+                raise  # the other side hung up
+            # Its text would quote what came.
+            raise GarbledAnswerError(type(error).__name__) from None
+        finally:
+            if sound:
+                self._idle.append(connection)
+            else:
+                # Whatever else may come on it would be taken for the answer to another request.
+                connection.close()
+        return answer
+
+    def _connection(self) -> HTTPConnection:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if not _ended(connection):
+                return connection
+            connection.close()
+        return self._connect()
+
+    def _connect(self) -> HTTPConnection:
+        timeout = self._connect_timeout
+        connection = (
+            HTTPSConnection(self.host, timeout=timeout, context=self._context)
+            if self._secure
+            else HTTPConnection(self.host, timeout=timeout)
+        )
+        connection.connect()
+        connection.sock.settimeout(self._read_timeout)
+        return connection
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._authorities or None)
+
+
+def _close(connections: deque[HTTPConnection]) -> None:
+    for connection in connections:
+        connection.close()
+
+
+def _ended(connection: HTTPConnection) -> bool:
+    """Whether the other side has hung up (or has said what nobody asked for) since the last answer."""
+    watched = select.poll()
+    watched.register(connection.sock, select.POLLIN)
+    return bool(watched.poll(0))
