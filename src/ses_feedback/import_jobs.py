@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from ses_feedback.answers import Refusal, Refused
 from ses_feedback.faults import AWS_FAULTS, fault, proven
 from ses_feedback.imports import KEY, Action, Ledger, Outcome, decode, encode
+from ses_feedback.statements import put
 
 ATTEMPTS = 4
 """Rounds of reading, changing and writing the ledger: only sweeps write it, and they seldom meet."""
@@ -79,13 +80,7 @@ class ImportLedger:
 
     def _write(self, after: Ledger, rev: int) -> None:
         item = {**encode(after), "rev": {"N": str(rev + 1)}}
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(address)"}
-        if rev:
-            condition = {
-                "ConditionExpression": "rev = :rev",
-                "ExpressionAttributeValues": {":rev": {"N": str(rev)}},
-            }
-        answer = self._client.put_item(TableName=self._table, Item=item, ReturnConsumedCapacity="TOTAL", **condition)
+        answer = self._client.put_item(**put(self._table, item))
         proven(answer, "ConsumedCapacity")
 
 

@@ -1,7 +1,8 @@
-"""Write items to DynamoDB as PartiQL statements, which go 25 to a call and stand or fail each by itself.
+"""Write items to DynamoDB only where nobody else wrote them meanwhile: what their `rev` is for.
 
-An `INSERT` fails with `DuplicateItem` where there is an item, an `UPDATE` with `ConditionalCheckFailed` where there is
-none, or none of the revision it was told of. What `UPDATE` leaves out stays as it is.
+PartiQL statements go 25 to a call and stand or fail each by itself. An `INSERT` fails with `DuplicateItem` where there
+is an item, an `UPDATE` with `ConditionalCheckFailed` where there is none, or none of the revision it was told of. What
+`UPDATE` leaves out stays as it is.
 """
 
 from functools import lru_cache
@@ -29,6 +30,19 @@ def update(table: str, before: Item, after: Item) -> Statement:
         "Statement": _update(table, tuple(changed), gone),
         "Parameters": [*changed.values(), before["address"], before["record"], before["rev"]],
     }
+
+
+def put(table: str, item: Item) -> dict[str, Any]:
+    """Return the PutItem request that writes `item` whole, if the table's has the `rev` before, or (1) there is none.
+
+    It asks for the capacity consumed as proof that it was DynamoDB that answered (`faults.proven`).
+    """
+    before = int(item["rev"]["N"]) - 1
+    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(address)"}
+    if before:
+        values = {":rev": {"N": str(before)}}
+        condition = {"ConditionExpression": "rev = :rev", "ExpressionAttributeValues": values}
+    return {"TableName": table, "Item": item, "ReturnConsumedCapacity": "TOTAL", **condition}
 
 
 # The same few texts serve every contact: they differ only in which attributes there are.

@@ -14,7 +14,7 @@ from ses_feedback.batches import batched
 from ses_feedback.contact import Contact, Limits, changes_contact, standing
 from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, GarbledAnswerError, fault, proven
 from ses_feedback.policy import Fact, Verdict
-from ses_feedback.statements import Statement, insert, update
+from ses_feedback.statements import Statement, insert, put, update
 from ses_feedback.stored import (
     RECORD,
     SHARDS,
@@ -222,19 +222,9 @@ class ContactStore:
 
         Returns None, or why it was not written: `LOST_RACE`, or the fault.
         """
-        if stored.rev == 1:
-            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(address)"}
-        else:
-            condition = {
-                "ConditionExpression": "rev = :rev",
-                "ExpressionAttributeValues": {":rev": {"N": str(stored.rev - 1)}},
-            }
         item = encode(stored, standing(stored.contact, self._limits))
         try:
-            # The capacity is asked for as proof that it was DynamoDB that answered.
-            answer = self._client.put_item(
-                TableName=self._table, Item=item, ReturnConsumedCapacity="TOTAL", **condition
-            )
+            answer = self._client.put_item(**put(self._table, item))
             proven(answer, "ConsumedCapacity")
         except AWS_FAULTS as error:
             return fault(error)
