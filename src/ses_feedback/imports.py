@@ -15,7 +15,7 @@ from ses_feedback.address import AddressError, parse_address
 from ses_feedback.contact import UNLISTED, Contact
 from ses_feedback.policy import ListReason
 from ses_feedback.stored import Item, Stored
-from ses_feedback.timestamps import format_timestamp, parse_timestamp
+from ses_feedback.timestamps import format_timestamp, read_timestamp
 
 KEY: Item = {"address": {"S": "suppression-list"}, "record": {"S": "imports"}}
 """The item the ledger is kept on. No address lacks an `@`, so it is nobody's contact."""
@@ -117,7 +117,7 @@ def decode(item: Item | None) -> Ledger:
         return Ledger()
     try:
         imports = tuple(_decode(one["M"]) for one in item["imports"]["L"])
-        rest_until = _moment(item, "rest_until") if "rest_until" in item else None
+        rest_until = read_timestamp(item["rest_until"]["S"]) if "rest_until" in item else None
         return Ledger(int(item["rev"]["N"]), imports, rest_until)
     except (KeyError, TypeError) as error:
         raise ValueError("the ledger of imports can't be read; see the runbook") from error
@@ -194,16 +194,9 @@ def _decode(item: Item) -> Import:
     return Import(
         item["name"]["S"],
         Action(item["action"]["S"]),
-        _moment(item, "begun"),
-        _moment(item, "since"),
+        read_timestamp(item["begun"]["S"]),
+        read_timestamp(item["since"]["S"]),
         Stage(item["stage"]["S"]),
         int(item["entries"]["N"]),
         item["job_id"]["S"],
     )
-
-
-def _moment(item: Item, name: str) -> datetime:
-    moment = parse_timestamp(item[name]["S"])
-    if moment is None:
-        raise ValueError(name)
-    return moment

@@ -23,7 +23,7 @@ from ses_feedback.contact import (
     standing,
 )
 from ses_feedback.policy import Fact, Said
-from ses_feedback.timestamps import format_timestamp, parse_timestamp
+from ses_feedback.timestamps import format_timestamp, read_timestamp
 
 Item = dict[str, dict[str, Any]]
 """An item in DynamoDB's own JSON: attribute name → {type: value}."""
@@ -264,12 +264,7 @@ def _text(item: Item, name: str) -> str:
 
 
 def _moment(item: Item, name: str) -> datetime | None:
-    if name not in item:
-        return None
-    time = parse_timestamp(_text(item, name))
-    if time is None:
-        raise ValueError(name)
-    return time
+    return read_timestamp(_text(item, name)) if name in item else None
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -39,6 +39,19 @@ def parse_timestamp(text: str) -> datetime | None:
     return _utc_milliseconds(moment)
 
 
+def read_timestamp(text: str) -> datetime:
+    """Return the UTC time that `format_timestamp` wrote.
+
+    Raises:
+        ValueError: the text names no time that `parse_timestamp` accepts.
+
+    """
+    moment = parse_timestamp(text)
+    if moment is None:
+        raise ValueError("this is no timestamp")
+    return moment
+
+
 def parse_epoch_milliseconds(text: str) -> datetime | None:
     """Return the UTC time of an SQS `SentTimestamp` (a string of epoch milliseconds), or None when it is not one."""
     if not text.isascii() or not text.isdecimal() or len(text) > _LONGEST:
