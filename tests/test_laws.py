@@ -395,7 +395,7 @@ def stored_contacts(draw: st.DrawFn) -> Stored:
         retry_at=draw(st.none() | moments()),
         claim=draw(st.sampled_from(("", "a-worker"))),
         claimed_until=draw(st.none() | moments()),
-        others=others,
+        item=others,
     )
 
 
@@ -403,7 +403,8 @@ def stored_contacts(draw: st.DrawFn) -> Stored:
 def test_what_is_read_is_exactly_what_was_written(stored: Stored) -> None:
     """To the last attribute, although the item says some of it several times."""
     evidence = stored.contact.bounced
-    assert stored == decode(encode(stored, Standing(stored.status, evidence)))
+    read = decode(encode(stored, Standing(stored.status, evidence)))
+    assert (stored, stored.others) == (read, read.others)
 
 
 @given(histories(), limits())

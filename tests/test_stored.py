@@ -180,7 +180,8 @@ def test_learning_leaves_alone_what_is_not_learnt() -> None:
 
 def test_of_a_contact_never_written_nothing_is_due() -> None:
     """It is active, as far as anybody was told."""
-    expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, {}, None)
+    expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, None)
+    assert UNKNOWN.others == {}
     assert expected == tuple(getattr(UNKNOWN, one.name) for one in fields(Stored) if one.name != "contact")
 
 
@@ -211,7 +212,7 @@ FULL = Stored(
     due_since=NOW,
     claim="a-worker",
     claimed_until=LATER,
-    others={"operators_note": {"S": "asked by telephone"}},
+    item={"operators_note": {"S": "asked by telephone"}},
 )
 
 
@@ -271,7 +272,8 @@ def test_an_active_contact_has_no_reason() -> None:
 @pytest.mark.parametrize("stored", [UNKNOWN, BOUNCED, FULL, followed(FULL)])
 def test_what_is_read_is_what_was_written(stored: Stored) -> None:
     """To the last register, and with attributes that somebody else added."""
-    assert stored == decode(encode(stored, Standing(stored.status)))
+    read = decode(encode(stored, Standing(stored.status)))
+    assert (stored, stored.others) == (read, read.others)
 
 
 def test_what_is_read_keeps_the_item_it_was_read_from() -> None:
@@ -282,8 +284,9 @@ def test_what_is_read_keeps_the_item_it_was_read_from() -> None:
 
 def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
     """The registers are the truth."""
-    stored = replace(BOUNCED, others={"status": {"S": "active"}, "spellings": {"L": []}})
-    assert replace(stored, others={}) == decode(encode(stored, standing(stored.contact, LIMITS)))
+    stored = replace(BOUNCED, item={"status": {"S": "active"}, "spellings": {"L": []}, "note": {"S": "kept"}})
+    read = decode(encode(stored, standing(stored.contact, LIMITS)))
+    assert (read, read.others) == (BOUNCED, {"note": {"S": "kept"}})
 
 
 @pytest.mark.parametrize(

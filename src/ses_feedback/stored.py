@@ -5,7 +5,7 @@ item is for operators, for the indexes, and for the mirror.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -50,9 +50,8 @@ class Stored:
     told of. `due_since` is set while the list or the outside world has something to follow, `retry_at` when SES
     refused it and is not to be asked again before. `list_due` is True while it is the list that has, `announce_due`
     while it is the outside world: also when the status is back at the announced one, for another may be on its way
-    out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `others` are
-    attributes this system does not know, kept as they are. `item` is the item it was read from, None when there was
-    none: what a write changes is told from it.
+    out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `item` is the item
+    it was read from, None when there was none: what a write changes is told from it.
     """
 
     contact: Contact
@@ -66,8 +65,12 @@ class Stored:
     retry_at: datetime | None = None
     claim: str = ""
     claimed_until: datetime | None = None
-    others: Mapping[str, Any] = field(default_factory=dict)
     item: Item | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def others(self) -> Item:
+        """The attributes of its item that this system does not know: they are kept as they are."""
+        return {name: self.item[name] for name in self.item.keys() - _OWN} if self.item else {}
 
     def is_due(self, now: datetime) -> bool:
         """Say whether the list or the outside world has something to follow now."""
@@ -109,7 +112,6 @@ def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> S
         retry_at=None,
         claim=stored.claim,
         claimed_until=stored.claimed_until,
-        others=stored.others,
         item=stored.item,
     )
 
@@ -246,7 +248,6 @@ def _decode(item: Item) -> Stored:
         retry_at=_moment(item, "retry_at"),
         claim=_text(item, "claim"),
         claimed_until=_moment(item, "claimed_until"),
-        others={name: item[name] for name in item.keys() - _OWN},
         item=item,
     )
 
