@@ -125,12 +125,6 @@ class Table:
         self.write(item, condition=self._holds(item, request), updates=True)
         return _capacity(request)
 
-    def _BatchWriteItem(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        ((_, writes),) = request["RequestItems"].items()
-        for write in writes:
-            self.write(write["PutRequest"]["Item"])
-        return {"UnprocessedItems": {}}
-
     def _BatchExecuteStatement(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
         return {"Responses": [self._execute(one) for one in partiql.parse_all(request["Statements"])]}
 
