@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from benchmarks.table import INDEXES
 from feedbackctl.partiql import Statement, StatementError, parse_all, perform
 from ses_feedback.quarantine import MAX_MESSAGE_BYTES, NOT_CARRIED
 from ses_feedback.stored import RECORD, Item
@@ -22,8 +23,6 @@ Key = tuple[str, str]
 MAX_ITEM_BYTES = 400 * 1024
 MAX_KEY_BYTES = {"address": 2_048, "record": 1_024}
 MAX_EVENT_BYTES = 256 * 1024
-INDEXES = {"Unsendable": ("unsendable", "status_at"), "MirrorDue": ("mirror_due", "mirror_due_at")}
-"""The table's indexes: the attributes that are their partition and sort key."""
 
 
 def refused(operation: str, code: str, quoted: object = "") -> ClientError:
