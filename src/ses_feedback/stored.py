@@ -50,8 +50,8 @@ class Stored:
     told of. `due_since` is set while the list or the outside world has something to follow, `retry_at` when SES
     refused it and is not to be asked again before. `list_due` is True while it is the list that has, `announce_due`
     while it is the outside world: also when the status is back at the announced one, for another may be on its way
-    out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `item` is the item
-    it was read from, None when there was none: what a write changes is told from it.
+    out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `item` is the
+    item it was read from, None when there was none: what a write changes is told from it.
     """
 
     contact: Contact

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Self
 
 from tests.simulation.case import Case, make
 from tests.simulation.watch import Violation
 from tests.simulation.world import World
+from tests.sums import Sums
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def play(case: Case) -> World:
 
 
 @dataclass
-class Figures:
+class Figures(Sums):
     """What many cases came to. `histories` are the digests of what happened in each: as many as were distinct."""
 
     cases: int = 0
@@ -57,19 +57,6 @@ class Figures:
         self.faults += world.wires.struck
         self.histories.add(world.wires.digest())
         self.violations += [(seed, violation) for violation in world.watch.violations[:1]]
-
-    def __iadd__(self, other: Self) -> Self:
-        """Add other cases."""
-        self.cases += other.cases
-        self.steps += other.steps
-        self.switches += other.switches
-        self.crashes += other.crashes
-        self.redeliveries += other.redeliveries
-        self.calls += other.calls
-        self.faults += other.faults
-        self.histories |= other.histories
-        self.violations += other.violations
-        return self
 
     def digest(self) -> str:
         """Return what tells these histories from all others."""

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Self
 
 from tests.simulation.watch import Violation
+from tests.sums import Sums
 from tests.wire.case import Case, make, small
 from tests.wire.clients import retrying_at_once
 from tests.wire.faults import FAULTS, Plan
@@ -26,7 +26,7 @@ _INTENSITY_KILLING = 0.2
 
 
 @dataclass
-class Figures:
+class Figures(Sums):
     """What many cases came to."""
 
     cases: int = 0
@@ -56,16 +56,6 @@ class Figures:
         self.violations += [(world.case.seed, violation) for violation in world.watch.violations[:1]]
         if world.watch.violations:
             self.histories[world.case.seed] = readable(world)
-
-    def __iadd__(self, other: Self) -> Self:
-        """Add other cases."""
-        for name in ("cases", "deliveries", "redeliveries", "requests", "invocations", "failed", "quarantined"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.kills += other.kills
-        self.faults += other.faults
-        self.violations += other.violations
-        self.histories |= other.histories
-        return self
 
 
 def play(case: Case, plan: Plan | None = None) -> World:
