@@ -6,7 +6,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,9 +15,9 @@ from ses_feedback import mirror
 from ses_feedback.answers import Refusal, Refused
 from ses_feedback.backlog import Backlog
 from ses_feedback.import_jobs import ImportJobs
-from ses_feedback.imports import Import, Outcome, Stage, claim_of, unclaimed
+from ses_feedback.imports import Import, Outcome, Stage, claim_of
 from ses_feedback.settlement import Settlement
-from ses_feedback.stored import Stored
+from ses_feedback.stored import Stored, marked
 from tests.backlog_world import BacklogWorld, a_world, perform
 from tests.simulation.case import Case, Fault, Reinstatement, message
 from tests.simulation.faults import FAULTS
@@ -102,8 +102,7 @@ def hurt(seed: int) -> Iterator[tuple[Fault | None, BacklogWorld]]:
 def _marked_whatever_it_is(self: Any, one: Import, stored: Stored, held: str) -> Stored | None:  # noqa: ANN401
     if not stored.claim.startswith(claim_of(one)):
         return Settlement._repaired(self, one, stored, held)  # noqa: SLF001
-    due_since = stored.due_since if stored.announce_due else None
-    return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=due_since)
+    return marked(stored, held)
 
 
 def _never_written_again(self: Any, one: Import, stored: Stored, held: str) -> Stored | None:  # noqa: ANN401

@@ -139,11 +139,6 @@ def claimed(one: Import, stored: Stored) -> Stored:
     return replace(stored, rev=rev, list_due=True, claim=claim_of(one, rev), claimed_until=until, retry_at=until)
 
 
-def unclaimed(stored: Stored) -> Stored:
-    """Return a contact that an import lets go of."""
-    return replace(stored, rev=stored.rev + 1, claim="", claimed_until=None, retry_at=None)
-
-
 def entries_of(contact: Contact, wanted: ListReason | None) -> tuple[str, ...]:
     """Return every spelling SES may hold the contact under: what is to be put, or deleted."""
     entries = contact.spellings or (contact.address,)

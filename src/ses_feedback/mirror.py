@@ -19,7 +19,7 @@ from ses_feedback.contact import UNLISTED, Limits, Status, mirror, standing
 from ses_feedback.followed import Followed, stream_of
 from ses_feedback.imports import entries_of
 from ses_feedback.policy import ListReason
-from ses_feedback.stored import Stored, refreshed
+from ses_feedback.stored import Stored, marked, refreshed, unclaimed
 
 READ_AT_ONCE = 100
 LOST_RACE = "ConditionalCheckFailedException"
@@ -246,30 +246,22 @@ class Mirror:
         """Write the list as the claimed contact wants it, and say so on the contact; return why it does not stand."""
         wanted = mirror(standing(claimed.contact, self._limits).status, self._limits)
         refusal = self._call(claimed, wanted, until)
-        unclaimed = replace(claimed, rev=claimed.rev + 1, claim="", claimed_until=None)
         if refusal and refusal.why is Refused.FOR_GOOD:
             done.refused[refusal.code] += 1
-            return self._contacts.write(replace(unclaimed, retry_at=self._now() + POSTPONEMENT))
+            return self._contacts.write(replace(unclaimed(claimed), retry_at=self._now() + POSTPONEMENT))
         if refusal:
-            self._leave(unclaimed, refusal, done)
+            self._leave(claimed, refusal, done)
             return refusal.code
-        lost = self._contacts.write(
-            replace(
-                unclaimed,
-                mirrored=wanted.value if wanted else UNLISTED,
-                list_due=False,
-                due_since=claimed.due_since if claimed.announce_due else None,
-            )
-        )
+        lost = self._contacts.write(marked(claimed, wanted.value if wanted else UNLISTED))
         if not lost:
             done.put += wanted is not None
             done.deleted += wanted is None
             done.followed(claimed, self._limits, self._now())
         return lost
 
-    def _leave(self, unclaimed: Stored, refusal: Refusal, done: Followed) -> None:
+    def _leave(self, claimed: Stored, refusal: Refusal, done: Followed) -> None:
         """Leave a contact due whose entry could not be written now, and tell how long it has been."""
-        done.waiting(unclaimed.due_since, self._now())
+        done.waiting(claimed.due_since, self._now())
         if refusal.why is Refused.UNANSWERED:
             # The claim stays: SES may yet carry the call out, and what is written before it does would not stand. The
             # sweep writes the list again when the claim has run out.
@@ -277,7 +269,7 @@ class Mirror:
         # Giving the claim back is a change that the stream brings here again: at once it may only come when time was
         # all that was missing. Whether or not the write succeeds: the claim runs out, and the contact is still due.
         retry_at = None if refusal is OUT_OF_TIME else self._now() + PATIENCE
-        self._contacts.write(replace(unclaimed, retry_at=retry_at))
+        self._contacts.write(replace(unclaimed(claimed), retry_at=retry_at))
 
     def _call(self, claimed: Stored, wanted: ListReason | None, until: datetime) -> Refusal | None:
         """Put, or delete, every spelling SES may hold the address under."""

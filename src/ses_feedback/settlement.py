@@ -14,9 +14,9 @@ from ses_feedback.answers import Refusal
 from ses_feedback.batches import batched
 from ses_feedback.contact import Limits
 from ses_feedback.followed import Followed, stream_of
-from ses_feedback.imports import Action, Import, Ledger, Outcome, Stage, claim_of, contacts_in, resting, unclaimed
+from ses_feedback.imports import Action, Import, Ledger, Outcome, Stage, claim_of, contacts_in, resting
 from ses_feedback.mirror import CLAIM, READ_AT_ONCE, Contacts, Turns
-from ses_feedback.stored import UNREADABLE, Stored
+from ses_feedback.stored import UNREADABLE, Stored, marked, unclaimed
 
 LIFE = timedelta(days=3)
 """How long a job whose end nobody sees may yet write entries. Its object is kept longer (the template says)."""
@@ -179,8 +179,7 @@ class Settlement:
         """Return a contact as it is once its import was carried out, None when it is to stay as it is."""
         if stored.claim != claim_of(one, stored.rev):
             return self._repaired(one, stored, held)
-        due_since = stored.due_since if stored.announce_due else None
-        return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=due_since)
+        return marked(stored, held)
 
     def _repaired(self, one: Import, stored: Stored, held: str) -> Stored | None:
         """Return a contact whose entry the job may have overwritten as due, None when that would change nothing."""

@@ -121,6 +121,20 @@ def refreshed(stored: Stored, limits: Limits, now: datetime) -> Stored:
     return replace(become(stored, stored.contact, limits, now) or stored, rev=stored.rev)
 
 
+def unclaimed(stored: Stored) -> Stored:
+    """Return a contact that whoever claimed it lets go of."""
+    return replace(stored, rev=stored.rev + 1, claim="", claimed_until=None, retry_at=None)
+
+
+def marked(stored: Stored, held: str) -> Stored:
+    """Return a contact as it is let go of once the list holds of it what it should: `held`, what `mirrored` is to say.
+
+    What is left to follow is the outside world's.
+    """
+    due_since = stored.due_since if stored.announce_due else None
+    return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=due_since)
+
+
 def key(address: str) -> Item:
     """Return the primary key of the contact of `address`."""
     return {"address": {"S": address}, "record": {"S": RECORD}}

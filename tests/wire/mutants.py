@@ -100,9 +100,9 @@ def _announced_anyhow(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
 _announce = announcements.Announcer.announce
 
 
-def _gives_the_claim_back(self: Any, unclaimed: Stored, refusal: Refusal, done: Any) -> None:
+def _gives_the_claim_back(self: Any, claimed: Stored, refusal: Refusal, done: Any) -> None:
     """Take no answer for a no: the call may yet be carried out, after others have written the list."""
-    _leave(self, unclaimed, replace(refusal, why=Refused.UNAVAILABLE), done)
+    _leave(self, claimed, replace(refusal, why=Refused.UNAVAILABLE), done)
 
 
 _leave = mirror.Mirror._leave

@@ -8,7 +8,8 @@ from typing import Any
 
 from ses_feedback import backlog, import_jobs, settlement
 from ses_feedback.answers import Refusal, Refused
-from ses_feedback.imports import Outcome, unclaimed
+from ses_feedback.imports import Outcome
+from ses_feedback.stored import unclaimed
 from tests.simulation.mutants.planting import mutant
 
 

@@ -63,11 +63,7 @@ def _tries_without_turn(self: Any, claimed: Stored, wanted: Any, until: datetime
 def _marked_first(self: Any, claimed: Stored, until: datetime, done: Any) -> str | None:
     """Mark the contact done, then call SES."""
     wanted = contact.mirror(contact.standing(claimed.contact, self._limits).status, self._limits)
-    mirrored = wanted.value if wanted else contact.UNLISTED
-    after = replace(claimed, rev=claimed.rev + 1, claim="", claimed_until=None, mirrored=mirrored)
-    lost: str | None = self._contacts.write(
-        replace(after, list_due=False, due_since=after.due_since if after.announce_due else None)
-    )
+    lost: str | None = self._contacts.write(stored.marked(claimed, wanted.value if wanted else contact.UNLISTED))
     if not lost:
         self._call(claimed, wanted, until)
     return lost
