@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from feedbackctl.suppression_list import SuppressionReason
-from ses_feedback.contact import mirror, standing
+from ses_feedback.contact import wanted_of
 from ses_feedback.mirror import CLAIM
 from ses_feedback.policy import ListReason, Verdict
 from ses_feedback.stored import decode
@@ -185,7 +185,7 @@ def assert_in_step(world: World) -> None:
     wanted = {
         spelling: reason.value
         for stored in contacts
-        if (reason := mirror(standing(stored.contact, limits).status, limits))
+        if (reason := wanted_of(stored.contact, limits))
         for spelling in stored.contact.spellings
     }
     assert world.listed() == wanted

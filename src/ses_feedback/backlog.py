@@ -11,7 +11,7 @@ from itertools import chain, count, islice
 
 from ses_feedback.answers import Refusal, Refused
 from ses_feedback.batches import batched
-from ses_feedback.contact import Limits, mirror, standing
+from ses_feedback.contact import Limits, wanted_of
 from ses_feedback.followed import Followed
 from ses_feedback.imports import (
     MOST_ENTRIES,
@@ -107,7 +107,7 @@ class Backlog:
 
     def _action(self, stored: Sequence[Stored]) -> Action:
         """Return what most contacts wait for."""
-        put = sum(self._wanted(one) is not None for one in stored)
+        put = sum(wanted_of(one.contact, self._limits) is not None for one in stored)
         return Action.PUT if 2 * put >= len(stored) else Action.DELETE
 
     def _claim_all(self, one: Import, batches: Iterable[Sequence[Stored]], until: datetime) -> dict[str, str]:
@@ -115,7 +115,7 @@ class Backlog:
         text: dict[str, str] = {}
         room = MOST_ENTRIES[one.action]
         for stored in chain.from_iterable(batches):
-            wanted = self._wanted(stored)
+            wanted = wanted_of(stored.contact, self._limits)
             entries = entries_of(stored.contact, wanted)
             if len(entries) > room or self._now() >= until:
                 break
@@ -127,9 +127,6 @@ class Backlog:
                 text[stored.contact.address] = lines(entries, wanted)
                 room -= len(entries)
         return text
-
-    def _wanted(self, stored: Stored) -> ListReason | None:
-        return mirror(standing(stored.contact, self._limits).status, self._limits)
 
     def _create(self, one: Import, text: dict[str, str], until: datetime, done: Followed) -> None:
         """Have SES begin the job of an import."""

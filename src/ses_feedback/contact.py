@@ -201,6 +201,11 @@ def mirror(status: Status, limits: Limits) -> ListReason | None:
             assert_never(status)
 
 
+def wanted_of(contact: Contact, limits: Limits) -> ListReason | None:
+    """Return the reason with which the suppression list should hold the contact, None when it should not."""
+    return mirror(standing(contact, limits).status, limits)
+
+
 def counting_strikes(contact: Contact) -> tuple[date, ...]:
     """Return the strike days after the last delivery's day and after the last reinstatement's.
 
@@ -233,7 +238,7 @@ def list_call_due(old: Contact, new: Contact, limits: Limits, mirrored: str | No
     """
     if new.opted_in != old.opted_in:
         return True
-    wanted = mirror(standing(new, limits).status, limits)
+    wanted = wanted_of(new, limits)
     believed = latest_listed(new) if mirrored is None else mirrored
     if (wanted or UNLISTED) != (believed or UNLISTED):
         return True
@@ -241,7 +246,7 @@ def list_call_due(old: Contact, new: Contact, limits: Limits, mirrored: str | No
         return True  # each spelling is an entry of its own, to be put or deleted like the others
     unheard = replace(new, listed_bounce=None, listed_complaint=None)
     fresh = any(getattr(new, name) != getattr(old, name) for name in ("complained", "bounced", "struck", "strikes"))
-    return fresh and mirror(standing(unheard, limits).status, limits) is not None
+    return fresh and wanted_of(unheard, limits) is not None
 
 
 UNLISTED = "NONE"

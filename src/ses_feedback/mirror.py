@@ -15,7 +15,7 @@ from typing import Protocol
 from ses_feedback.answers import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.batches import batched
 from ses_feedback.changes import StatusChange
-from ses_feedback.contact import UNLISTED, Limits, Status, mirror, standing
+from ses_feedback.contact import UNLISTED, Limits, Status, standing, wanted_of
 from ses_feedback.followed import Followed, stream_of
 from ses_feedback.imports import entries_of
 from ses_feedback.policy import ListReason
@@ -244,7 +244,7 @@ class Mirror:
 
     def _write_list(self, claimed: Stored, until: datetime, done: Followed) -> str | None:
         """Write the list as the claimed contact wants it, and say so on the contact; return why it does not stand."""
-        wanted = mirror(standing(claimed.contact, self._limits).status, self._limits)
+        wanted = wanted_of(claimed.contact, self._limits)
         refusal = self._call(claimed, wanted, until)
         if refusal and refusal.why is Refused.FOR_GOOD:
             done.refused[refusal.code] += 1

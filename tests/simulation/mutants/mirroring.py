@@ -62,7 +62,7 @@ def _tries_without_turn(self: Any, claimed: Stored, wanted: Any, until: datetime
 
 def _marked_first(self: Any, claimed: Stored, until: datetime, done: Any) -> str | None:
     """Mark the contact done, then call SES."""
-    wanted = contact.mirror(contact.standing(claimed.contact, self._limits).status, self._limits)
+    wanted = contact.wanted_of(claimed.contact, self._limits)
     lost: str | None = self._contacts.write(stored.marked(claimed, wanted.value if wanted else contact.UNLISTED))
     if not lost:
         self._call(claimed, wanted, until)
