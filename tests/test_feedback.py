@@ -17,6 +17,7 @@ from ses_feedback.feedback import (
     DeliveryDelay,
     Feedback,
     FeedbackError,
+    Header,
     Mail,
     Open,
     Reject,
@@ -36,6 +37,7 @@ from tests.builders import (
     MESSAGE_ID,
     NOTIFICATION,
     RECIPIENT,
+    SENDER,
     START,
     VOCABULARIES,
     Json,
@@ -605,6 +607,13 @@ def test_a_flag_may_be_a_text(flag: object, meaning: bool | None) -> None:  # no
     assert preferences
     assert meaning == preferences.unsubscribe_all
     assert meaning == mail(headersTruncated=flag).headers_truncated
+
+
+def test_headers_are_read_when_asked_for() -> None:
+    """As they came, or not at all."""
+    sender = Header(name="From", value=SENDER)
+    assert [(sender, Header(name="To", value=RECIPIENT)), None] == [mail().headers, mail(headers=["From"]).headers]
+    assert mail(commonHeaders="From").common_headers is None
 
 
 def test_joined_addresses_stay_joined() -> None:

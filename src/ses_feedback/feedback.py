@@ -103,8 +103,18 @@ class CommonHeaders(_Said):
     message_id: Text = None
 
 
+class MailHeaders(_Said):
+    """The original message's headers."""
+
+    headers: Annotated[tuple[Header, ...] | None, Field(fail_fast=True), OR_ABSENT] = None
+    common_headers: Annotated[CommonHeaders | None, OR_ABSENT] = None
+
+
 class Mail(_Said):
-    """The message the feedback is about. `destination` names everybody it was sent to, not whom the feedback names."""
+    """The message the feedback is about. `destination` names everybody it was sent to, not whom the feedback names.
+
+    Its headers are read when somebody asks for them: nothing in here does, and it takes as long as all the rest.
+    """
 
     timestamp: Timestamp = None
     message_id: Text = None
@@ -115,9 +125,23 @@ class Mail(_Said):
     sending_account_id: Text = None
     destination: Texts = None
     headers_truncated: Flag = None
-    headers: Annotated[tuple[Header, ...] | None, Field(fail_fast=True), OR_ABSENT] = None
-    common_headers: Annotated[CommonHeaders | None, OR_ABSENT] = None
+    unread_headers: Any = Field(default=None, alias="headers")
+    unread_common_headers: Any = Field(default=None, alias="commonHeaders")
     tags: Annotated[dict[str, Any] | None, OR_ABSENT] = None
+
+    @property
+    def headers(self) -> tuple[Header, ...] | None:
+        """Every header, in the message's order, None when they were not passed on."""
+        return self._headers.headers
+
+    @property
+    def common_headers(self) -> CommonHeaders | None:
+        """The best known headers, None when they were not passed on."""
+        return self._headers.common_headers
+
+    @property
+    def _headers(self) -> MailHeaders:
+        return MailHeaders.model_validate({"headers": self.unread_headers, "commonHeaders": self.unread_common_headers})
 
     def tag(self, name: str) -> str:
         """Return the first value of the tag `name`, empty when there is none (identity notifications have no tags)."""
