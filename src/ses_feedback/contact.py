@@ -36,7 +36,7 @@ class Status(StrEnum):
     @property
     def may_send(self) -> bool:
         """Whether a contact of this status may be mailed."""
-        return self in {Status.BOUNCING, Status.ACTIVE}
+        return self is Status.ACTIVE or self is Status.BOUNCING
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,51 +136,67 @@ def merge(one: Contact, other: Contact) -> Contact:
 def fold(contact: Contact, facts: Iterable[Fact]) -> Contact:
     """Return what `contact` becomes when it learns `facts`, all about its address."""
     for fact in facts:
-        contact = merge(contact, observed(fact))
+        if not _has_had(contact, fact):
+            contact = merge(contact, observed(fact))
     return contact
+
+
+def _has_had(contact: Contact, fact: Fact) -> bool:
+    """Say whether a fact is the commonest of all, and nothing new: one more delivery of a day that has had one."""
+    return (
+        fact.verdict is Verdict.DELIVERED
+        and contact.delivered_on is not None
+        and fact.at.date() <= contact.delivered_on
+        and fact.address.spelling in contact.spellings
+    )
 
 
 def observed(fact: Fact) -> Contact:
     """Return the contact that knows nothing but `fact`."""
+    address, spellings = fact.address.key, (fact.address.spelling,)
+    if fact.verdict is Verdict.DELIVERED:
+        return Contact(address, spellings, delivered_on=fact.at.date())
     evidence = Evidence(fact.at, fact.reason, fact.configuration_set)
-    verdict, day = fact.verdict, fact.at.date()
-    echo = fact.listed if verdict is Verdict.ECHO else None
-    return Contact(
-        fact.address.key,
-        spellings=(fact.address.spelling,),
-        complained=evidence if verdict is Verdict.COMPLAIN else None,
-        bounced=evidence if verdict is Verdict.SUPPRESS else None,
-        unsubscribed=evidence if verdict is Verdict.UNSUBSCRIBE else None,
-        listed_bounce=evidence if echo is ListReason.BOUNCE else None,
-        listed_complaint=evidence if echo is ListReason.COMPLAINT else None,
-        struck=evidence if verdict is Verdict.STRIKE else None,
-        delivered_on=day if verdict is Verdict.DELIVERED else None,
-        strikes=(day,) if verdict is Verdict.STRIKE else (),
-    )
+    match fact.verdict, fact.listed:
+        case Verdict.SUPPRESS, _:
+            return Contact(address, spellings, bounced=evidence)
+        case Verdict.STRIKE, _:
+            return Contact(address, spellings, struck=evidence, strikes=(fact.at.date(),))
+        case Verdict.COMPLAIN, _:
+            return Contact(address, spellings, complained=evidence)
+        case Verdict.UNSUBSCRIBE, _:
+            return Contact(address, spellings, unsubscribed=evidence)
+        case Verdict.ECHO, ListReason.BOUNCE:
+            return Contact(address, spellings, listed_bounce=evidence)
+        case Verdict.ECHO, ListReason.COMPLAINT:
+            return Contact(address, spellings, listed_complaint=evidence)
+        case _:
+            return Contact(address, spellings)
 
 
 def changes_contact(verdict: Verdict) -> bool:
     """Say whether facts of this verdict touch a register; the others are history at most."""
-    return verdict not in {Verdict.NOTE, Verdict.COUNT, Verdict.IGNORE}
+    return verdict is not Verdict.NOTE and verdict is not Verdict.COUNT and verdict is not Verdict.IGNORE
 
 
 def standing(contact: Contact, limits: Limits) -> Standing:
     """Return the contact's status, strongest first, and what gives it."""
-    complained = _latest(_counting(contact, contact.complained), _counting_echo(contact, contact.listed_complaint))
+    complained = _weighed(contact, contact.complained, contact.listed_complaint)
     if complained:
         return Standing(Status.COMPLAINED, complained)
-    bounced = _latest(_counting(contact, contact.bounced), _counting_echo(contact, contact.listed_bounce))
+    bounced = _weighed(contact, contact.bounced, contact.listed_bounce)
     if bounced:
         return Standing(Status.BOUNCED, bounced)
     unsubscribed = _counting(contact, contact.unsubscribed)
     if unsubscribed:
         return Standing(Status.UNSUBSCRIBED, unsubscribed)
     strikes = counting_strikes(contact)
-    if _suspended(strikes, limits):
-        return Standing(Status.SUSPENDED, contact.struck)
-    if strikes:
-        return Standing(Status.BOUNCING, contact.struck)
-    return Standing(Status.ACTIVE)
+    if not strikes:
+        return _ACTIVE
+    return Standing(Status.SUSPENDED if _suspended(strikes, limits) else Status.BOUNCING, contact.struck)
+
+
+_ACTIVE = Standing(Status.ACTIVE)
 
 
 def mirror(status: Status, limits: Limits) -> ListReason | None:
@@ -211,12 +227,16 @@ def counting_strikes(contact: Contact) -> tuple[date, ...]:
 
     A delivery on the day of a strike clears it: days have no order within them, and the mailbox worked that day.
     """
+    if not contact.strikes:
+        return ()
     since = _latest(contact.delivered_on, contact.opted_in.at.date() if contact.opted_in else None)
     return contact.strikes if since is None else tuple(day for day in contact.strikes if day > since)
 
 
 def latest_listed(contact: Contact) -> ListReason | None:
     """Return the reason of the suppression-list entry SES told of last, None when it told of none."""
+    if contact.listed_bounce is None and contact.listed_complaint is None:
+        return None
     told = [
         (entry.at, reason)
         for reason, entry in (
@@ -225,7 +245,7 @@ def latest_listed(contact: Contact) -> ListReason | None:
         )
         if entry
     ]
-    return max(told)[1] if told else None
+    return max(told)[1]
 
 
 def list_call_due(old: Contact, new: Contact, limits: Limits, mirrored: str | None) -> bool:
@@ -244,9 +264,9 @@ def list_call_due(old: Contact, new: Contact, limits: Limits, mirrored: str | No
         return True
     if mirrored is not None and new.spellings != old.spellings:
         return True  # each spelling is an entry of its own, to be put or deleted like the others
-    unheard = replace(new, listed_bounce=None, listed_complaint=None)
-    fresh = any(getattr(new, name) != getattr(old, name) for name in ("complained", "bounced", "struck", "strikes"))
-    return fresh and wanted_of(unheard, limits) is not None
+    if (new.complained, new.bounced, new.struck, new.strikes) == (old.complained, old.bounced, old.struck, old.strikes):
+        return False
+    return wanted_of(replace(new, listed_bounce=None, listed_complaint=None), limits) is not None
 
 
 UNLISTED = "NONE"
@@ -261,6 +281,13 @@ def _suspended(strikes: tuple[date, ...], limits: Limits) -> bool:
         return True
     window = timedelta(days=limits.window_days)
     return any(last - first <= window for first, last in zip(strikes, strikes[limits.soft_bounces - 1 :], strict=False))
+
+
+def _weighed(contact: Contact, seen: Evidence | None, echo: Evidence | None) -> Evidence | None:
+    """Return the latest of what was seen and what SES told of, as far as a reinstatement leaves it standing."""
+    if seen is None and echo is None:
+        return None
+    return _latest(_counting(contact, seen), _counting_echo(contact, echo))
 
 
 def _counting(contact: Contact, evidence: Evidence | None) -> Evidence | None:

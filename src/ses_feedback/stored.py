@@ -95,7 +95,8 @@ def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> S
     list and the outside world follow. `now` only dates how long the change waits for that; no register ever holds it.
     """
     status = standing(contact, limits).status
-    if stored.rev and contact == stored.contact and status is stored.status:
+    unchanged = contact is stored.contact or contact == stored.contact
+    if stored.rev and unchanged and status is stored.status:
         return None
     list_due = stored.list_due or list_call_due(stored.contact, contact, limits, stored.mirrored)
     announce_due = stored.announce_due or status is not stored.announced
