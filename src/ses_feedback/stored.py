@@ -144,51 +144,58 @@ def key(address: str) -> Item:
 def encode(stored: Stored, current: Standing) -> Item:
     """Return the item of `stored`, whose standing is `current`."""
     contact = stored.contact
-    texts = {**_registers(contact), **_bookkeeping(stored, current)}
-    item: Item = {**stored.others, **{name: {"S": text} for name, text in texts.items() if text is not None}}
+    texts = {"address": contact.address, "record": RECORD}
+    if contact.delivered_on:
+        texts["delivered_on"] = contact.delivered_on.isoformat()
+    _add_registers(texts, contact)
+    _add_standing(texts, contact, current)
+    _add_bookkeeping(texts, stored)
+    item = stored.others
+    item |= {name: {"S": text} for name, text in texts.items()}
     item["rev"] = {"N": str(stored.rev)}
     item["may_send"] = {"BOOL": current.may_send}
-    for name, flag in (("list_due", stored.list_due), ("announce_due", stored.announce_due)):
-        if flag:
-            item[name] = {"BOOL": True}
+    if stored.list_due:
+        item["list_due"] = {"BOOL": True}
+    if stored.announce_due:
+        item["announce_due"] = {"BOOL": True}
     item["spellings"] = {"L": [{"S": spelling} for spelling in contact.spellings]}
     if contact.strikes:
         item["strikes"] = {"L": [{"S": day.isoformat()} for day in contact.strikes]}
     return item
 
 
-def _registers(contact: Contact) -> dict[str, str | None]:
-    texts: dict[str, str | None] = {"address": contact.address, "record": RECORD}
-    if contact.delivered_on:
-        texts["delivered_on"] = contact.delivered_on.isoformat()
-    for name in EVIDENCE_REGISTERS:
+def _add_registers(texts: dict[str, str], contact: Contact) -> None:
+    for name, at, reason, configuration_set in _REGISTERS:
         evidence: Evidence | None = getattr(contact, name)
         if evidence:
-            texts[f"{name}_at"] = format_timestamp(evidence.at)
-            texts[f"{name}_reason"] = evidence.reason
-            texts[f"{name}_configuration_set"] = evidence.configuration_set
-    return texts
+            texts[at] = format_timestamp(evidence.at)
+            texts[reason] = evidence.reason
+            texts[configuration_set] = evidence.configuration_set
 
 
-def _bookkeeping(stored: Stored, current: Standing) -> dict[str, str | None]:
-    texts: dict[str, str | None] = {
-        "status": current.status.value,
-        "announced_status": stored.announced.value,
-        "mirrored": stored.mirrored,
-        "retry_at": _time(stored.retry_at),
-        "claim": stored.claim or None,
-        "claimed_until": _time(stored.claimed_until),
-    }
+def _add_standing(texts: dict[str, str], contact: Contact, current: Standing) -> None:
+    texts["status"] = status = current.status.value
     if current.evidence:
         texts["reason"] = current.evidence.reason
         texts["status_at"] = format_timestamp(current.evidence.at)
         if not current.may_send:
-            texts["unsendable"] = f"{current.status.value}#{shard(stored.contact.address)}"
+            texts["unsendable"] = f"{status}#{shard(contact.address)}"
+
+
+def _add_bookkeeping(texts: dict[str, str], stored: Stored) -> None:
+    texts["announced_status"] = stored.announced.value
+    if stored.mirrored is not None:
+        texts["mirrored"] = stored.mirrored
+    if stored.retry_at:
+        texts["retry_at"] = format_timestamp(stored.retry_at)
+    if stored.claim:
+        texts["claim"] = stored.claim
+    if stored.claimed_until:
+        texts["claimed_until"] = format_timestamp(stored.claimed_until)
     if stored.due_since:
         texts["due_since"] = format_timestamp(stored.due_since)
         texts["mirror_due"] = shard(stored.contact.address)
         texts["mirror_due_at"] = format_timestamp(stored.retry_at or stored.due_since)
-    return texts
 
 
 def decode(item: Item) -> Stored:
@@ -234,28 +241,31 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     return item
 
 
+_REGISTERS = tuple((name, f"{name}_at", f"{name}_reason", f"{name}_configuration_set") for name in EVIDENCE_REGISTERS)
 _BOOKKEEPING = (
     "address record rev status may_send reason status_at unsendable spellings strikes delivered_on "
     "announced_status mirrored list_due announce_due due_since retry_at mirror_due mirror_due_at claim claimed_until"
 )
-_OWN = frozenset(_BOOKKEEPING.split()) | {
-    f"{register}_{part}" for register in EVIDENCE_REGISTERS for part in ("at", "reason", "configuration_set")
-}
+_OWN = frozenset(_BOOKKEEPING.split()) | {name for register in _REGISTERS for name in register[1:]}
 
 
 def _decode(item: Item) -> Stored:
     contact = Contact(
         _text(item, "address"),
-        spellings=tuple(spelling["S"] for spelling in item["spellings"]["L"]),
-        delivered_on=date.fromisoformat(item["delivered_on"]["S"]) if "delivered_on" in item else None,
-        strikes=tuple(date.fromisoformat(day["S"]) for day in item["strikes"]["L"]) if "strikes" in item else (),
-        **{name: _evidence(item, name) for name, at in _REGISTERED if at in item},
+        spellings=tuple([spelling["S"] for spelling in item["spellings"]["L"]]),
+        delivered_on=_day(item["delivered_on"]["S"]) if "delivered_on" in item else None,
+        strikes=tuple([_day(day["S"]) for day in item["strikes"]["L"]]) if "strikes" in item else (),
+        **{
+            name: Evidence(read_timestamp(_text(item, at)), _text(item, reason), _text(item, configuration_set))
+            for name, at, reason, configuration_set in _REGISTERS
+            if at in item
+        },
     )
     return Stored(
         contact,
         rev=int(item["rev"]["N"]),
-        status=Status(_text(item, "status")),
-        announced=Status(_text(item, "announced_status")),
+        status=_STATUSES[_text(item, "status")],
+        announced=_STATUSES[_text(item, "announced_status")],
         mirrored=_text(item, "mirrored") or None,
         list_due="list_due" in item,
         announce_due="announce_due" in item,
@@ -267,12 +277,13 @@ def _decode(item: Item) -> Stored:
     )
 
 
-_REGISTERED = [(name, f"{name}_at") for name in EVIDENCE_REGISTERS]
+_STATUSES = {status.value: status for status in Status}
 
 
-def _evidence(item: Item, name: str) -> Evidence | None:
-    at = _moment(item, f"{name}_at")
-    return Evidence(at, _text(item, f"{name}_reason"), _text(item, f"{name}_configuration_set")) if at else None
+# The deliveries and strikes of a batch fall on a few days.
+@lru_cache(1024)
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
 
 
 def _text(item: Item, name: str) -> str:
@@ -281,7 +292,3 @@ def _text(item: Item, name: str) -> str:
 
 def _moment(item: Item, name: str) -> datetime | None:
     return read_timestamp(_text(item, name)) if name in item else None
-
-
-def _time(moment: datetime | None) -> str | None:
-    return format_timestamp(moment) if moment else None
