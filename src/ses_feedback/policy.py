@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ses_feedback.address import Address, AddressError, parse_address
 from ses_feedback.envelope import Notice
@@ -395,8 +396,7 @@ def find_rule(kind: str, type_: str = "", sub_type: str = "", traits: frozenset[
     return next(rule for rule in POLICY if rule.fits(kind, type_, sub_type, traits))
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(NamedTuple):
     """A recipient the feedback names, and what was decided about it."""
 
     raw: str | None
@@ -416,16 +416,18 @@ def _judge_delivery(feedback: Delivery, sent_at: datetime | None) -> Judgement:
     return _judgement(feedback, sent_at, rule, named, [(rule.metric, max(1, len(named)))])
 
 
+_AUTO_REPLY = frozenset({Trait.AUTO_REPLY})
+
+
 def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
     bounce = feedback.bounce
     type_, sub_type = fold(bounce.bounce_type or ""), fold(bounce.bounce_sub_type or "")
-    type_label = _label(type_, tuple(KNOWN_TYPES["Bounce"]))
-    sub_label = _label(sub_type, KNOWN_TYPES["Bounce"].get(type_label, ()))
+    type_label, sub_label = _labels_of_bounce(type_, sub_type)
+    rule = find_rule("Bounce", type_, sub_type)
     recipients = bounce.bounced_recipients or ()
 
     def named(recipient: BouncedRecipient) -> _Named:
-        traits = frozenset() if _from_dsn(recipient) else frozenset({Trait.AUTO_REPLY})
-        rule = find_rule("Bounce", type_, sub_type, traits)
+        fits = rule if _from_dsn(recipient) else find_rule("Bounce", type_, sub_type, _AUTO_REPLY)
         said = Said(
             kind="Bounce",
             type=_cut(bounce.bounce_type, MAX_ID_LENGTH),
@@ -437,13 +439,19 @@ def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
             diagnostic_code=_cut(recipient.diagnostic_code, MAX_DIAGNOSTIC_LENGTH),
             tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
         )
-        return _Named(recipient.email_address, rule, rule.verdict, f"{type_label}/{sub_label}", said)
+        return _Named(recipient.email_address, fits, fits.verdict, f"{type_label}/{sub_label}", said)
 
-    rule = find_rule("Bounce", type_, sub_type)
     counts = [(rule.metric, max(1, len(recipients)))]
-    if "unrecognized" in {type_label, sub_label} or rule.name == "bounce-of-unknown-type":
+    if "unrecognized" in (type_label, sub_label) or rule.name == "bounce-of-unknown-type":
         counts.append(("UnrecognizedFeedback", 1))
     return _judgement(feedback, sent_at, rule, [named(recipient) for recipient in recipients], counts)
+
+
+@lru_cache(maxsize=512)
+def _labels_of_bounce(type_: str, sub_type: str) -> tuple[str, str]:
+    """Return the names SES documents for a folded bounceType and bounceSubType."""
+    type_label = _label(type_, tuple(KNOWN_TYPES["Bounce"]))
+    return type_label, _label(sub_type, KNOWN_TYPES["Bounce"].get(type_label, ()))
 
 
 def _judge_complaint(feedback: Complaint, sent_at: datetime | None, ambiguous: AmbiguousComplaint) -> Judgement:
@@ -506,7 +514,7 @@ def _judgement(
     configuration_set = feedback.configuration_set
     if not _CONFIGURATION_SET.fullmatch(configuration_set):
         configuration_set = ""
-    facts: dict[tuple[Address, str], Fact] = {}
+    facts: dict[tuple[str, str], Fact] = {}
     problem = ""
     for one in named:
         address = _address(one.raw)
@@ -515,7 +523,7 @@ def _judgement(
             problem = "unusable-recipient" if when else "no-timestamp"
             continue
         fact = Fact(address, one.verdict, when, one.rule.name, one.reason, one.said, configuration_set, one.rule.listed)
-        facts.setdefault((address, one.rule.name), fact)
+        facts.setdefault((address.spelling, one.rule.name), fact)
     return Judgement(
         feedback.kind,
         rule.name,
@@ -562,7 +570,8 @@ def _cut(text: str | None, length: int) -> str:
 
 
 def _from_dsn(recipient: BouncedRecipient) -> bool:
-    return any(text and text.strip() for text in (recipient.action, recipient.status, recipient.diagnostic_code))
+    said = (recipient.action, recipient.status, recipient.diagnostic_code)
+    return bool("".join(filter(None, said)).strip())
 
 
 def _counted(feedback: Feedback) -> int:
@@ -572,7 +581,6 @@ def _counted(feedback: Feedback) -> int:
     return 1
 
 
-@lru_cache(maxsize=512)
 def _label(folded: str, known: tuple[str, ...]) -> str:
     """Return the name SES documents for `folded`: labels go where SES's own words must not."""
     if not folded:
