@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from ses_feedback.contact import (
@@ -226,19 +227,20 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     at = format_timestamp(fact.at)
     identity = f"{said.kind}\x1f{said.message_id}\x1f{said.feedback_id}\x1f{at}"
     slot = hashlib.sha256(identity.encode()).digest()[0] % HISTORY_A_DAY
-    attributes: dict[str, str] = {
-        "address": fact.address.key,
-        "record": f"feedback#{at[:10]}#{fact.rule}#{slot:02x}",
-        "at": at,
-        "verdict": fact.verdict.value,
-        "rule": fact.rule,
-        "reason": fact.reason,
-        "configuration_set": fact.configuration_set,
+    item: Item = {
+        "address": {"S": fact.address.key},
+        "record": {"S": f"feedback#{at[:10]}#{fact.rule}#{slot:02x}"},
+        "at": {"S": at},
+        "verdict": {"S": fact.verdict.value},
+        "rule": {"S": fact.rule},
+        "expires_at": {"N": str(int(max(min(fact.at, now) + timedelta(days=keep_days), now).timestamp()))},
     }
-    attributes |= {name: getattr(said, name) for name in Said.__dataclass_fields__}
-    item: Item = {name: {"S": value} for name, value in attributes.items() if value}
-    item["expires_at"] = {"N": str(int(max(min(fact.at, now) + timedelta(days=keep_days), now).timestamp()))}
+    item |= {name: {"S": value} for name, value in zip(_IF_SAID, _if_said(fact), strict=True) if value}
     return item
+
+
+_IF_SAID = ("reason", "configuration_set", *Said.__dataclass_fields__)
+_if_said = attrgetter("reason", "configuration_set", *(f"said.{name}" for name in Said.__dataclass_fields__))
 
 
 _REGISTERS = tuple((name, f"{name}_at", f"{name}_reason", f"{name}_configuration_set") for name in EVIDENCE_REGISTERS)
