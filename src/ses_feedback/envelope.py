@@ -93,7 +93,7 @@ class Notice:
 
 def records(event: object) -> list[Record]:
     """Return the records of a Lambda event, whatever it is; an event that holds none is one record itself."""
-    if not isinstance(event, Mapping):
+    if not isinstance(event, dict):
         return [Record(Carrier.INVOKE, "", event)]
     held = event.get("Records")
     if not isinstance(held, Sequence) or isinstance(held, str):
@@ -114,17 +114,17 @@ def open_record(record: Record) -> Document | Notice:
 
 
 def _record(entry: object) -> Record:
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, dict):
         return Record(Carrier.INVOKE, "", entry)
     source = _text(entry, "eventSource", "EventSource")
     if source == "aws:sqs":
         attributes = entry.get("attributes")
-        sent = attributes.get("SentTimestamp") if isinstance(attributes, Mapping) else None
+        sent = attributes.get("SentTimestamp") if isinstance(attributes, dict) else None
         sent_at = parse_epoch_milliseconds(sent) if isinstance(sent, str) else None
         return Record(Carrier.SQS, _text(entry, "messageId"), entry.get("body"), sent_at)
     if source == "aws:sns":
         sns = entry.get("Sns")
-        if isinstance(sns, Mapping):
+        if isinstance(sns, dict):
             return Record(Carrier.SNS, _text(sns, "MessageId"), sns.get("Message"), _sns_time(sns))
     if source == "aws:ses":
         return Record(Carrier.SES, "", entry)
@@ -139,7 +139,7 @@ def _open(content: object, sent_at: datetime | None) -> Document | Notice:
                 return Notice("set-up notice")
             content = _decoded(text)
             continue
-        if not isinstance(content, Mapping):
+        if not isinstance(content, dict):
             raise EnvelopeError("no-content" if content is None else "not-an-object")
         if "notificationType" in content or "eventType" in content:
             return _document(content, sent_at)
@@ -180,14 +180,14 @@ def _open_sns(content: Mapping[str, Any]) -> object:
 def _open_bus_event(content: Mapping[str, Any]) -> object:
     detail, detail_type = content.get("detail"), content.get("detail-type")
     if isinstance(detail, str) or (
-        isinstance(detail, Mapping) and ("eventType" in detail or "notificationType" in detail)
+        isinstance(detail, dict) and ("eventType" in detail or "notificationType" in detail)
     ):
         return detail
     if content.get("source") != "aws.ses" or not isinstance(detail_type, str):
         raise EnvelopeError("unknown-shape")
     if not detail_type.lower().startswith("email"):
         return Notice("account event")  # VDM advisor and tenant events: about the account, not about a message
-    if detail_type not in _DETAIL_TYPES or not isinstance(detail, Mapping):
+    if detail_type not in _DETAIL_TYPES or not isinstance(detail, dict):
         raise EnvelopeError("unknown-bus-event")
     return {**detail, "eventType": _DETAIL_TYPES[detail_type]}
 

@@ -117,8 +117,8 @@ class Pipeline:
         """
         read = [self._read(record) for record in records(event)]
         self._store(read, until)
-        tally = Tally()
-        return Report(tuple(self._settle(one, tally) for one in read), tally)
+        tally, now = Tally(), self._now()
+        return Report(tuple([self._settle(one, tally, now) for one in read]), tally)
 
     def _read(self, record: Record) -> _Read:
         try:
@@ -151,7 +151,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 (as above)
             one.problem = _bug(error)
 
-    def _settle(self, one: _Read, tally: Tally) -> Outcome:
+    def _settle(self, one: _Read, tally: Tally, now: datetime) -> Outcome:
         disposition, reason = self._disposition(one)
         judgement = one.judgement
         if disposition is Disposition.RETRY:
@@ -159,7 +159,7 @@ class Pipeline:
         if disposition is Disposition.QUARANTINED:
             tally.count(judgement.configuration_set if judgement else "", "Quarantined")
         if judgement:
-            self._count(judgement, tally)
+            self._count(judgement, tally, now)
         return _outcome(one, disposition, reason)
 
     def _disposition(self, one: _Read) -> tuple[Disposition, str]:
@@ -182,7 +182,7 @@ class Pipeline:
         refused = self._quarantine.keep(original, one.problem, safe_id(one.record.id))
         return (Disposition.RETRY, f"not quarantined: {refused}") if refused else (Disposition.QUARANTINED, one.problem)
 
-    def _count(self, judgement: Judgement, tally: Tally) -> None:
+    def _count(self, judgement: Judgement, tally: Tally, now: datetime) -> None:
         stream = judgement.configuration_set
         for name, number in judgement.counts:
             tally.count(stream, name, number)
@@ -190,7 +190,7 @@ class Pipeline:
         if self._lane and judgement.kind != "Notice" and lane != self._lane:
             tally.count(stream, "MisroutedFeedback")
         if judgement.at:
-            tally.delay(stream, "FeedbackLag", round((self._now() - judgement.at).total_seconds() * 1000))
+            tally.delay(stream, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
 
 
 def contact_hash(address: str) -> str:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ses_feedback.answers import OUT_OF_TIME
 from ses_feedback.batches import batched
@@ -58,6 +58,7 @@ _AGAIN = {
     "TransactionConflict": _UNPROCESSED,
 }
 """Errors of a statement that another try may help (of botocore's BatchStatementErrorCodeEnum), and why."""
+_WAITING = frozenset(_AGAIN.values())
 # What a whole call fails with for the sake of what one of its statements holds.
 _REFUSED = frozenset({"SerializationException", "ValidationException"})
 
@@ -206,8 +207,8 @@ class ContactStore:
         unread = {unread["address"]["S"] for unread in keys}
         failed |= dict.fromkeys(unread, reason)
         for address in wanted:
-            if address not in unread and address not in failed:
-                found.setdefault(address, Stored(Contact(address)))
+            if address not in found and address not in unread and address not in failed:
+                found[address] = Stored(Contact(address))
         return found
 
     def _take(self, item: Item, found: dict[str, Stored], failed: dict[str, str]) -> None:
@@ -281,8 +282,7 @@ def _changing(facts: Mapping[str, list[Fact]]) -> dict[str, list[Fact]]:
     return {address: known for address, known in changing if known}
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
+class _Write(NamedTuple):
     """A statement, and the key of the item it writes."""
 
     address: str
@@ -316,7 +316,7 @@ class _Work:
 
     def settle(self, write: _Write, outcome: str | None) -> None:
         """Strike off a write that was carried out, or that no other try would help."""
-        if outcome in {_OVERTAKEN, _UNPROCESSED}:
+        if outcome in _WAITING:
             self.last[write.address] = outcome
             return
         if write.record == RECORD:
