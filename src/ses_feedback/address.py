@@ -6,9 +6,10 @@ suppression list without regard to (ASCII) case, so local parts fold ASCII case 
 """
 
 import re
-from dataclasses import dataclass
 
 import idna
+
+from ses_feedback.values import value
 
 MAX_RAW_LENGTH = 2_000
 MAX_LENGTH = 320
@@ -33,7 +34,7 @@ class AddressError(ValueError):
     """The text names no single usable address. Its message never holds the text."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Address:
     """One recipient's address: the key of its contact and the spelling SES used for it.
 

@@ -1,7 +1,8 @@
 """What is answered when the suppression list was not written as asked."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from ses_feedback.values import value
 
 
 class Refused(Enum):
@@ -17,7 +18,7 @@ class Refused(Enum):
     """SES won't have this entry (sandbox, simulator address, `/` in a deletion)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Refusal:
     """A call that did not do as asked. `code` is AWS's error code, or another word fit for logs."""
 

@@ -1,14 +1,14 @@
 """A contact's change of status, as the outside world is told of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ses_feedback.contact import Status
 from ses_feedback.timestamps import format_timestamp
+from ses_feedback.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StatusChange:
     """A contact's change of status, as it is announced.
 

@@ -6,12 +6,13 @@ contact (status, may_send, mirror) is a function of the registers, never stored 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar, assert_never
 
 from ses_feedback.policy import Fact, ListReason, Verdict
+from ses_feedback.values import value
 
 KEPT_STRIKES = 30
 """Distinct UTC days with a strike that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
@@ -39,7 +40,7 @@ class Status(StrEnum):
         return self is Status.ACTIVE or self is Status.BOUNCING
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@value(frozen=True, slots=True, order=True)
 class Evidence:
     """When something was said, why it counts, and in which configuration set's stream of mail. The latest wins."""
 
@@ -52,7 +53,7 @@ _Time = TypeVar("_Time", Evidence, date)
 _Element = TypeVar("_Element", str, date)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Contact:
     """All that is known of one address: its registers. The defaults are the contact of which nothing is known.
 
@@ -85,7 +86,7 @@ EVIDENCE_REGISTERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Limits:
     """When soft bounces suspend, and whether the unsubscribed go on the suppression list: the stack's choices."""
 
@@ -94,7 +95,7 @@ class Limits:
     list_unsubscribed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Standing:
     """A contact's status and the evidence that gives it (None for an active contact)."""
 

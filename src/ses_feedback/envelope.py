@@ -7,7 +7,6 @@ inside either), or bare, as `sam local invoke` and replay hand it over. Key casi
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from ses_feedback.timestamps import parse_epoch_milliseconds, parse_timestamp
+from ses_feedback.values import value
 
 MAX_WRAPPINGS = 8
 """Envelopes inside envelopes that are opened; SQS around SNS around EventBridge, the deepest seen, is three."""
@@ -58,7 +58,7 @@ class Carrier(StrEnum):
     """EventBridge, or somebody's own invocation: the whole event is one record."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Record:
     """One message as Lambda handed it over, unopened.
 
@@ -76,7 +76,7 @@ class Record:
         return self.content if isinstance(self.content, str) else json.dumps(self.content)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Document:
     """An SES document, decoded, and when its outermost carrier took it: no feedback in it can be later."""
 
@@ -84,7 +84,7 @@ class Document:
     sent_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Notice:
     """Something AWS sends along that is no feedback about a message. `what` is one of a few fixed words."""
 

@@ -6,7 +6,7 @@ one item beside the contacts, so that it outlives whoever began them.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from ses_feedback.contact import UNLISTED, Contact
 from ses_feedback.policy import ListReason
 from ses_feedback.stored import Item, Stored
 from ses_feedback.timestamps import format_timestamp, read_timestamp
+from ses_feedback.values import value
 
 KEY: Item = {"address": {"S": "suppression-list"}, "record": {"S": "imports"}}
 """The item the ledger is kept on. No address lacks an `@`, so it is nobody's contact."""
@@ -64,7 +65,7 @@ class Outcome(Enum):
     """SES knows no such job."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Import:
     """An import. `since` is how long the contact that waited longest had waited when it began."""
 
@@ -77,7 +78,7 @@ class Import:
     job_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ledger:
     """The imports under way. None is begun before `rest_until`. `rev` counts writes and guards each."""
 

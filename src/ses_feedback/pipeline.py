@@ -17,6 +17,7 @@ from ses_feedback.envelope import EnvelopeError, Notice, Record, open_record, re
 from ses_feedback.feedback import FeedbackError, parse
 from ses_feedback.policy import AmbiguousComplaint, Fact, Judgement, judge
 from ses_feedback.tally import Tally
+from ses_feedback.values import value
 
 _LANES = frozenset({"Bounce", "Complaint"})
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -46,7 +47,7 @@ class Disposition(StrEnum):
     """Not acknowledged: it will come again."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outcome:
     """What became of one record, in words fit for logs: no address, and no text of the sender's or the recipient's."""
 
@@ -63,7 +64,7 @@ class Outcome:
         return bool(self.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Report:
     """What became of a batch."""
 

@@ -5,7 +5,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -24,6 +23,7 @@ from ses_feedback.feedback import (
     Subscription,
     fold,
 )
+from ses_feedback.values import value
 
 
 class Verdict(StrEnum):
@@ -71,7 +71,7 @@ class AmbiguousComplaint(StrEnum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rule:
     """One row of the policy table.
 
@@ -313,7 +313,7 @@ MAX_ID_LENGTH = 128
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Said:
     """What SES said, cut to size, for the contact's history."""
 
@@ -328,7 +328,7 @@ class Said:
     tenant: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Fact:
     """A verdict about one contact, with its time and identity.
 
@@ -346,7 +346,7 @@ class Fact:
     listed: ListReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Judgement:
     """What a piece of feedback comes to: facts about contacts, and counts by metric name.
 

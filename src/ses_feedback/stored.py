@@ -6,7 +6,7 @@ item is for operators, for the indexes, and for the mirror.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
@@ -25,6 +25,7 @@ from ses_feedback.contact import (
 )
 from ses_feedback.policy import Fact, Said
 from ses_feedback.timestamps import format_timestamp, read_timestamp
+from ses_feedback.values import value
 
 Item = dict[str, dict[str, Any]]
 """An item in DynamoDB's own JSON: attribute name → {type: value}."""
@@ -42,7 +43,7 @@ class StoredError(ValueError):
     """The item under a contact's key is not a contact's. Somebody else wrote it; see the runbook."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stored:
     """A contact with its bookkeeping.
 
