@@ -109,9 +109,10 @@ HEAD = """\
 
 
 def build(directory: str) -> None:
-    """Build the package that is deployed."""
+    """Build the package that is deployed, for the Python that runs this."""
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    subprocess.run([sys.executable, "-m", "artifact", directory], check=True, env=environment)  # noqa: S603 (our own)
+    command = [sys.executable, "-m", "artifact", directory, "--python", f"{sys.version_info[0]}.{sys.version_info[1]}"]
+    subprocess.run(command, check=True, env=environment)  # noqa: S603 (our own)
 
 
 def main() -> None:
