@@ -241,7 +241,8 @@ SILENT: Json = {
         "oldTopicPreferences": {},
     },
     "deliveryDelay": {"delayedRecipients": [{}]},
-    **{name: {} for name in ("mail", "reject", "failure", "open", "click")},
+    "mail": {"headers": [{}], "commonHeaders": {}},
+    **{name: {} for name in ("reject", "failure", "open", "click")},
 }
 """The objects of every kind, none of which says anything."""
 
@@ -255,7 +256,14 @@ def said(value: object) -> Iterator[object]:
         yield value
 
 
-@pytest.mark.parametrize("objects", [SILENT, {name: {} for name in SILENT if name != "mail"}])
+@pytest.mark.parametrize(
+    "objects",
+    [
+        SILENT,
+        {name: {} for name in SILENT if name != "mail"},
+        {name: {} for name in ("bounce", "complaint", "delivery", "subscription")},
+    ],
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_ses_did_not_say_is_none(kind: str, objects: Json) -> None:
     """Not an empty text, which SES might have said."""
@@ -341,6 +349,38 @@ def test_every_documented_field_is_read(kind: str) -> None:
     name, fields = DOCUMENTED[kind]
     read = parse({EVENT: kind, name: fields}).model_dump(mode="json", by_alias=True, exclude_none=True)
     assert {name: fields} == read
+
+
+MAIL: Json = {
+    "timestamp": TIME,
+    "messageId": MESSAGE_ID,
+    "source": "sender@example.com",
+    "sourceArn": "arn:aws:ses:us-east-1:123456789012:identity/example.com",
+    "sourceIp": "192.0.2.10",
+    "callerIdentity": "mailer",
+    "sendingAccountId": "123456789012",
+    "destination": [RECIPIENT, BYSTANDER],
+    "headersTruncated": False,
+    "headers": [{"name": "X-Campaign", "value": "spring"}],
+    "commonHeaders": {
+        "from": ["sender@example.com"],
+        "to": [RECIPIENT],
+        "cc": [BYSTANDER],
+        "bcc": [BYSTANDER],
+        "replyTo": ["replies@example.com"],
+        "sender": ["sender@example.com"],
+        "returnPath": "sender@example.com",
+        "date": "Sun, 01 Mar 2026 12:00:05 +0000",
+        "subject": "Your receipt",
+        "messageId": "<receipt@example.com>",
+    },
+    "tags": {"campaign": ["spring"]},
+}
+
+
+def test_every_documented_field_of_the_message_is_read() -> None:
+    """Whatever the feedback is, it is about a message."""
+    assert mail(**MAIL).model_dump(mode="json", by_alias=True) == MAIL
 
 
 def test_what_ses_said_stays_as_it_is() -> None:
