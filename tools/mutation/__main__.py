@@ -4,7 +4,6 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -67,12 +66,12 @@ def _tried(rooms: Sequence[Room], mutants: Iterable[Mutant]) -> Iterator[Finding
     trials = Trials(rooms)
     by_name = {room.name: room for room in rooms}
     for name, of_room in groupby(mutants, key=lambda mutant: mutant.room):
-        begun = time.monotonic()
+        begun = trials.spent
         found = Findings(name)
         trials.enter(by_name[name])
         for mutant in of_room:
             found.note(mutant, trials.of(by_name[name], mutant.source))
-        found.seconds = time.monotonic() - begun
+        found.seconds = trials.spent - begun
         yield found
 
 

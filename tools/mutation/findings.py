@@ -12,12 +12,13 @@ from tools.mutation.trial import Outcome
 class Findings:
     """What became of the mutants of a room, or of all rooms."""
 
-    HEADING: ClassVar = f"{'room':<12}{'mutants':>9}{'killed':>9}{'survived':>10}{'score':>10}{'seconds':>10}"
+    HEADING: ClassVar = f"{'room':<12}{'mutants':>9}{'killed':>9}{'survived':>10}{'score':>10}{'CPU s':>10}"
 
     of: str
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     survivors: list[Mutant] = field(default_factory=list)
     seconds: float = 0
+    """Of processor time, that the trials took."""
 
     @property
     def killed(self) -> int:
