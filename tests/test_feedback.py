@@ -261,7 +261,7 @@ def said(value: object) -> Iterator[object]:
     [
         SILENT,
         {name: {} for name in SILENT if name != "mail"},
-        {name: {} for name in ("bounce", "complaint", "delivery", "subscription")},
+        {name: {} for name in ("mail", "bounce", "complaint", "delivery", "subscription")},
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)

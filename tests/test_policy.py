@@ -505,6 +505,36 @@ def test_a_recipient_that_is_not_named_at_all_is_a_problem() -> None:
     assert judged(a_bounce(recipients=[{"action": "failed"}])).problem == "unusable-recipient"
 
 
+def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
+    """Its auto-reply says nothing of its mailbox, and takes nothing from what a DSN says."""
+    facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), RECIPIENT])).facts
+    assert [(fact.address.key, fact.verdict) for fact in facts] == [
+        (RECIPIENT, Verdict.NOTE),
+        (RECIPIENT, Verdict.STRIKE),
+    ]
+
+
+# --- What is counted ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "metric"),
+    [
+        (a_bounce("Permanent", "FullMoon", recipients=SEVERAL), ("PermanentBounce", 2)),
+        (a_bounce("Lunar", None, recipients=SEVERAL), ("UndeterminedBounce", 2)),
+        (a_complaint("boredom", recipients=SEVERAL), ("Complaint", 1)),
+    ],
+)
+def test_a_message_with_an_undocumented_name_counts_once(document: Json, metric: tuple[str, int]) -> None:
+    """However many recipients it names: it is the message that somebody should look at."""
+    assert (metric, ("UnrecognizedFeedback", 1)) == judged(document).counts
+
+
+def test_a_report_that_nobody_complained_is_not_counted() -> None:
+    """A metric needs a name."""
+    assert judged(a_complaint("not-spam")).counts == ()
+
+
 # --- Complaints of several ------------------------------------------------------------------------------------------
 
 
@@ -587,6 +617,11 @@ def test_a_time_in_the_future_is_the_carriers(build: Callable[..., Json]) -> Non
     assert {AT} == {judgement.at, *(fact.at for fact in judgement.facts)}
 
 
+def test_a_change_of_topics_in_the_future_has_the_carriers_time() -> None:
+    """Although no contact learns of it: its lag is a metric."""
+    assert judged(a_subscription(unsubscribe_all=False, at=AT + timedelta(days=365)), sent_at=AT).at == AT
+
+
 @pytest.mark.parametrize(
     ("mail", "at"),
     [
@@ -658,6 +693,8 @@ def test_what_ses_said_is_cut_to_size() -> None:
     assert Said("Bounce", short, short, short, short, short, short, diagnostic_code, short) == fact.said
     (fact,) = judged(a_complaint(long, long, mail=mail, feedbackId=long)).facts
     assert Said("Complaint", short, short, short, short, tenant=short) == fact.said
+    (fact,) = judged(a_subscription() | {"mail": {**mail, "destination": [RECIPIENT]}}).facts
+    assert Said("Subscription", message_id=short, tenant=short) == fact.said
 
 
 @pytest.mark.parametrize("field", ["action", "status", "diagnosticCode"])

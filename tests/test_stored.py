@@ -127,6 +127,7 @@ def test_what_was_put_off_is_not_due_before_its_time() -> None:
         "2026-03-02T12:00:00.000Z",
         "2026-03-02T18:00:00.000Z",
     )
+    assert (item["retry_at"]["S"], decode(item).retry_at) == ("2026-03-02T18:00:00.000Z", postponed.retry_at)
 
 
 def test_a_contact_that_is_followed_owes_nothing_for_a_delivery() -> None:
@@ -191,6 +192,19 @@ def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
     seen = refreshed(stored, replace(LIMITS, soft_bounces=2), LATER)
     assert replace(stored, status=Status.SUSPENDED, list_due=True) == seen
     assert stored == refreshed(stored, LIMITS, LATER)
+
+
+def test_what_other_limits_change_is_due_from_when_it_is_seen() -> None:
+    """Nobody knows when they changed."""
+    seen = refreshed(followed(learnt(*strikes(0, 1))), replace(LIMITS, soft_bounces=2), LATER)
+    assert (seen.list_due, seen.announce_due, seen.due_since) == (True, True, LATER)
+
+
+def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
+    """Contacts are compared, and shown, by what the item was read as."""
+    read = decode(encode(BOUNCED, standing(BOUNCED.contact, LIMITS)))
+    assert read.item
+    assert (read, repr(read)) == (BOUNCED, repr(BOUNCED))
 
 
 # --- Items ----------------------------------------------------------------------------------------------------------
