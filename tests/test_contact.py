@@ -177,6 +177,16 @@ def test_a_contact_that_learns_nothing_stays() -> None:
     assert contact == fold(contact, [])
 
 
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("address", [RECIPIENT, RECIPIENT.upper()])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_delivery_hides_nothing_that_comes_after_it(verdict: Verdict, address: str, number: int) -> None:
+    """One more of its day, or of a day before, is nothing new, but another verdict, day or spelling is."""
+    contact = a_contact(a_fact(Verdict.DELIVERED, on_day(1)))
+    fact = a_fact(verdict, on_day(number), address=address)
+    assert merge(contact, observed(fact)) == fold(contact, [fact])
+
+
 # --- Standing -------------------------------------------------------------------------------------------------------
 
 

@@ -75,7 +75,12 @@ def complaint(document: Json) -> Complaint:
 
 def mail(**fields: object) -> Mail:
     """Return the mail of a bounce whose `mail` object has `fields`."""
-    feedback = parse(a_bounce(mail=a_mail() | fields))
+    return mail_of(a_mail() | fields)
+
+
+def mail_of(said: Json) -> Mail:
+    """Return the mail of a bounce whose `mail` object is `said`."""
+    feedback = parse(a_bounce(mail=said))
     assert feedback.mail
     return feedback.mail
 
@@ -381,6 +386,12 @@ MAIL: Json = {
 def test_every_documented_field_of_the_message_is_read() -> None:
     """Whatever the feedback is, it is about a message."""
     assert mail(**MAIL).model_dump(mode="json", by_alias=True) == MAIL
+
+
+def test_every_field_of_the_message_is_optional() -> None:
+    """What is there counts."""
+    assert mail_of({"messageId": MESSAGE_ID}).model_dump(exclude_none=True) == {"message_id": MESSAGE_ID}
+    assert mail_of({"source": "sender@example.com"}).source == "sender@example.com"
 
 
 def test_what_ses_said_stays_as_it_is() -> None:

@@ -471,6 +471,7 @@ def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
     [
         ({}, Verdict.NOTE),
         ({"action": None, "status": "", "diagnosticCode": " \n"}, Verdict.NOTE),
+        ({"action": " ", "status": "\t", "diagnosticCode": "\n"}, Verdict.NOTE),
         ({"action": "failed"}, Verdict.STRIKE),
         ({"status": "4.0.0"}, Verdict.STRIKE),
         ({"diagnosticCode": "smtp; 421"}, Verdict.STRIKE),

@@ -21,8 +21,10 @@ from ses_feedback.stored import (
     history_item,
     key,
     learn,
+    marked,
     refreshed,
     shard,
+    unclaimed,
 )
 from tests.builders import (
     AT,
@@ -205,6 +207,23 @@ def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
     read = decode(encode(BOUNCED, standing(BOUNCED.contact, LIMITS)))
     assert read.item
     assert (read, repr(read)) == (BOUNCED, repr(BOUNCED))
+
+
+# --- The end of a claim ---------------------------------------------------------------------------------------------
+
+
+def test_who_is_let_go_of_is_due_at_once() -> None:
+    """One write later, and otherwise as before the claim."""
+    claim = replace(BOUNCED, claim="a-worker", claimed_until=LATER, retry_at=LATER)
+    assert replace(BOUNCED, rev=2) == unclaimed(claim)
+
+
+def test_who_is_followed_owes_the_list_nothing() -> None:
+    """What the outside world has to hear of is due since then."""
+    claim = replace(BOUNCED, claim="a-worker", claimed_until=LATER, retry_at=LATER)
+    expected = replace(BOUNCED, rev=2, mirrored="BOUNCE", list_due=False)
+    assert expected == marked(claim, "BOUNCE")
+    assert replace(expected, announce_due=False, due_since=None) == marked(replace(claim, announce_due=False), "BOUNCE")
 
 
 # --- Items ----------------------------------------------------------------------------------------------------------
