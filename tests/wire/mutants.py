@@ -16,6 +16,7 @@ from ses_feedback.stored import Stored, decode, key
 from tests.simulation.mutants.planting import Mutant, mutant
 
 CLAIMED_FOR_GOOD = "a claim never ends"
+TELLS_ALL = "the log tells what a message says"
 
 
 def _any_success(answer: Mapping[str, Any], name: str) -> Any:
@@ -58,6 +59,13 @@ _execute = store.ContactStore._execute
 
 def _acknowledged(report: Any) -> dict[str, Any]:
     return {"batchItemFailures": []}
+
+
+def _tells_all(outcome: Any) -> Mapping[str, Any]:
+    return {**_described(outcome), "record": repr(outcome.record)}
+
+
+_described = feedback._described
 
 
 def _unanswered_is_done(error: Exception) -> Refusal | None:
@@ -121,6 +129,7 @@ MUTANTS = (
     mutant("what was not announced is announced", (announcements.Announcer, "announce", _announced_anyhow)),
     mutant("nobody claims", (mirror.Mirror, "_may_claim", _nobody_claims)),
     mutant("no answer gives the claim back", (mirror.Mirror, "_leave", _gives_the_claim_back)),
+    mutant(TELLS_ALL, (feedback, "_described", _tells_all)),
     mutant(CLAIMED_FOR_GOOD, (mirror.Mirror, "_may_claim", _claimed_for_good)),
 )
 """Every bug that is tried."""

@@ -153,6 +153,8 @@ class Processes:
             return Outcome()
         with self._lock:
             self._world.stage.clock = max(self._world.stage.clock, answer["clock"])
+        for leak in answer["leaks"]:
+            self._world.watch.violated("P7", f"{leak} in the log")
         return Outcome(answer.get("answer"), answer.get("error", ""))
 
     def _told(self, invocation: Invocation) -> dict[str, Any]:

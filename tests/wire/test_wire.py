@@ -9,7 +9,7 @@ from tests.simulation.mutants.planting import Mutant
 from tests.wire.case import make, overtaken, small
 from tests.wire.faults import FAULTS, Plan
 from tests.wire.history import readable
-from tests.wire.mutants import CLAIMED_FOR_GOOD, MUTANTS
+from tests.wire.mutants import CLAIMED_FOR_GOOD, MUTANTS, TELLS_ALL
 from tests.wire.play import Figures, every_call, play, play_killing
 from tests.wire.world import World
 
@@ -87,3 +87,9 @@ def test_a_claim_that_never_ends_is_found() -> None:
     """What a killed process leaves behind for good is noticed."""
     figures = play_killing(range(2), KILLS, 20, CLAIMED_FOR_GOOD)
     assert "P4 broken" in _shown(figures)
+
+
+def test_what_a_process_gives_away_is_found() -> None:
+    """What functions print in processes that are killed is read like all else they print."""
+    figures = play_killing(range(2), KILLS, 20, TELLS_ALL)
+    assert "P7 broken" in _shown(figures)

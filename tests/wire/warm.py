@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from ses_feedback.policy import AmbiguousComplaint
 from ses_feedback.settings import Settings
+from tests.fuzz.canaries import leaks
 from tests.simulation.lanes import Handler
 from tests.simulation.stage import Stage
 from tests.wire.clients import Clock, local_clients, retrying_at_once
@@ -23,6 +24,8 @@ from tests.wire.functions import Context, Output, compose, described
 
 _ORDER = 4_096
 """Bytes an order takes at most."""
+_leaks: list[str] = []
+"""What this process has printed, in the log and as metrics, that gives away whom mail is sent to, or what."""
 
 
 def serve(orders: socket.socket, url: str) -> None:
@@ -72,7 +75,7 @@ def _run(spoken: socket.socket, stage: Stage, clients: Any, worker: str) -> None
             stage.clock = told["clock"]
             handler = handler or compose(worker, _settings(told["settings"]), clients, clock)
             answer = _handled(handler, told["event"], Context(stage, told["deadline"]))
-            lines.write(json.dumps({**answer, "clock": stage.clock}).encode() + b"\n")
+            lines.write(json.dumps({**answer, "clock": stage.clock, "leaks": _leaks}).encode() + b"\n")
             lines.flush()
 
 
@@ -83,6 +86,10 @@ def _handled(handler: Handler, event: object, context: Context) -> dict[str, Any
         return {"error": described(error)}
 
 
+def _printed(_where: str, text: str) -> None:
+    _leaks.extend(leaks(text)[:1])
+
+
 def _settings(told: dict[str, Any]) -> Settings:
     return Settings(**{**told, "ambiguous_complaint": AmbiguousComplaint(told["ambiguous_complaint"])})
 
@@ -90,5 +97,5 @@ def _settings(told: dict[str, Any]) -> Settings:
 if __name__ == "__main__":
     _, number, url, name = sys.argv
     planted = import_module("tests.wire.mutants").named(name).planted() if name else contextlib.nullcontext()
-    with planted, contextlib.redirect_stdout(Output()):
+    with planted, contextlib.redirect_stdout(Output(_printed)):
         serve(socket.socket(fileno=int(number)), url)
