@@ -246,8 +246,7 @@ SILENT: Json = {
         "oldTopicPreferences": {},
     },
     "deliveryDelay": {"delayedRecipients": [{}]},
-    "mail": {"headers": [{}], "commonHeaders": {}},
-    **{name: {} for name in ("reject", "failure", "open", "click")},
+    **{name: {} for name in ("mail", "reject", "failure", "open", "click")},
 }
 """The objects of every kind, none of which says anything."""
 
@@ -384,8 +383,23 @@ MAIL: Json = {
 
 
 def test_every_documented_field_of_the_message_is_read() -> None:
-    """Whatever the feedback is, it is about a message."""
-    assert mail(**MAIL).model_dump(mode="json", by_alias=True) == MAIL
+    """Whatever the feedback is, it is about a message; its headers are read when somebody asks for them."""
+    read = mail(**MAIL)
+    assert read.headers
+    assert read.common_headers
+    headers = [header.model_dump(mode="json", by_alias=True) for header in read.headers]
+    common = read.common_headers.model_dump(mode="json", by_alias=True)
+    whole = read.model_dump(mode="json", by_alias=True)
+    assert {**whole, "headers": headers, "commonHeaders": common} == MAIL
+
+
+def test_what_a_header_did_not_say_is_none() -> None:
+    """Nor are there any where none were passed on."""
+    read = mail_of({"headers": [{}], "commonHeaders": {}})
+    assert read.headers
+    assert read.common_headers
+    assert {*said([read.headers[0].model_dump(), read.common_headers.model_dump()])} == {None}
+    assert (mail_of({}).headers, mail_of({}).common_headers) == (None, None)
 
 
 def test_every_field_of_the_message_is_optional() -> None:
