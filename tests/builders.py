@@ -280,6 +280,29 @@ def an_sqs_event(*bodies: object) -> Json:
     return {"Records": [an_sqs_record(body, number) for number, body in enumerate(bodies, start=1)]}
 
 
+def an_s3_notification(*keys: str, bucket: str = "deliveries") -> Json:
+    """Return what S3 tells a queue of objects that were written; `keys` as S3 writes them there, encoded for URLs."""
+    return {
+        "Records": [
+            {
+                "eventVersion": "2.1",
+                "eventSource": "aws:s3",
+                "awsRegion": "us-east-1",
+                "eventTime": "2026-03-01T12:00:08.000Z",
+                "eventName": "ObjectCreated:Put",
+                "userIdentity": {"principalId": "AWS:AROAEXAMPLE:AWSFirehoseToS3"},
+                "s3": {
+                    "s3SchemaVersion": "1.0",
+                    "configurationId": "11111111-2222-3333-4444-555555555555",
+                    "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
+                    "object": {"key": key, "size": 1024, "eTag": "0" * 32, "sequencer": "0055AED6DCD90281E5"},
+                },
+            }
+            for key in keys
+        ]
+    }
+
+
 # --- What becomes of it ---------------------------------------------------------------------------------------------
 
 

@@ -83,6 +83,10 @@ class Stack:
                 return bool(str(self._resolve(left)) == str(self._resolve(right)))
             case {"Fn::Not": [one]}:
                 return not self._decide(one)
+            case {"Fn::And": all_of}:
+                return all(map(self._decide, all_of))
+            case {"Condition": name}:
+                return self._holds(name)
         message = f"this builder does not know the condition {condition}"
         raise AssertionError(message)
 
@@ -94,16 +98,33 @@ class Stack:
                 return self._parameters.get(name, f"${{{name}}}")
             case {"Fn::GetAtt": [name, attribute]}:
                 return f"${{{name}.{attribute}}}"
-            case {"Fn::Sub": str(text)}:
-                return re.sub(r"\$\{(\w+)\}", lambda it: str(self._parameters.get(it[1], it[0])), text)
+            case {"Fn::Sub": written}:
+                return self._substituted(written)
+            case {"Fn::Select": [number, values]}:
+                return self._selected(number, values)
             case {"Fn::FindInMap": [table, row, column]}:
                 return self._transformed["Mappings"][table][self._resolve(row)][column]
+        return self._resolve_inside(node)
+
+    def _resolve_inside(self, node: Any) -> Any:  # noqa: ANN401 (CloudFormation's JSON)
+        match node:
             case dict():
                 resolved = {key: self._resolve(value) for key, value in node.items()}
                 return {key: value for key, value in resolved.items() if value != _NOTHING}
             case list():
                 return [value for value in map(self._resolve, node) if value != _NOTHING]
         return node
+
+    def _substituted(self, written: Any) -> str:  # noqa: ANN401 (CloudFormation's JSON)
+        text, own = (written, {}) if isinstance(written, str) else written
+        known = {**self._parameters, **{name: self._resolve(value) for name, value in own.items()}}
+        return re.sub(r"\$\{(\w+)\}", lambda it: str(known.get(it[1], it[0])), text)
+
+    def _selected(self, number: int, values: Any) -> Any:  # noqa: ANN401 (CloudFormation's JSON)
+        match values:
+            case {"Fn::Split": [separator, whole]}:  # What is split, only a deployment can know.
+                return f"${{{number} of {self._resolve(whole)} by {separator}}}"
+        return self._resolve(values[number])
 
 
 @cache

@@ -236,6 +236,10 @@ NOTICES: dict[str, tuple[object, str]] = {
     "the topic was subscribed to": (text(SUBSCRIBED) + "\n", "set-up notice"),
     "a subscription must be confirmed": (text(TO_BE_CONFIRMED), "set-up notice"),
     "a subscription has ended": (text(UNSUBSCRIBED), "set-up notice"),
+    "S3 was told to notify of objects": (
+        text({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-03-01T12:00:00.000Z", "Bucket": "mine"}),
+        "set-up notice",
+    ),
     "mail was received": (text(RECEIVED), "inbound mail"),
     "advice": (text(a_bus_event({"data": "No SPF."}, "Advisor Recommendation Status Open")), "account event"),
     "a tenant": (text(a_bus_event({"data": {"record": {}}}, "Sending Status Disabled")), "account event"),

@@ -41,3 +41,22 @@ def test_a_new_tally_holds_nothing() -> None:
     """Nor does it share what another holds."""
     Tally().count("", "Send")
     assert list(Tally()) == []
+
+
+def test_including_another_adds_counts_and_keeps_the_longest_delays() -> None:
+    """Two tallies are as one that saw both."""
+    one, other = Tally(), Tally()
+    one.count("receipts", "Delivery", 2)
+    one.delay("receipts", "FeedbackLag", 500)
+    one.delay("news", "FeedbackLag", 10)
+    other.count("receipts", "Delivery", 3)
+    other.count("news", "Complaint")
+    other.delay("receipts", "FeedbackLag", 400)
+    other.delay("news", "FeedbackLag", 20)
+    one.include(other)
+    assert sorted(one) == [
+        ("news", "Complaint", 1),
+        ("news", "FeedbackLag", 20),
+        ("receipts", "Delivery", 5),
+        ("receipts", "FeedbackLag", 500),
+    ]

@@ -116,7 +116,11 @@ class Pipeline:
         What is not begun by `until` is left for another try, so that an event that takes too long gets further
         with each.
         """
-        read = [self._read(record) for record in records(event)]
+        return self.process_records(records(event), until)
+
+    def process_records(self, taken: Iterable[Record], until: datetime | None = None) -> Report:
+        """Process records, as `process` does those of an event."""
+        read = [self._read(record) for record in taken]
         self._store(read, until)
         tally, now = Tally(), self._now()
         return Report(tuple([self._settle(one, tally, now) for one in read]), tally)

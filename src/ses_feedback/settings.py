@@ -53,6 +53,7 @@ class Settings:
     suppress_unsubscribed: bool = False
     suppression_backlog_hours: float = 6.0
     import_bucket: str = ""
+    delivery_bucket: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -89,6 +90,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         suppress_unsubscribed=read("SUPPRESS_UNSUBSCRIBED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
         suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _hours, "hours, from 0 to 24", 6.0),
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
+        delivery_bucket=read("DELIVERY_BUCKET", str, "the name of the DeliveryBucket", ""),
     )
 
 

@@ -21,6 +21,12 @@ class Tally:
         key = configuration_set, name
         self.longest[key] = max(self.longest.get(key, 0), milliseconds)
 
+    def include(self, other: "Tally") -> None:
+        """Add what another tally counted and timed."""
+        self.counts.update(other.counts)
+        for key, milliseconds in other.longest.items():
+            self.delay(*key, milliseconds)
+
     def total(self, name: str) -> int:
         """Return the count `name` over all configuration sets."""
         return sum(number for (_, counted), number in self.counts.items() if counted == name)

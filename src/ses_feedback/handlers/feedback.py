@@ -12,7 +12,7 @@ from ses_feedback.envelope import Carrier
 from ses_feedback.handlers.clock import Context, deadline, utc_now
 from ses_feedback.handlers.function_clients import FunctionClients
 from ses_feedback.metrics import Metrics
-from ses_feedback.pipeline import Disposition, Outcome, Pipeline, Report, safe_id
+from ses_feedback.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
 from ses_feedback.quarantine import Quarantine
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 from ses_feedback.store import ContactStore
@@ -39,10 +39,17 @@ class Clients(Protocol):
         """Amazon SQS."""
 
 
+class Processor(Protocol):
+    """What takes events in."""
+
+    def process(self, event: object, until: datetime | None = None) -> Report:
+        """Process a Lambda event, and say what became of each of its records."""
+
+
 class FeedbackHandler:
     """Processes events and answers Lambda."""
 
-    def __init__(self, pipeline: Pipeline, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
+    def __init__(self, pipeline: Processor, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
         """Process through `pipeline`."""
         self._now = now
         self._pipeline = pipeline
@@ -79,13 +86,33 @@ def compose(
     sleep: Callable[[float], None] = time.sleep,
 ) -> FeedbackHandler:
     """Put the handler of a lane together."""
+    pipeline = pipelines(settings, clients, now=now, sleep=sleep)
+    return answering(settings, pipeline(quarantine(settings, clients)), now)
+
+
+def pipelines(
+    settings: Settings,
+    clients: Clients,
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> Callable[[Keeper], Pipeline]:
+    """Return what makes a lane's pipelines, given where each is to keep what can't be acted on."""
     store = ContactStore(
         clients.dynamodb, settings.table_name, settings.limits, history_days=settings.history_days, now=now, sleep=sleep
     )
-    quarantine = Quarantine(lambda: clients.sqs, settings.quarantine_queue_url)
-    pipeline = Pipeline(store, quarantine, now=now, ambiguous=settings.ambiguous_complaint, lane=settings.lane)
+    return lambda keeper: Pipeline(store, keeper, now=now, ambiguous=settings.ambiguous_complaint, lane=settings.lane)
+
+
+def quarantine(settings: Settings, clients: Clients) -> Quarantine:
+    """Return the stack's quarantine."""
+    return Quarantine(lambda: clients.sqs, settings.quarantine_queue_url)
+
+
+def answering(settings: Settings, processor: Processor, now: Callable[[], datetime]) -> FeedbackHandler:
+    """Return a lane's handler that has its events processed by `processor`."""
     logger = Logger(service=f"{settings.lane or 'Feedback'}Function")
-    return FeedbackHandler(pipeline, Metrics(settings.metric_configuration_sets), logger, now)
+    return FeedbackHandler(processor, Metrics(settings.metric_configuration_sets), logger, now)
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:
@@ -112,7 +139,8 @@ def answer(report: Report) -> dict[str, Any]:
             f"{len(again)} of {len(report.outcomes)} records could not be stored ({reasons}); Lambda tries again"
         )
     if any(outcome.record.carrier is Carrier.SQS for outcome in report.outcomes):
-        return {"batchItemFailures": [{"itemIdentifier": outcome.record.id} for outcome in again]}
+        # A record that stands for many messages is named once.
+        return {"batchItemFailures": [{"itemIdentifier": one} for one in dict.fromkeys(one.record.id for one in again)]}
     return dict(report.dispositions)
 
 
