@@ -360,7 +360,7 @@ class Sized(FakeContacts):
 
     def __init__(self) -> None:
         """Start empty."""
-        super().__init__()
+        super().__init__(now=ManualClock().now)
         self.sizes: list[int] = []
 
     def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:

@@ -25,6 +25,8 @@ FUNCTIONS = (*FEEDBACK_FUNCTIONS, "SuppressionFunction")
 QUEUES = (*(f"{lane}Queue" for lane in LANES), "UndeliveredQueue", "DeadLetterQueue", "QuarantineQueue")
 FOURTEEN_DAYS = 14 * 24 * 60 * 60
 WITHOUT_KEY = {"CustomerManagedKey": "false"}
+WAYS: tuple[dict[str, str], ...] = ({}, {"DeliveriesBy": "Firehose"})
+"""The ways for deliveries: `test_template_firehose.py` has what is only there with Firehose."""
 
 PLATFORM_ACTIONS = {
     "AWS::SQS::Queue": {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
@@ -37,6 +39,8 @@ PLATFORM_ACTIONS = {
 }
 """What Lambda itself does in a function's name to poll an event source."""
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+IMPLIED = {"s3:GetObject": "s3:ListBucket"}
+"""What a lane needs besides, to be told what it asks for: S3 says to nobody else that an object is gone."""
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +135,11 @@ class TestParameters:
 class TestFunctions:
     """The functions run what they should, where they should, as long as they should."""
 
+    @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("function", FUNCTIONS)
-    def test_the_handler_resolves(self, function: str) -> None:
+    def test_the_handler_resolves(self, function: str, way: dict[str, str]) -> None:
         """The handler's dotted name is a function that can be imported."""
-        module, _, name = stack().properties(function)["Handler"].rpartition(".")
+        module, _, name = stack(**way).properties(function)["Handler"].rpartition(".")
         assert callable(getattr(importlib.import_module(module), name))
 
     @pytest.mark.parametrize("function", FUNCTIONS)
@@ -188,15 +193,16 @@ class TestEnvironment:
     def test_everything_read_is_set(self) -> None:
         """The functions together get every variable settings.py reads, and no other."""
         read = {field.name.upper() for field in fields(Settings)}
-        assert read == {name for function in FUNCTIONS for name in environment(stack(), function)}
+        assert read == {name for function in FUNCTIONS for way in WAYS for name in environment(stack(**way), function)}
 
+    @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("function", FUNCTIONS)
-    def test_each_gets_what_it_uses(self, function: str, code: Code) -> None:
+    def test_each_gets_what_it_uses(self, function: str, way: dict[str, str], code: Code) -> None:
         """A function gets the variables of those settings its code mentions, and no other."""
-        module, _, name = stack().properties(function)["Handler"].rpartition(".")
+        module, _, name = stack(**way).properties(function)["Handler"].rpartition(".")
         mentioned = code.attributes(module, name)
         used = {field.name.upper() for field in fields(Settings) if field.name in mentioned}
-        assert used == set(environment(stack(), function))
+        assert used == set(environment(stack(**way), function))
 
     @pytest.mark.parametrize("lane", LANES)
     def test_each_lane_knows_its_name(self, lane: str) -> None:
@@ -222,11 +228,14 @@ class TestEnvironment:
 class TestRoles:
     """A role allows what its function does, on what it does it to, and nothing else."""
 
+    @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("function", FUNCTIONS)
-    def test_the_policy_is_what_the_code_calls(self, function: str, code: Code) -> None:
+    def test_the_policy_is_what_the_code_calls(self, function: str, way: dict[str, str], code: Code) -> None:
         """A role allows exactly the calls its code can come to make, and those Lambda makes for it."""
-        made = stack(**WITHOUT_KEY)
+        made = stack(**WITHOUT_KEY, **way)
         called = code.actions_of(made.properties(function)["Handler"])
+        if function in FEEDBACK_FUNCTIONS:
+            called |= {IMPLIED[action] for action in called & set(IMPLIED)}
         polled = [named(one["EventSourceArn"]) for one in event_sources(made, function).values()]
         platform = LOG_ACTIONS.union(*(PLATFORM_ACTIONS[made.resources[name]["Type"]] for name in polled))
         assert called | platform == allowed(made, function)
@@ -702,7 +711,8 @@ class TestRunbook:
     def test_it_covers_every_alarm(self) -> None:
         """docs/runbook.md names every alarm."""
         text = (ROOT / "docs" / "runbook.md").read_text()
-        assert {name for name in stack().of_type("AWS::CloudWatch::Alarm") if name not in text} == set()
+        alarms = {name for way in WAYS for name in stack(**way).of_type("AWS::CloudWatch::Alarm")}
+        assert {name for name in alarms if name not in text} == set()
 
     def test_it_covers_every_queue(self) -> None:
         """docs/runbook.md names every queue."""
@@ -720,6 +730,7 @@ class TestOutputs:
         queues = {f"{queue}Url" for queue in QUEUES}
         rest = {"ConfigurationSetName", "ContactsTableName", "ContactsTableArn", "KeyArn", "DashboardUrl"}
         assert topics | functions | queues | rest == set(stack().outputs)
+        assert set(stack(DeliveriesBy="Firehose").outputs) - set(stack().outputs) == {"DeliveryBucketName"}
 
     def test_each_is_described(self) -> None:
         """Every output says what it is for."""
