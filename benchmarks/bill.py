@@ -2,20 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from benchmarks import prices
-from benchmarks.counted import Counted, contact_bytes, counted
+from benchmarks.counted import Counted, contact_bytes, counted, line_bytes
+from benchmarks.deployed import Deployed, Function, Stream
 from benchmarks.subjects import BASELINE, OURS
 from benchmarks.traffic import (
     AGAIN,
     KINDS,
     MAILS_PER_CONTACT,
     MONTH_SECONDS,
+    gathered,
     handed_over,
     idle_requests,
     kms_requests,
@@ -24,8 +21,6 @@ from benchmarks.traffic import (
     rounds,
     sqs_requests,
 )
-
-TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 
 class Bill(dict[str, float]):
@@ -43,6 +38,10 @@ WHOLE_PROCESSOR = 1769
 """Megabytes of memory at which Lambda gives a whole processor; with less, that much less of one."""
 LATENCY = 0.005
 """Seconds of an AWS call."""
+READING = 0.1
+"""Seconds in which an object of some megabytes is read from S3."""
+OBJECT_DAYS = 14
+"""For which the template keeps an object."""
 CPU_OF_RECORD = {
     OURS: {"hard bounce": 0.0002, "soft bounce": 0.0002, "complaint": 0.0002, "delivery": 0.0001},
     BASELINE: {"hard bounce": 0.0049, "soft bounce": 0.0034, "complaint": 0.0049, "delivery": 0.0034},
@@ -52,8 +51,6 @@ CPU_OF_INVOCATION = {OURS: 0.004, BASELINE: 0.0}
 CALLS_AT_ONCE = 8
 BASELINE_LOG = 330
 """Bytes that Lambda itself logs of an invocation, as text; as JSON it is more."""
-PLATFORM_LOG = {"DEBUG": 1200, "INFO": 900, "WARN": 0}
-"""Bytes that Lambda itself logs of an invocation, as JSON, at each level."""
 MIRROR_LOG = 250
 """Bytes that SuppressionFunction logs of an invocation."""
 BASELINE_MEMORY, BASELINE_BATCH = 128, 10
@@ -61,77 +58,70 @@ AVERAGE_MONTHS = 6.5
 """Of a first year: for how many months what is kept has been piling up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """What the template says of a function: megabytes, the batch it is given, and bytes that Lambda logs of it."""
-
-    memory: int
-    batch: int
-    window: float
-    platform_log: int
-
-
-def deployed() -> dict[str, Function]:
-    """Return the functions of template.yaml by lane, the mirror's as `Suppression`."""
-    template: Mapping[str, Any] = yaml_parse(TEMPLATE.read_text())
-    common = template["Globals"]["Function"]
-    functions = {}
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            own = {**common, **resource["Properties"]}
-            source = next(event["Properties"] for event in own["Events"].values() if "BatchSize" in event["Properties"])
-            window = source.get("MaximumBatchingWindowInSeconds", 0)
-            log = PLATFORM_LOG[common["LoggingConfig"]["SystemLogLevel"]]
-            functions[name.removesuffix("Function")] = Function(own["MemorySize"], source["BatchSize"], window, log)
-    return functions
-
-
-def alarms() -> int:
-    """Return how many alarms the template makes."""
-    return TEMPLATE.read_text().count("Type: AWS::CloudWatch::Alarm")
-
-
-def ours(mails: float, functions: Mapping[str, Function], same_day: float = 0.0) -> tuple[Bill, Bill]:
+def ours(mails: float, template: Deployed, same_day: float = 0.0) -> tuple[Bill, Bill]:
     """Return the bill of so many mails in a month: what follows from the mail, and what stands without any.
 
     `same_day` is the share of deliveries that are not the contact's first of their day.
     """
-    usage = Bill()
+    usage, functions = Bill(), template.functions
     kept = mails / MAILS_PER_CONTACT * contact_bytes()
     metrics: set[tuple[str, str]] = set()
     for name, one in KINDS.items():
         each, number = counted(OURS, one), mails * one.share
         again = number * same_day if name == "delivery" else 0.0
         in_lane = mails * sum(other.share for other in KINDS.values() if other.lane == one.lane)
-        usage += _handled(functions[one.lane], name, each, number, in_lane)
+        if template.stream and name == "delivery":
+            usage += _gathered(functions[one.lane], template.stream, each, number)
+        else:
+            usage += _handled(functions[one.lane], name, each, number, in_lane)
         usage += _units(number - again, each.units)
         usage += _units(again, counted(OURS, AGAIN).units)
         usage += _followed(number, each, functions["Suppression"])
         kept += number * each.stored * AVERAGE_MONTHS
         metrics |= each.metrics
     usage += _stored(kept)
-    return usage, _standing(mails, functions["Suppression"], len(metrics))
+    return usage, _standing(mails, template, len(metrics))
 
 
 def _handled(function: Function, kind: str, each: Counted, number: float, in_lane: float) -> Bill:
     """Return what carrying so many messages to a lane's function costs, and running it."""
     batch = handed_over(per_second(in_lane), function.batch, function.window)
-    writes = batch * each.calls.get("dynamodb:BatchExecuteStatement", 0)
-    waited = LATENCY * (rounds(batch / 100, CALLS_AT_ONCE) + rounds(writes, CALLS_AT_ONCE))
-    cpu = CPU_OF_INVOCATION[OURS] + batch * CPU_OF_RECORD[OURS][kind]
-    return _carried(number, batch) + _invoked(
-        number / batch, function.memory, cpu, waited, each.logged + function.platform_log
+    return _carried(number, batch) + _run(function, kind, each, number / batch, messages=batch)
+
+
+def _run(function: Function, kind: str, each: Counted, times: float, *, messages: float, objects: float = 0.0) -> Bill:
+    """Return what running a lane's function so many times costs, each with so many messages out of so many objects."""
+    writes = messages * each.calls.get("dynamodb:BatchExecuteStatement", 0)
+    waited = LATENCY * (rounds(messages / 100, CALLS_AT_ONCE) + rounds(writes, CALLS_AT_ONCE)) + READING * objects
+    cpu = CPU_OF_INVOCATION[OURS] + messages * CPU_OF_RECORD[OURS][kind]
+    return _invoked(times, function.memory, cpu, waited, each.logged + function.platform_log)
+
+
+def _gathered(function: Function, stream: Stream, each: Counted, number: float) -> Bill:
+    """Return what so many deliveries cost that Firehose writes into objects, of which S3 tells the lane."""
+    size = line_bytes()
+    objects = number / gathered(per_second(number), stream.seconds, stream.size / size)
+    batch = handed_over(per_second(objects), function.batch, function.window)
+    billed = number * math.ceil(size / prices.FIREHOSE_RECORD) * prices.FIREHOSE_RECORD / prices.GIGABYTE
+    stored = number * size * OBJECT_DAYS * 86_400 / MONTH_SECONDS / prices.GIGABYTE
+    run = _run(function, "delivery", each, objects / batch, messages=number / objects * batch, objects=batch)
+    return run + Bill(
+        {
+            "Firehose": billed * prices.FIREHOSE_GIGABYTE,
+            "S3": objects * (prices.S3_WRITE + prices.S3_READ) + stored * prices.S3_STORED_GIGABYTE_MONTH,
+            "SQS": sqs_requests(objects, batch) * prices.SQS_REQUEST,
+        }
     )
 
 
-def _standing(mails: float, suppression: Function, metrics: int) -> Bill:
+def _standing(mails: float, template: Deployed, metrics: int) -> Bill:
     """Return what a month costs whether or not there is mail; of the key's requests, as many as the mail makes."""
-    sweeps = MONTH_SECONDS / 300
+    sweeps, suppression = MONTH_SECONDS / 300, template.functions["Suppression"]
     standing = Bill(
         {
             "SQS": 3 * idle_requests() * prices.SQS_REQUEST,
             "CloudWatch metrics": metrics * prices.CUSTOM_METRIC_MONTH,
-            "CloudWatch alarms": alarms() * prices.ALARM_MONTH,
+            "CloudWatch alarms": template.alarms * prices.ALARM_MONTH,
             "KMS": prices.KEY_MONTH + kms_requests(mails) * prices.KMS_REQUEST,
             "EventBridge": sweeps * prices.EVENT,
             "DynamoDB reads": sweeps * 16 * 0.5 * prices.DYNAMODB_READ_UNIT,

@@ -11,10 +11,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.bill import Bill, baseline, deployed, ours
+from benchmarks.bill import Bill, baseline, ours
+from benchmarks.deployed import deployed
 from benchmarks.traffic import VOLUMES
 
 MILLION = 1_000_000
+OURS = (
+    ("ours", False, 0.0),
+    ("ours, same day", False, 1.0),
+    ("by Firehose", True, 0.0),
+    ("by Firehose, same day", True, 1.0),
+)
+"""The columns of ours: whether deliveries come by Firehose, and which share of them is not the first of its day."""
 
 
 def million(bill: Bill, mails: float) -> dict[str, float]:
@@ -25,40 +33,42 @@ def million(bill: Bill, mails: float) -> dict[str, float]:
 def table(mails: int) -> str:
     """Return the bill of a million of so many mails a month, as Markdown.
 
-    Of ours twice: when each delivery is its contact's first of the day, and when none is.
+    Of ours with deliveries by topic and by Firehose, each twice: when each delivery is its contact's first of the day,
+    and when none is.
     """
-    functions = deployed()
-    first, standing = ours(mails, functions)
-    again, _ = ours(mails, functions, same_day=1.0)
-    theirs, their_standing = baseline(mails)
-    columns = [million(bill, mails) for bill in (first, again, theirs)]
+    bills = {name: ours(mails, deployed(by_firehose=by_firehose), same_day) for name, by_firehose, same_day in OURS} | {
+        "baseline": baseline(mails)
+    }
+    columns = [million(usage, mails) for usage, _ in bills.values()]
+    months = [usage.total() + standing.total() for usage, standing in bills.values()]
     lines = [f"\n**{mails:,} mails a month**, USD a million:\n"]
-    lines += ["| | ours | ours, same day | baseline |", "|---|---|---|---|"]
+    lines += [f"| | {' | '.join(bills)} |", "|---" * (len(bills) + 1) + "|"]
     lines += [
         f"| {name} | {' | '.join(f'{column.get(name, 0):.3f}' for column in columns)} |"
-        for name in sorted({*first, *again, *theirs})
+        for name in sorted({service for column in columns for service in column})
     ]
-    used = [sum(column.values()) for column in columns]
-    ratios = [f"**{dollars:.2f}** = 1/{used[-1] / dollars:.1f}" for dollars in used[:-1]]
-    lines.append(f"| **what the mail costs** | {' | '.join(ratios)} | **{used[-1]:.2f}** |")
-    months = [bill.total() + standing.total() for bill in (first, again)]
-    theirs_month = theirs.total() + their_standing.total()
-    fixed = f"{standing.total():.2f}"
-    lines.append(f"| what stands without any mail, USD a month | {fixed} | {fixed} | {their_standing.total():.2f} |")
-    month = " | ".join(f"**{dollars:,.2f}** = 1/{theirs_month / dollars:.1f}" for dollars in months)
-    lines.append(f"| **the month's bill, USD** | {month} | **{theirs_month:,.2f}** |")
+    lines.append(f"| **what the mail costs** | {_against_the_last([sum(column.values()) for column in columns])} |")
+    standing = " | ".join(f"{standing.total():.2f}" for _, standing in bills.values())
+    lines.append(f"| what stands without any mail, USD a month | {standing} |")
+    lines.append(f"| **the month's bill, USD** | {_against_the_last(months)} |")
     return "\n".join(lines)
+
+
+def _against_the_last(dollars: list[float]) -> str:
+    ratios = [f"**{one:,.2f}** = 1/{dollars[-1] / one:.1f}" for one in dollars[:-1]]
+    return " | ".join([*ratios, f"**{dollars[-1]:,.2f}**"])
 
 
 def settings() -> str:
     """Return what a million mails cost with other settings of the delivery lane, as Markdown."""
-    functions = deployed()
+    template = deployed()
     lines = [
         "| batch | window, s | memory, MB | of 1 million a month, USD a million | of 1 billion |",
         "|---|---|---|---|---|",
     ]
     for batch, window, memory in _tried():
-        changed = functions | {"Delivery": replace(functions["Delivery"], batch=batch, window=window, memory=memory)}
+        lane = replace(template.functions["Delivery"], batch=batch, window=window, memory=memory)
+        changed = replace(template, functions={**template.functions, "Delivery": lane})
         costs = [ours(mails, changed)[0].total() / mails * MILLION for mails in VOLUMES[1:]]
         lines.append(f"| {batch} | {window} | {memory} | {costs[0]:.3f} | {costs[1]:.3f} |")
     return "\n".join(lines)
@@ -73,15 +83,13 @@ def _tried() -> list[tuple[int, int, int]]:
 
 def figures() -> list[tuple[str, dict[str, float]]]:
     """Return the columns of the plot."""
-    functions = deployed()
     columns = []
     for mails in VOLUMES:
-        name = {10_000: "10 thousand", MILLION: "1 million", 1000 * MILLION: "1 billion"}[mails]
-        columns += [
-            (f"baseline\n{name}", million(baseline(mails)[0], mails)),
-            (f"ours\n{name}", million(ours(mails, functions)[0], mails)),
-            (f"same day\n{name}", million(ours(mails, functions, same_day=1.0)[0], mails)),
-        ]
+        many = {10_000: "10 thousand", MILLION: "1 million", 1000 * MILLION: "1 billion"}[mails]
+        columns.append((f"baseline\n{many}", million(baseline(mails)[0], mails)))
+        for name, by_firehose, same_day in OURS:
+            usage, _ = ours(mails, deployed(by_firehose=by_firehose), same_day)
+            columns.append((name.replace(", ", "\n") + f"\n{many}", million(usage, mails)))
     return [(label, {service: round(dollars, 4) for service, dollars in bill.items()}) for label, bill in columns]
 
 

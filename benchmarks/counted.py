@@ -57,6 +57,11 @@ def counted(subject: str, one: Kind) -> Counted:
     )
 
 
+def line_bytes() -> int:
+    """Return the bytes of a delivery in an object: SES's document, and its newline."""
+    return len(json.dumps(mail.delivery(0), separators=(",", ":"))) + 1
+
+
 def contact_bytes() -> float:
     """Return the bytes that a contact is stored in of whom only deliveries are known."""
     lanes = Lanes()

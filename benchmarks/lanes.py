@@ -1,5 +1,6 @@
 """The functions as the template puts them together, on the counting stub, in this process."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import mail
 from benchmarks.mail import RECEIVED
 from benchmarks.stub import Stub
-from benchmarks.subjects import CONFIGURATION_SET, OURS, TABLE, Context, handler
+from benchmarks.subjects import BUCKET, CONFIGURATION_SET, OBJECTS, OURS, TABLE, Context, handler
 from ses_feedback.batches import batched
 from ses_feedback.handlers import suppression
 from ses_feedback.handlers.clients import Clients
@@ -75,6 +77,16 @@ class Lanes:
                 self._handlers[lane](event, Context())
                 spent.invocations += 1
         return spent
+
+    def gather(self, documents: Iterable[Any], size: int) -> Spent:
+        """Hand documents to the delivery lane's function in objects of `size` each; return what that took."""
+        notified = []
+        for number, lines in enumerate(batched(documents, size)):
+            key = f"deliveries/{number}"
+            self.stub.objects[f"/{key}"] = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+            told = {"eventSource": "aws:s3", "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}
+            notified.append({"Records": [told]})
+        return self.feed(OBJECTS, mail.batches(notified, 10, lane="Delivery"))
 
     def follow(self) -> Spent:
         """Hand the table's stream to SuppressionFunction until there is none; return what that took.

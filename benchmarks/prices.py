@@ -13,6 +13,13 @@ SQS_REQUEST = 0.40 / MILLION
 LAMBDA_REQUEST = 0.20 / MILLION
 LAMBDA_GIGABYTE_SECOND = 0.0000133334
 """On arm64. Polling SQS and DynamoDB Streams costs nothing on Lambda's side, nor on that of Streams."""
+FIREHOSE_GIGABYTE = 0.029
+"""Of the first 500 TB a month put to a stream directly, each record counted as so many times 5 KB."""
+FIREHOSE_RECORD = 5 * 1024
+S3_WRITE = 0.005 / 1_000
+S3_READ = 0.0004 / 1_000
+S3_STORED_GIGABYTE_MONTH = 0.023
+"""Standard storage. What S3 tells a queue costs nothing on S3's side."""
 DYNAMODB_WRITE_UNIT = 0.625 / MILLION
 DYNAMODB_READ_UNIT = 0.125 / MILLION
 DYNAMODB_STORED_GIGABYTE_MONTH = 0.25

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ _SERVICES = {
 # Reading the descriptions of the services is most of what making a client takes, and they stay the same.
 _LOADER = create_loader()
 _SUPPRESSION = "/v2/email/suppression/addresses"
+_DELIVERIES = "/deliveries/"
 
 
 class Reply(NamedTuple):
@@ -37,6 +39,7 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 
 
 @dataclass(slots=True)
@@ -46,6 +49,8 @@ class Stub:
     table: Table = field(default_factory=Table)
     calls: Counter[str] = field(default_factory=Counter)
     sent_bytes: Counter[str] = field(default_factory=Counter)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """What S3 holds, by path."""
     _lock: Any = field(default_factory=Lock)
 
     def respond(self, method: str, path: str, target: str, body: bytes) -> Reply:
@@ -54,6 +59,9 @@ class Stub:
         with self._lock:
             self.calls[f"{service}:{operation}"] += 1
             self.sent_bytes[f"{service}:{operation}"] += len(body)
+            if service == "s3":
+                held = self.objects[path]
+                return Reply(200, held, {"ETag": '"0"', "Content-Length": str(len(held))})
             try:
                 answer = self._answer(service, operation, body)
             except ConditionFailedError:
@@ -87,7 +95,7 @@ class Stub:
         target = request.headers.get("X-Amz-Target", b"")
         target = target.decode() if isinstance(target, bytes) else target
         reply = self.respond(request.method or "", urlsplit(request.url).path, target, body)
-        headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
+        headers = HTTPHeaders.from_dict(dict(reply.headers))
         return AWSResponse(request.url, reply.status, headers, _Body(reply.body))
 
 
@@ -101,5 +109,7 @@ class _Body(BytesIO):
 def _operation(method: str, path: str, target: str) -> tuple[str, str]:
     if path.startswith(_SUPPRESSION):
         return "sesv2", f"{method.capitalize()}SuppressedDestination"
+    if path.startswith(_DELIVERIES):
+        return "s3", f"{method.capitalize()}Object"
     prefix, _, operation = target.partition(".")
     return _SERVICES[prefix], operation

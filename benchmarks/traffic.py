@@ -63,6 +63,11 @@ def handed_over(rate: float, size: int, window: float) -> float:
     return min(size, max(received_at_once(rate), rate * window / POLLERS))
 
 
+def gathered(rate: float, seconds: float, most: float) -> float:
+    """Return how many messages Firehose writes into an object: the first, and what comes in `seconds` from it."""
+    return min(most, 1 + rate * seconds)
+
+
 def sqs_requests(messages: float, batch: float) -> float:
     """Return the requests of a queue in a month: each message is sent, received and deleted, some at a time."""
     at_once = received_at_once(per_second(messages))

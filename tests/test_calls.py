@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks import mail
 from benchmarks.capacity import item_size, read_units, write_units
+from benchmarks.deployed import Stream, deployed
 from benchmarks.lanes import STREAM_BATCH, Lanes, Spent
 from benchmarks.table import INDEXES, Table
+from benchmarks.traffic import gathered
 from tests.stack import stack
 
 Documents = Iterable[dict[str, Any]]
@@ -94,6 +96,43 @@ def test_feedback_takes_exactly_these_calls_and_units(scenario: str) -> None:
     expected = FEEDBACK[scenario]
     assert _cost(spent) == expected
     assert spent.calls.total() == expected.reads + expected.writes
+
+
+@pytest.mark.parametrize(("sequence", "writes"), [(60, 0), (mail.DAY, 120)])
+def test_deliveries_in_objects_take_the_calls_and_units_of_messages(sequence: int, writes: int) -> None:
+    """And one call of S3 an object: three of them in one batch, on a day that had deliveries and on another."""
+    lanes = Lanes()
+    lanes.gather(_some(mail.delivery, 3000), 1000)
+    spent = lanes.gather(_some(mail.delivery, 3000, sequence=sequence), 1000)
+    assert _cost(spent) == Cost(30, writes, 1500, 25 * writes, 0)
+    assert (spent.calls["s3:GetObject"], spent.invocations, spent.calls.total()) == (3, 1, 33 + writes)
+
+
+def test_objects_hold_as_many_deliveries_as_are_reckoned() -> None:
+    """The bill's: what Firehose gathers, up to what the template has it gather."""
+    stream = deployed(by_firehose=True).stream
+    hints = stack(DeliveriesBy="Firehose").properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
+    assert stream == Stream(**_named(hints["BufferingHints"]))
+    assert deployed().stream is None
+    assert gathered(0.001, 900, 2500) == pytest.approx(1.9)
+    assert gathered(1, 900, 2500) == 901
+    assert gathered(1000, 900, 2500) == 2500
+
+
+def _named(hints: dict[str, int]) -> dict[str, int]:
+    return {"seconds": hints["IntervalInSeconds"], "size": hints["SizeInMBs"] * 1024**2}
+
+
+@pytest.mark.parametrize("by_firehose", [False, True])
+def test_the_bill_is_of_what_is_deployed(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
+    """Batches and alarms are the template's, whichever way deliveries come."""
+    made = stack(DeliveriesBy="Firehose" if by_firehose else "Topic")
+    reckoned = deployed(by_firehose=by_firehose)
+    assert reckoned.alarms == len(made.of_type("AWS::CloudWatch::Alarm"))
+    for lane in ("Bounce", "Complaint", "Delivery"):
+        source = made.properties(f"{lane}FunctionFeedback")
+        expected = (source["BatchSize"], source["MaximumBatchingWindowInSeconds"])
+        assert (reckoned.functions[lane].batch, reckoned.functions[lane].window) == expected
 
 
 def _cost(spent: Spent) -> Cost:
