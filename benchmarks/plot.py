@@ -48,6 +48,7 @@ def draw_storm(axes: Any, samples: Sequence[Sequence[float]]) -> None:  # noqa: 
 
 
 DRAWINGS: Mapping[str, Callable[[Any, Any], None]] = {"cost": draw_cost, "storm": draw_storm}
+INCHES = {"cost": (12, 4.6), "storm": (8, 4.2)}
 
 
 def main() -> None:
@@ -59,7 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     mpl.rcParams["svg.hashsalt"] = "ses-feedback"
     mpl.rcParams["svg.fonttype"] = "none"
-    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=INCHES[arguments.drawing], layout="constrained")
     DRAWINGS[arguments.drawing](axes, json.loads(arguments.figures.read_text()))
     figure.savefig(arguments.picture, metadata={"Date": None})
 

@@ -379,6 +379,8 @@ def test_a_large_object_is_handled_piece_by_piece() -> None:
     report = entrance.deliveries.process(an_sqs_event(an_s3_notification(KEY)))
     assert [size for size in contacts.sizes if size] == [AT_ONCE, AT_ONCE, 10]
     assert (len(report.outcomes), len(contacts.items)) == (len(messages), len(messages))
+    # What is told of a message holds the notification, not the message.
+    assert {one.record.content for one in report.outcomes} == {text(an_s3_notification(KEY))}
 
 
 @given(st.lists(documents() | json_values(), max_size=8))

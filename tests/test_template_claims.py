@@ -15,6 +15,7 @@ LANES = ("Bounce", "Complaint", "Delivery")
 QUEUES = (*(f"{lane}Queue" for lane in LANES), "UndeliveredQueue", "DeadLetterQueue", "QuarantineQueue")
 MINUTE, DAY = 60, 24 * 60 * 60
 ALARM = "AWS::CloudWatch::Alarm"
+DESTINATION = "AWS::SES::ConfigurationSetEventDestination"
 STAGES: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())
 
 
@@ -50,6 +51,19 @@ def sweep() -> dict[str, Any]:
     """Return the sweep's schedule."""
     (found,) = stack().of_type("AWS::Scheduler::Schedule").values()
     return found
+
+
+def gathered() -> dict[str, Any]:
+    """Return how long, and how much, Firehose gathers."""
+    stream = stack(DeliveriesBy="Firehose").properties("DeliveryStream")
+    hints: dict[str, Any] = stream["ExtendedS3DestinationConfiguration"]["BufferingHints"]
+    return hints
+
+
+def kept_objects() -> Any:  # noqa: ANN401 (CloudFormation's JSON)
+    """Return for how many days an object of deliveries is kept."""
+    bucket = stack(DeliveriesBy="Firehose").properties("DeliveryBucket")
+    return bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"]
 
 
 RUNBOOK, ARCHITECTURE, README = "docs/runbook.md", "docs/architecture.md", "README.md"
@@ -114,6 +128,18 @@ CLAIMS = [
         14 * DAY,
     ),
     (README, "14 alarms", len(stack().of_type(ALARM)), 14),
+    ("docs/performance.md", "14 alarms (by Firehose 16)", len(stack(DeliveriesBy="Firehose").of_type(ALARM)), 16),
+    (README, "with `DeliveriesBy=Firehose` four", len(stack(DeliveriesBy="Firehose").of_type(DESTINATION)), 4),
+    (README, "known up to a quarter of an hour later", gathered()["IntervalInSeconds"], 15 * MINUTE),
+    (ARCHITECTURE, "for 15 minutes or until they are 5 MB", gathered(), {"IntervalInSeconds": 900, "SizeInMBs": 5}),
+    (ARCHITECTURE, "Objects are kept for 14 days", kept_objects(), 14),
+    (RUNBOOK, "empties itself within 14 days", kept_objects(), 14),
+    (
+        RUNBOOK,
+        "held a delivery for more than 30 minutes, twice as long as it gathers them",
+        stack(DeliveriesBy="Firehose").properties("DeliveryStreamWaits")["Threshold"],
+        2 * gathered()["IntervalInSeconds"],
+    ),
     (
         README,
         "concurrency quota of 10 is enough",
