@@ -274,10 +274,10 @@ def test_an_object_that_is_not_to_be_had_is_set_aside(
 
 
 def test_the_other_objects_of_a_notification_are_read(lane: Lane) -> None:
-    """One that is gone before them is not."""
+    """One that is gone before them is not; the first that can't be had says why."""
     lane.put(a_delivery(), key="deliveries/1")
     lane.put(a_delivery(recipients=[OTHER]), key="deliveries/2")
-    assert lane(an_s3_notification("deliveries/1", "deliveries/gone", "deliveries/gone", "deliveries/2")) == []
+    assert lane(an_s3_notification("deliveries/1", "deliveries/gone", "failed/1", "deliveries/2")) == []
     assert len(lane.world.aws.contacts()) == 2
     assert [reason for _, reason, _ in lane.quarantined()] == ["no-such-object"]
 

@@ -1,5 +1,7 @@
 """ministack from within: what its API does not tell or do. Everything that knows its insides is here or in `gaps`."""
 
+import base64
+import json
 import logging
 from collections.abc import Collection, Mapping
 from importlib import import_module
@@ -15,10 +17,11 @@ _log = logging.getLogger("feedbackctl.local")
 
 
 class Destination(NamedTuple):
-    """An event destination of a configuration set that publishes to a topic."""
+    """An event destination of a configuration set that publishes to a topic, or in a `role` to a Firehose stream."""
 
     topic: str
     kinds: frozenset[str]
+    role: str = ""
 
 
 class Scope(NamedTuple):
@@ -60,13 +63,17 @@ class Emulator:
         return name in self._ses_v2._config_sets or name in self._ses._configuration_sets  # noqa: SLF001
 
     def destinations(self, configuration_set: str) -> list[Destination]:
-        """Return the enabled event destinations that publish to SNS."""
+        """Return the enabled event destinations that publish to SNS and to Firehose."""
         record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
-        return [
-            Destination(one["SnsDestination"]["TopicArn"], frozenset(one["MatchingEventTypes"]))
-            for one in (record.get("EventDestinations") or {}).values()
-            if one.get("Enabled") and "SnsDestination" in one
-        ]
+        found = []
+        for one in (record.get("EventDestinations") or {}).values():
+            kinds = frozenset(one["MatchingEventTypes"])
+            if one.get("Enabled") and "SnsDestination" in one:
+                found.append(Destination(one["SnsDestination"]["TopicArn"], kinds))
+            elif one.get("Enabled") and "KinesisFirehoseDestination" in one:
+                stream = one["KinesisFirehoseDestination"]
+                found.append(Destination(stream["DeliveryStreamArn"], kinds, stream["IamRoleArn"]))
+        return found
 
     def suppressed_reasons(self, configuration_set: str) -> Collection[SuppressionReason] | None:
         """Return for which reasons a configuration set holds mail back; None when it leaves that to the account."""
@@ -84,17 +91,36 @@ class Emulator:
         return (domain if domain in known else source), {}
 
     def publish(self, publication: Publication) -> None:
-        """Publish as SES does: when the topic's policy admits it, and silently not when it does not."""
+        """Publish as SES does: when the topic's policy or the role admits it, and silently not when it does not."""
         _, _, _, region, account, _ = publication.source_arn.split(":", 5)
         # What is published may have been held back: it is nobody's request any more, but it is SES's, over TLS.
         self._responses.set_request_account_id(account)
         self._responses.set_request_region(region)
         self._evaluator.pin_request_origin("127.0.0.1", secure_transport=True)
+        if publication.role:
+            self._put(publication, account, region)
+            return
         allowed = self._sns.topic_policy_allows(publication.topic, "ses.amazonaws.com", publication.source_arn, account)
         if not allowed:
             _log.warning("SES may not publish to %s: its policy does not admit it", publication.topic)
             return
         self._sns.publish_internal(publication.topic, publication.message, publication.subject)
+
+    def _put(self, publication: Publication, account: str, region: str) -> None:
+        """Put a record to a Firehose stream, in a role that trusts SES and may; ministack writes each as an object."""
+        stream, role = publication.topic, publication.role
+        trust = self.service("iam")._roles[role.rpartition("/")[2]]["AssumeRolePolicyDocument"]  # noqa: SLF001
+        trusting = json.loads(trust) if isinstance(trust, str) else trust
+        anywhere = {"Statement": [{**one, "Resource": "*"} for one in trusting["Statement"]]}
+        context = {"aws:sourceaccount": account, "aws:sourcearn": publication.source_arn}
+        if not self._admits(json.dumps(anywhere), "ses.amazonaws.com", "sts:AssumeRole", role, context) or not self.may(
+            role, "firehose:PutRecordBatch", stream, region
+        ):
+            _log.warning("SES may not publish to %s: the role does not admit it", stream)
+            return
+        record = {"Data": base64.b64encode(publication.message.encode()).decode()}
+        asked = {"DeliveryStreamName": stream.rpartition("/")[2], "Records": [record]}
+        self.service("firehose")._put_record_batch(asked)  # noqa: SLF001
 
     def may(self, role_arn: str, action: str, resource: str, region: str) -> bool:
         """Say whether a role's policies allow what Lambda and the scheduler do in its name, and the use of the key."""

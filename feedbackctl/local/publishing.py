@@ -9,12 +9,13 @@ ORDERS = ("kept", "reversed", "shuffled")
 
 
 class Publication(NamedTuple):
-    """A message SES publishes to a topic, acting for an identity or a configuration set."""
+    """A message SES publishes to a topic, acting for an identity or a configuration set; in a `role` to a stream."""
 
     topic: str
     message: str
     subject: str
     source_arn: str
+    role: str = ""
 
 
 @dataclass(slots=True)

@@ -120,7 +120,7 @@ class Wrapper:
         matching = _MATCHING.get(kind, kind.upper())
         arn = f"arn:aws:ses:{mail.region}:{mail.account}:configuration-set/{mail.configuration_set}"
         return [
-            Publication(destination.topic, message, _EVENT_SUBJECT, arn)
+            Publication(destination.topic, message, _EVENT_SUBJECT, arn, destination.role)
             for destination in self._emulator.destinations(mail.configuration_set)
             if matching in destination.kinds
         ]
