@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import mail
 from benchmarks.mail import RECEIVED
 from benchmarks.stub import Stub
-from benchmarks.subjects import BUCKET, CONFIGURATION_SET, OBJECTS, OURS, TABLE, Context, handler
+from benchmarks.subjects import BUCKET, CONFIGURATION_SET, OURS, TABLE, Context, handler, reader
 from ses_feedback.batches import batched
 from ses_feedback.handlers import suppression
 from ses_feedback.handlers.clients import Clients
@@ -20,6 +20,7 @@ from ses_feedback.settings import Settings
 if TYPE_CHECKING:
     from benchmarks.subjects import Handler
 
+_OBJECTS = "Delivery, which S3 notifies of objects"
 STREAM_BATCH = 100
 """Stream records that SuppressionFunction is given at a time, as the template has it."""
 MIRROR_SECONDS = 300
@@ -86,7 +87,9 @@ class Lanes:
             self.stub.objects[f"/{key}"] = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
             told = {"eventSource": "aws:s3", "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}
             notified.append({"Records": [told]})
-        return self.feed(OBJECTS, mail.batches(notified, 10, lane="Delivery"))
+        if _OBJECTS not in self._handlers:
+            self._handlers[_OBJECTS] = reader(self._session, now=self.clock.now, sleep=self.clock.sleep)
+        return self.feed(_OBJECTS, mail.batches(notified, 10, lane="Delivery"))
 
     def follow(self) -> Spent:
         """Hand the table's stream to SuppressionFunction until there is none; return what that took.

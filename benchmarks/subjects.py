@@ -16,8 +16,6 @@ SUBJECTS = (OURS, BASELINE)
 TABLE = "Contacts"
 QUARANTINE = "https://sqs.us-east-1.amazonaws.com/123456789012/Quarantine"
 BUCKET = "deliveries"
-OBJECTS = "Objects"
-"""The delivery lane that S3 notifies of objects."""
 CONFIGURATION_SET = "receipts"
 REGION = "us-east-1"
 CREDENTIALS = {
@@ -50,16 +48,20 @@ def handler(subject: str, session: "Session | None" = None, *, lane: str = "Boun
     from ses_feedback.handlers.function_clients import FunctionClients  # noqa: PLC0415
     from ses_feedback.settings import Settings, access_from_environment  # noqa: PLC0415
 
-    if lane == OBJECTS:
-        from ses_feedback.handlers import deliveries  # noqa: PLC0415
-
-        read = Settings(
-            TABLE, QUARANTINE, "Delivery", delivery_bucket=BUCKET, metric_configuration_sets=(CONFIGURATION_SET,)
-        )
-        return deliveries.compose(read, Clients(session), **how)
     settings = Settings(TABLE, QUARANTINE, lane=lane, metric_configuration_sets=(CONFIGURATION_SET,))
     if session:
         from ses_feedback.handlers.clients import Clients  # noqa: PLC0415
 
         return feedback.compose(settings, Clients(session), **how)
     return feedback.compose(settings, FunctionClients(access_from_environment()), **how)
+
+
+def reader(session: "Session", **how: Any) -> Handler:  # noqa: ANN401 (compose's own)
+    """Return our handler of a delivery lane that S3 notifies of objects."""
+    from ses_feedback.handlers import deliveries  # noqa: PLC0415
+    from ses_feedback.handlers.clients import Clients  # noqa: PLC0415
+    from ses_feedback.settings import Settings  # noqa: PLC0415
+
+    sets = (CONFIGURATION_SET,)
+    settings = Settings(TABLE, QUARANTINE, "Delivery", delivery_bucket=BUCKET, metric_configuration_sets=sets)
+    return deliveries.compose(settings, Clients(session), **how)
