@@ -132,7 +132,7 @@ def test_licences_come_along(package: Path) -> None:
     assert len(licensed) == len(pinned)
 
 
-@pytest.mark.parametrize("handler", ["feedback", "suppression"])
+@pytest.mark.parametrize("handler", ["feedback", "deliveries", "suppression"])
 def test_it_needs_nothing_else(package: Path, handler: str) -> None:
     """Neither what the runtime brings along nor what happens to be installed where it was built."""
     standard = Path(os.__file__).parent
@@ -151,7 +151,7 @@ def test_a_feedback_function_starts_without_botocore(package: Path) -> None:
     assert "ses_feedback.handlers.wire" in modules
 
 
-@pytest.mark.parametrize("handler", ["feedback", "suppression"])
+@pytest.mark.parametrize("handler", ["feedback", "deliveries", "suppression"])
 def test_it_imports_nothing_dear(package: Path, handler: str) -> None:
     """Each of these takes longer than all of our own code."""
     found = {name for name in imported(package, handler) if name.startswith(UNWANTED)}
