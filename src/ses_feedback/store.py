@@ -34,8 +34,8 @@ READ_AT_ONCE = 100
 """Keys in one BatchGetItem, DynamoDB's own limit."""
 WRITE_AT_ONCE = 25
 """Statements in one BatchExecuteStatement, DynamoDB's own limit."""
-CALLS_AT_ONCE = 8
-"""Calls under way at once; more gained nothing on one vCPU."""
+CALLS_AT_ONCE = 16
+"""Calls under way at once: one vCPU makes no more in the time that DynamoDB takes to answer one."""
 LEARN_AT_ONCE = WRITE_AT_ONCE * CALLS_AT_ONCE
 """Contacts read before any of them is written: enough to keep every call busy, and no more in memory than that."""
 ATTEMPTS = 8
