@@ -10,12 +10,20 @@ from botocore.session import Session, get_session
 from pydantic_core import from_json
 
 from ses_feedback.faults import GarbledAnswerError
+from ses_feedback.handlers.connections import CONNECT_TIMEOUT, READ_TIMEOUT
+from ses_feedback.handlers.wire import ATTEMPTS
 from ses_feedback.settings import AMAZON_ROOTS
 
-# A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
-_PATIENT = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+# As DynamoDB is called directly.
+_PATIENT = Config(
+    connect_timeout=CONNECT_TIMEOUT,
+    read_timeout=READ_TIMEOUT,
+    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+)
 # SES allows one call a second for the whole account: the mirror paces its own retries.
-_UNREPEATED = Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1})
+_UNREPEATED = Config(
+    connect_timeout=CONNECT_TIMEOUT, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}
+)
 
 _AMAZON_SIGNED = {"aws", "aws-us-gov"}
 

@@ -12,6 +12,10 @@ from zlib import crc32
 
 from ses_feedback.faults import GarbledAnswerError
 
+# A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
+CONNECT_TIMEOUT, READ_TIMEOUT = 2, 5
+"""In seconds."""
+
 
 class Answer(NamedTuple):
     """An answer: its status and its body."""
@@ -23,11 +27,15 @@ class Answer(NamedTuple):
 class Connections:
     """Connections to `url`, as many as there are requests under way at once."""
 
-    def __init__(self, url: str, authorities: str = "", *, connect_timeout: float = 2, read_timeout: float = 5) -> None:
-        """Trust the certificates in the file `authorities`, those this machine trusts when it is empty; timeouts in s.
-
-        A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
-        """
+    def __init__(
+        self,
+        url: str,
+        authorities: str = "",
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+    ) -> None:
+        """Trust the certificates in the file `authorities`, those this machine trusts when it is empty."""
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self.host = parts.netloc
