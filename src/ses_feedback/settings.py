@@ -109,6 +109,11 @@ class Access:
     authorities: str = ""
 
 
+def amazon_signs(region: str) -> bool:
+    """Say whether Amazon's own authorities sign for the endpoints of a region."""
+    return _AMAZON_SIGNED.fullmatch(region) is not None
+
+
 def access_from_environment(environment: Mapping[str, str] = os.environ, roots: Path = AMAZON_ROOTS) -> Access | None:
     """Return the access to DynamoDB that Lambda gives a function.
 
@@ -117,7 +122,7 @@ def access_from_environment(environment: Mapping[str, str] = os.environ, roots: 
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
     key_id, secret = (environment.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
-    if not (key_id and secret and _AMAZON_SIGNED.fullmatch(region)) or any(map(environment.get, _ROUNDABOUT)):
+    if not (key_id and secret and amazon_signs(region)) or any(map(environment.get, _ROUNDABOUT)):
         return None
     told = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
     url = told or f"https://dynamodb.{region}.amazonaws.com"

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from ses_feedback.faults import GarbledAnswerError
 from ses_feedback.handlers.connections import CONNECT_TIMEOUT, READ_TIMEOUT
 from ses_feedback.handlers.wire import ATTEMPTS
-from ses_feedback.settings import AMAZON_ROOTS
+from ses_feedback.settings import AMAZON_ROOTS, amazon_signs
 
 # As DynamoDB is called directly.
 _PATIENT = Config(
@@ -24,8 +24,6 @@ _PATIENT = Config(
 _UNREPEATED = Config(
     connect_timeout=CONNECT_TIMEOUT, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}
 )
-
-_AMAZON_SIGNED = {"aws", "aws-us-gov"}
 
 
 def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
@@ -99,8 +97,6 @@ class Clients:
         botocore reads them anew for every connection, all of the world's 130 in fifteen times as long as Amazon's own,
         which sign for every AWS endpoint of these partitions.
         """
-        region = self._session.get_config_variable("region")
-        configured = self._session.get_config_variable("ca_bundle") or not region or not self._roots.exists()
-        if configured or self._session.get_partition_for_region(region) not in _AMAZON_SIGNED:
-            return None
-        return str(self._roots)
+        region = self._session.get_config_variable("region") or ""
+        configured = self._session.get_config_variable("ca_bundle") or not self._roots.exists()
+        return None if configured or not amazon_signs(region) else str(self._roots)
