@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 
-from ses_feedback.address import AddressError, parse_address
+from ses_feedback.address import parse_address
 from ses_feedback.contact import UNLISTED, Contact
 from ses_feedback.policy import ListReason
 from ses_feedback.stored import Item, Stored
@@ -170,8 +170,8 @@ def _contacts(text: str) -> Iterator[tuple[str, str]]:
         try:
             entry = json.loads(line)
             yield parse_address(entry["emailAddress"]).key, str(entry.get("reason", UNLISTED))
-        except (AddressError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # nobody of ours wrote this line
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # nobody of ours wrote this line: it is no JSON, no entry, or of no address
 
 
 def _encode(one: Import) -> Item:

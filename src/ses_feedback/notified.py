@@ -17,7 +17,7 @@ from ses_feedback.values import value
 _SOURCE = "aws:s3"
 _BETWEEN = re.compile(r"}\s*{")
 """What is between two documents of one line. In a document by itself it can only be inside a text."""
-_SPACE = re.compile(r"\s*")
+_BEGINNING = re.compile(r"\S")
 
 
 @value(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def _documents(line: str) -> Iterator[str]:
         except (ValueError, RecursionError):  # not JSON, nested too deep
             end = len(line)
         yield line[start:end]
-        space = _SPACE.match(line, end)
-        start = space.end() if space else end
+        begins = _BEGINNING.search(line, end)
+        start = begins.start() if begins else len(line)
 
 
 def _decoded(text: str) -> object:

@@ -24,13 +24,15 @@ _APART = (4_000, 20_000, 50_000)
 class Case:
     """What a case is made of. `told` is what the simulator's watch needs of it.
 
-    `intensity` is how often calls break; those of the operation `focus` (empty: of none) four times as often.
+    `intensity` is how often calls break; those of the operation `focus` (empty: of none) four times as often. With
+    `botocore`, functions call DynamoDB through it, as they do where they have no plain way to it.
     """
 
     seed: int
     told: simulated.Case
     intensity: float
     focus: str = ""
+    botocore: bool = False
 
 
 def make(seed: int, messages: int = MESSAGES, contacts: int = CONTACTS) -> Case:
@@ -46,7 +48,8 @@ def make(seed: int, messages: int = MESSAGES, contacts: int = CONTACTS) -> Case:
         soft_bounces=chance.choice((1, 2, 3)),
         list_unsubscribed=chance.random() < 0.2,
     )
-    return Case(seed, told, chance.choice((0.02, 0.05, 0.05, 0.1, 0.2)), chance.choice(("", "", "", *FAULTS)))
+    intensity = chance.choice((0.02, 0.05, 0.05, 0.1, 0.2))
+    return Case(seed, told, intensity, chance.choice(("", "", "", *FAULTS)), botocore=seed % 2 == 1)
 
 
 def small() -> Case:

@@ -51,10 +51,11 @@ class LocalSession(Session):
         return make(service_name, "us-east-1", endpoint_url=self._url, **{**options, "config": config})
 
 
-def local_clients(url: str, worker: Callable[[], str]) -> Clients:
-    """Return a function's clients."""
+def local_clients(url: str, worker: Callable[[], str], *, botocore: bool) -> Clients:
+    """Return a function's clients, of which `botocore` may be DynamoDB's, too."""
     clients = Clients(LocalSession(url, worker))
-    clients.dynamodb = local_dynamodb(url, worker)
+    if not botocore:
+        clients.dynamodb = local_dynamodb(url, worker)
     return clients
 
 

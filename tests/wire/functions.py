@@ -69,7 +69,7 @@ class Threads:
 
     def _compose(self, worker: str) -> Handler:
         world = self._world
-        clients = local_clients(world.url, lambda: worker)
+        clients = local_clients(world.url, lambda: worker, botocore=world.case.botocore)
         with _COMPOSING:
             self._handlers[worker] = compose(worker, settings(world.case, world.url), clients, world.clock)
         return self._handlers[worker]

@@ -22,6 +22,7 @@ def readable(world: World) -> str:
     about = [message for message in told.messages if address and address in {one.address for one in message.meant}]
     shown = [called for called in world.aws.log if not address or _names(called, address)]
     sizes = f"{told.feedback_workers} feedback workers, {told.shards} shards, {told.sweeps} sweeps at once"
+    sizes += f", DynamoDB {'through botocore' if world.case.botocore else 'directly'}"
     return "\n".join(
         [
             f"case {world.case.seed}: {len(told.messages)} messages in batches of {told.batch}, {sizes}",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.watch import Violation
 from tests.sums import Sums
@@ -105,10 +105,14 @@ def _kill_in(case: Case, server: Server, warm: Warm, pool: ThreadPoolExecutor) -
 
 
 def every_call(portion: int = 0, portions: int = 1) -> Figures:
-    """Break every call of a small case, four times in a row, in every way it can break; or a portion of that."""
+    """Break every call of a small case, four times in a row, in every way it can break; or a portion of that.
+
+    Twice: with functions that call DynamoDB directly, and with functions that call it through botocore.
+    """
     figures = Figures()
-    case = small()
-    for operation, fault, nth in list(breakages(play(case)))[portion::portions]:
+    cases = small(), replace(small(), botocore=True)
+    broken = [(case, breakage) for case in cases for breakage in breakages(play(case))]
+    for case, (operation, fault, nth) in broken[portion::portions]:
         forced = {(operation, nth + again): fault for again in range(_ATTEMPTS)}
         figures.add(play(case, Plan(case.seed, 0.0, forced=forced)))
     return figures

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from tests.wire.functions import settings
 from tests.wire.http import Manner, Reply, Request
+from tests.wire.warm import BOTOCORE, DIRECTLY
 from tests.wire.world import Invocation, Outcome, World
 
 _ROOT = Path(__file__).parents[2]
@@ -52,11 +53,12 @@ class Warm:
         self._orders.close()
         self._process.wait()
 
-    def fork(self, worker: str) -> "Process":
-        """Return a new process."""
+    def fork(self, worker: str, *, botocore: bool) -> "Process":
+        """Return a new process, which calls DynamoDB through `botocore` or directly."""
+        way = BOTOCORE if botocore else DIRECTLY
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
-            socket.send_fds(self._orders, [f"fork {worker}".encode()], [theirs.fileno()])
+            socket.send_fds(self._orders, [f"fork {way} {worker}".encode()], [theirs.fileno()])
             number = int(self._orders.recv(16))
         return Process(self, number, ours)
 
@@ -139,7 +141,7 @@ class Processes:
         """Run a function, and perhaps kill it."""
         worker = invocation.worker
         if worker not in self._processes:
-            self._processes[worker] = self._warm.fork(worker)
+            self._processes[worker] = self._warm.fork(worker, botocore=self._world.case.botocore)
         process = self._processes[worker]
         moment, calls, seconds = self._fate(worker)
         self._ends[worker] = moment, calls

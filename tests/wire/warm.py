@@ -1,7 +1,8 @@
 """A warm process that functions' processes are forked from: everything is imported, and every client made.
 
-It takes its orders on a socket: `fork` comes with the socket on which the new process is to be spoken to, and is
-answered with its number; `reap` waits for a process that was killed. Until then nobody else can have its number.
+It takes its orders on a socket: `fork` names the way to DynamoDB and the worker, comes with the socket on which the
+new process is to be spoken to, and is answered with its number; `reap` waits for a process that was killed. Until then
+nobody else can have its number.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import socket
 import sys
 import traceback
 from importlib import import_module
+from itertools import product
 from typing import Any, NoReturn
 
 from ses_feedback.policy import AmbiguousComplaint
@@ -22,6 +24,8 @@ from tests.simulation.stage import Stage
 from tests.wire.clients import Clock, local_clients, retrying_at_once
 from tests.wire.functions import Context, Output, compose, described
 
+BOTOCORE, DIRECTLY = "botocore", "directly"
+"""How a process calls DynamoDB."""
 _ORDER = 4_096
 """Bytes an order takes at most."""
 _leaks: list[str] = []
@@ -32,9 +36,9 @@ def serve(orders: socket.socket, url: str) -> None:
     """Take orders until whoever gives them is gone."""
     stage = Stage(())
     name: list[str] = [""]
-    clients = local_clients(url, lambda: name[0])
-    for service in ("dynamodb", "sqs", "events", "sesv2"):
-        getattr(clients, service)
+    clients = {way: local_clients(url, lambda: name[0], botocore=way == BOTOCORE) for way in (BOTOCORE, DIRECTLY)}
+    for made, service in product(clients.values(), ("dynamodb", "sqs", "events", "sesv2")):
+        getattr(made, service)
     gc.freeze()
     while True:
         order, sockets, _, _ = socket.recv_fds(orders, _ORDER, 1)
@@ -49,8 +53,8 @@ def serve(orders: socket.socket, url: str) -> None:
         child = os.fork()
         if child == 0:
             orders.close()
-            name[0] = argument
-            _live(socket.socket(fileno=sockets[0]), stage, clients, argument)
+            way, _, name[0] = argument.partition(" ")
+            _live(socket.socket(fileno=sockets[0]), stage, clients[way], name[0])
         os.close(sockets[0])
         orders.sendall(str(child).encode())
 
