@@ -37,6 +37,14 @@ else
 check_on_linux = @printf '  – %s\n' '$(1): needs Linux'
 endif
 
+# atheris has wheels for this system and processor only.
+ifeq ($(shell uname -sm),Linux x86_64)
+fuzzer := .tools/fuzz/installed
+check_guided = $(check)
+else
+check_guided = @printf '  – %s\n' '$(1): atheris has no wheel for this machine'
+endif
+
 # What it takes to deploy to an AWS on this machine.
 aws := .tools/sam/installed .tools/local/installed
 
@@ -54,10 +62,10 @@ demo: ## deploy the stack to an AWS on this machine, send mail through it, and s
 .PHONY: test
 test: ## run everything continuous integration runs
 	@$(MAKE) -j3 ready
-	@$(MAKE) -j1 lint types imports template docs-check mutation stack-check promises unit
+	@$(MAKE) -j1 lint types imports template docs-check mutation stack-check guided promises unit
 
 .PHONY: ready
-ready: .venv/installed .tools/checkov/installed .tools/mutation/installed $(aws)
+ready: .venv/installed .tools/checkov/installed .tools/mutation/installed $(fuzzer) $(aws)
 	@:
 
 ##@ Its parts
@@ -84,6 +92,10 @@ template: .venv/installed .tools/checkov/installed .tools/sam/installed ## templ
 .PHONY: docs-check
 docs-check: .venv/installed ## documents generated from the code are up to date (cog)
 	$(call check,cog --check,.venv/bin/cog --check --diff $(documents))
+
+.PHONY: guided
+guided: $(fuzzer) ## ten seconds of payloads that coverage leads to (make fuzz takes two minutes)
+	$(call check_guided,atheris,$(MAKE) fuzz-guided GUIDED=10)
 
 .PHONY: promises
 promises: .venv/installed ## the promises under 20,000 histories of faults (make simulate plays a million)
@@ -175,8 +187,7 @@ fuzz: .venv/installed ## whatever anybody might send: make fuzz SEED=1 PAYLOADS=
 	@$(run) tests.fuzz --seed $(SEED) --payloads $(PAYLOADS)
 	@$(run) tests.fuzz --seed $(SEED) --payloads $(PAYLOADS) --bounds
 	@$(run) tests.fuzz --growth
-	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) fuzz-guided; \
-	else echo "Left out: atheris has no wheel for this machine."; fi
+	$(if $(fuzzer),@$(MAKE) fuzz-guided,@echo "Left out: atheris has no wheel for this machine.")
 
 .PHONY: fuzz-guided
 fuzz-guided: .tools/fuzz/installed ## the same, guided by coverage (atheris): make fuzz-guided GUIDED=120

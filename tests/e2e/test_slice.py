@@ -8,7 +8,12 @@ from typing import Any
 from click.testing import CliRunner
 
 from feedbackctl.__main__ import main
+from feedbackctl.embedded import TABLE
 from tests.e2e.world import World, eventually
+from tests.simulation.against import compare
+
+TRACES = 100
+"""Made of the emulator's DynamoDB and the simulation's."""
 
 
 def bounce_of(address: str) -> str:
@@ -86,3 +91,11 @@ def _quarantined(world: World) -> list[dict[str, Any]]:
         QueueUrl=world.outputs["QuarantineQueueUrl"], MessageAttributeNames=["All"]
     )
     return list(found.get("Messages", []))
+
+
+def test_its_dynamodb_answers_as_the_simulation_does(world: World) -> None:
+    """Requests as the code makes them, by chance: each is answered alike. `make traces` tries five thousand."""
+    table = "Traces"
+    world.client("dynamodb").create_table(**{**TABLE, "TableName": table})
+    held = [compare(world.client("dynamodb"), table, seed) for seed in range(TRACES)]
+    assert sum(len(one.items) for one in held) > TRACES
