@@ -7,7 +7,6 @@ from tests.fuzz.growth import HOSTILE, rows
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_the_work_grows_as_the_input_does(name: str) -> None:
-    """Four times as long, and about four times the work: counted, and timed where it takes long enough to hurt."""
-    tries = (row for _ in range(3) for row in rows({name: HOSTILE[name]}))
-    # Counts are the same every time; time on a busy machine is not, so a bad one is taken again.
-    assert any(row.linear for row in tries), name
+    """Four times as long, and about four times the work, counted. `make fuzz` takes the time of it as well."""
+    [row] = rows({name: HOSTILE[name]})
+    assert row.counts_linear, row.told()
