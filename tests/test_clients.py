@@ -4,7 +4,9 @@ from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import botocore.endpoint
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
@@ -12,9 +14,10 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 from feedbackctl.embedded import EmbeddedAws
-from ses_feedback.faults import GarbledAnswerError
+from ses_feedback.faults import GarbledAnswerError, fault
 from ses_feedback.handlers import feedback
 from ses_feedback.handlers.clients import Clients
+from ses_feedback.handlers.wire import ATTEMPTS
 from ses_feedback.settings import Settings
 from tests.builders import RECIPIENT, a_bounce, an_sqs_event
 from tests.fakes import ManualClock
@@ -31,7 +34,7 @@ def test_clients_are_made_once_and_when_used() -> None:
             assert client is getattr(clients, name)
             config = client.meta.config
             assert config.connect_timeout + config.read_timeout <= 12
-            assert config.retries["total_max_attempts"] == (1 if name == "sesv2" else 4)
+            assert config.retries["total_max_attempts"] == (1 if name == "sesv2" else ATTEMPTS)
 
 
 def test_clients_have_a_session_of_their_own() -> None:
@@ -150,14 +153,36 @@ def test_an_answer_that_is_not_s3s(operation: str, status: int, body: bytes) -> 
             getattr(client, operation)(Bucket="imports", Key="a")
 
 
-@pytest.mark.parametrize(("status", "body"), [(400, b"[]"), (403, b"null"), (400, b"1")])
-def test_an_error_that_is_not_awss(status: int, body: bytes) -> None:
+OTHERS_ERRORS = [
+    (400, b"[]"),
+    (403, b"null"),
+    (400, b"1"),
+    (400, b'{"__type": 5}'),
+    (500, b'{"__type": [1]}'),
+    (400, b'{"message": {}}'),
+    (400, b'{"a":' * 20_000),
+    (400, "{}".encode("utf-16")),
+    (403, "<html>Zugriff verweigert für ☹</html>".encode("latin-1", "replace")),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), OTHERS_ERRORS)
+@pytest.mark.parametrize("service", ["sqs", "events"])
+def test_an_error_that_is_not_awss(service: str, status: int, body: bytes) -> None:
     """An SDK would look for a code in it, and fail as if we had a bug."""
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        "sqs": ("send_message", {"QueueUrl": "https://sqs/1/quarantine", "MessageBody": "poison"}),
+        "events": ("put_events", {"Entries": [{"Source": "ses-feedback"}]}),
+    }
+    operation, request = calls[service]
     with EmbeddedAws() as aws:
-        client = Clients(aws.session).sqs
-        client.meta.events.register_first("before-send.sqs", lambda request, **_: _answered(request, status, body))
-        with pytest.raises(GarbledAnswerError):
-            client.send_message(QueueUrl=aws.quarantine_url, MessageBody="poison")
+        client = getattr(Clients(aws.session), service)
+        client.meta.events.register_first(
+            f"before-send.{service}", lambda request, **_: _answered(request, status, body)
+        )
+        with mock.patch.object(botocore.endpoint, "time"), pytest.raises(ClientError) as raised:
+            getattr(client, operation)(**request)
+    assert fault(raised.value) == str(status)
 
 
 def _answered(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import DEFAULT_BUFFER_SIZE
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -83,6 +84,26 @@ def test_a_connection_that_was_ended_meanwhile_is_left() -> None:
         assert server.visits == 3
 
 
+def test_connections_that_were_forgotten_meanwhile_cost_one_attempt() -> None:
+    """However many there are: what is in between forgets all of them at once, and tells whoever uses one."""
+    together = threading.Barrier(6, timeout=5)
+
+    def wait(_: Request) -> Reply:
+        together.wait()
+        return ANSWER
+
+    with Visited() as server, ThreadPoolExecutor(6) as pool:
+        kept = Connections(server.url)
+        server.answer, answer = wait, server.answer
+        list(pool.map(lambda _: kept.post(HEADERS, b"{}"), range(6)))
+        server.answer = answer
+        server.forget()
+        with pytest.raises(OSError, match="reset"):
+            kept.post(HEADERS, b"{}")
+        assert kept.post(HEADERS, b"{}") == (200, ANSWER.body)
+        assert server.visits == 7
+
+
 @pytest.mark.parametrize("manner", [manner for manner in Manner if manner is not Manner.WHOLE])
 def test_nothing_else_comes_on_a_connection_that_broke(manner: Manner) -> None:
     """What is left of one answer must not be taken for the next."""
@@ -124,6 +145,25 @@ def test_what_is_no_http_at_all() -> None:
     assert "example.com" not in repr(raised.value)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [f"Content-Length: {10**15}", f"Content-Length: {10**20}", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff"],
+)
+def test_lengths_that_nobody_sends(told: str) -> None:
+    """There is no such memory, nor a number for it: no bug of ours."""
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(f"HTTP/1.1 200 OK\r\n{told}\r\n\r\n{{}}".encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        pool.submit(answer, listener)
+        with pytest.raises((GarbledAnswerError, OSError)):
+            connections(f"http://127.0.0.1:{listener.getsockname()[1]}").post(HEADERS, b"{}")
+
+
 def test_nobody_there() -> None:
     """In a moment, not in a minute."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -133,14 +173,19 @@ def test_nobody_there() -> None:
 
 
 class _Hello(BaseHTTPRequestHandler):
-    """Answers everything."""
+    """Answers everything, twice where `x-twice` asks for it: with that, in answers of a buffer's size each."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Answer."""
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
+        """Answer, in one piece."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        twice = self.headers.get("x-twice")
+        if twice is None:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            return
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 8151\r\n\r\n"
+        self.wfile.write((head + twice.encode().ljust(DEFAULT_BUFFER_SIZE - len(head))) * 2)
 
     def log_message(self, *_: object) -> None:
         """Say nothing of it."""
@@ -171,7 +216,7 @@ def behind_tls(certificate: Path) -> Iterator[str]:
     """Answer behind TLS; give the URL."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    with HTTPServer(("127.0.0.1", 0), _Hello) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -188,3 +233,11 @@ def test_whom_to_trust(certificate: Path) -> None:
             Connections(url).post(HEADERS, b"{}")
         with pytest.raises(ssl.SSLCertVerificationError, match="localhost"):
             Connections(url.replace("127.0.0.1", "localhost"), str(certificate)).post(HEADERS, b"{}")
+
+
+def test_what_nobody_asked_for_is_no_answer_behind_tls_neither(certificate: Path) -> None:
+    """There it may be decrypted already, where the socket shows nothing of it."""
+    with behind_tls(certificate) as url:
+        kept = Connections(url, str(certificate))
+        answers = [kept.post({**HEADERS, "x-twice": name}, b"{}").body.strip() for name in ("one", "two", "three")]
+    assert answers == [b"one", b"two", b"three"]

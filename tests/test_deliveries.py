@@ -4,18 +4,22 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ses_feedback import deliveries as entrance
 from ses_feedback.deliveries import AT_ONCE, MOST_KEPT, Deliveries
 from ses_feedback.handlers import deliveries
 from ses_feedback.handlers.feedback import RESERVE, FeedbackHandler, FeedbackNotStoredError
 from ses_feedback.notified import ObjectName
 from ses_feedback.pipeline import Disposition, Keeper, Pipeline
 from ses_feedback.policy import Fact
+from ses_feedback.quarantine import MAX_MESSAGE_BYTES
 from tests.builders import (
     MESSAGE_ID,
     RECIPIENT,
@@ -290,6 +294,35 @@ def test_a_flood_of_poison_is_set_aside_in_one_piece(lane: Lane) -> None:
     assert len(lane.world.aws.contacts()) == 1
 
 
+def test_a_line_that_no_quarantine_takes_is_set_aside_with_its_object(lane: Lane) -> None:
+    """Those before it are not kept again with each try, and no try would help."""
+    chance = Random(1)  # noqa: S311 (repeatable chance, not secrecy)
+    noise = "".join(chance.choices(ascii_letters + digits + "+/-_.,", k=MAX_MESSAGE_BYTES + 1))
+    notification = lane.put("poison", noise, a_delivery())
+    assert lane(notification) == []
+    assert lane.quarantined() == [(text(notification), "unusable-lines", "sqs-message-1")]
+    assert len(lane.world.aws.contacts()) == 1
+
+
+def test_a_flood_that_no_try_gets_to_the_end_of_is_set_aside(lane: Lane) -> None:
+    """When time runs out on it, what is left of it is not tried again for ever."""
+    lane.put(*["poison"] * (MOST_KEPT + 1))
+    lane.put(a_delivery(), key="deliveries/2")
+    lane.s3.faults = {1: first(lambda: lane.world.clock.sleep(40))}
+    assert lane(an_s3_notification(KEY, "deliveries/2")) == []
+    assert [reason for _, reason, _ in lane.quarantined()] == ["unusable-lines"]
+
+
+def test_what_is_to_be_kept_is_not_begun_when_there_is_no_time(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+    """A function that is ended meanwhile would keep it again."""
+    notification = lane.put(a_delivery(), POISON)
+    lane.world.dynamodb.only = "batch_execute_statement"
+    lane.world.dynamodb.otherwise = first(lambda: lane.world.clock.sleep(40))
+    assert (lane(notification), lane.quarantined()) == (["sqs-message-1"], [])
+    assert printed(capsys)[0][0]["reason"] == "not quarantined: out-of-time"
+    assert (lane(notification), len(lane.quarantined())) == ([], 1)
+
+
 def test_as_much_poison_as_that_is_kept_line_by_line(lane: Lane) -> None:
     """Up to there."""
     assert lane(lane.put(*["poison"] * MOST_KEPT)) == []
@@ -297,14 +330,14 @@ def test_as_much_poison_as_that_is_kept_line_by_line(lane: Lane) -> None:
     assert len(lane.quarantined()) == MOST_KEPT
 
 
-def test_a_bug_holds_up_nobody(lane: Lane) -> None:
+def test_a_bug_holds_up_nobody(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notification that brings one to light is set aside, and the batch goes on."""
 
     def crashes(*_: object) -> None:
         raise ZeroDivisionError
 
     notification = lane.put(a_delivery(recipients=[OTHER]))
-    lane.s3.otherwise = crashes
+    monkeypatch.setattr(entrance, "messages_in", crashes)
     assert lane(notification, a_delivery()) == []
     assert [reason for _, reason, _ in lane.quarantined()] == ["internal-error: ZeroDivisionError"]
     assert len(lane.world.aws.contacts()) == 1

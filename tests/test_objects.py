@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError, SSLError
 
 from feedbackctl.embedded import EmbeddedAws
 from ses_feedback.faults import GarbledAnswerError
@@ -78,6 +80,16 @@ def test_a_fault_is_for_another_try(s3: FaultyClient, fault: Fault, raised: type
     s3.otherwise = fault
     with pytest.raises(raised):
         DeliveryObjects(lambda: s3, "deliveries").read(HERE)
+
+
+@pytest.mark.parametrize("broken", [SSLError("bad record"), ValueError("Last-Modified"), ProtocolError("cut off")])
+def test_a_connection_that_breaks_is_for_another_try(broken: Exception) -> None:
+    """Botocore lets through what urllib3 makes of it, and what it makes of odd headers itself. Neither is our bug."""
+    with (
+        mock.patch.object(Large, "get_object", side_effect=broken),
+        pytest.raises(GarbledAnswerError, match=type(broken).__name__),
+    ):
+        DeliveryObjects(lambda: Large(1), "deliveries").read(HERE)
 
 
 class Large:

@@ -3,11 +3,13 @@
 import base64
 import gzip
 from collections.abc import Iterator
+from random import Random
+from string import ascii_letters, digits
 
 import pytest
 
 from feedbackctl.embedded import EmbeddedAws
-from ses_feedback.quarantine import MAX_MESSAGE_BYTES, Quarantine
+from ses_feedback.quarantine import MAX_MESSAGE_BYTES, TOO_LONG, Quarantine, too_long
 from tests.fakes import Fault, FaultyClient, ManualClock, garbles, loses_the_answer, refuses, times_out
 
 SQS_BODY = MAX_MESSAGE_BYTES - 1024
@@ -81,6 +83,38 @@ def test_a_message_is_kept_only_when_sqs_says_so(aws: EmbeddedAws, fault: Fault,
     """A fault is returned in one word, none of it SQS's own; nothing is raised."""
     client = FaultyClient(aws.client("sqs"), otherwise=fault)
     assert Quarantine(lambda: client, aws.quarantine_url).keep("{}", "not-json", "1") == reason
+
+
+def test_what_nobody_foresaw_is_a_reason_too(aws: EmbeddedAws) -> None:
+    """What SQS's stand-in answers must not end the batch."""
+
+    def trips(*_: object) -> None:
+        raise RecursionError
+
+    client = FaultyClient(aws.client("sqs"), otherwise=trips)
+    kept = Quarantine(lambda: client, aws.quarantine_url).keep("{}", "not-json", "1")
+    assert kept == "internal-error: RecursionError"
+
+
+CHANCE = Random(1)  # noqa: S311 (repeatable chance, not secrecy)
+NOISE = "".join(CHANCE.choices(ascii_letters + digits + "+/-_.,", k=MAX_MESSAGE_BYTES + 1))
+"""What gzip and base64 make longer."""
+
+
+def test_what_no_queue_carries_is_not_tried(aws: EmbeddedAws) -> None:
+    """SQS would refuse it, time and again: whoever asks is told before."""
+    client = FaultyClient(aws.client("sqs"))
+    for original in (NOISE, NOISE[:-1_000] + "\x00"):
+        assert too_long(original)
+        assert Quarantine(lambda: client, aws.quarantine_url).keep(original, "not-json", "1") == TOO_LONG
+    assert client.calls == []
+
+
+@pytest.mark.parametrize("original", [NOISE[:-1], "x" * 10 * MAX_MESSAGE_BYTES, "\x00" * MAX_MESSAGE_BYTES, "", "{}"])
+def test_what_is_not_too_long_is_kept(aws: EmbeddedAws, original: str) -> None:
+    """Without attributes, where there is room for none."""
+    assert not too_long(original)
+    keep(aws, original)
 
 
 def test_it_connects_when_there_is_something_to_keep(aws: EmbeddedAws) -> None:

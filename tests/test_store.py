@@ -1,5 +1,6 @@
 """ContactStore makes as few calls of DynamoDB as it can, and believes none that says nothing."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -322,6 +323,37 @@ def test_a_fault_is_a_reason_and_no_more(world: World, operation: str, fault: Fa
     assert world.store().learn([a_fact()]) == {}
     assert [item["rev"]["N"] for item in world.aws.contacts()] == ["1"]
     assert [len(world.history(RECIPIENT)), world.contact(RECIPIENT).contact] == [1, a_contact(a_fact())]
+
+
+OTHERS_ANSWERS: list[tuple[str, dict[str, Any]]] = [
+    ("batch_get_item", {"Responses": None, "UnprocessedKeys": {}}),
+    ("batch_get_item", {"Responses": [], "UnprocessedKeys": {}}),
+    ("batch_get_item", {"Responses": {}, "UnprocessedKeys": []}),
+    ("batch_get_item", {"Responses": {"contacts": [None]}, "UnprocessedKeys": {}}),
+    ("batch_get_item", {"Responses": {"contacts": [{"address": RECIPIENT}]}, "UnprocessedKeys": {}}),
+    ("batch_get_item", {"Responses": {}, "UnprocessedKeys": {"contacts": {"Keys": ["a"]}}}),
+    ("batch_get_item", {"Responses": {"contacts": [{}]}}),
+    ("batch_execute_statement", {"Responses": None}),
+    ("batch_execute_statement", {"Responses": {"0": {}, "1": {}}}),
+    ("batch_execute_statement", {"Responses": [None, {}]}),
+    ("batch_execute_statement", {"Responses": [{"Error": "x"}, {}]}),
+]
+
+
+@pytest.mark.parametrize(("operation", "answer"), OTHERS_ANSWERS)
+def test_an_answer_of_another_shape_is_somebody_elses(world: World, operation: str, answer: dict[str, Any]) -> None:
+    """It is a fault like any other, and no bug of ours for which messages would be set aside."""
+    table = world.settings.table_name
+    told = json.loads(json.dumps(answer).replace("contacts", table))
+    world.dynamodb.only, world.dynamodb.otherwise = operation, lambda *_: told
+    assert world.store().learn([a_fact()]) == {RECIPIENT: "GarbledAnswerError"}
+
+
+def test_a_statements_code_is_told_only_where_it_is_one(world: World) -> None:
+    """Codes are logged, and whoever answers in DynamoDB's stead may quote the request."""
+    said = {"Responses": [{"Error": {"Code": f"no {RECIPIENT}"}}, {}]}
+    world.dynamodb.only, world.dynamodb.otherwise = "batch_execute_statement", lambda *_: said
+    assert world.store().learn([a_fact()]) == {RECIPIENT: "UnknownError"}
 
 
 def test_one_calls_fault_is_nobody_elses(world: World) -> None:

@@ -132,8 +132,8 @@ CLAIMS = [
     (README, "with `DeliveriesBy=Firehose` four", len(stack(DeliveriesBy="Firehose").of_type(DESTINATION)), 4),
     (README, "known up to a quarter of an hour later", gathered()["IntervalInSeconds"], 15 * MINUTE),
     (ARCHITECTURE, "for 15 minutes or until they are 5 MB", gathered(), {"IntervalInSeconds": 900, "SizeInMBs": 5}),
-    (ARCHITECTURE, "Objects are kept for 14 days", kept_objects(), 14),
-    (RUNBOOK, "empties itself within 14 days", kept_objects(), 14),
+    (ARCHITECTURE, "Objects are kept for 28 days", kept_objects(), 28),
+    (RUNBOOK, "empties itself within 28 days", kept_objects(), 28),
     (
         RUNBOOK,
         "held a delivery for more than 30 minutes, twice as long as it gathers them",

@@ -261,12 +261,13 @@ class TestTheBucket:
         assert by_default(by_firehose()) == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "${Key.Arn}"}
         assert by_default(by_firehose(CustomerManagedKey="false")) == {"SSEAlgorithm": "AES256"}
 
-    def test_an_object_is_kept_as_long_as_a_message(self) -> None:
-        """A notification that still waits finds its object."""
+    def test_an_object_is_kept_as_long_as_what_tells_of_it(self) -> None:
+        """In the lane first, and once it is set aside in quarantine, where each message has its time anew."""
         made = by_firehose()
         (rule,) = made.properties("DeliveryBucket")["LifecycleConfiguration"]["Rules"]
         assert rule["Status"] == "Enabled"
-        assert rule["ExpirationInDays"] * DAY == made.properties("DeliveryQueue")["MessageRetentionPeriod"]
+        waiting = [made.properties(f"{queue}Queue")["MessageRetentionPeriod"] for queue in ("Delivery", "Quarantine")]
+        assert rule["ExpirationInDays"] * DAY == sum(waiting)
 
     @pytest.mark.parametrize("name", ["DeliveryBucket", "DeliveryBucketPolicy"])
     def test_it_outlives_the_stack(self, name: str) -> None:

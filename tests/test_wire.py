@@ -210,7 +210,10 @@ def test_a_refusal_has_the_code_that_botocore_makes_of_it(status: int, body: byt
     assert texts[1] == f"An error occurred ({refusals[0][0]}) when calling the GetItem operation: (left out)"
 
 
-GARBAGE = [b"", b"{", b'{"Item":', b"[]", b"null", b'"ok"', b"1", b"<html>It works!</html>", b"\xff"]
+GARBAGE = [
+    *(b"", b"{", b'{"Item":', b"[]", b"null", b'"ok"', b"1", b"<html>It works!</html>", b"\xff"),
+    *(b"[" * 20_000, b'{"a":' * 20_000),
+]
 
 
 @pytest.mark.parametrize("body", GARBAGE)
@@ -235,6 +238,8 @@ PASSING = [
     answered({"__type": "com.amazon.coral.availability#ThrottlingException"}, 400),
     answered({"__type": "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"}, 400),
     answered({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}, 500),
+    Reply(408),
+    Reply(429),
     Reply(502, b"<html>bad gateway</html>"),
     Reply(503),
     Reply(200, b"<html>It works!</html>"),
@@ -245,20 +250,29 @@ PASSING = [
 
 @pytest.mark.parametrize("trouble", PASSING)
 def test_what_passes_is_asked_for_again(trouble: Reply) -> None:
-    """Three times, each after a longer pause than the last may be; then it answers after all, and all is well."""
-    with recorded(trouble, trouble, trouble, answered({"Item": ITEM})) as dynamodb:
+    """Twice, each after a longer pause than the last may be; then it answers after all, and all is well."""
+    with recorded(trouble, trouble, answered({"Item": ITEM})) as dynamodb:
         assert dynamodb.ours().get_item(**CALLS["get_item"][0]) == {"Item": ITEM}
     assert len({request.body for request in dynamodb.sent}) == 1
     assert len(dynamodb.sent) == ATTEMPTS
-    assert [pause <= longest for pause, longest in zip(dynamodb.pauses, (1, 2, 4), strict=True)] == [True] * 3
+    assert [pause <= longest for pause, longest in zip(dynamodb.pauses, (1, 2), strict=True)] == [True] * 2
 
 
 @pytest.mark.parametrize("trouble", PASSING)
 def test_what_does_not_pass_is_a_fault(trouble: Reply) -> None:
-    """After four attempts, as botocore is told to make elsewhere."""
+    """After three attempts, as botocore is told to make elsewhere."""
     with recorded(trouble) as dynamodb, pytest.raises(AWS_FAULTS):
         dynamodb.ours().get_item(**CALLS["get_item"][0])
     assert (len(dynamodb.sent), len(dynamodb.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
+
+
+@pytest.mark.parametrize("named", ["no code at all", "x" * 101, "jane@example.com", 5, ["a"], {}])
+def test_what_is_no_code_is_told_to_nobody(named: object) -> None:
+    """Whoever answers in DynamoDB's stead may quote the request, and codes are logged."""
+    with recorded(answered({"__type": named}, 400)) as dynamodb, pytest.raises(ClientError) as raised:
+        dynamodb.ours().get_item(**CALLS["get_item"][0])
+    assert fault(raised.value) in {"UnknownError", "5", "400"}
+    assert "jane" not in str(raised.value)
 
 
 def test_a_refusal_is_not_asked_for_again() -> None:

@@ -10,19 +10,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from ses_feedback.answers import OUT_OF_TIME
 from ses_feedback.batches import batched
 from ses_feedback.envelope import Record, records
 from ses_feedback.faults import AWS_FAULTS, fault
 from ses_feedback.notified import ObjectName, messages_in, objects_of
 from ses_feedback.objects import ObjectError
 from ses_feedback.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
+from ses_feedback.quarantine import too_long
 from ses_feedback.tally import Tally
 
 AT_ONCE = 1_000
 """Messages of an object that are in work at a time: what a batch of the lane's queue is otherwise."""
-MOST_KEPT = 1_000
+MOST_KEPT = 100
 """Messages of one notification that are put in quarantine by themselves. With more, the notification is instead: SES
 never wrote that, and a function that runs out of time while it keeps them would keep them again."""
+UNUSABLE = "unusable-lines"
+"""Why a notification is in quarantine whose object holds more than `MOST_KEPT` messages to keep, or one too long to."""
 
 
 class Objects(Protocol):
@@ -68,7 +72,8 @@ class Deliveries:
             pipeline = self._pipeline(told.kept)
             for name in names:
                 self._read(told, name, pipeline, until)
-            outcomes += told.settle(self._quarantine, report.tally)
+            late = until is not None and self._now() >= until
+            outcomes += told.settle(self._quarantine, report.tally, late=late)
         return Report(tuple(outcomes), report.tally)
 
     def _read(self, told: "_Notification", name: ObjectName, pipeline: Pipeline, until: datetime | None) -> None:
@@ -76,7 +81,7 @@ class Deliveries:
         try:
             for chunk in self._chunks(told.record, name):
                 if until and self._now() >= until:
-                    told.again("out-of-time")
+                    told.break_off()
                     return
                 told.include(pipeline.process_records(chunk, until))
         except ObjectError as error:
@@ -112,19 +117,24 @@ class _Notification:
         """Have it come again."""
         self._outcomes.append(Outcome(self.record, Disposition.RETRY, reason=reason))
 
+    def break_off(self) -> None:
+        """Have it come again for what there was no time for, unless no try would ever come to the end of it."""
+        if not self.kept.unusable:
+            self.again(OUT_OF_TIME.code)
+
     def set_aside(self, reason: str) -> None:
         """Have the notification itself put in quarantine, for the first reason there is."""
         self._problem = self._problem or reason
 
-    def settle(self, quarantine: Keeper, tally: Tally) -> Iterable[Outcome]:
+    def settle(self, quarantine: Keeper, tally: Tally, *, late: bool) -> Iterable[Outcome]:
         """Put in quarantine and count what was put off, or tell what has to come again."""
-        if self.kept.too_many:
+        if self.kept.unusable:
             self.kept = _Kept()
-            self.set_aside("unusable-lines")
+            self.set_aside(UNUSABLE)
         again = [outcome for outcome in self._outcomes if outcome.disposition is Disposition.RETRY]
         if again:
             return again
-        refused = self.kept.hand_over(quarantine) or self._hand_over(quarantine)
+        refused = self.kept.hand_over(quarantine, late=late) or self._hand_over(quarantine)
         if refused:
             return [Outcome(self.record, Disposition.RETRY, reason=f"not quarantined: {refused}")]
         tally.include(self._tally)
@@ -143,17 +153,19 @@ class _Kept:
 
     def __init__(self) -> None:
         self._messages: list[tuple[str, str, str]] = []
-        self.too_many = False
+        self.unusable = False
 
     def keep(self, original: str, reason: str, source: str) -> str:
         """Keep a message for later."""
-        self.too_many = len(self._messages) >= MOST_KEPT
-        if not self.too_many:
+        self.unusable = self.unusable or len(self._messages) >= MOST_KEPT or too_long(original)
+        if not self.unusable:
             self._messages.append((original, reason, source))
         return ""
 
-    def hand_over(self, quarantine: Keeper) -> str:
-        """Put everything in quarantine; return why something could not be, empty when all is."""
+    def hand_over(self, quarantine: Keeper, *, late: bool) -> str:
+        """Put everything in quarantine, unless it is `late`; return why something is not, empty when all is."""
+        if self._messages and late:
+            return OUT_OF_TIME.code
         for message in self._messages:
             refused = quarantine.keep(*message)
             if refused:

@@ -1,5 +1,6 @@
 """Tell AWS's faults from bugs, and name them in one word: botocore's own texts may quote the request, so an address."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,24 +19,33 @@ ANSWERED = (ClientError, GarbledAnswerError)
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
+_CODE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
 
 def fault(error: Exception) -> str:
     """Return AWS's error code, or the name of the fault when AWS did not answer."""
     if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code") or "UnknownError")
+        return code(error.response.get("Error", {}))
     return type(error).__name__
 
 
-def proven(answer: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 (whatever AWS put there)
-    """Return `answer[name]`, which every true answer of this call holds.
+def code(error: Mapping[str, Any]) -> str:
+    """Return the code of AWS's `error`, as logs may hold it: what looks like none may be anything."""
+    found = error.get("Code")
+    return found if isinstance(found, str) and _CODE.fullmatch(found) else "UnknownError"
+
+
+def proven(answer: Mapping[str, Any], name: str, kind: type = object) -> Any:  # noqa: ANN401 (whatever AWS put there)
+    """Return `answer[name]`, a `kind`, which every true answer of this call holds.
 
     botocore takes any 200 for success, also one a broken proxy made up; acknowledging a message on the strength of
     that would lose it.
 
     Raises:
-        GarbledAnswerError: it is not there.
+        GarbledAnswerError: it is not there, or something else.
 
     """
-    if name not in answer:
+    found = answer.get(name)
+    if found is None or not isinstance(found, kind):
         raise GarbledAnswerError(name)
-    return answer[name]
+    return found

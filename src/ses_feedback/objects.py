@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.faults import fault, proven
+from ses_feedback.faults import AWS_FAULTS, GarbledAnswerError, fault, proven
 from ses_feedback.notified import ObjectName
 
 PREFIX = "deliveries/"
@@ -53,6 +53,14 @@ class DeliveryObjects:
         if one.bucket != self._bucket or not one.key.startswith(PREFIX):
             raise ObjectError("foreign-object")
         try:
+            return self._read(one)
+        except (ObjectError, *AWS_FAULTS):
+            raise
+        except Exception as error:  # noqa: BLE001 (botocore lets through what urllib3 makes of a connection that breaks)
+            raise GarbledAnswerError(type(error).__name__) from None
+
+    def _read(self, one: ObjectName) -> bytes:
+        try:
             answer = self._client.get_object(Bucket=one.bucket, Key=one.key)
         except ClientError as error:
             if fault(error) == "NoSuchKey":
@@ -60,7 +68,7 @@ class DeliveryObjects:
             raise
         proven(answer, "ETag")
         body = proven(answer, "Body")
-        if proven(answer, "ContentLength") > MAX_OBJECT_BYTES:
+        if proven(answer, "ContentLength", int) > MAX_OBJECT_BYTES:
             body.close()
             raise ObjectError("object-too-large")
         content: bytes = body.read()

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ses_feedback.answers import OUT_OF_TIME
 from ses_feedback.envelope import EnvelopeError, Notice, Record, open_record, records
 from ses_feedback.feedback import FeedbackError, parse
 from ses_feedback.policy import AmbiguousComplaint, Fact, Judgement, judge
@@ -123,7 +124,7 @@ class Pipeline:
         read = [self._read(record) for record in taken]
         self._store(read, until)
         tally, now = Tally(), self._now()
-        return Report(tuple([self._settle(one, tally, now) for one in read]), tally)
+        return Report(tuple([self._settle(one, tally, now, until) for one in read]), tally)
 
     def _read(self, record: Record) -> _Read:
         try:
@@ -156,8 +157,8 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 (as above)
             one.problem = _bug(error)
 
-    def _settle(self, one: _Read, tally: Tally, now: datetime) -> Outcome:
-        disposition, reason = self._disposition(one)
+    def _settle(self, one: _Read, tally: Tally, now: datetime, until: datetime | None) -> Outcome:
+        disposition, reason = self._disposition(one, until)
         judgement = one.judgement
         if disposition is Disposition.RETRY:
             return _outcome(one, disposition, reason)
@@ -167,18 +168,21 @@ class Pipeline:
             self._count(judgement, tally, now)
         return _outcome(one, disposition, reason)
 
-    def _disposition(self, one: _Read) -> tuple[Disposition, str]:
+    def _disposition(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
         if one.failures:
             return Disposition.RETRY, ", ".join(sorted(set(one.failures.values())))
         if one.problem:
-            return self._keep(one)
+            return self._keep(one, until)
         if one.judgement and one.judgement.kind == "Notice":
             return Disposition.IGNORED, ""
         # A complaint or a bounce that names nobody changes nothing: somebody should know of it.
         unnamed = one.judgement and one.judgement.kind in _LANES and not one.facts
         return Disposition.APPLIED, "names-nobody" if unnamed else ""
 
-    def _keep(self, one: _Read) -> tuple[Disposition, str]:
+    def _keep(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
+        if until and self._now() >= until:
+            # A call that hangs would cost those the answer that are stored by now.
+            return Disposition.RETRY, f"not quarantined: {OUT_OF_TIME.code}"
         try:
             original = one.record.original()
         except (RecursionError, TypeError, ValueError) as error:

@@ -5,13 +5,17 @@ import gzip
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ses_feedback.faults import AWS_FAULTS, fault, proven
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
 _ATTRIBUTE_BYTES = 1_024
+_ALWAYS_FITS = MAX_MESSAGE_BYTES // 6
+"""Characters: of at most three bytes each, or four, that gzip does not shorten, and base64 makes longer by a third."""
+TOO_LONG = "too-long"
+"""Not kept, for SQS never takes it, packed neither."""
 NOT_CARRIED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """A character that no SQS message can have (written as what is left out: compiling what is let in takes far longer)."""
 
@@ -42,21 +46,48 @@ class Quarantine:
         says `gzip+base64`. No attribute holds anything of the message's text. Where there is no room for attributes
         either way, there are none: what one queue carried, the other can.
 
-        Returns the reason why SQS did not take it, empty when it did.
+        Returns the reason why it is not kept, empty when it is: `TOO_LONG`, or why SQS did not take it.
         """
-        attributes = {"reason": reason, "source": source or "unknown"}
-        body = original
-        carried = bool(original) and not NOT_CARRIED.search(original)
-        raw = original.encode("utf-8", "surrogatepass")
-        if not carried or len(raw) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
-            attributes["encoding"] = "gzip+base64"
-            body = base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
-        if carried and len(body) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
-            body, attributes = original, {}
-        typed = {name: {"DataType": "String", "StringValue": value[:256]} for name, value in attributes.items()}
+        packed = _packed(original)
+        if packed is None:
+            return TOO_LONG
+        told = {"reason": reason, "source": source or "unknown", "encoding": packed.encoding}
+        attributes = {
+            name: {"DataType": "String", "StringValue": one[:256]} for name, one in told.items() if one and packed.room
+        }
         try:
-            answer = self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, MessageAttributes=typed)
+            answer = self._client.send_message(
+                QueueUrl=self._queue_url, MessageBody=packed.body, MessageAttributes=attributes
+            )
             proven(answer, "MessageId")
         except AWS_FAULTS as error:
             return fault(error)
+        except Exception as error:  # noqa: BLE001 (the batch's edge: an answer nobody foresaw must not hold up the others)
+            return f"internal-error: {type(error).__name__}"
         return ""
+
+
+def too_long(original: str) -> bool:
+    """Say whether a message is one that no quarantine can keep. What SQS or SNS carried never is."""
+    return len(original) > _ALWAYS_FITS and _packed(original) is None
+
+
+class _Packed(NamedTuple):
+    """A message as the queue holds it, and whether there is room for attributes."""
+
+    body: str
+    encoding: str = ""
+    room: bool = True
+
+
+def _packed(original: str) -> _Packed | None:
+    """Return how a message is kept, None when it can't be."""
+    limit = MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES
+    carried = bool(original) and not NOT_CARRIED.search(original)
+    raw = original.encode("utf-8", "surrogatepass")
+    if carried and len(raw) <= limit:
+        return _Packed(original)
+    body = base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
+    if len(body) <= limit:
+        return _Packed(body, "gzip+base64")
+    return _Packed(original, room=False) if carried and len(raw) <= MAX_MESSAGE_BYTES else None

@@ -4,6 +4,7 @@ import heapq
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from ses_feedback.answers import OUT_OF_TIME
 from ses_feedback.batches import batched
 from ses_feedback.contact import Contact, Limits, changes_contact, standing
-from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, GarbledAnswerError, fault, proven
+from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, GarbledAnswerError, code, fault, proven
 from ses_feedback.policy import Fact, Verdict
 from ses_feedback.statements import Statement, insert, put, update
 from ses_feedback.stored import (
@@ -170,16 +171,17 @@ class ContactStore:
         """Carry out at most `WRITE_AT_ONCE` writes; return of each None, or why it was not carried out."""
         try:
             answer = self._client.batch_execute_statement(Statements=[write.statement for write in writes])
-            responses = proven(answer, "Responses")
+            responses = proven(answer, "Responses", list)
             if len(responses) != len(writes):
                 raise GarbledAnswerError("Responses")
+            with _as_dynamodb_writes():
+                return [_outcome(write, response) for write, response in zip(writes, responses, strict=True)]
         except AWS_FAULTS as error:
             reason = fault(error)
             if reason in _REFUSED and len(writes) > 1:
                 # DynamoDB may refuse all of them for the sake of one.
                 return [outcome for write in writes for outcome in self._execute([write])]
             return [reason] * len(writes)
-        return [_outcome(write, response) for write, response in zip(writes, responses, strict=True)]
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
         """Return the contacts of at most `READ_AT_ONCE` addresses, unknown ones as contacts of which nothing is known.
@@ -189,30 +191,32 @@ class ContactStore:
         wanted = list(addresses)
         found: dict[str, Stored] = {}
         keys: list[Any] = [key(address) for address in wanted]
+        unread = set(wanted)
         reason = _UNPROCESSED
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
             request = {self._table: {"Keys": keys, "ConsistentRead": consistent}}
             try:
                 answer = self._client.batch_get_item(RequestItems=request)
-                items = proven(answer, "Responses").get(self._table, [])
-                keys = proven(answer, "UnprocessedKeys").get(self._table, {}).get("Keys", [])
+                with _as_dynamodb_writes():
+                    items = {item["address"]["S"]: item for item in answer["Responses"].get(self._table, [])}
+                    left = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+                    unread = {one["address"]["S"] for one in left}
             except AWS_FAULTS as error:
                 reason = fault(error)
                 break
-            for item in items:
-                self._take(item, found, failed)
-            if not keys:
+            for address, item in items.items():
+                self._take(address, item, found, failed)
+            if not left:
                 break
-        unread = {unread["address"]["S"] for unread in keys}
+            keys = left
         failed |= dict.fromkeys(unread, reason)
         for address in wanted:
             if address not in found and address not in unread and address not in failed:
                 found[address] = Stored(Contact(address))
         return found
 
-    def _take(self, item: Item, found: dict[str, Stored], failed: dict[str, str]) -> None:
-        address = item["address"]["S"]
+    def _take(self, address: str, item: Item, found: dict[str, Stored], failed: dict[str, str]) -> None:
         try:
             found[address] = decode(item)
         except StoredError:
@@ -290,11 +294,25 @@ class _Write(NamedTuple):
     statement: Statement
 
 
+@contextmanager
+def _as_dynamodb_writes() -> Iterator[None]:
+    """Take what is not where DynamoDB always puts it for an answer of somebody else's.
+
+    Raises:
+        GarbledAnswerError: it is not there.
+
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        raise GarbledAnswerError(type(error).__name__) from None
+
+
 def _outcome(write: _Write, response: Mapping[str, Any]) -> str | None:
     if "Error" not in response:
         return None
-    code = str(response["Error"].get("Code") or "UnknownError")
-    reason = _AGAIN.get(code, code)
+    named = code(response["Error"])
+    reason = _AGAIN.get(named, named)
     # History that is already there was written by another copy of the same feedback.
     return None if reason == _OVERTAKEN and write.record != RECORD else reason
 

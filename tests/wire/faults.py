@@ -10,15 +10,15 @@ from http import HTTPStatus
 
 from tests.wire.http import Manner, Reply
 
-_REFUSED = ("throttled", "failed", "unavailable", "bad gateway", "denied")
+_REFUSED = ("throttled", "failed", "unavailable", "bad gateway", "denied", "forbidden")
 """AWS, or a proxy before it, says no: the call has no effect."""
-_SILENT = ("never answered", "reset", "closed")
+_SILENT = ("never answered", "reset", "closed", "forgotten")
 """No answer: the call has no effect."""
 _SILENT_AFTER = ("never answered after", "reset after", "closed after", "never answered, done later")
 """No answer, and the call has its effect, sooner or later."""
 _BROKEN = ("failed after", "truncated", "cut", "announced too long", "announced too short")
 """The call has its effect, and the answer does not say so."""
-_MADE_UP = ("garbage", "no object", "empty object", "empty")
+_MADE_UP = ("garbage", "no object", "too deep", "empty object", "empty")
 """Somebody else answers with success: the call has no effect."""
 _QUICK = ("reset", "closed", "reset after", "closed after", "failed after", "truncated", "cut")
 """Those that cost no time here are struck more often than those that do."""
@@ -51,6 +51,7 @@ _FOCUSED = 4
 _ABOUT = re.compile(rb"[a-z0-9-]+@example\.(?:com|org)", re.IGNORECASE)
 
 _HTML = b"<html><body><h1>It works!</h1></body></html>"
+_FORBIDDEN = "<html><body>Accès refusé</body></html>".encode("latin-1")
 _THROTTLED = {
     "DynamoDB": (400, "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"),
     "SES": (429, "TooManyRequestsException"),
@@ -63,6 +64,7 @@ _MANNERS = {
     "never answered, done later": Manner.NEVER,
     "reset": Manner.RESET,
     "reset after": Manner.RESET,
+    "forgotten": Manner.FORGOTTEN,
     "closed": Manner.CLOSED,
     "closed after": Manner.CLOSED,
     IN_PART: Manner.CLOSED,
@@ -70,7 +72,13 @@ _MANNERS = {
     "announced too long": Manner.TOO_LONG,
     "announced too short": Manner.TOO_SHORT,
 }
-_MADE_UP_BODIES = {"garbage": _HTML, "no object": b"[]", "empty object": b"{}", "empty": b""}
+_MADE_UP_BODIES = {
+    "garbage": _HTML,
+    "no object": b"[]",
+    "too deep": b'{"a":' * 20_000,
+    "empty object": b"{}",
+    "empty": b"",
+}
 
 
 @dataclass
@@ -132,6 +140,7 @@ _REFUSALS: Mapping[str, Callable[[str], Reply]] = {
     "failed": lambda _: refusal("InternalServerError", 500),
     "unavailable": lambda _: Reply(HTTPStatus.SERVICE_UNAVAILABLE),
     "bad gateway": lambda _: Reply(HTTPStatus.BAD_GATEWAY, _HTML, {"Content-Type": "text/html"}),
+    "forbidden": lambda _: Reply(HTTPStatus.FORBIDDEN, _FORBIDDEN, {"Content-Type": "text/html"}),
     "denied": lambda service: refusal("AccessDeniedException", 403 if service == "SES" else 400),
     "refused for good": lambda _: refusal("BadRequestException"),
 }

@@ -34,6 +34,8 @@ class Manner(Enum):
     """More is announced than comes, and the connection stays open."""
     TOO_SHORT = auto()
     """Less is announced than comes."""
+    FORGOTTEN = auto()
+    """What is in between forgets every connection there is, and tells whoever uses one next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Server:
         """What went wrong with answering, which no client may be blamed for."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._connections: set[socket.socket] = set()
+        self._forgotten: set[socket.socket] = set()
         self._busy = 0
         self._lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -102,6 +105,11 @@ class Server:
             for connection in self._connections:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Take every connection there is for one never heard of, without telling anybody."""
+        with self._lock:
+            self._forgotten |= self._connections
 
     def settle(self) -> None:
         """Wait until everything that was sent here is read, and done: also what the dead sent."""
@@ -142,12 +150,15 @@ class Server:
         finally:
             with self._lock:
                 self._connections.discard(connection)
+                self._forgotten.discard(connection)
             connection.close()
 
     def _answer_one(self, connection: socket.socket) -> bool:
         """Answer a request; say whether the connection goes on."""
         first = connection.recv(_CHUNK)
         with self._lock:
+            if connection in self._forgotten:
+                return _reset(connection)
             self._busy += 1
         try:
             request = _read(connection, first)
@@ -157,6 +168,8 @@ class Server:
                 connection.sendall(Reply().head())
                 return False
             reply = self.answer(request)
+            if reply.manner is Manner.FORGOTTEN:
+                self.forget()
             goes_on = _give(connection, reply)
             self.given(request)
         finally:
@@ -197,10 +210,15 @@ def _give(connection: socket.socket, reply: Reply) -> bool:
         case Manner.TRUNCATED:
             connection.sendall(reply.head() + reply.body[: len(reply.body) // 2])
             return False
-        case Manner.RESET:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return False
+        case Manner.RESET | Manner.FORGOTTEN:
+            return _reset(connection)
         case Manner.CLOSED:
             return False
         case _:
             return True
+
+
+def _reset(connection: socket.socket) -> bool:
+    """Have the connection end with a reset; say that it does not go on."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from ses_feedback.handlers.wire import ATTEMPTS
 from tests.simulation.watch import Violation
 from tests.sums import Sums
 from tests.wire.case import Case, make, small
@@ -19,8 +20,6 @@ from tests.wire.world import World
 _AT_ONCE = 8
 MESSAGES_KILLING = 160
 _CONTACTS_KILLING = 16
-_ATTEMPTS = 4
-"""Attempts that botocore makes of a call."""
 _INTENSITY_KILLING = 0.2
 """Where processes are killed less else breaks: what breaks is waited for, on top of everything."""
 
@@ -105,7 +104,7 @@ def _kill_in(case: Case, server: Server, warm: Warm, pool: ThreadPoolExecutor) -
 
 
 def every_call(portion: int = 0, portions: int = 1) -> Figures:
-    """Break every call of a small case, four times in a row, in every way it can break; or a portion of that.
+    """Break every attempt of every call of a small case, in every way it can break; or a portion of that.
 
     Twice: with functions that call DynamoDB directly, and with functions that call it through botocore.
     """
@@ -113,7 +112,7 @@ def every_call(portion: int = 0, portions: int = 1) -> Figures:
     cases = small(), replace(small(), botocore=True)
     broken = [(case, breakage) for case in cases for breakage in breakages(play(case))]
     for case, (operation, fault, nth) in broken[portion::portions]:
-        forced = {(operation, nth + again): fault for again in range(_ATTEMPTS)}
+        forced = {(operation, nth + again): fault for again in range(ATTEMPTS)}
         figures.add(play(case, Plan(case.seed, 0.0, forced=forced)))
     return figures
 

@@ -38,7 +38,7 @@ def test_nothing_is_lost_on_a_wire_that_breaks(seed: int) -> None:
 
 
 def test_every_call_may_break() -> None:
-    """In a small case, a call that fails in any way, four times in a row, loses nothing."""
+    """In a small case, a call of which every attempt fails, in any way, loses nothing."""
     figures = every_call(0, EVERY)
     assert _shown(figures) == ""
     assert figures.cases > 20

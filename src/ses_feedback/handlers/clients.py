@@ -29,7 +29,7 @@ _UNREPEATED = Config(
 def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
     """Refuse a body that is none of AWS's, before botocore trips over it in ways that look like our bugs.
 
-    Of an error it makes sense by its status, too, as long as the body is no other JSON than an object.
+    Of an error it makes sense by its status as well: it is shown an empty body where there is another than AWS's.
 
     Raises:
         GarbledAnswerError: the body of a success is no JSON object, or is there where S3 answers with none.
@@ -46,9 +46,17 @@ def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signat
     try:
         said = from_json(body)
     except ValueError:
-        said = None if succeeded else {}
-    if not isinstance(said, dict):
+        said = None
+    if succeeded and not isinstance(said, dict):
         raise GarbledAnswerError("no JSON object")
+    if not succeeded and not _is_error(said):
+        answer["body"] = b"{}"
+
+
+def _is_error(said: object) -> bool:
+    return isinstance(said, dict) and all(
+        isinstance(said.get(name, ""), str | None) for name in ("__type", "code", "Code", "message", "Message")
+    )
 
 
 class Clients:

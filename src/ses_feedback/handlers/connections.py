@@ -13,7 +13,7 @@ from zlib import crc32
 from ses_feedback.faults import GarbledAnswerError
 
 # A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
-CONNECT_TIMEOUT, READ_TIMEOUT = 2, 5
+CONNECT_TIMEOUT, READ_TIMEOUT = 2, 3
 """In seconds."""
 
 
@@ -55,7 +55,17 @@ class Connections:
             GarbledAnswerError: what came is no answer of HTTP's, or not what its checksum says was sent.
 
         """
-        connection = self._connection()
+        kept = self._idle_one()
+        try:
+            return self._exchange(kept or self._connect(), headers, body)
+        except OSError:
+            if kept:
+                # What cut off this one while nobody looked has cut off the others as well: each of them would cost an
+                # attempt, and there may be more of them than attempts.
+                _close(self._idle)
+            raise
+
+    def _exchange(self, connection: HTTPConnection, headers: dict[str, str], body: bytes) -> Answer:
         sound = False
         try:
             connection.request("POST", "/", body, headers)
@@ -65,10 +75,10 @@ class Connections:
             if checksum is not None and checksum != str(crc32(answer.body)):
                 raise GarbledAnswerError("x-amz-crc32")
             sound = not response.will_close
-        except HTTPException as error:
+        except (HTTPException, OverflowError, MemoryError) as error:
             if isinstance(error, OSError):
                 raise  # the other side hung up
-            # Its text would quote what came.
+            # Its text would quote what came. The last two are of lengths that nobody sends.
             raise GarbledAnswerError(type(error).__name__) from None
         finally:
             if sound:
@@ -78,16 +88,12 @@ class Connections:
                 connection.close()
         return answer
 
-    def _connection(self) -> HTTPConnection:
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:  # another thread was faster
-                break
+    def _idle_one(self) -> HTTPConnection | None:
+        while connection := _taken(self._idle):
             if not _ended(connection):
                 return connection
             connection.close()
-        return self._connect()
+        return None
 
     def _connect(self) -> HTTPConnection:
         timeout = self._connect_timeout
@@ -105,13 +111,22 @@ class Connections:
         return ssl.create_default_context(cafile=self._authorities or None)
 
 
+def _taken(connections: deque[HTTPConnection]) -> HTTPConnection | None:
+    try:
+        return connections.pop()
+    except IndexError:  # there is none, or another thread was faster
+        return None
+
+
 def _close(connections: deque[HTTPConnection]) -> None:
-    for connection in connections:
+    while connection := _taken(connections):
         connection.close()
 
 
 def _ended(connection: HTTPConnection) -> bool:
     """Whether the other side has hung up (or has said what nobody asked for) since the last answer."""
+    if isinstance(connection.sock, ssl.SSLSocket) and connection.sock.pending():
+        return True  # decrypted already, so that nothing is left to be seen below
     watched = select.poll()
     watched.register(connection.sock, select.POLLIN)
     return bool(watched.poll(0))

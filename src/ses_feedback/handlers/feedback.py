@@ -17,8 +17,10 @@ from ses_feedback.quarantine import Quarantine
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 from ses_feedback.store import ContactStore
 
-RESERVE = timedelta(seconds=25)
-"""Time kept back to finish what was begun, and to answer: more than DynamoDB may hang."""
+RESERVE = timedelta(seconds=26)
+"""Time kept back to finish what was begun, and to answer: a call that hangs takes twelve seconds (`wire.ATTEMPTS`), and
+contacts are read and then written. Where it is not enough, because each call is answered at its last attempt only, the
+function is ended, and the batch comes again."""
 LOGGED_RECORDS = 100
 """Exceptional records logged of one batch; the batch's line counts them all."""
 

@@ -15,26 +15,30 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ses_feedback.faults import GarbledAnswerError, fault
+from ses_feedback.faults import GarbledAnswerError, code, fault
 from ses_feedback.handlers.connections import Answer, Connections
 from ses_feedback.handlers.signing import Signer
 from ses_feedback.settings import Access
 
 Json = dict[str, Any]
 
-ATTEMPTS = 4
-"""Times a call is made in all, as botocore's standard mode is told elsewhere."""
+ATTEMPTS = 3
+"""Times a call is made in all, as botocore's standard mode is told elsewhere. Hanging, it takes twelve seconds."""
 _PASSING = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "PriorRequestNotComplete",
         "RequestTimeout",
+        "RequestTimeoutException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
     }
 )
 """Errors that pass by themselves, of those that DynamoDB answers with 400 (of botocore's standard retry mode)."""
+_PASSING_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Of those that what stands between here and DynamoDB answers with."""
 
 
 class DynamoDb:
@@ -123,7 +127,7 @@ def _document(request: Mapping[str, Any]) -> bytes:
 def _read(answer: Answer) -> Json | None:
     """Return the object that is answered, None when it is none."""
     for read in (from_json, json.loads):  # the second is slower, and takes half a surrogate pair
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             said = read(answer.body)
             return said if isinstance(said, dict) else None
     return None
@@ -131,13 +135,14 @@ def _read(answer: Answer) -> Json | None:
 
 def _refusal(operation: str, status: int, said: Json | None) -> ClientError:
     # "com.amazonaws.dynamodb.v20120810#ThrottlingException"
-    code = str((said or {}).get("__type") or status).rpartition("#")[2]
-    return ClientError(
-        {"Error": {"Code": code, "Message": "(left out)"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the rest of it nobody asks for
-        operation,
-    )
+    named = str((said or {}).get("__type") or status).rpartition("#")[2]
+    answered: Any = {  # of what botocore has in it, what is asked for
+        "Error": {"Code": code({"Code": named}), "Message": "(left out)"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answered, operation)
 
 
 def _passes(error: ClientError) -> bool:
     status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault(error) in _PASSING
+    return status in _PASSING_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault(error) in _PASSING
