@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import re
 import time
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ses_feedback.address import AddressError, parse_address
 from ses_feedback.batches import batched
-from ses_feedback.contact import Contact, Evidence, merge
+from ses_feedback.contact import Contact, Evidence, Standing, merge, standing
 from ses_feedback.faults import AWS_FAULTS, fault, proven
 from ses_feedback.handlers.clients import Clients
 from ses_feedback.handlers.clock import utc_now
@@ -25,8 +26,12 @@ from ses_feedback.quarantine import MAX_MESSAGE_BYTES, NOT_CARRIED
 from ses_feedback.settings import Settings
 from ses_feedback.store import ContactStore
 from ses_feedback.stored import become
+from ses_feedback.timestamps import format_timestamp
 
 _RACES = 10
+_REASON_LENGTH = 500
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python makes of an argument's bytes that are no text."""
 _AT_ONCE = 10
 """What SQS takes and gives at once."""
 _IN_VAIN = 100
@@ -53,27 +58,57 @@ def reinstate_contact(store: ContactStore, address: str, reason: str, settings: 
     """Let the contact of `address` be mailed again and return its status; everything else follows from the contact.
 
     Raises:
-        OperatorError: it is no address, the contact can't be read or written now.
+        OperatorError: it is no address, or no reason; the contact can't be read or written now; or it knows something
+            newer than this machine's clock, which is not overridden.
 
     """
     try:
         parsed = parse_address(address)
     except AddressError as error:
         raise OperatorError(f"{error}; give the bare address, as in someone@example.com") from None
-    said = Contact(parsed.key, (parsed.spelling,), opted_in=Evidence(_to_the_millisecond(utc_now()), reason))
+    now = _to_the_millisecond(utc_now())
+    said = Contact(parsed.key, (parsed.spelling,), opted_in=Evidence(now, _reason(reason)))
     failed: dict[str, str] = {}
     lost: str | None = None
     for _ in range(_RACES):
         stored = store.read([parsed.key], failed, consistent=True).get(parsed.key)
         if stored is None:
             raise OperatorError(f"the contact can't be read: {failed[parsed.key]}; see docs/runbook.md")
-        after = become(stored, merge(stored.contact, said), settings.limits, utc_now())
+        reinstated = merge(stored.contact, said)
+        _check(standing(reinstated, settings.limits), now)
+        after = become(stored, reinstated, settings.limits, utc_now())
         if after is None:
             return stored.status.value
         lost = store.write(after)
         if lost is None:
             return after.status.value
     raise OperatorError(f"the contact can't be written: {lost}; try again")
+
+
+def _reason(text: str) -> str:
+    """Return a reason fit to be kept on a contact, which DynamoDB reads and writes whole with each feedback."""
+    reason = text.strip()
+    if not reason:
+        raise OperatorError("the reason is empty; say who asked for it, and why")
+    if len(reason) > _REASON_LENGTH:
+        raise OperatorError(f"the reason has {len(reason)} characters; say it in {_REASON_LENGTH}")
+    if _SURROGATE.search(reason):
+        raise OperatorError("the reason is not in this terminal's encoding; write it in UTF-8")
+    return reason
+
+
+def _check(current: Standing, now: datetime) -> None:
+    """Refuse a reinstatement that something newer outdoes: the clock here is slow, or feedback came this moment.
+
+    To date it by that something would do as well where the clock is slow. But where it is the evidence that is dated
+    ahead, by a day or by years, all that is said of the contact until then would count for nothing.
+    """
+    if current.evidence:
+        raise OperatorError(
+            f"the contact is {current.status} by something of {format_timestamp(current.evidence.at)}, which is newer "
+            f"than this machine's clock ({format_timestamp(now)}). Nothing was changed: set the "
+            "clock, or wait until then, and try again"
+        )
 
 
 def _to_the_millisecond(moment: datetime) -> datetime:
@@ -220,7 +255,7 @@ def _connecting() -> Iterator[None]:
 @click.command(short_help="Let a contact be mailed again.")
 @click.argument("address")
 @click.option("--table", required=True, metavar="NAME", help="The stack's output ContactsTableName.")
-@click.option("--reason", required=True, help="Who asked for it, and why: kept on the contact.")
+@click.option("--reason", required=True, help="Who asked for it, and why: kept on the contact; 500 characters.")
 @click.option("--suppress-unsubscribed", is_flag=True, help="The stack's SuppressUnsubscribed is true.")
 def reinstate(address: str, table: str, reason: str, *, suppress_unsubscribed: bool) -> None:
     """Let the contact of ADDRESS be mailed again, on somebody's authority.

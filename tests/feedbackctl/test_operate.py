@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from ses_feedback.handlers import feedback, suppression
 from ses_feedback.handlers.clients import Clients
 from ses_feedback.quarantine import MAX_MESSAGE_BYTES, Quarantine
 from ses_feedback.settings import Settings
-from tests.builders import RECIPIENT, a_bounce
+from tests.builders import RECIPIENT, START, a_bounce
 from tests.fakes import Fault, FaultyClient, garbles, times_out
 from tests.world import FakeContext
 
@@ -30,9 +31,9 @@ def aws() -> Iterator[EmbeddedAws]:
         yield embedded
 
 
-def reinstate(aws: EmbeddedAws, address: str) -> tuple[int, str]:
+def reinstate(aws: EmbeddedAws, address: str, reason: str = "asked by phone") -> tuple[int, str]:
     """Return what the command exits with and prints."""
-    arguments = ["reinstate", address, "--table", aws.table_name, "--reason", "asked by phone"]
+    arguments = ["reinstate", address, "--table", aws.table_name, "--reason", reason]
     result = CliRunner().invoke(main, arguments)
     return result.exit_code, result.output
 
@@ -45,10 +46,10 @@ def follow(aws: EmbeddedAws) -> None:
         handler({"Records": records}, FakeContext())
 
 
-def bounce(aws: EmbeddedAws) -> None:
-    """Let the recipient bounce, and the list follow."""
+def bounce(aws: EmbeddedAws, said: dict[str, Any] | None = None) -> None:
+    """Let the recipient bounce, or whatever is `said`, and the list follow."""
     handler = feedback.compose(Settings(aws.table_name), Clients(), now=aws.clock.now, sleep=aws.clock.sleep)
-    assert handler(a_bounce(), FakeContext()) == {"applied": 1}
+    assert handler(said or a_bounce(), FakeContext()) == {"applied": 1}
     follow(aws)
 
 
@@ -94,6 +95,44 @@ def test_no_address_is_no_contact(aws: EmbeddedAws) -> None:
     """The command says what it takes, and repeats nothing."""
     code, said = reinstate(aws, "nobody")
     assert (code, "give the bare address" in said, aws.contacts()) == (1, True, [])
+
+
+@pytest.mark.parametrize("said", [a_bounce(), a_bounce("Transient", "MailboxFull")], ids=["status", "strike"])
+def test_what_is_newer_than_the_clock_is_not_overridden(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
+) -> None:
+    """The clock may be slow, or the feedback dated ahead. The command fails, says so, and changes nothing."""
+    bounce(aws, said)
+    before = aws.contacts()
+    monkeypatch.setattr(operate, "utc_now", lambda: START - timedelta(days=1))
+    code, printed = reinstate(aws, RECIPIENT)
+    assert (code, "@" in printed) == (1, False)
+    assert "newer than this machine's clock (2026-02-28T12:00:00.000Z)" in printed
+    assert aws.contacts() == before
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [("", "empty"), (" \n", "empty"), ("x" * 501, "has 501 characters"), ("caf\udce9", "write it in UTF-8")],
+    ids=["nothing", "blank", "long", "no text"],
+)
+def test_a_reason_is_some_words(aws: EmbeddedAws, reason: str, why: str) -> None:
+    """Somebody reads it later, and the item it is kept on is read and written whole."""
+    code, said = reinstate(aws, RECIPIENT, reason)
+    assert (code, why in said, aws.contacts()) == (1, True, [])
+
+
+def test_a_reason_may_be_as_long_as_it_may(aws: EmbeddedAws) -> None:
+    """Space around it does not count."""
+    assert reinstate(aws, RECIPIENT, f" {'ä' * 500}\n") == (0, "The contact is active.\n")
+    assert [contact["opted_in_reason"] for contact in aws.contacts()] == [{"S": "ä" * 500}]
+
+
+def test_an_address_that_is_no_text_is_none(aws: EmbeddedAws) -> None:
+    """In either part."""
+    for address in ("caf\udce9@example.com", "cafe@caf\udce9.example.com"):
+        code, said = reinstate(aws, address)
+        assert (code, "give the bare address" in said, aws.contacts()) == (1, True, [])
 
 
 def test_a_contact_nobody_can_read_is_told_of(aws: EmbeddedAws) -> None:
