@@ -16,6 +16,8 @@ import botocore.session
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ses_feedback.faults import fault
+
 _SIMULATOR = "simulator.amazonses.com"
 _EXPECTED = {
     "success": "active",
@@ -25,6 +27,12 @@ _EXPECTED = {
     "suppressionlist": "bounced",
 }
 _LISTED = ("bounced", "complained")
+_DELIVERED = ("success", "ooto")
+"""What nothing but a delivery makes a contact of."""
+_GATHERED = 900.0
+"""Seconds for which Firehose gathers deliveries (the template's `BufferingHints`) before the lane hears of them."""
+_NO_STACK = "ValidationError"
+"""CloudFormation's answer where there is no stack of the name. Any other says that it did not look."""
 _QUEUES = ("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
 
 
@@ -43,7 +51,10 @@ class Stage(NamedTuple):
 
 @dataclass(slots=True)
 class Smoke:
-    """A run on the stack `name`; mails are `interval` seconds apart and each stage may take `patience` seconds."""
+    """A run on the stack `name`; mails are `interval` seconds apart and each stage may take `patience` seconds.
+
+    What comes in files by Firehose may take as long as it is gathered in addition, and is looked for last.
+    """
 
     name: str
     patience: float = 180.0
@@ -64,15 +75,26 @@ class Smoke:
         began, label = datetime.now(UTC), secrets.token_hex(4)
         before = self._waiting(outputs)
         table, configuration_set = outputs["ContactsTableName"], outputs["ConfigurationSetName"]
-        for fate, status in _EXPECTED.items():
+        gathered = _DELIVERED if "DeliveryBucketName" in outputs else ()
+        for fate in _EXPECTED:
             self._send(sender, configuration_set, fate, f"{fate}+{label}@{_SIMULATOR}")
-            yield self._stage(fate, f"{fate}@ is {status}", self._is(table, fate, "status", status))
-            if status in _LISTED:
-                yield self._stage(fate, "  and announced", self._is(table, fate, "announced_status", status))
-                yield self._stage(fate, "  and offered to SES, which lists no simulator", self._offered(table, fate))
-        yield self._stage("bounce", "metrics count the bounce", self._counted(configuration_set, began))
+            if fate not in gathered:
+                yield from self._follow(table, fate, self.patience)
+        yield self._stage("bounce", "metrics count the bounce", self._counted(configuration_set, began), self.patience)
+        for fate in gathered:
+            yield from self._follow(table, fate, self.patience + _GATHERED)
         more = {queue: count for queue, count in self._waiting(outputs).items() if count > before[queue]}
         yield Stage("no message was left behind", not more, 0, ", ".join(more))
+
+    def _follow(self, table: str, fate: str, patience: float) -> Iterator[Stage]:
+        """Yield the stages of one mail's contact."""
+        status = _EXPECTED[fate]
+        yield self._stage(fate, f"{fate}@ is {status}", self._is(table, fate, "status", status), patience)
+        if status in _LISTED:
+            announced = self._is(table, fate, "announced_status", status)
+            yield self._stage(fate, "  and announced", announced, patience)
+            offered = self._offered(table, fate)
+            yield self._stage(fate, "  and offered to SES, which lists no simulator", offered, patience)
 
     def _send(self, sender: str, configuration_set: str, fate: str, address: str) -> None:
         last = max((at for _, at in self._sent.values()), default=0.0)
@@ -86,11 +108,11 @@ class Smoke:
         )
         self._sent[fate] = (address, time.monotonic())
 
-    def _stage(self, fate: str, name: str, look: Callable[[], str]) -> Stage:
+    def _stage(self, fate: str, name: str, look: Callable[[], str], patience: float) -> Stage:
         """Look until nothing is wrong or time is up; `look` says what is wrong."""
         sent = self._sent[fate][1]
         while wrong := look():
-            if time.monotonic() > sent + self.patience:
+            if time.monotonic() > sent + patience:
                 return Stage(name, passed=False, seconds=time.monotonic() - sent, detail=wrong)
             time.sleep(0.5)
         return Stage(name, passed=True, seconds=time.monotonic() - sent)
@@ -147,16 +169,34 @@ class Smoke:
         try:
             found = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
+            if fault(error) != _NO_STACK:
+                raise
             raise SmokeError(f"There is no stack {self.name} in this account and Region.") from error
-        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+        missing = ", ".join(
+            one for one in ("ContactsTableName", "ConfigurationSetName", *_QUEUES) if one not in outputs
+        )
+        if missing:
+            raise SmokeError(f"The stack {self.name} lacks outputs: {missing}. Is it ses-feedback's, and all there?")
+        return outputs
 
     def _sender(self) -> str:
         """Return an address SES lets this account send as."""
-        for one in self._client("sesv2").list_email_identities()["EmailIdentities"]:
+        for one in self._identities():
             if one.get("SendingEnabled", True) and one.get("VerificationStatus", "SUCCESS") == "SUCCESS":
                 name: str = one["IdentityName"]
                 return name if "@" in name else f"feedbackctl@{name}"
         raise SmokeError("SES has no verified identity here to send as. Verify one, or name it with --sender.")
+
+    def _identities(self) -> Iterator[dict[str, Any]]:
+        """Yield the account's identities, page by page."""
+        following: dict[str, str] = {}
+        while True:
+            page = self._client("sesv2").list_email_identities(**following)
+            yield from page["EmailIdentities"]
+            if not page.get("NextToken"):
+                return
+            following = {"NextToken": page["NextToken"]}
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
         if service not in self._clients:
@@ -169,7 +209,10 @@ class Smoke:
 @click.option("--sender", help="The address to send as. [default: any that SES has verified]")
 @click.option("--patience", default=180.0, show_default=True, help="Seconds each stage may take.")
 def smoke(stack: str, sender: str | None, patience: float) -> None:
-    """Send to SES's mailbox simulator through a deployed stack, and say stage by stage what came of it."""
+    """Send to SES's mailbox simulator through a deployed stack, and say stage by stage what came of it.
+
+    With DeliveriesBy=Firehose it takes a quarter of an hour: that long, deliveries are gathered.
+    """
     failed = 0
     try:
         for stage in Smoke(stack, patience).run(sender):
