@@ -13,6 +13,8 @@ from typing import Any
 from feedbackctl.embedded import QuarantinedMessage
 from ses_feedback.envelope import EnvelopeError, Notice, open_record, records
 
+NO_ROOM = "unknown: the message leaves no room for a reason"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -41,7 +43,7 @@ def kept(done: Sequence[tuple[Any, str]], messages: Iterable[QuarantinedMessage]
     for message in messages:
         named = sources.get(original(message))
         if named:
-            yield Finding(named.pop(0), message.attributes["reason"])
+            yield Finding(named.pop(0), message.attributes.get("reason", NO_ROOM))
 
 
 def original(message: QuarantinedMessage) -> str:

@@ -138,7 +138,9 @@ class Replay:
             **queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
         ).get("Messages"):
             for message in messages:
-                attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+                # A text of the greatest length leaves no room for any.
+                typed = message.get("MessageAttributes", {})
+                attributes = {name: value["StringValue"] for name, value in typed.items()}
                 yield QuarantinedMessage(message["Body"], attributes)
             handles = [
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}

@@ -8,12 +8,13 @@ functions to say.
 import json
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ses_feedback.announcements import SOURCE
+from ses_feedback.notified import messages_in
 
 NOT_MESSAGES = frozenset({".md", ".toml"})
 """In a folder, files that tell about the messages beside them."""
@@ -79,7 +80,7 @@ def _messages_below(folder: Path) -> Iterator[Path]:
 
 
 def _messages(name: str, stream: BinaryIO) -> Iterator[Message]:
-    """Yield one message, or one for each line when the lines are JSON objects by themselves.
+    """Yield one message, or one for each line when the lines are JSON objects by themselves, and each object of a line.
 
     The first line tells, unless it is broken: then any line that is one does, if the file as a whole is not JSON.
     """
@@ -88,7 +89,7 @@ def _messages(name: str, stream: BinaryIO) -> Iterator[Message]:
         lines = _numbered(chain([first], stream))
         one, another = next(lines), next(lines, None)
         if another is None:
-            yield _message(name, one[1])
+            yield from _told_apart(name, one[1])
             return
         yield from _one_a_line(name, chain([one, another], lines))
         return
@@ -106,7 +107,26 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _one_a_line(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[Message]:
-    return (_message(f"{name}:{number}", line) for number, line in lines)
+    for number, line in lines:
+        yield from _told_apart(f"{name}:{number}", line)
+
+
+def _told_apart(source: str, line: bytes) -> Iterator[Message]:
+    """Yield the messages in a line: one, or each of the documents that nothing separates, as Firehose has them."""
+    documents = _documents(line)
+    if len(documents) <= 1:  # none, of what is blank to Unicode alone
+        yield _message(source, line)
+        return
+    rest = len(line)
+    for number, document in enumerate(documents, start=1):
+        size = rest if number == len(documents) else len(document)
+        rest -= size
+        yield replace(_message(f"{source} document {number}", document), size=size)
+
+
+def _documents(line: bytes) -> list[bytes]:
+    found = messages_in(line.removeprefix(BOM_UTF8))
+    return [document.encode("utf-8", "surrogateescape") for document in found]
 
 
 def _message(source: str, content: bytes) -> Message:
@@ -119,7 +139,10 @@ def _message(source: str, content: bytes) -> Message:
 
 
 def _is_object(line: bytes) -> bool:
-    return line.removeprefix(BOM_UTF8).lstrip().startswith(b"{") and isinstance(_decoded(line), dict)
+    """Say whether a line is an object, or begins with one and goes on with another."""
+    if not line.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
+        return False
+    return isinstance(_decoded(line), dict) or isinstance(_decoded(_documents(line)[0]), dict)
 
 
 def _is_json(content: bytes) -> bool:

@@ -2,15 +2,17 @@
 
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from os import urandom
 from typing import Any
 
 import pytest
 
 from feedbackctl.embedded import EmbeddedAws, VirtualClock
-from feedbackctl.findings import Finding
+from feedbackctl.findings import NO_ROOM, Finding
 from feedbackctl.functions import Functions
 from feedbackctl.replay import AT_ONCE, SWEEP, VISIBILITY_TIMEOUT, Replay, Result
 from feedbackctl.sources import Message
@@ -79,6 +81,14 @@ def test_a_message_becomes_a_contact_and_an_entry_of_the_list(aws: EmbeddedAws) 
     result = replay(aws, a_hard_bounce())
     assert (statuses(result), entries(result)) == ({RECIPIENT: "bounced"}, {RECIPIENT: "BOUNCE"})
     assert (result.messages, result.applied, result.settled) == (1, 1, True)
+
+
+def test_what_leaves_no_room_for_its_reason_is_quarantined_all_the_same(aws: EmbeddedAws) -> None:
+    """Quarantine keeps the longest texts without attributes; the replay goes on."""
+    longest = b64encode(urandom(786_000)).decode()
+    result = replay(aws, longest, a_hard_bounce())
+    assert result.quarantined == [Finding("1", NO_ROOM)]
+    assert statuses(result) == {RECIPIENT: "bounced"}
 
 
 def test_metrics_are_those_the_functions_emit(aws: EmbeddedAws) -> None:

@@ -89,6 +89,34 @@ def test_a_broken_line_does_not_hide_the_others(file: Path, broken: str) -> None
     assert read(file) == [*first, (":2", lines(BOUNCE)), (":3", lines(BOUNCE))]
 
 
+def test_documents_that_nothing_separates_are_told_apart(file: Path) -> None:
+    """As DeliveryFunction does in a file of Firehose's; what remains of one that is cut short comes by itself."""
+    one, event = json.dumps(BOUNCE), json.dumps(SQS_EVENT)
+    file.write_text(f"\ufeff{one}{event} {one}")
+    assert read(file) == [(" document 1", one), (" document 2", SQS_EVENT), (" document 3", one)]
+    file.write_text(f"{one}{one}\n{one}\n{event}{one[:-9]}\n")
+    assert read(file) == [
+        (":1 document 1", one),
+        (":1 document 2", one),
+        (":2", f"{one}\n"),
+        (":3 document 1", SQS_EVENT),
+        (":3 document 2", one[:-9]),
+    ]
+
+
+def test_a_line_blank_to_unicode_is_a_message(file: Path) -> None:
+    """JSON knows four blanks; a line of others is somebody's text."""
+    file.write_text(f"{lines(BOUNCE)}\u2003\n")
+    assert read(file) == [(":1", lines(BOUNCE)), (":2", "\u2003\n")]
+
+
+@pytest.mark.parametrize("text", ['{"a": "} {"}', '{"a": 1} and {"b": 2', '{"a" 1} {"b": 2}'], ids=range(3))
+def test_what_only_looks_like_several_documents_is_one(file: Path, text: str) -> None:
+    """Braces in a text, words between documents, or a first that can't be read."""
+    file.write_text(text)
+    assert read(file) == [("", text)]
+
+
 @pytest.mark.parametrize("text", [NOTICE, "", " \n\n", "not\nJSON\n", "[\n{}\n]", "\ufeff{}", "null"])
 def test_what_is_not_ndjson_is_one_message(file: Path, text: str) -> None:
     """Plain text, nothing at all, a list: for the functions to judge."""
@@ -120,7 +148,7 @@ def test_a_file_longer_than_any_event_is_ndjson(file: Path, monkeypatch: pytest.
 
 def test_messages_know_their_size(file: Path) -> None:
     """Together they are as long as the file."""
-    file.write_text(lines(BOUNCE, "ä", SQS_EVENT))
+    file.write_text(lines(BOUNCE, "ä", SQS_EVENT) + '{"a": "ä"} {"b": "ä"} \n')
     assert sum(message.size for message in sources.read([file])) == file.stat().st_size
 
 
