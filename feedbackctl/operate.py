@@ -281,7 +281,10 @@ def reinstate(address: str, table: str, reason: str, *, suppress_unsubscribed: b
 @click.option("--from", "source", required=True, metavar="URL", help="The queue to empty: quarantine, for example.")
 @click.option("--to", "target", required=True, metavar="URL", help="The lane's queue; any lane takes any feedback.")
 def redrive(source: str, target: str) -> None:
-    """Send every message of one queue to another, as it came. Feedback that was applied before changes nothing."""
+    """Send what waits in one queue to another, as it came. Feedback that was applied before changes nothing.
+
+    What comes to the queue meanwhile stays, and so does what SQS can't carry as it is.
+    """
     with _connecting():
         sqs = Clients().sqs
     done = redrive_queue(sqs, source, target)

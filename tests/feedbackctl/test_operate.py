@@ -20,7 +20,7 @@ from ses_feedback.handlers.clients import Clients
 from ses_feedback.quarantine import MAX_MESSAGE_BYTES, Quarantine
 from ses_feedback.settings import Settings
 from tests.builders import RECIPIENT, START, a_bounce
-from tests.fakes import Fault, FaultyClient, garbles, times_out
+from tests.fakes import Fault, FaultyClient, garbles, refuses, times_out
 from tests.world import FakeContext
 
 
@@ -89,6 +89,22 @@ def test_what_was_said_before_a_reinstatement_no_longer_counts(aws: EmbeddedAws)
     reinstate(aws, RECIPIENT)
     bounce(aws)
     assert [contact["status"] for contact in aws.contacts()] == [{"S": "active"}]
+
+
+def test_reinstating_twice_is_reinstating_once(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same words at the same time change nothing, and the command says where the contact stands."""
+    monkeypatch.setattr(operate, "utc_now", lambda: START)
+    once = reinstate(aws, RECIPIENT), aws.contacts()
+    assert once[0] == (0, "The contact is active.\n")
+    assert (reinstate(aws, RECIPIENT), aws.contacts()) == once
+
+
+def test_a_contact_that_cannot_be_written_is_told_of(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some tries: somebody else may have written it each time."""
+    broken = FaultyClient(aws.client("dynamodb"), otherwise=refuses("InternalServerError"), only="put_item")
+    monkeypatch.setattr(Clients, "dynamodb", broken)
+    assert reinstate(aws, RECIPIENT) == (1, "Error: the contact can't be written: InternalServerError; try again\n")
+    assert (broken.count("put_item"), aws.contacts()) == (10, [])
 
 
 def test_no_address_is_no_contact(aws: EmbeddedAws) -> None:
