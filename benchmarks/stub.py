@@ -39,7 +39,7 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
+    headers: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json", "x-amzn-RequestId": "0"})
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from enum import StrEnum
 from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, unquote
+from uuid import uuid4
 
 from feedbackctl.import_jobs import MOST_JOBS, MOST_RECORDS, ImportJob, ImportJobs, Record
 
@@ -511,7 +512,9 @@ class SuppressionListApi:
 
 def _answer(status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> WireResponse:
     body = json.dumps(document).encode()
-    return WireResponse(status, {"Content-Type": "application/json", **(headers or {})}, body)
+    # SES gives every answer an id; of a success without a body, nothing else says that it is SES's.
+    own = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid4())}
+    return WireResponse(status, own | dict(headers or {}), body)
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Aws:
     def put_object(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write an object."""
         self.objects[request["Key"]] = request["Body"]
-        return {}
+        return {"ETag": '"made-up"'}
 
     def get_object(self, request: dict[str, Any]) -> dict[str, Any]:
         """Read an object."""
@@ -135,7 +135,7 @@ class Aws:
     def put_suppressed_destination(self, request: dict[str, Any]) -> dict[str, Any]:
         """Put an entry."""
         self.list.put(request["EmailAddress"], request["Reason"])
-        return {}
+        return {"ResponseMetadata": {"RequestId": "made-up"}}
 
     def create_import_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """Begin a job."""

@@ -14,7 +14,7 @@ from ses_feedback.mirror import CLAIM
 from ses_feedback.policy import Fact, Verdict
 from ses_feedback.settlement import LIFE
 from tests.builders import a_fact, on_day, strikes
-from tests.fakes import FaultyClient, loses_the_answer, refuses, times_out
+from tests.fakes import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
 from tests.world import FakeContext, World, a_world
 
 BUCKET = "imports"
@@ -320,10 +320,11 @@ def test_an_object_that_is_gone_is_given_up(bureau: Bureau) -> None:
     assert (bureau.ledger().imports, bureau.due()) == ((), [])
 
 
+@pytest.mark.parametrize("fault", [times_out, garbles])
 @pytest.mark.parametrize("nth", [0, 1])
-def test_s3_is_away(bureau: Bureau, nth: int) -> None:
-    """Nothing is imported without an object, and nobody's claim stays."""
-    bureau.s3.only, bureau.s3.faults = "put_object", {nth: times_out}
+def test_s3_is_away(bureau: Bureau, nth: int, fault: Fault) -> None:
+    """Nothing is imported without an object, and nobody's claim stays; a success without an ETag is not S3's."""
+    bureau.s3.only, bureau.s3.faults = "put_object", {nth: fault}
     bureau.learn(*bounces(*NAMES))
     bureau.sweep()
     bureau.sweep()

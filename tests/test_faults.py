@@ -215,7 +215,7 @@ def test_the_mirrors_calls(world: World) -> None:
     assert_in_step(world)
 
 
-@each({name: fault for name, fault in FAULTS.items() if name != "garbled"})
+@each(FAULTS)
 @pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
 def test_the_mirror_when_a_call_fails(world: World, number: int, fault: Fault) -> None:
     """What is not done is handed back or swept, and the list and the outside world end in step."""

@@ -9,7 +9,7 @@ from ses_feedback.answers import Refusal, Refused
 from ses_feedback.policy import ListReason
 from ses_feedback.suppression import SuppressionList
 from tests.builders import RECIPIENT
-from tests.fakes import Fault, FaultyClient, ManualClock, refuses, times_out
+from tests.fakes import Fault, FaultyClient, ManualClock, garbles, refuses, times_out
 
 
 @pytest.fixture
@@ -30,12 +30,16 @@ ANSWERS: list[tuple[Fault, Refusal]] = [
     (refuses("404"), Refusal(Refused.UNAVAILABLE, "404")),
     (refuses(""), Refusal(Refused.UNAVAILABLE, "UnknownError")),
     (times_out, Refusal(Refused.UNANSWERED, "ReadTimeoutError")),
+    (garbles, Refusal(Refused.UNANSWERED, "GarbledAnswerError")),
 ]
 
 
 @pytest.mark.parametrize(("fault", "refusal"), ANSWERS, ids=[refusal.code for _, refusal in ANSWERS])
 def test_refusals(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
-    """A throttle will pass, a refusal of the entry will not, and a call without an answer may yet be carried out."""
+    """A throttle will pass, a refusal of the entry will not, and a call without an answer may yet be carried out.
+
+    A success that lacks SES's request id is nobody's answer.
+    """
     suppression_list = SuppressionList(FaultyClient(aws.client("sesv2"), otherwise=fault))
     answers = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
     assert answers == (refusal, refusal)

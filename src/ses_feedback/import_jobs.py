@@ -100,7 +100,7 @@ class ImportObjects:
         """Write the object of the import `name`; say whether it is written."""
         client = self._s3()
         try:
-            client.put_object(Bucket=self._bucket, Key=PREFIX + name, Body=text.encode())
+            proven(client.put_object(Bucket=self._bucket, Key=PREFIX + name, Body=text.encode()), "ETag")
         except AWS_FAULTS:
             return False
         return True

@@ -2,14 +2,17 @@
 
 The list is keyed by the spelling SES stores: it lower-cases the domain only, and its management calls tell the case of
 the local part apart, though sending does not. Every call counts against one call a second for the whole account.
+
+What SES answers when it did as asked is empty: only the request id beside it tells such an answer from a made-up one.
 """
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from ses_feedback.answers import Refusal, Refused
-from ses_feedback.faults import AWS_FAULTS, fault
+from ses_feedback.faults import AWS_FAULTS, fault, proven
 from ses_feedback.policy import ListReason
 
 
@@ -34,7 +37,7 @@ class SuppressionList:
     def put(self, address: str, reason: ListReason) -> Refusal | None:
         """Make the list hold `address` with `reason`, whatever it held; return why it does not, if it does not."""
         try:
-            self._client.put_suppressed_destination(EmailAddress=address, Reason=reason.value)
+            _prove(self._client.put_suppressed_destination(EmailAddress=address, Reason=reason.value))
         except AWS_FAULTS as error:
             return _refusal(error)
         return None
@@ -42,10 +45,14 @@ class SuppressionList:
     def delete(self, address: str) -> Refusal | None:
         """Make the list not hold `address` (that it never did is as good); return why it still may, if it may."""
         try:
-            self._client.delete_suppressed_destination(EmailAddress=address)
+            _prove(self._client.delete_suppressed_destination(EmailAddress=address))
         except AWS_FAULTS as error:
             return None if fault(error) == "NotFoundException" else _refusal(error)
         return None
+
+
+def _prove(answer: Mapping[str, Any]) -> None:
+    proven(proven(answer, "ResponseMetadata"), "RequestId")
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -23,6 +23,7 @@ Key = tuple[str, str]
 MAX_ITEM_BYTES = 400 * 1024
 MAX_KEY_BYTES = {"address": 2_048, "record": 1_024}
 MAX_EVENT_BYTES = 256 * 1024
+_DONE: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
 
 
 def refused(operation: str, code: str, quoted: object = "") -> ClientError:
@@ -203,11 +204,11 @@ class SesV2:
         if len(EmailAddress.encode()) > 320 or not EmailAddress.isascii():
             raise refused("PutSuppressedDestination", "BadRequestException", EmailAddress)
         self.entries[EmailAddress] = Reason
-        return {}
+        return _DONE
 
     def delete_suppressed_destination(self, *, EmailAddress: str) -> Answer:  # noqa: N803
         """Take an entry off."""
         self.calls.append(self.now())
         if self.entries.pop(EmailAddress, None) is None:
             raise refused("DeleteSuppressedDestination", "NotFoundException", EmailAddress)
-        return {}
+        return _DONE

@@ -8,6 +8,8 @@ from tests.fuzz.canaries import undocumented
 from tests.simulation.breakage import Answer, Wires
 from tests.simulation.faults import refused
 
+_DONE: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
+"""What SES answers that did as asked: nothing, and beside it what says that it is SES's."""
 Shown = Callable[[str, str], None]
 """Is told where, and what, others can see."""
 
@@ -36,7 +38,7 @@ class SesV2:
         def effect() -> Answer:
             self._list.entries[EmailAddress] = Reason
             self._list.written.add(EmailAddress.lower())
-            return {}
+            return _DONE
 
         self._called()
         return self._wires.call("put_suppressed_destination", f"{EmailAddress} {Reason}", effect)
@@ -48,7 +50,7 @@ class SesV2:
             self._list.written.add(EmailAddress.lower())
             if self._list.entries.pop(EmailAddress, None) is None:
                 raise refused("DeleteSuppressedDestination", "NotFoundException")
-            return {}
+            return _DONE
 
         self._called()
         return self._wires.call("delete_suppressed_destination", EmailAddress, effect)

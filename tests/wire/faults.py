@@ -23,8 +23,7 @@ _MADE_UP = ("garbage", "no object", "too deep", "empty object", "empty")
 _QUICK = ("reset", "closed", "reset after", "closed after", "failed after", "truncated", "cut")
 """Those that cost no time here are struck more often than those that do."""
 _ANY = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, *_QUICK, *_REFUSED, *_MADE_UP)
-# SES answers these calls with an empty body or object itself: nobody could tell such an answer from a made-up one.
-_SES = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, "garbage", "no object", "refused for good")
+_SES = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, "refused for good")
 
 IN_PART = "closed in part"
 """Some things are done, and no answer says which."""
@@ -151,7 +150,7 @@ def broken(fault: str, service: str, effect: Callable[[], Reply]) -> Reply:
     if fault in _REFUSALS:
         return _REFUSALS[fault](service)
     if fault in _MADE_UP_BODIES:
-        return Reply(200, _MADE_UP_BODIES[fault], {"Content-Type": "text/html"})
+        return Reply(200, _MADE_UP_BODIES[fault], {"Content-Type": "text/html"}, made_up=True)
     if fault in _SILENT:
         return Reply(manner=_MANNERS[fault])
     whole = effect()

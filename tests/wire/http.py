@@ -56,6 +56,8 @@ class Reply:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     manner: Manner = Manner.WHOLE
+    made_up: bool = False
+    """Whether somebody else answers in AWS's place: without the headers that AWS gives every answer."""
 
     def given(self, manner: Manner) -> Self:
         """Return this answer given in another manner."""
@@ -68,7 +70,8 @@ class Reply:
             announced += 7
         if self.manner is Manner.TOO_SHORT:
             announced //= 2
-        headers = {"x-amzn-RequestId": "made-up", "x-amz-crc32": crc32(self.body), **self.headers}
+        own = {} if self.made_up else {"x-amzn-RequestId": "made-up", "x-amz-crc32": crc32(self.body)}
+        headers = {**own, **self.headers}
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Length: {announced}"]
         return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 

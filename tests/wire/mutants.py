@@ -76,6 +76,10 @@ def _unanswered_is_done(error: Exception) -> Refusal | None:
 _refusal = suppression._refusal
 
 
+def _nothing_to_prove(answer: Mapping[str, Any]) -> None:
+    return None
+
+
 def _refused_is_done(error: Exception) -> None:
     return None
 
@@ -125,6 +129,7 @@ MUTANTS = (
     mutant("everything is acknowledged", (feedback, "answer", _acknowledged)),
     mutant("a message that is not taken is kept", (quarantine.Quarantine, "keep", _kept)),
     mutant("a call of SES without answer is done", (suppression, "_refusal", _unanswered_is_done)),
+    mutant("whatever succeeds is SES's", (suppression, "_prove", _nothing_to_prove)),
     mutant("a call that SES refuses is done", (suppression, "_refusal", _refused_is_done)),
     mutant("what was not announced is announced", (announcements.Announcer, "announce", _announced_anyhow)),
     mutant("nobody claims", (mirror.Mirror, "_may_claim", _nobody_claims)),

@@ -77,6 +77,7 @@ def _telling() -> Iterator[World]:
         ("send_message", "denied"),
         ("put_events", "denied"),
         ("put_suppressed_destination", "denied"),
+        ("put_suppressed_destination", "empty"),
     ):
         yield play(small(), Plan(0, 0.0, forced={(operation, nth): fault for nth in range(4)}))
     for seed in range(BUDGET):
