@@ -1,5 +1,6 @@
 """Clients connect late, give up early, and take nobody else's answer for AWS's."""
 
+import logging
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from ses_feedback.handlers.wire import ATTEMPTS
 from ses_feedback.settings import Settings
 from tests.builders import RECIPIENT, a_bounce, an_sqs_event
 from tests.fakes import ManualClock
+from tests.wire.http import Reply, Server
 from tests.world import FakeContext
 
 
@@ -116,6 +118,24 @@ class _Wire(BytesIO):
     def stream(self) -> list[bytes]:
         """Return all of it."""
         return [self.read()]
+
+
+@pytest.mark.parametrize("header", ["Server: proxy\r\nno header", "X: y"])
+def test_nobody_logs_what_is_called_with_which_address(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, header: str
+) -> None:
+    """The HTTP client warns of a malformed header, and names the URL: of SES's deletions that is the address."""
+    caplog.set_level(logging.DEBUG)
+    with Server() as server:
+        name, _, value = header.partition(": ")
+        server.answer = lambda _: Reply(502, b"{}", {name: value})
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", server.url)
+        session = Session()
+        session.set_credentials("key", "secret")
+        session.set_config_variable("region", "us-east-1")
+        with pytest.raises(ClientError):
+            Clients(session).sesv2.delete_suppressed_destination(EmailAddress=RECIPIENT)
+    assert "recipient" not in caplog.text.lower()
 
 
 GARBAGE = [b"", b"{}", b"<html>It works!</html>", b'{"Responses":', b"[]", b"null", b'"ok"', b"1", b"\xff\xfe"]

@@ -1,5 +1,6 @@
 """The AWS clients of a function: one botocore session, each client made on first use."""
 
+import logging
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -24,6 +25,10 @@ _PATIENT = Config(
 _UNREPEATED = Config(
     connect_timeout=CONNECT_TIMEOUT, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}
 )
+
+
+_TALKATIVE = ("botocore", "urllib3")
+"""The loggers of what makes the calls: they quote requests, so addresses, where an answer is not as they like it."""
 
 
 def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
@@ -67,6 +72,8 @@ class Clients:
         self._session = session or get_session()
         self._roots = roots
         self._session.register("before-parse", only_objects)
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
     @cached_property
     def dynamodb(self) -> Any:  # noqa: ANN401 (botocore makes its clients' methods at run time)
