@@ -21,7 +21,6 @@ from feedbackctl.suppression_list import AccountSuppressionList, SuppressionList
 from ses_feedback.announcements import Announcer
 from ses_feedback.backlog import Backlog
 from ses_feedback.contact import Contact, Limits, standing
-from ses_feedback.followed import Followed
 from ses_feedback.import_jobs import ImportJobs, ImportLedger, ImportObjects
 from ses_feedback.mirror import Mirror
 from ses_feedback.pace import Pace
@@ -209,10 +208,13 @@ def a_backlog(contacts: int, imports_take: timedelta) -> Aws:
 def clear(contacts: int, imports_take: timedelta, most: int | None) -> Cleared:
     """Sweep until nothing waits, or for long enough."""
     aws = a_backlog(contacts, imports_take)
-    began, done, sweeps = aws.clock.now(), Followed(), 0
+    began = aws.clock.now()
+    imported = put = sweeps = 0
     while any(aws.index.values()) and sweeps < _GIVEN_UP:
         starts = aws.clock.now()
-        done += _mirror(aws, most, f"{sweeps}", InlineExecutor()).sweep(starts + FUNCTION)
+        done = _mirror(aws, most, f"{sweeps}", InlineExecutor()).sweep(starts + FUNCTION)
+        imported += done.imported
+        put += done.put
         sweeps += 1
         ends = aws.clock.now()
         aws.clock.naps.clear()
@@ -226,7 +228,7 @@ def clear(contacts: int, imports_take: timedelta, most: int | None) -> Cleared:
         }
         if held != wanted or len(held) != contacts:
             raise AssertionError("the list is not what the contacts say")
-    return Cleared(contacts, hours, sweeps, done.imported, done.put, dict(aws.calls))
+    return Cleared(contacts, hours, sweeps, imported, put, dict(aws.calls))
 
 
 def _mirror(aws: Aws, most: int | None, worker: str, executor: Executor) -> Mirror:

@@ -204,17 +204,26 @@ class FakeSuppressionList:
 
 
 class FakeAnnouncer:
-    """An event bus in memory. It does not take changes of the addresses in `refusing`; `down` takes none."""
+    """An event bus in memory. It does not take changes of the addresses in `refusing`; `down` takes none.
+
+    One that `hangs` takes none either, and takes of `clock` as long as the real one: `calls` says how often it did.
+    """
 
     def __init__(self) -> None:
         """Start with nothing announced."""
         self.announced: list[StatusChange] = []
         self.refusing: set[str] = set()
         self.down = False
+        self.hangs = False
+        self.clock: ManualClock | None = None
+        self.calls = 0
 
     def announce(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
         """Announce changes; return those that were."""
-        taken = [] if self.down else [change for change in changes if change.address not in self.refusing]
+        self.calls += 1
+        if self.hangs and self.clock:
+            self.clock.sleep(24)
+        taken = [] if self.down or self.hangs else [change for change in changes if change.address not in self.refusing]
         self.announced += taken
         return taken
 

@@ -83,15 +83,19 @@ def test_refused_entries_are_not_announced(aws: EmbeddedAws) -> None:
 def test_a_fault_is_its_own_calls_only(aws: EmbeddedAws, fault: Fault) -> None:
     """Of three calls, the one that fails announced nothing, and the others what they hold."""
     client = FaultyClient(aws.client("events"), {1: fault})
-    assert Announcer(client, "default").announce(changes(23)) == changes(23)[:10] + changes(23)[20:]
+    announcer = Announcer(client, "default")
+    assert announcer.announce(changes(23)) == changes(23)[:10] + changes(23)[20:]
+    assert not announcer.hangs
     assert len(aws.announcements()) == 13
 
 
 def test_a_bus_that_does_not_answer_is_waited_for_once(aws: EmbeddedAws) -> None:
     """Ten calls that each hang until they time out would take the time in which the list is to be written."""
     client = FaultyClient(aws.client("events"), {1: times_out})
-    assert Announcer(client, "default").announce(changes(100)) == changes(100)[:10]
+    announcer = Announcer(client, "default")
+    assert (announcer.announce(changes(100)), announcer.hangs) == (changes(100)[:10], True)
     assert len(client.calls) == 2
+    assert (announcer.announce(changes(1)), announcer.hangs) == (changes(1), False)
 
 
 @pytest.mark.parametrize("entries", [[], [{"EventId": "1"}], [{"EventId": "1"}] * 3], ids=["none", "fewer", "more"])

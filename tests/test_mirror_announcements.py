@@ -11,6 +11,7 @@ from ses_feedback.policy import Fact, Verdict
 from tests.builders import AT, RECIPIENT, a_fact, on_day, strikes
 from tests.fakes import FakeAnnouncer, FakeContacts, ManualClock
 from tests.office import BROKEN, Office
+from tests.world import TIMEOUT
 
 
 @pytest.fixture
@@ -79,6 +80,27 @@ def test_announcing_does_not_hold_up_the_list(office: Office) -> None:
     office.announcer.down = False
     assert (office.follow().left, office.due(), len(office.list.calls)) == ({}, [], 1)
     assert len(office.announcer.announced) == 1
+
+
+def test_a_bus_that_hangs_does_not_starve_the_list(office: Office) -> None:
+    """Two thousand contacts that it leaves due stand before those that only wait for the list, sweep after sweep."""
+    office.announcer.hangs, office.announcer.clock = True, office.clock
+    office.learn(*[a_fact(address=f"n{number}@example.com") for number in range(2_000)])
+    swept = [office.sweep() for _ in range(9)]
+    assert (len(office.entries()), office.announcer.calls) == (2_000, 9)
+    assert set(swept[-1].left.values()) == {"not-announced"}
+    office.announcer.hangs = False
+    assert (office.sweep().announced, office.due()) == (2_000, [])
+
+
+def test_a_bus_that_hung_is_called_again_by_the_next_run(office: Office) -> None:
+    """What one run of the stream could not announce, the next one does."""
+    office.learn(a_fact())
+    office.announcer.hangs = True
+    worker = office.worker()
+    assert worker.follow([RECIPIENT], office.clock.now() + TIMEOUT).left == {RECIPIENT: "not-announced"}
+    office.announcer.hangs = False
+    assert worker.follow([RECIPIENT], office.clock.now() + TIMEOUT).announced == 1
 
 
 def test_one_that_is_not_announced_is_nobody_elses(office: Office) -> None:

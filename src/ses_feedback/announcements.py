@@ -26,9 +26,12 @@ class Announcer:
         """Publish on the event bus `bus` through `client`."""
         self._client = client
         self._bus = bus
+        self.hangs = False
+        """Whether nobody answered the latest call: whoever has other things to do should not call again now."""
 
     def announce(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
         """Publish `changes`; return those EventBridge took. Never raises for a fault of EventBridge's."""
+        self.hangs = False
         taken: list[StatusChange] = []
         for part in batched(changes, _ENTRIES_AT_ONCE):
             entries = [
@@ -45,7 +48,8 @@ class Announcer:
             except ANSWERED:
                 continue  # not taken: the caller tries again, and logs what is left
             except AWS_FAULTS:
-                break  # no answer came: the suppression list must not wait for a bus that hangs, call after call
+                self.hangs = True  # the suppression list must not wait for a bus that hangs, call after call
+                break
             if len(results) == len(part):  # else the answer does not say what became of which
                 taken += [change for change, result in zip(part, results, strict=True) if "EventId" in result]
         return taken

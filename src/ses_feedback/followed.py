@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Self
 
 from ses_feedback.contact import Limits, standing
 from ses_feedback.stored import Stored
@@ -16,6 +15,7 @@ class Followed:
 
     `left` are the addresses still due, and why; `refused` counts SES's codes; `put`, `deleted` and `imported` count
     contacts whose entries one call after another or an import job wrote, `imports` what became of import jobs.
+    `bus_hangs` once the event bus did not answer: then nothing more is announced in this run.
     """
 
     left: dict[str, str] = field(default_factory=dict)
@@ -26,21 +26,7 @@ class Followed:
     deleted: int = 0
     imported: int = 0
     imports: Counter[str] = field(default_factory=Counter)
-
-    def __iadd__(self, part: Self) -> Self:
-        """Add what another part of the run did."""
-        self.left |= part.left
-        self.refused += part.refused
-        self.announced += part.announced
-        self.put += part.put
-        self.deleted += part.deleted
-        self.imported += part.imported
-        self.imports += part.imports
-        for (stream, name), number in part.tally.counts.items():
-            self.tally.count(stream, name, number)
-        for (stream, name), longest in part.tally.longest.items():
-            self.tally.delay(stream, name, longest)
-        return self
+    bus_hangs: bool = False
 
     def followed(self, stored: Stored, limits: Limits, now: datetime) -> None:
         """Tell how long the list took to follow a contact, under its stream of mail."""

@@ -70,7 +70,9 @@ class Turns(Protocol):
 
 
 class Announcer(Protocol):
-    """Who tells the outside world."""
+    """Who tells the outside world. It `hangs` when nobody answered the latest call."""
+
+    hangs: bool
 
     def announce(self, changes: Sequence[StatusChange]) -> Sequence[StatusChange]:
         """Announce changes; return those that were."""
@@ -123,7 +125,12 @@ class Mirror:
 
         A contact that is not due costs one read.
         """
-        done, exhausted = Followed(), False
+        done = Followed()
+        self._follow(addresses, until, done)
+        return done
+
+    def _follow(self, addresses: Iterable[str], until: datetime, done: Followed) -> None:
+        exhausted = False
         for batch in batched(dict.fromkeys(addresses), READ_AT_ONCE):
             for stored in self._due(batch, done):
                 address = stored.contact.address
@@ -133,7 +140,6 @@ class Mirror:
                     continue
                 self._follow_one(stored, until, done)
                 exhausted = done.left.get(address) == OUT_OF_TIME.code
-        return done
 
     def sweep(self, until: datetime) -> Followed:
         """Follow every contact that the stream left due, the oldest first, until `until`.
@@ -150,7 +156,7 @@ class Mirror:
             waiting = self._backlog.lighten(waiting, lambda addresses: self._due(addresses, swept), until, swept)
         for batch in batched(waiting, READ_AT_ONCE):
             swept.waiting(batch[0][0], self._now())
-            swept += self.follow((address for _, address in batch), until)
+            self._follow((address for _, address in batch), until, swept)
             if self._now() >= until:
                 break
         return swept
@@ -170,7 +176,7 @@ class Mirror:
         """Announce every status that is due; return the contacts whose list entry is due now, as they then are."""
         changed = {stored.contact.address: stored for stored in due if stored.announce_due}
         remaining = [stored for stored in due if stored.contact.address not in changed]
-        taken = {change.address for change in self._announcer.announce([self._change(one) for one in changed.values()])}
+        taken = self._tell(changed.values(), done)
         for address, stored in changed.items():
             if address not in taken:
                 done.left[address] = "not-announced"
@@ -193,6 +199,15 @@ class Mirror:
         # An entry SES refused waits for its time: else its own postponement, a change, would bring it here at once.
         now = self._now()
         return [stored for stored in remaining if stored.list_due and stored.is_due(now)]
+
+    def _tell(self, changed: Iterable[Stored], done: Followed) -> set[str]:
+        """Announce changed contacts; return the addresses of those that were."""
+        if done.bus_hangs:
+            # Who hung once is not waited for again in this run, batch after batch: it would leave no time for the list.
+            return set()
+        taken = self._announcer.announce([self._change(one) for one in changed])
+        done.bus_hangs = self._announcer.hangs
+        return {change.address for change in taken}
 
     def _change(self, stored: Stored) -> StatusChange:
         evidence = standing(stored.contact, self._limits).evidence

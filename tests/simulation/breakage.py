@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from tests.simulation.case import Case
+from tests.simulation.case import Case, Outage
 from tests.simulation.faults import CODES, DONE, FAULTS, FOR_SO_MANY, LASTING, LATE, PARTLY, SERVICES, UNDONE, refused
 from tests.simulation.mail import START
 from tests.simulation.stage import SECOND, Actor, Crash, Stage
@@ -85,9 +85,12 @@ class Wires:
         nth = self._made.get(operation, 0)
         self._made[operation] = nth + 1
         self.stage.step(self._switches.get((operation, nth)))
-        if self._outages and self._is_down(operation):
+        outage = self._outage_of(operation) if self._outages else None
+        if outage:
             self._strike("down")
             self._note(operation, about, "down")
+            if outage.hangs:
+                self._time_out()
             raise refused(operation, "ServiceUnavailable")
         number = self._faults.get((operation, nth))
         if number is None:
@@ -112,12 +115,14 @@ class Wires:
         ends = (one.ends * SECOND for one in self._outages if one.service == service and one.begins * SECOND <= at)
         return max(at, *ends, 0)
 
-    def _is_down(self, operation: str) -> bool:
-        return any(
-            operation in SERVICES.get(outage.service, ())
-            and outage.begins * SECOND <= self.stage.clock < outage.ends * SECOND
-            for outage in self._outages
-        )
+    def _outage_of(self, operation: str) -> Outage | None:
+        for outage in self._outages:
+            if (
+                operation in SERVICES.get(outage.service, ())
+                and outage.begins * SECOND <= self.stage.clock < outage.ends * SECOND
+            ):
+                return outage
+        return None
 
     def due(self) -> int | None:
         """Return when the next call that nobody waits for any more has its effect."""

@@ -82,7 +82,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A service that answers nothing but errors for a while (from and until in seconds).
+    """A service that answers nothing but errors, or nothing at all (it `hangs`), while it is away (in seconds).
 
     Two more can be away: the `stream`, which hands nothing over, and `SuppressionFunction`, which nobody can invoke.
     """
@@ -90,6 +90,7 @@ class Outage:
     service: str
     begins: int
     ends: int
+    hangs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ OUTAGES: dict[str, tuple[Outage, ...]] = {
     "DynamoDB is down for 24 hours": (Outage("DynamoDB", 0, DAY),),
     "DynamoDB goes down in the middle, for 24 hours": (Outage("DynamoDB", 1, DAY),),
     "EventBridge is down for 24 hours": (Outage("EventBridge", 0, DAY),),
+    "EventBridge hangs for 24 hours": (Outage("EventBridge", 0, DAY, hangs=True),),
     "SQS takes nothing into quarantine for 24 hours": (Outage("SQS", 0, DAY),),
     "SES is down for 7 days": (Outage("SES", 0, 7 * DAY),),
     "the stream hands over nothing for 25 hours, and its records expire": (Outage("stream", 0, 25 * HOUR),),
