@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from feedbackctl.partiql import StatementError, parse_all, perform
 from feedbackctl.suppression_list import AccountSuppressionList, SuppressionListError
 from ses_feedback.announcements import Announcer
 from ses_feedback.backlog import Backlog
@@ -28,7 +29,8 @@ from ses_feedback.policy import Verdict
 from ses_feedback.store import ContactStore
 from ses_feedback.stored import Item, Stored, encode, learn
 from ses_feedback.suppression import SuppressionList
-from tests.backlog_world import a_world, perform
+from tests import backlog_world
+from tests.backlog_world import a_world
 from tests.builders import a_fact
 from tests.fakes import InlineExecutor, ManualClock
 
@@ -83,7 +85,7 @@ class Aws:
         return {"ConsumedCapacity": {}}
 
     def put_item(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Write a contact, or the ledger, if its rev is the one expected."""
+        """Write the ledger, if its rev is the one expected."""
         item = request["Item"]
         key = item["address"]["S"], item["record"]["S"]
         held = self.items.get(key)
@@ -92,6 +94,19 @@ class Aws:
             raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
         self.put(item)
         return {"ConsumedCapacity": {}}
+
+    def batch_execute_statement(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Write contacts."""
+        responses: list[dict[str, Any]] = []
+        for statement in parse_all(request["Statements"]):
+            key = statement.key["address"]["S"], statement.key["record"]["S"]
+            try:
+                self.put(perform(statement, self.items.get(key)))
+            except StatementError as error:
+                responses.append({"Error": {"Code": error.code}})
+            else:
+                responses.append({"TableName": statement.table})
+        return {"Responses": responses}
 
     def put(self, item: Item) -> None:
         """Write an item, and its place in the index of what is due."""
@@ -258,7 +273,7 @@ def play(seeds: int) -> None:
     began, violations, jobs, faults = time.perf_counter(), 0, 0, 0
     for seed in range(seeds):
         world = a_world(seed)
-        broken = perform(world).violations
+        broken = backlog_world.perform(world).violations
         jobs, faults, violations = (
             jobs + len(world.importer.jobs),
             faults + world.wires.broken,

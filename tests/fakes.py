@@ -135,9 +135,10 @@ class FakeContacts:
         if address in self.faults:
             return self.faults[address]
         held = self.items.get(address)
-        if (int(held["rev"]["N"]) if held else 0) != stored.rev - 1:
+        if (held and held["rev"]) != (stored.item and stored.item["rev"]):
             return CONDITION_FAILED
-        self.items[address] = encode(stored, standing(stored.contact, self._limits))
+        others = {name: kept for name, kept in (held or {}).items() if name not in (stored.item or {})}
+        self.items[address] = others | encode(stored, standing(stored.contact, self._limits))
         self.written.append(stored)
         return None
 

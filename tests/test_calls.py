@@ -147,9 +147,9 @@ MIRROR = {
     # A hard bounce: announced, claimed, written to the list, marked. The pace is a read and a write of one item for
     # each call of SES. What the mirror writes while the list is due comes back on the stream, twice, and is read.
     "100 hard bounces": {
+        "dynamodb:BatchExecuteStatement": 300,
         "dynamodb:BatchGetItem": 3,
         "dynamodb:GetItem": 100,
-        "dynamodb:PutItem": 300,
         "dynamodb:UpdateItem": 100,
         "events:PutEvents": 10,
         "sesv2:PutSuppressedDestination": 100,
@@ -160,8 +160,8 @@ MIRROR = {
     },
     # A soft bounce is announced, and that is all.
     "100 soft bounces": {
+        "dynamodb:BatchExecuteStatement": 100,
         "dynamodb:BatchGetItem": 1,
-        "dynamodb:PutItem": 100,
         "events:PutEvents": 10,
         "invocations": 1,
         "reads": 100.0,

@@ -22,7 +22,7 @@ from ses_feedback.pace import Pace
 from ses_feedback.policy import ListReason, Verdict
 from ses_feedback.quarantine import Quarantine
 from ses_feedback.store import ContactStore
-from ses_feedback.stored import Item, shard
+from ses_feedback.stored import Item, shard, unclaimed, written
 from ses_feedback.suppression import SuppressionList
 from tests.builders import AT, RECIPIENT, a_contact, a_fact, an_echo, on_day, strikes
 from tests.fakes import (
@@ -178,6 +178,17 @@ class TestContacts:
         kit.contacts.learn([a_fact()])
         assert kit.contacts.write(replace(nothing, rev=1)) == CONDITION_FAILED
         assert kit.item()["status"] == {"S": "bounced"}
+
+    def test_what_others_write_meanwhile_stays(self, kit: Kit) -> None:
+        """An application adds an attribute of its own between a read and the two writes that rest on it."""
+        kit.contacts.learn([a_fact()])
+        stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
+        kit.plant(kit.item() | {"note": {"S": "theirs"}})
+        claimed = replace(stored, rev=2, claim="worker")
+        assert kit.contacts.write(claimed) is None
+        assert kit.contacts.write(unclaimed(written(claimed, LIMITS))) is None
+        item = kit.item()
+        assert (item["note"], item["rev"], "claim" in item) == ({"S": "theirs"}, {"N": "3"}, False)
 
     def test_the_index_of_the_unsendable_is_sparse(self, kit: Kit) -> None:
         """A contact is in the index while it may not be sent to, under its status and since then."""

@@ -198,9 +198,9 @@ def assert_in_step(world: World) -> None:
 MIRROR_CALLS = [
     "batch_get_item",
     "put_events",
-    *["put_item"] * 2,
-    *["put_item", "get_item", "update_item", "put_suppressed_destination", "put_item"],
-    *["put_item", "get_item", "update_item", "delete_suppressed_destination", "put_item"],
+    *["batch_execute_statement"] * 2,
+    *["batch_execute_statement", "get_item", "update_item", "put_suppressed_destination", "batch_execute_statement"],
+    *["batch_execute_statement", "get_item", "update_item", "delete_suppressed_destination", "batch_execute_statement"],
 ]
 """What following what `prepare` brings about takes: read, announce, mark; then claim, take a turn, call, mark."""
 

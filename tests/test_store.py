@@ -176,6 +176,21 @@ def test_who_loses_every_race_gives_up(world: World) -> None:
     assert (len(client.calls), world.aws.contacts(), len(world.history(RECIPIENT))) == (ATTEMPTS, [], 1)
 
 
+@pytest.mark.parametrize(("failing", "outcome"), [(2, None), (ATTEMPTS, "unprocessed")])
+def test_a_single_write_that_is_throttled_is_made_again(world: World, failing: int, outcome: str | None) -> None:
+    """A statement that DynamoDB throttles is made again, as a call would be, and in the end left for another run."""
+    world.learn(a_fact())
+    stored = world.contact(RECIPIENT)
+    client = world.dynamodb
+    client.calls.clear()
+    client.only, client.faults = (
+        "batch_execute_statement",
+        dict.fromkeys(range(failing), fails_statements("ThrottlingError")),
+    )
+    assert world.store().write(replace(stored, rev=2, mirrored="BOUNCE")) == outcome
+    assert len(client.calls) == min(failing + 1, ATTEMPTS)
+
+
 def test_losers_wait_a_little_longer_each_time(world: World) -> None:
     """Waits between the rounds grow, so that many writers of one contact get out of each other's way."""
     naps: list[float] = []

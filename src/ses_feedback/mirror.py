@@ -19,7 +19,7 @@ from ses_feedback.contact import UNLISTED, Limits, Status, standing, wanted_of
 from ses_feedback.followed import Followed, stream_of
 from ses_feedback.imports import entries_of
 from ses_feedback.policy import ListReason
-from ses_feedback.stored import Stored, marked, refreshed, unclaimed
+from ses_feedback.stored import Stored, marked, refreshed, unclaimed, written
 
 READ_AT_ONCE = 100
 LOST_RACE = "ConditionalCheckFailedException"
@@ -46,7 +46,7 @@ class Contacts(Protocol):
         """Return contacts; put those that can't be read in `failed`."""
 
     def write(self, stored: Stored) -> str | None:
-        """Write a contact if nobody wrote it since; return None or the reason it was not written."""
+        """Write a contact if nobody wrote it since it was read, or `written`; return None or why it was not written."""
 
     def due(self, before: datetime) -> Iterator[Waiting]:
         """Yield since when, and the address, of contacts due since `before`, the oldest first."""
@@ -195,7 +195,7 @@ class Mirror:
                 done.left[address] = refused
                 continue
             self._count(stored, done)
-            remaining.append(after)
+            remaining.append(written(after, self._limits))
         # An entry SES refused waits for its time: else its own postponement, a change, would bring it here at once.
         now = self._now()
         return [stored for stored in remaining if stored.list_due and stored.is_due(now)]
@@ -227,9 +227,9 @@ class Mirror:
         address = stored.contact.address
         # A name of its own each time: an earlier claim of this very worker may stand for a call still under way.
         claim = f"{self._worker}#{next(self._claims)}"
-        written = False
-        while self._may_claim(stored, claim) and (stored.list_due or written):
-            if not written and self._now() >= until:
+        claimed_once = False
+        while self._may_claim(stored, claim) and (stored.list_due or claimed_once):
+            if not claimed_once and self._now() >= until:
                 done.left[address] = OUT_OF_TIME.code
                 return
             now = self._now()
@@ -245,8 +245,8 @@ class Mirror:
             )
             lost = self._contacts.write(claimed)
             if not lost:
-                written = True
-                lost = self._write_list(claimed, until, done)
+                claimed_once = True
+                lost = self._write_list(written(claimed, self._limits), until, done)
             if not lost:
                 return
             if lost != LOST_RACE:

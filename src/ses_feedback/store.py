@@ -15,7 +15,7 @@ from ses_feedback.batches import batched
 from ses_feedback.contact import Contact, Limits, changes_contact, standing
 from ses_feedback.faults import AWS_FAULTS, CONDITION_FAILED, GarbledAnswerError, code, fault, proven
 from ses_feedback.policy import Fact, Verdict
-from ses_feedback.statements import Statement, insert, put, update
+from ses_feedback.statements import Statement, insert, update
 from ses_feedback.stored import (
     RECORD,
     SHARDS,
@@ -70,7 +70,6 @@ class DynamoDb(Protocol):
     def batch_get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
     def batch_execute_statement(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
     def query(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
-    def put_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
 
 
 class ContactStore:
@@ -151,10 +150,10 @@ class ContactStore:
             if learnt:
                 work.contacts[address] = waiting[address]
                 item = encode(learnt, standing(learnt.contact, self._limits))
-                before = one.item
-                yield _Write(
-                    address, RECORD, update(self._table, before, item) if before else insert(self._table, item)
-                )
+                yield self._contact_write(address, one.item, item)
+
+    def _contact_write(self, address: str, before: Item | None, item: Item) -> "_Write":
+        return _Write(address, RECORD, update(self._table, before, item) if before else insert(self._table, item))
 
     def _history(self, facts: Mapping[str, Sequence[Fact]]) -> dict[tuple[str, str], "_Write"]:
         now = self._now()
@@ -223,17 +222,20 @@ class ContactStore:
             failed[address] = UNREADABLE
 
     def write(self, stored: Stored) -> str | None:
-        """Write `stored` if the contact's `rev` in the table is still the one before its own.
+        """Write `stored` if the contact's `rev` in the table is still the one of its `item`.
 
-        Returns None, or why it was not written: `LOST_RACE`, or the fault.
+        What others wrote on the item meanwhile stays. Returns None, or why it was not written: `LOST_RACE`, or the
+        fault.
         """
         item = encode(stored, standing(stored.contact, self._limits))
-        try:
-            answer = self._client.put_item(**put(self._table, item))
-            proven(answer, "ConsumedCapacity")
-        except AWS_FAULTS as error:
-            return fault(error)
-        return None
+        write = self._contact_write(stored.contact.address, stored.item, item)
+        outcome: str | None = None
+        for attempt in range(ATTEMPTS):
+            self._pause(attempt)
+            (outcome,) = self._execute([write])
+            if outcome != _UNPROCESSED:
+                break
+        return LOST_RACE if outcome == _OVERTAKEN else outcome
 
     def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield since when, and the address, of contacts whose mirror has been due since `before`, the oldest first.

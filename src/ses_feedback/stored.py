@@ -138,6 +138,11 @@ def marked(stored: Stored, held: str) -> Stored:
     return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=due_since)
 
 
+def written(stored: Stored, limits: Limits) -> Stored:
+    """Return a contact as it is once it was written, for what is written of it next."""
+    return replace(stored, item=encode(stored, standing(stored.contact, limits)))
+
+
 def key(address: str) -> Item:
     """Return the primary key of the contact of `address`."""
     return {"address": {"S": address}, "record": {"S": RECORD}}

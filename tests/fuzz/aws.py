@@ -118,16 +118,6 @@ class DynamoDb:
         self.table.put(key, item)
         return {"TableName": statement.table}
 
-    def put_item(self, *, Item: Item, **request: Any) -> Answer:  # noqa: N803, ANN401
-        """Write an item, if its revision is the next."""
-        key = Item["address"]["S"], Item["record"]["S"]
-        held = self.table.items.get(key, {}).get("rev")
-        expected = request.get("ExpressionAttributeValues", {}).get(":rev")
-        if "ConditionExpression" in request and held != expected:
-            raise refused("PutItem", "ConditionalCheckFailedException", Item)
-        self.table.put(key, Item)
-        return {"ConsumedCapacity": {"CapacityUnits": 1.0}}
-
     def query(self, *, ExpressionAttributeValues: Item, Limit: int, **request: Any) -> Answer:  # noqa: N803, ANN401
         """Read a page of a shard of what is due, the oldest first."""
         shard, before = ExpressionAttributeValues[":shard"]["S"], ExpressionAttributeValues[":before"]["S"]

@@ -56,7 +56,7 @@ class DynamoDb:
         ConditionExpression: str = "",  # noqa: N803
         ExpressionAttributeValues: Item | None = None,  # noqa: N803
     ) -> Answer:
-        """Write a contact, or the ledger of imports, if the condition holds."""
+        """Write the ledger of imports, if the condition holds."""
 
         def effect() -> Answer:
             held = self._table.items.get((Item["address"]["S"], Item["record"]["S"]))

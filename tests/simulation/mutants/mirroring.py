@@ -97,7 +97,7 @@ def _hopes_for_announcements(self: Any, due: list[Stored], done: Any) -> list[St
         )
         if one.announce_due and not self._contacts.write(marked):
             changes.append(self._change(one))
-            after.append(marked)
+            after.append(stored.written(marked, self._limits))
         elif not one.announce_due:
             after.append(one)
     self._announcer.announce(changes)
