@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ses_feedback.faults import GarbledAnswerError
-from ses_feedback.handlers.connections import Connections
+from ses_feedback.handlers.connections import Answer, Connections
 from tests.wire.http import Manner, Reply, Request, Server
 
 ANSWER = Reply(200, b'{"so": "it is"}')
@@ -56,20 +56,27 @@ def test_one_connection_serves_request_after_request() -> None:
         assert server.visits == 1
 
 
-def test_requests_at_once_have_a_connection_each() -> None:
-    """And keep them for the next."""
-    together = threading.Barrier(4, timeout=5)
+def post_at_once(kept: Connections, server: Server, number: int) -> list[Answer]:
+    """Make so many requests, of which none is answered before all are made; return the answers."""
+    together = threading.Barrier(number, timeout=5)
 
     def wait(_: Request) -> Reply:
         together.wait()
         return ANSWER
 
-    with Visited() as server, ThreadPoolExecutor(4) as pool:
-        server.answer = wait
+    before, server.answer = server.answer, wait
+    with ThreadPoolExecutor(number) as pool:
+        answers = list(pool.map(lambda _: kept.post(HEADERS, b"{}"), range(number)))
+    server.answer = before
+    return answers
+
+
+def test_requests_at_once_have_a_connection_each() -> None:
+    """And keep them for the next."""
+    with Visited() as server:
         kept = Connections(server.url)
         for _ in range(3):
-            answers = list(pool.map(lambda _: kept.post(HEADERS, b"{}"), range(4)))
-            assert answers == [(200, ANSWER.body)] * 4
+            assert post_at_once(kept, server, 4) == [(200, ANSWER.body)] * 4
         assert server.visits == 4
 
 
@@ -86,17 +93,9 @@ def test_a_connection_that_was_ended_meanwhile_is_left() -> None:
 
 def test_connections_that_were_forgotten_meanwhile_cost_one_attempt() -> None:
     """However many there are: what is in between forgets all of them at once, and tells whoever uses one."""
-    together = threading.Barrier(6, timeout=5)
-
-    def wait(_: Request) -> Reply:
-        together.wait()
-        return ANSWER
-
-    with Visited() as server, ThreadPoolExecutor(6) as pool:
+    with Visited() as server:
         kept = Connections(server.url)
-        server.answer, answer = wait, server.answer
-        list(pool.map(lambda _: kept.post(HEADERS, b"{}"), range(6)))
-        server.answer = answer
+        post_at_once(kept, server, 6)
         server.forget()
         with pytest.raises(OSError, match="reset"):
             kept.post(HEADERS, b"{}")
