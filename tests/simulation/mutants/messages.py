@@ -26,15 +26,15 @@ def _return_in_the_loop(self: Any, read: list[Any], until: datetime | None) -> N
 _store_all = pipeline.Pipeline._store
 
 
-def _poison_stays(self: Any, one: Any) -> Any:
+def _poison_stays(self: Any, one: Any, until: datetime | None) -> Any:
     return pipeline.Disposition.RETRY, one.problem
 
 
-def _poison_dropped(self: Any, one: Any) -> Any:
+def _poison_dropped(self: Any, one: Any, until: datetime | None) -> Any:
     return pipeline.Disposition.IGNORED, ""
 
 
-def _quarantine_hoped_for(self: Any, one: Any) -> Any:
+def _quarantine_hoped_for(self: Any, one: Any, until: datetime | None) -> Any:
     self._quarantine.keep(one.record.original(), one.problem, "")
     return pipeline.Disposition.QUARANTINED, one.problem
 
