@@ -333,6 +333,15 @@ def test_what_is_to_be_kept_is_not_begun_when_there_is_no_time(lane: Lane, capsy
     assert (lane(notification), len(lane.quarantined())) == ([], 1)
 
 
+def test_what_is_kept_for_later_is_not_handed_over_too_late(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reading another object may take what time there was."""
+    lane.put(POISON)
+    lane.put(key="deliveries/2")
+    lane.s3.faults = {1: first(lambda: lane.world.clock.sleep(40))}
+    assert (lane(an_s3_notification(KEY, "deliveries/2")), lane.quarantined()) == (["sqs-message-1"], [])
+    assert printed(capsys)[0][0]["reason"] == "not quarantined: out-of-time"
+
+
 def test_as_much_poison_as_that_is_kept_line_by_line(lane: Lane) -> None:
     """Up to there."""
     assert lane(lane.put(*["poison"] * MOST_KEPT)) == []

@@ -101,10 +101,11 @@ def test_reinstating_twice_is_reinstating_once(aws: EmbeddedAws, monkeypatch: py
 
 def test_a_contact_that_cannot_be_written_is_told_of(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some tries: somebody else may have written it each time."""
-    broken = FaultyClient(aws.client("dynamodb"), otherwise=refuses("InternalServerError"), only="put_item")
+    refused = refuses("InternalServerError")
+    broken = FaultyClient(aws.client("dynamodb"), otherwise=refused, only="batch_execute_statement")
     monkeypatch.setattr(Clients, "dynamodb", broken)
     assert reinstate(aws, RECIPIENT) == (1, "Error: the contact can't be written: InternalServerError; try again\n")
-    assert (broken.count("put_item"), aws.contacts()) == (10, [])
+    assert (broken.count("batch_execute_statement"), aws.contacts()) == (10, [])
 
 
 def test_no_address_is_no_contact(aws: EmbeddedAws) -> None:
@@ -356,5 +357,7 @@ def test_without_a_region_there_is_no_aws_to_ask(arguments: list[str], monkeypat
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
     result = CliRunner().invoke(main, arguments)
     assert (result.exit_code, result.output) == (1, "Error: You must specify a region.\n")
