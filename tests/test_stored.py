@@ -25,6 +25,7 @@ from ses_feedback.stored import (
     refreshed,
     shard,
     unclaimed,
+    written,
 )
 from tests.builders import (
     AT,
@@ -444,3 +445,13 @@ def test_history_is_bounded() -> None:
 def test_every_record_is_removed_in_time(at: datetime, expires: datetime) -> None:
     """DynamoDB never removes what expired more than five years ago."""
     assert history_item(a_fact(at=at), 365, NOW)["expires_at"] == {"N": str(int(expires.timestamp()))}
+
+
+def test_what_was_written_is_what_the_next_write_goes_by() -> None:
+    """The item is what the table holds by then, with how the contact stands under these limits."""
+    limits = replace(LIMITS, soft_bounces=2)
+    stored = replace(learnt(*strikes(0, 1)), item={"theirs": {"S": "kept"}})
+    after = written(stored, limits)
+    assert (after, after.item) == (stored, encode(stored, standing(stored.contact, limits)))
+    assert after.item != encode(stored, standing(stored.contact, LIMITS))
+    assert (after.item or {})["theirs"] == {"S": "kept"}
