@@ -25,14 +25,13 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 def fault(error: Exception) -> str:
     """Return AWS's error code, or the name of the fault when AWS did not answer."""
     if isinstance(error, ClientError):
-        return code(error.response.get("Error", {}))
+        return code(error.response.get("Error", {}).get("Code"))
     return type(error).__name__
 
 
-def code(error: Mapping[str, Any]) -> str:
-    """Return the code of AWS's `error`, as logs may hold it: what looks like none may be anything."""
-    found = error.get("Code")
-    return found if isinstance(found, str) and _CODE.fullmatch(found) else "UnknownError"
+def code(named: object) -> str:
+    """Return the code of an error of AWS's, as logs may hold it: what looks like none may be anything."""
+    return named if isinstance(named, str) and _CODE.fullmatch(named) else "UnknownError"
 
 
 def proven(answer: Mapping[str, Any], name: str, kind: type = object) -> Any:  # noqa: ANN401 (whatever AWS put there)

@@ -313,7 +313,7 @@ def _as_dynamodb_writes() -> Iterator[None]:
 def _outcome(write: _Write, response: Mapping[str, Any]) -> str | None:
     if "Error" not in response:
         return None
-    named = code(response["Error"])
+    named = code(response["Error"].get("Code"))
     reason = _AGAIN.get(named, named)
     # History that is already there was written by another copy of the same feedback.
     return None if reason == _OVERTAKEN and write.record != RECORD else reason

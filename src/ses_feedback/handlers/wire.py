@@ -137,7 +137,7 @@ def _refusal(operation: str, status: int, said: Json | None) -> ClientError:
     # "com.amazonaws.dynamodb.v20120810#ThrottlingException"
     named = str((said or {}).get("__type") or status).rpartition("#")[2]
     answered: Any = {  # of what botocore has in it, what is asked for
-        "Error": {"Code": code({"Code": named}), "Message": "(left out)"},
+        "Error": {"Code": code(named), "Message": "(left out)"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(answered, operation)
