@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import pytest
@@ -11,6 +11,7 @@ from urllib3.exceptions import ProtocolError, SSLError
 
 from feedbackctl.embedded import EmbeddedAws
 from ses_feedback.faults import GarbledAnswerError
+from ses_feedback.import_jobs import ImportObjects
 from ses_feedback.notified import ObjectName
 from ses_feedback.objects import MAX_OBJECT_BYTES, DeliveryObjects, ObjectError
 from tests.fakes import Fault, FaultyClient, garbles, refuses, times_out
@@ -90,6 +91,15 @@ def test_a_connection_that_breaks_is_for_another_try(broken: Exception) -> None:
         pytest.raises(GarbledAnswerError, match=type(broken).__name__),
     ):
         DeliveryObjects(lambda: Large(1), "deliveries").read(HERE)
+
+
+def test_a_transfer_that_breaks_is_for_another_try() -> None:
+    """In the middle of an object as well, and of one that SES is to import: neither ends the batch, or the sweep."""
+    large = Large(1)
+    with mock.patch.object(large, "body", mock.Mock(read=mock.Mock(side_effect=SSLError("bad record")))):
+        with pytest.raises(GarbledAnswerError, match="SSLError"):
+            DeliveryObjects(lambda: large, "deliveries").read(HERE)
+        assert ImportObjects(lambda: cast("Any", large), "imports").get("one") is None
 
 
 class Large:

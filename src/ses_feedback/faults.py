@@ -1,7 +1,8 @@
 """Tell AWS's faults from bugs, and name them in one word: botocore's own texts may quote the request, so an address."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,6 +21,22 @@ ANSWERED = (ClientError, GarbledAnswerError)
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
 _CODE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+@contextmanager
+def reading_object() -> Iterator[None]:
+    """Read an object of S3's, of which botocore lets through what urllib3 makes of a connection that breaks.
+
+    Raises:
+        AWS_FAULTS: whatever went wrong. Reading bytes holds no bug of ours.
+
+    """
+    try:
+        yield
+    except AWS_FAULTS:
+        raise
+    except Exception as error:  # noqa: BLE001 (see above; also what botocore makes of odd headers)
+        raise GarbledAnswerError(type(error).__name__) from None
 
 
 def fault(error: Exception) -> str:

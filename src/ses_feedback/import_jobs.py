@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from ses_feedback.answers import Refusal, Refused
-from ses_feedback.faults import AWS_FAULTS, fault, proven
+from ses_feedback.faults import AWS_FAULTS, fault, proven, reading_object
 from ses_feedback.imports import KEY, Action, Ledger, Outcome, decode, encode
 from ses_feedback.statements import put
 
@@ -112,8 +112,9 @@ class ImportObjects:
         """
         client = self._s3()
         try:
-            answer = client.get_object(Bucket=self._bucket, Key=PREFIX + name)
-            body: bytes = proven(answer, "Body").read()
+            with reading_object():
+                answer = client.get_object(Bucket=self._bucket, Key=PREFIX + name)
+                body: bytes = proven(answer, "Body").read()
         except AWS_FAULTS:
             return None
         return body.decode(errors="replace")

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.faults import AWS_FAULTS, GarbledAnswerError, fault, proven
+from ses_feedback.faults import fault, proven, reading_object
 from ses_feedback.notified import ObjectName
 
 PREFIX = "deliveries/"
@@ -53,15 +53,8 @@ class DeliveryObjects:
         if one.bucket != self._bucket or not one.key.startswith(PREFIX):
             raise ObjectError("foreign-object")
         try:
-            return self._read(one)
-        except (ObjectError, *AWS_FAULTS):
-            raise
-        except Exception as error:  # noqa: BLE001 (botocore lets through what urllib3 makes of a connection that breaks)
-            raise GarbledAnswerError(type(error).__name__) from None
-
-    def _read(self, one: ObjectName) -> bytes:
-        try:
-            answer = self._client.get_object(Bucket=one.bucket, Key=one.key)
+            with reading_object():
+                answer = self._client.get_object(Bucket=one.bucket, Key=one.key)
         except ClientError as error:
             if fault(error) == "NoSuchKey":
                 raise ObjectError("no-such-object") from None
@@ -71,5 +64,6 @@ class DeliveryObjects:
         if proven(answer, "ContentLength", int) > MAX_OBJECT_BYTES:
             body.close()
             raise ObjectError("object-too-large")
-        content: bytes = body.read()
+        with reading_object():
+            content: bytes = body.read()
         return content
