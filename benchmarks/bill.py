@@ -40,7 +40,7 @@ LATENCY = 0.005
 """Seconds of an AWS call."""
 READING = 0.1
 """Seconds in which an object of some megabytes is read from S3."""
-OBJECT_DAYS = 14
+OBJECT_DAYS = 28
 """For which the template keeps an object."""
 CPU_OF_RECORD = {
     OURS: {"hard bounce": 0.00013, "soft bounce": 0.00013, "complaint": 0.00013, "delivery": 0.00005},

@@ -268,6 +268,7 @@ class TestTheBucket:
         assert rule["Status"] == "Enabled"
         waiting = [made.properties(f"{queue}Queue")["MessageRetentionPeriod"] for queue in ("Delivery", "Quarantine")]
         assert rule["ExpirationInDays"] * DAY == sum(waiting)
+        assert rule["ExpirationInDays"] == bill.OBJECT_DAYS
 
     @pytest.mark.parametrize("name", ["DeliveryBucket", "DeliveryBucketPolicy"])
     def test_it_outlives_the_stack(self, name: str) -> None:
