@@ -19,8 +19,8 @@ python = $(eval python := $(find_python))$(or $(python),$(error $(no_python)))
 
 run := .venv/bin/python -m
 # Played by themselves, for measuring coverage makes them three times as slow.
-campaigns := tests/simulation tests/fuzz tests/wire
-documents = $(wildcard *.md docs/*.md docs/*/*.md events/*.md)
+campaigns := campaigns
+documents = $(wildcard *.md docs/*.md docs/*/*.md docs/*/*/*.md events/*.md)
 
 # $(call check,what it is called,command): one line when all is well, everything it printed when not.
 define check
@@ -120,10 +120,10 @@ replay: .venv/installed ## every event in events/, in one process: what becomes 
 	@$(run) feedbackctl replay events/
 
 .PHONY: e2e
-e2e: .venv/installed $(aws) ## every test on the deployed stack: a quarter of an hour (docs/local.md)
+e2e: .venv/installed $(aws) ## every test on the deployed stack: a quarter of an hour (docs/operate/local.md)
 	@$(run) pytest tests/e2e
 
-##@ How fast, and how dear (docs/performance.md)
+##@ How fast, and how dear (docs/evidence/performance.md)
 
 .PHONY: bench
 bench: .venv/installed ## speed, CPU, memory and cost against the baseline: 6 minutes on an idle machine
@@ -136,13 +136,13 @@ bench-scale: .venv/installed ## time per record, from small batches to large, fr
 
 .PHONY: bench-storm
 bench-storm: .venv/installed .tools/sam/installed .tools/local/installed ## 100,000 bounces through the deployed lanes
-	@mkdir -p .local && $(run) benchmarks.storm --bounces 100000 --samples .local/storm.json
+	@mkdir -p .local && $(run) benchmarks.bounce_storm --bounces 100000 --samples .local/storm.json
 
 .PHONY: bench-plots
-bench-plots: .venv/installed .tools/bench/installed ## draw docs/cost.svg, and docs/storm.svg after bench-storm
+bench-plots: .venv/installed .tools/bench/installed ## draw docs/evidence/cost.svg, and docs/evidence/storm.svg after bench-storm
 	@mkdir -p .local && $(run) benchmarks.cost --figures .local/cost.json >/dev/null
-	@.tools/bench/bin/python -m benchmarks.plot cost .local/cost.json docs/cost.svg
-	@test ! -e .local/storm.json || .tools/bench/bin/python -m benchmarks.plot storm .local/storm.json docs/storm.svg
+	@.tools/bench/bin/python -m benchmarks.plot cost .local/cost.json docs/evidence/cost.svg
+	@test ! -e .local/storm.json || .tools/bench/bin/python -m benchmarks.plot storm .local/storm.json docs/evidence/storm.svg
 
 .PHONY: bench-cold
 bench-cold: .venv/installed .tools/local/installed ## what a cold start costs (valgrind)
@@ -154,26 +154,26 @@ SEED ?= 1
 CASES ?= 1000000
 .PHONY: simulate
 simulate: .venv/installed ## the promises, under faults in every order: make simulate SEED=1 CASES=1000000
-	@$(run) tests.simulation --seed $(SEED) --cases $(CASES)
+	@$(run) campaigns.simulation --seed $(SEED) --cases $(CASES)
 
 .PHONY: explore
 explore: .venv/installed ## every interleaving and every crash, of small numbers of messages
-	@$(run) tests.simulation --exhaustive
+	@$(run) campaigns.simulation --exhaustive
 
 .PHONY: outages
 outages: .venv/installed ## services away for days, and everything redriven three times
-	@$(run) tests.simulation --outages 40
+	@$(run) campaigns.simulation --outages 40
 
 .PHONY: traces
 traces: .venv/installed $(aws) ## the simulation's table against moto's and the emulator's
-	@$(run) tests.simulation --traces 5000
-	@$(run) tests.simulation --traces 5000 --against emulator
+	@$(run) campaigns.simulation --traces 5000
+	@$(run) campaigns.simulation --traces 5000 --against emulator
 
 DELIVERIES ?= 100000
 KILLS ?= 10000
 .PHONY: wire
 wire: .venv/installed ## real botocore on a wire that breaks, functions killed: make wire SEED=1 DELIVERIES=100000 KILLS=10000
-	@$(run) tests.wire --seed $(SEED) --every-call --deliveries $(DELIVERIES) --kills $(KILLS)
+	@$(run) campaigns.wire --seed $(SEED) --every-call --deliveries $(DELIVERIES) --kills $(KILLS)
 
 ROOM ?=
 .PHONY: mutants
@@ -184,14 +184,14 @@ PAYLOADS ?= 1000000
 GUIDED ?= 120
 .PHONY: fuzz
 fuzz: .venv/installed ## whatever anybody might send: make fuzz SEED=1 PAYLOADS=1000000
-	@$(run) tests.fuzz --seed $(SEED) --payloads $(PAYLOADS)
-	@$(run) tests.fuzz --seed $(SEED) --payloads $(PAYLOADS) --bounds
-	@$(run) tests.fuzz --growth
+	@$(run) campaigns.fuzz --seed $(SEED) --payloads $(PAYLOADS)
+	@$(run) campaigns.fuzz --seed $(SEED) --payloads $(PAYLOADS) --bounds
+	@$(run) campaigns.fuzz --growth
 	$(if $(fuzzer),@$(MAKE) fuzz-guided,@echo "Left out: atheris has no wheel for this machine.")
 
 .PHONY: fuzz-guided
 fuzz-guided: .tools/fuzz/installed ## the same, guided by coverage (atheris): make fuzz-guided GUIDED=120
-	@PYTHONPATH=src .tools/fuzz/bin/python -m tests.fuzz.guided --seed $(SEED) --seconds $(GUIDED)
+	@PYTHONPATH=src .tools/fuzz/bin/python -m campaigns.fuzz.atheris_target --seed $(SEED) --seconds $(GUIDED)
 
 ##@ Housekeeping
 

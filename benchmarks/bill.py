@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 
 from benchmarks import prices
-from benchmarks.counted import Counted, contact_bytes, counted, line_bytes
-from benchmarks.deployed import Deployed, Function, Stream
 from benchmarks.subjects import BASELINE, OURS
+from benchmarks.template_facts import Deployed, Function, Stream
 from benchmarks.traffic import (
     AGAIN,
     KINDS,
@@ -21,6 +20,7 @@ from benchmarks.traffic import (
     rounds,
     sqs_requests,
 )
+from benchmarks.usage_counts import Counted, contact_bytes, counted, line_bytes
 
 
 class Bill(dict[str, float]):

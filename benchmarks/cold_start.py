@@ -33,8 +33,8 @@ import botocore
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from benchmarks import mail  # noqa: E402 (only now can it be found)
-from benchmarks.cold_start_world import Finished, RuntimeApi, Tls, environment  # noqa: E402
+from benchmarks import messages  # noqa: E402 (only now can it be found)
+from benchmarks.lambda_runtime import Finished, RuntimeApi, Tls, environment  # noqa: E402
 
 SUBJECTS = ("ours", "baseline", "bare")
 TARGETS = {"baseline": 0.70, "bare": 0.90}
@@ -88,7 +88,7 @@ def deployed(subject: str, directory: Path, python: str) -> Function:
         command = [
             sys.executable,
             "-m",
-            "artifact",
+            "package_build",
             str(directory),
             "--checkout",
             str(ROOT),
@@ -116,7 +116,7 @@ def world() -> Iterator[Tls]:
 
 def start(function: Function, tls: Tls, python: str, *, counting: bool) -> Finished:
     """Start a function from nothing, hand it a hard bounce, and wait until it asks for more."""
-    event = mail.sqs_event([mail.bounce(1)], lane="Bounce")
+    event = messages.sqs_event([messages.bounce(1)], lane="Bounce")
     command = [python, "-m", "awslambdaric", function.handler]
     with RuntimeApi(json.dumps(event).encode()) as api:
         return api.run([*_COUNT, *command] if counting else command, environment(function.directory, tls, api))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.cost [--figures figures.json]
 
-Every request unit is counted from what the functions send (benchmarks.counted); prices are in benchmarks.prices, and
+Every request unit is counted from what the functions send (benchmarks.usage_counts); prices are in benchmarks.prices, and
 what the mail is like in benchmarks.traffic.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.bill import Bill, baseline, ours
-from benchmarks.deployed import deployed
+from benchmarks.template_facts import deployed
 from benchmarks.traffic import VOLUMES
 
 MILLION = 1_000_000

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-from benchmarks.server import running
+from benchmarks.stub_server import running
 from benchmarks.subjects import BASELINE, OURS
 from benchmarks.throughput import CORES, build
 

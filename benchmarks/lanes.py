@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import mail
-from benchmarks.mail import RECEIVED
-from benchmarks.stub import Stub
+from benchmarks import messages
+from benchmarks.aws_stub import Stub
+from benchmarks.messages import RECEIVED
 from benchmarks.subjects import BUCKET, CONFIGURATION_SET, OURS, TABLE, Context, handler, reader
-from ses_feedback.batches import batched
+from ses_feedback.aws.batches import batched
+from ses_feedback.aws.clients import Clients
 from ses_feedback.handlers import suppression
-from ses_feedback.handlers.clients import Clients
 from ses_feedback.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Lanes:
             notified.append({"Records": [told]})
         if _OBJECTS not in self._handlers:
             self._handlers[_OBJECTS] = reader(self._session, now=self.clock.now, sleep=self.clock.sleep)
-        return self.feed(_OBJECTS, mail.batches(notified, 10, lane="Delivery"))
+        return self.feed(_OBJECTS, messages.batches(notified, 10, lane="Delivery"))
 
     def follow(self) -> Spent:
         """Hand the table's stream to SuppressionFunction until there is none; return what that took.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import count, islice
 from typing import Any
 
-from benchmarks import mail
+from benchmarks import messages
 from benchmarks.subjects import BASELINE, CREDENTIALS, SUBJECTS, Context, handler
 
 Json = dict[str, Any]
@@ -23,13 +23,13 @@ Json = dict[str, Any]
 def hard_bounces(size: int) -> Iterator[Json]:
     """Yield batches of hard bounces, every one of another recipient."""
     # Where this process begins is its own: the stub remembers the contacts of the processes before it.
-    return mail.batches((mail.bounce(number) for number in count(os.getpid() * 1_000_000)), size)
+    return messages.batches((messages.bounce(number) for number in count(os.getpid() * 1_000_000)), size)
 
 
 def known_deliveries(size: int) -> Iterator[Json]:
     """Yield the same batch over and over: after the first, deliveries of a day that has had one."""
     first = os.getpid() * 1_000_000
-    event = mail.sqs_event([mail.delivery(first + number) for number in range(size)], lane="Delivery")
+    event = messages.sqs_event([messages.delivery(first + number) for number in range(size)], lane="Delivery")
     while True:
         yield event
 
@@ -37,7 +37,7 @@ def known_deliveries(size: int) -> Iterator[Json]:
 def folded_bounces(size: int) -> Iterator[Json]:
     """Yield batches of hard bounces, ten of each recipient."""
     start = os.getpid() * 1_000_000
-    return mail.batches((mail.bounce(start + number // 10, sequence=number % 10) for number in count()), size)
+    return messages.batches((messages.bounce(start + number // 10, sequence=number % 10) for number in count()), size)
 
 
 SCENARIOS: dict[str, tuple[str, Callable[[int], Iterator[Json]]]] = {
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--batches", type=int, default=1, help="how many are timed, after one to warm up")
     parser.add_argument("--spare", type=int, default=0, help="how many are made up beyond that and not handled")
-    parser.add_argument("--endpoint", required=True, help="where benchmarks.server listens")
+    parser.add_argument("--endpoint", required=True, help="where benchmarks.stub_server listens")
     parser.add_argument("--core", type=int, default=0)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {arguments.core})

@@ -1,7 +1,7 @@
-"""Draw what benchmarks.cost and benchmarks.storm found. Needs matplotlib, which has a virtual environment of its own.
+"""Draw what benchmarks.cost and benchmarks.bounce_storm found. Needs matplotlib, which has a virtual environment of its own.
 
-    python -m benchmarks.plot cost figures.json docs/cost.svg
-    python -m benchmarks.plot storm samples.json docs/storm.svg
+    python -m benchmarks.plot cost figures.json docs/evidence/cost.svg
+    python -m benchmarks.plot storm samples.json docs/evidence/storm.svg
 
 The same figures make the same file: no dates, no random names.
 """

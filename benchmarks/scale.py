@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks import mail
+from benchmarks import messages
 from benchmarks.subjects import CONFIGURATION_SET, QUARANTINE, TABLE, Context
+from ses_feedback.aws.clients import Clients
 from ses_feedback.handlers import feedback
-from ses_feedback.handlers.clients import Clients
 from ses_feedback.settings import Settings
 
 BATCHES = (100, 300, 1_000, 3_000, 10_000)
@@ -42,9 +42,9 @@ class ManyContacts:
 
     def grow(self, number: int) -> None:
         """Know so many contacts in all, each delivered to once."""
-        day = mail.SENT.date().isoformat()
+        day = messages.SENT.date().isoformat()
         for one in range(len(self._held), number):
-            self._held[mail.address(one).lower()] = day, "1"
+            self._held[messages.address(one).lower()] = day, "1"
 
     def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803 (botocore's own name)
         """Read contacts."""
@@ -68,7 +68,7 @@ class ManyContacts:
             "announced_status": {"S": "active"},
             "delivered_on": {"S": day},
             # The number in the address, for its spelling is not kept.
-            "spellings": {"L": [{"S": mail.address(int(address[10:17]))}]},
+            "spellings": {"L": [{"S": messages.address(int(address[10:17]))}]},
         }
 
 
@@ -88,8 +88,10 @@ def measured(handle: feedback.FeedbackHandler, contacts: int, size: int) -> floa
         spent, records = 0.0, 0
         while records < RECORDS:
             # Each of another contact: what is said twice of one is folded into one, which costs less.
-            documents = (mail.delivery(number, sequence=mail.DAY) for number in chance.sample(range(contacts), size))
-            event = mail.sqs_event(documents, lane="Delivery")
+            documents = (
+                messages.delivery(number, sequence=messages.DAY) for number in chance.sample(range(contacts), size)
+            )
+            event = messages.sqs_event(documents, lane="Delivery")
             began = time.process_time()
             with contextlib.redirect_stdout(io.StringIO()):
                 handle(event, Context())

@@ -44,13 +44,13 @@ def handler(subject: str, session: "Session | None" = None, *, lane: str = "Boun
         from benchmarks.baseline import Baseline  # noqa: PLC0415 (see above)
 
         return Baseline(session)
+    from ses_feedback.aws.function_clients import FunctionClients  # noqa: PLC0415
     from ses_feedback.handlers import feedback  # noqa: PLC0415
-    from ses_feedback.handlers.function_clients import FunctionClients  # noqa: PLC0415
     from ses_feedback.settings import Settings, access_from_environment  # noqa: PLC0415
 
     settings = Settings(TABLE, QUARANTINE, lane=lane, metric_configuration_sets=(CONFIGURATION_SET,))
     if session:
-        from ses_feedback.handlers.clients import Clients  # noqa: PLC0415
+        from ses_feedback.aws.clients import Clients  # noqa: PLC0415
 
         return feedback.compose(settings, Clients(session), **how)
     return feedback.compose(settings, FunctionClients(access_from_environment()), **how)
@@ -58,8 +58,8 @@ def handler(subject: str, session: "Session | None" = None, *, lane: str = "Boun
 
 def reader(session: "Session", **how: Any) -> Handler:  # noqa: ANN401 (compose's own)
     """Return our handler of a delivery lane that S3 notifies of objects."""
+    from ses_feedback.aws.clients import Clients  # noqa: PLC0415
     from ses_feedback.handlers import deliveries  # noqa: PLC0415
-    from ses_feedback.handlers.clients import Clients  # noqa: PLC0415
     from ses_feedback.settings import Settings  # noqa: PLC0415
 
     sets = (CONFIGURATION_SET,)

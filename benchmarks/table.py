@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.capacity import Item, item_size, read_units, write_units
-from feedbackctl import partiql
+from benchmarks.dynamodb_units import Item, item_size, read_units, write_units
+from localaws.in_process import partiql
 
 INDEXES: Mapping[str, tuple[str, str]] = {
     "Unsendable": ("unsendable", "status_at"),

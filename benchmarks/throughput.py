@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.server import running
+from benchmarks.stub_server import running
 from benchmarks.subjects import BASELINE, OURS
 
 Figures = Mapping[str, float]
@@ -111,7 +111,14 @@ HEAD = """\
 def build(directory: str) -> None:
     """Build the package that is deployed, for the Python that runs this."""
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    command = [sys.executable, "-m", "artifact", directory, "--python", f"{sys.version_info[0]}.{sys.version_info[1]}"]
+    command = [
+        sys.executable,
+        "-m",
+        "package_build",
+        directory,
+        "--python",
+        f"{sys.version_info[0]}.{sys.version_info[1]}",
+    ]
     subprocess.run(command, check=True, env=environment)  # noqa: S603 (our own)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import mail
+from benchmarks import messages as mail
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 import click
 
-from feedbackctl.local.command import demo, local
-from feedbackctl.operate import redrive, reinstate
-from feedbackctl.replay_command import replay
-from feedbackctl.smoke import smoke
+from feedbackctl.commands.operate import redrive, reinstate
+from feedbackctl.commands.replay import replay
+from feedbackctl.commands.smoke import smoke
+from localaws.served.commands import demo, local
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

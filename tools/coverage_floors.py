@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-ROOMS = ("address", "timestamps", "envelope", "feedback", "policy", "contact")
+ROOMS = ("address", "timestamps", "reading/envelope", "reading/ses_events", "judging/policy", "contacts/contact")
 PURE_ROOMS = [f"src/ses_feedback/{room}.py" for room in ROOMS]
 FLOORS = {"the pure rooms": (PURE_ROOMS, 100), "src": (["src/*"], 95), "everything": (["*"], 95)}
 SHORTFALLS = pytest.StashKey[list[str]]()

@@ -9,7 +9,7 @@ import re
 
 import idna
 
-from ses_feedback.values import value
+from ses_feedback.immutable import value
 
 MAX_RAW_LENGTH = 2_000
 MAX_LENGTH = 320

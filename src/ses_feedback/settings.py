@@ -1,23 +1,20 @@
 """What the stack tells a function: the only reader of the environment."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from ses_feedback.contact import KEPT_STRIKES, Limits
-from ses_feedback.metrics import MAX_CONFIGURATION_SETS
-from ses_feedback.policy import AmbiguousComplaint
+from ses_feedback.aws.endpoints import AMAZON_ROOTS, Access, amazon_signs
+from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS
+from ses_feedback.contacts.contact import KEPT_STRIKES
+from ses_feedback.contacts.status import Limits
+from ses_feedback.judging.policy import AmbiguousComplaint
 
 LANES = ("Bounce", "Complaint", "Delivery")
 
-AMAZON_ROOTS = Path(__file__).parents[1] / "certificates" / "amazon.pem"
-"""The certificates of Amazon's own authorities, which the package is built with."""
-_AMAZON_SIGNED = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx|us-gov)-[a-z]+-[0-9]+")
-"""The regions of the partitions aws and aws-us-gov (botocore's partitions.json), all below amazonaws.com."""
 _ROUNDABOUT = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_USE_DUALSTACK_ENDPOINT",
@@ -92,26 +89,6 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
         delivery_bucket=read("DELIVERY_BUCKET", str, "the name of the DeliveryBucket", ""),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where DynamoDB is, and what requests to it are signed with.
-
-    `authorities` is a file with the certificates to trust, empty for those that the machine trusts.
-    """
-
-    url: str
-    region: str
-    key_id: str
-    secret: str = field(repr=False)
-    token: str = field(default="", repr=False)
-    authorities: str = ""
-
-
-def amazon_signs(region: str) -> bool:
-    """Say whether Amazon's own authorities sign for the endpoints of a region."""
-    return _AMAZON_SIGNED.fullmatch(region) is not None
 
 
 def access_from_environment(environment: Mapping[str, str] = os.environ, roots: Path = AMAZON_ROOTS) -> Access | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from feedbackctl.local import stack as stacks
-from feedbackctl.local.process import Local
-from tests.e2e.world import LANES, World
+from localaws.served import stack as stacks
+from localaws.served.process import Local
+from tests.e2e.deployed_stack import LANES, World
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from tests.e2e.world import World, eventually
+from tests.e2e.deployed_stack import World, eventually
 
 LANES = ("Bounce", "Complaint", "Delivery")
 FUNCTIONS = (*LANES, "Suppression")

@@ -5,9 +5,9 @@ import io
 from click.testing import CliRunner
 from rich.console import Console
 
-from feedbackctl.local.demo import Demo
-from feedbackctl.smoke import smoke
-from tests.e2e.world import World
+from feedbackctl.commands.smoke import smoke
+from localaws.demo.demo import Demo
+from tests.e2e.deployed_stack import World
 
 
 def test_smoke_passes(world: World, runner: CliRunner) -> None:

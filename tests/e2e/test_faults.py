@@ -3,8 +3,8 @@
 import time
 from functools import partial
 
+from tests.e2e.deployed_stack import World, eventually
 from tests.e2e.drills import MANY, backlog_left
-from tests.e2e.world import World, eventually
 
 DYNAMODB_IS_DOWN = {"service": "dynamodb", "status": 500, "code": "InternalServerError"}
 SEVERAL_TIMEOUTS = 10.0

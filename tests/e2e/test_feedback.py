@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.world import World, eventually
+from tests.e2e.deployed_stack import World, eventually
 
 SIMULATOR = "simulator.amazonses.com"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from feedbackctl.local import stack as stacks
-from tests.e2e.world import World, eventually
+from localaws.served import stack as stacks
+from tests.e2e.deployed_stack import World, eventually
 
 NAME = "files"
 BY_FIREHOSE, BY_TOPIC = "DeliveriesBy=Firehose", "DeliveriesBy=Topic"

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from feedbackctl.local import stack as stacks
-from feedbackctl.local.process import LocalError
-from tests.e2e.world import World, eventually
+from localaws.served import stack as stacks
+from localaws.served.process import LocalError
+from tests.e2e.deployed_stack import World, eventually
 
 
 def setting(world: World, name: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.e2e.deployed_stack import World, eventually
 from tests.e2e.drills import Drill, a_message, backlog_left
-from tests.e2e.world import World, eventually
 
 NO_NARROWER = {
     "dynamodb:ListStreams": "/stream/*",

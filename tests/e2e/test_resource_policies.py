@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from feedbackctl.local.stack import client
+from localaws.served.stack import client
+from tests.e2e.deployed_stack import World, eventually
 from tests.e2e.drills import lines_of
-from tests.e2e.world import World, eventually
 
 ALLOWED = "Allow"
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from feedbackctl.local import stack as stacks
-from tests.e2e.world import World
+from localaws.served import stack as stacks
+from tests.e2e.deployed_stack import World
 
 EVENTS = {
     "Bounce": "bounce-permanent-general.json",

@@ -7,10 +7,10 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from campaigns.simulation.differential import compare
 from feedbackctl.__main__ import main
-from feedbackctl.embedded import TABLE
-from tests.e2e.world import World, eventually
-from tests.simulation.against import compare
+from localaws.in_process.embedded_aws import TABLE
+from tests.e2e.deployed_stack import World, eventually
 
 TRACES = 100
 """Made of the emulator's DynamoDB and the simulation's."""

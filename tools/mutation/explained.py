@@ -38,7 +38,7 @@ def explained() -> Mapping[Identity, str]:
 
 
 def listing() -> str:
-    """Return the list as docs/mutation-survivors.md has it: by room and reason, each cut down to what differs."""
+    """Return the list as docs/evidence/mutation-survivors.md has it: by room and reason, each cut down to what differs."""
     return "\n".join(_lines())
 
 

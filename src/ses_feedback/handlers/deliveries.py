@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from ses_feedback.deliveries import Deliveries
-from ses_feedback.handlers.clients import Clients
-from ses_feedback.handlers.clock import Context, utc_now
+from ses_feedback.aws.clients import Clients
+from ses_feedback.aws.function_clients import FunctionClients
+from ses_feedback.aws.objects import DeliveryObjects
+from ses_feedback.handlers.deadline import Context, utc_now
 from ses_feedback.handlers.feedback import FeedbackHandler, answering, pipelines, quarantine
-from ses_feedback.handlers.function_clients import FunctionClients
-from ses_feedback.objects import DeliveryObjects
+from ses_feedback.processing.delivery_files import Deliveries
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 
 

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
-from ses_feedback.envelope import Carrier
-from ses_feedback.handlers.clock import Context, deadline, utc_now
-from ses_feedback.handlers.function_clients import FunctionClients
-from ses_feedback.metrics import Metrics
-from ses_feedback.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
-from ses_feedback.quarantine import Quarantine
+from ses_feedback.aws.function_clients import FunctionClients
+from ses_feedback.aws.metrics import Metrics
+from ses_feedback.aws.quarantine import Quarantine
+from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.handlers.deadline import Context, deadline, utc_now
+from ses_feedback.processing.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
+from ses_feedback.reading.envelope import Carrier
 from ses_feedback.settings import Settings, access_from_environment, from_environment
-from ses_feedback.store import ContactStore
 
 RESERVE = timedelta(seconds=26)
 """Time kept back to finish what was begun, and to answer: a call that hangs takes twelve seconds (`wire.ATTEMPTS`), and

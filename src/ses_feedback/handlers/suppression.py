@@ -9,20 +9,20 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from ses_feedback.announcements import Announcer
-from ses_feedback.backlog import Backlog
-from ses_feedback.followed import Followed
-from ses_feedback.handlers.clients import Clients
-from ses_feedback.handlers.clock import Context, deadline, utc_now
-from ses_feedback.handlers.function_clients import FunctionClients
-from ses_feedback.import_jobs import ImportJobs, ImportLedger, ImportObjects
-from ses_feedback.metrics import Metrics
-from ses_feedback.mirror import Mirror
-from ses_feedback.pace import Pace
+from ses_feedback.aws.clients import Clients
+from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.function_clients import FunctionClients
+from ses_feedback.aws.metrics import Metrics
+from ses_feedback.contacts.record import RECORD, UNREADABLE
+from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.handlers.deadline import Context, deadline, utc_now
 from ses_feedback.settings import Settings, access_from_environment, from_environment
-from ses_feedback.store import ContactStore
-from ses_feedback.stored import RECORD, UNREADABLE
-from ses_feedback.suppression import SuppressionList
+from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
+from ses_feedback.suppression.import_jobs.start import Backlog
+from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression.rate_limiter import Pace
+from ses_feedback.suppression.report import Followed
+from ses_feedback.suppression.sync import Mirror
 
 RESERVE = timedelta(seconds=30)
 """Time kept back to finish a call under way, mark the contact, and answer: more than SES and DynamoDB may hang."""

@@ -1,0 +1,115 @@
+"""An AWS that only counts: DynamoDB in memory, and services that take everything.
+
+`Stub.session()` gives a botocore session whose clients call it inside this process; `benchmarks.stub_server` answers over
+HTTP for it. Either way the clients are real: they serialise, sign and parse as they do in Lambda.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from threading import Lock
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.loaders import create_loader
+from botocore.session import Session
+
+from benchmarks.subjects import REGION
+from benchmarks.table import ConditionFailedError, Table
+
+_SERVICES = {
+    "AWSEvents": "events",
+    "AmazonSQS": "sqs",
+    "DynamoDB_20120810": "dynamodb",
+    "GraniteServiceVersion20100801": "cloudwatch",
+}
+# Reading the descriptions of the services is most of what making a client takes, and they stay the same.
+_LOADER = create_loader()
+_SUPPRESSION = "/v2/email/suppression/addresses"
+_DELIVERIES = "/deliveries/"
+
+
+class Reply(NamedTuple):
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json", "x-amzn-RequestId": "0"})
+
+
+@dataclass(slots=True)
+class Stub:
+    """Answers for the AWS of one account, and counts the calls by service and operation."""
+
+    table: Table = field(default_factory=Table)
+    calls: Counter[str] = field(default_factory=Counter)
+    sent_bytes: Counter[str] = field(default_factory=Counter)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """What S3 holds, by path."""
+    _lock: Any = field(default_factory=Lock)
+
+    def respond(self, method: str, path: str, target: str, body: bytes) -> Reply:
+        """Return the response to a request; `target` is its X-Amz-Target."""
+        service, operation = _operation(method, path, target)
+        with self._lock:
+            self.calls[f"{service}:{operation}"] += 1
+            self.sent_bytes[f"{service}:{operation}"] += len(body)
+            if service == "s3":
+                held = self.objects[path]
+                return Reply(200, held, {"ETag": '"0"', "Content-Length": str(len(held))})
+            try:
+                answer = self._answer(service, operation, body)
+            except ConditionFailedError:
+                failed = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}
+                return Reply(400, json.dumps(failed).encode())
+        return Reply(200, json.dumps(answer).encode())
+
+    def _answer(self, service: str, operation: str, body: bytes) -> Mapping[str, Any]:
+        match service:
+            case "dynamodb":
+                return self.table.answer(operation, json.loads(body))
+            case "events":
+                entries = json.loads(body)["Entries"]
+                return {"FailedEntryCount": 0, "Entries": [{"EventId": "0"} for _ in entries]}
+            case "sqs":
+                return {"MessageId": "0"}
+            case _:
+                return {}
+
+    def session(self) -> Session:
+        """Return a botocore session whose clients call this stub without a network."""
+        session = Session()
+        session.register_component("data_loader", _LOADER)
+        session.set_credentials("stub", "stub")
+        session.set_config_variable("region", REGION)
+        session.register("before-send", self._before_send)  # type: ignore[arg-type]  # an answer is what it is for
+        return session
+
+    def _before_send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        body = request.body if isinstance(request.body, bytes) else b""
+        target = request.headers.get("X-Amz-Target", b"")
+        target = target.decode() if isinstance(target, bytes) else target
+        reply = self.respond(request.method or "", urlsplit(request.url).path, target, body)
+        headers = HTTPHeaders.from_dict(dict(reply.headers))
+        return AWSResponse(request.url, reply.status, headers, _Body(reply.body))
+
+
+class _Body(BytesIO):
+    """A response's body as botocore reads one off the wire."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+def _operation(method: str, path: str, target: str) -> tuple[str, str]:
+    if path.startswith(_SUPPRESSION):
+        return "sesv2", f"{method.capitalize()}SuppressedDestination"
+    if path.startswith(_DELIVERIES):
+        return "s3", f"{method.capitalize()}Object"
+    prefix, _, operation = target.partition(".")
+    return _SERVICES[prefix], operation

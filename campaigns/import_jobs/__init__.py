@@ -1,0 +1,1 @@
+"""Simulation of import jobs for a backlog of suppression-list entries."""

@@ -1,0 +1,68 @@
+"""Design bugs: how a backlog is imported."""
+
+# Mutants stand where the real thing does, and so reach into it and take what it takes.
+# ruff: noqa: ANN401, SLF001
+
+from dataclasses import replace
+from typing import Any
+
+from campaigns.simulation.planted_bugs.planting import mutant
+from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.contacts.record import unclaimed
+from ses_feedback.suppression.import_jobs import ledger, settle, start
+from ses_feedback.suppression.import_jobs.model import Outcome
+
+
+def _failed_is_carried_out(self: Any, job_id: str, entries: int) -> Any:
+    outcome = _outcome(self, job_id, entries)
+    return Outcome.CARRIED_OUT if outcome is Outcome.FAILED else outcome
+
+
+def _under_way_is_carried_out(self: Any, job_id: str, entries: int) -> Any:
+    outcome = _outcome(self, job_id, entries)
+    return Outcome.CARRIED_OUT if outcome is Outcome.UNDER_WAY else outcome
+
+
+_outcome = ledger.ImportJobs.outcome
+
+
+def _unanswered_is_refused(self: Any, url: str, action: Any) -> Any:
+    answer = _create(self, url, action)
+    return Refusal(Refused.FOR_GOOD, answer.code) if isinstance(answer, Refusal) else answer
+
+
+_create = ledger.ImportJobs.create
+
+
+def _marked_whatever(_self: Any, _one: Any, stored: Any, held: str) -> Any:
+    """Mark a contact that moved meanwhile like the others."""
+    return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=None)
+
+
+def _nothing_repaired(self: Any, one: Any, stored: Any, held: str) -> Any:
+    """Leave a contact that somebody wrote before the job did."""
+    return self._released(one, stored, held)
+
+
+def _without_turns(self: Any, one: Any, _until: Any) -> Any:
+    return self._jobs.create(self._objects.url(one.name), one.action)
+
+
+def _lost_is_forgotten(self: Any, one: Any, then: Any, until: Any, done: Any) -> None:
+    """Strike a job off whose id nobody knows, as if it would never be carried out."""
+    _give_back(self, one, None if then else then, until, done)
+
+
+_give_back = settle.Settlement._give_back
+
+
+MUTANTS = (
+    mutant("an import that failed counts as carried out", (ledger.ImportJobs, "outcome", _failed_is_carried_out)),
+    mutant("an import under way counts as over", (ledger.ImportJobs, "outcome", _under_way_is_carried_out)),
+    mutant("a job nobody answered for counts as refused", (ledger.ImportJobs, "create", _unanswered_is_refused)),
+    mutant("imported, whatever changed meanwhile", (settle.Settlement, "_marked", _marked_whatever)),
+    mutant("what an import overwrote is not repaired", (settle.Settlement, "_repaired", _nothing_repaired)),
+    mutant("import jobs are not paced", (start.Backlog, "_ask", _without_turns)),
+    mutant("a lost job is forgotten", (settle.Settlement, "_give_back", _lost_is_forgotten)),
+)
+"""Every design bug of this kind that is tried, on cases in which there is something to import."""

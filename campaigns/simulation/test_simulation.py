@@ -1,0 +1,68 @@
+"""The promises hold through faults, crashes and every order, and the simulator would notice if they did not."""
+
+from dataclasses import replace
+
+import pytest
+
+from campaigns.simulation.campaign import play, play_all
+from campaigns.simulation.case import Fault, importing, make
+from campaigns.simulation.fault_kinds import FAULTS
+from campaigns.simulation.planted_bugs import IMPORTING, MUTANTS, Mutant
+from campaigns.simulation.shrink import failure
+
+SLICE = 5_000
+"""Cases of one test. `make simulate` plays a million."""
+BUDGET = 8_000
+"""Cases within which a design bug must be found."""
+
+
+@pytest.mark.parametrize("first", range(0, 4 * SLICE, SLICE))
+def test_no_promise_is_broken(first: int) -> None:
+    """Cases made by chance break no promise; a failing one is shown shrunk."""
+    figures = play_all(range(first, first + SLICE))
+    histories = [failure(seed, violation.promise) for seed, violation in figures.violations[:1]]
+    assert "\n".join(histories) == ""
+    assert figures.violations == []
+
+
+def test_the_same_seed_makes_the_same_history() -> None:
+    """Playing cases again, after others, gives the very same calls, faults and times."""
+    once, again = play_all(range(300)), play_all(range(299, -1, -1))
+    assert once.digest() == again.digest()
+    assert len(once.histories) > 250
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+def test_every_fault_strikes_and_is_survived(operation: str) -> None:
+    """Each fault that a call of this kind can have strikes in some case, in which no promise is broken."""
+    for number, fault in enumerate(FAULTS[operation]):
+        made = (make(seed) for seed in range(SLICE))
+        worlds = (play(replace(case, faults=(*case.faults, Fault(operation, 0, number)))) for case in made)
+        struck = (
+            world
+            for world in worlds
+            if any(one[2] == operation and one[4].startswith(fault) for one in world.wires.trace)
+        )
+        assert next(struck).watch.violations == []
+
+
+@pytest.mark.parametrize("mutant", [*MUTANTS, *IMPORTING], ids=lambda mutant: mutant.name)
+def test_every_design_bug_is_found(mutant: Mutant) -> None:
+    """A design bug seeded into the code breaks a promise that the simulator sees, and is no mere mistake in a name."""
+    made = map(make, range(BUDGET))
+    cases = map(importing, made) if mutant in IMPORTING else made
+    with mutant.planted():
+        found = next((violations for case in cases if (violations := play(case).watch.violations)), [])
+    assert found
+    assert not any(error in found[0].what for error in ("AttributeError", "NameError", "TypeError"))
+
+
+def test_a_failing_case_is_shrunk_to_a_readable_history() -> None:
+    """What is shown of a failing case holds few messages, the calls made, and the promise that was broken."""
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == "calls are not paced")
+    with mutant.planted():
+        seed = next(seed for seed in range(BUDGET) if play(make(seed)).watch.violations)
+        shown = failure(seed, "P8")
+    assert shown.count("message") <= 2  # of two spellings, so that there are two calls
+    assert "put_suppressed_destination" in shown
+    assert "P8 broken at step" in shown

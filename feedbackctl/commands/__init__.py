@@ -1,0 +1,1 @@
+"""Commands of `feedbackctl`, one module per command group."""

@@ -1,0 +1,1 @@
+"""The demo: mail sent through the deployed stack, and the resulting contacts, list and metrics."""

@@ -1,0 +1,1 @@
+"""AWS in this process (moto), for replay and tests."""

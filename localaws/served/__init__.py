@@ -1,0 +1,1 @@
+"""AWS served on a loopback port (ministack), to which template.yaml is deployed."""

@@ -1,0 +1,1 @@
+"""A direct DynamoDB client: HTTP connections, SigV4 signatures and JSON, without botocore."""

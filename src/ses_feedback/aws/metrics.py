@@ -1,0 +1,85 @@
+"""Emit what was counted as CloudWatch metrics, in the embedded metric format (EMF), through Powertools."""
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from ses_feedback.aws.metric_counts import Tally
+
+NAMESPACE = "SesFeedback"
+DIMENSION = "ConfigurationSet"
+MAX_CONFIGURATION_SETS = 40
+"""Names that may have a dimension value of their own: CloudWatch bills every combination as a metric."""
+OTHER = "other"
+NONE = "none"
+
+METRICS: Mapping[str, str] = MappingProxyType(
+    {
+        "PermanentBounce": "Hard bounces, per recipient. Beside Delivery (or Send), the bounce rate AWS judges you by.",
+        "TransientBounce": "Soft bounces and auto-replies, per recipient.",
+        "UndeterminedBounce": "Bounces that say too little to act on, per recipient.",
+        "Complaint": "Complaints, one per report however many recipients it names.",
+        "Delivery": "Deliveries, per recipient.",
+        "Send": "Messages SES accepted, per recipient (with TrackSends).",
+        "Reject": "Messages SES dropped because of a virus.",
+        "RenderingFailure": "Messages whose template could not be rendered.",
+        "DeliveryDelay": "Temporary failures SES goes on from.",
+        "Open": "Opens.",
+        "Click": "Clicks.",
+        "Subscription": "Changes of preference on an SES contact list.",
+        "SuppressionEcho": "Messages SES did not send, per recipient: suppressed, unsubscribed, or invalid to SES. "
+        "Rising: somebody mails contacts without asking may_send.",
+        "ContactSuppressed": "Contacts that may no longer be mailed.",
+        "ContactReleased": "Contacts that may be mailed again.",
+        "IgnoredMessage": "Messages that are no feedback: set-up notices, inbound mail, account events.",
+        "UnrecognizedFeedback": "Feedback with a type or sub type SES does not document. Judged on the safe side.",
+        "MisroutedFeedback": "Feedback that came down another kind's lane. Handled all the same.",
+        "Quarantined": "Messages put in quarantine.",
+        "SuppressionImported": "Contacts whose suppression-list entries an import job wrote, being too many for "
+        "one call a second.",
+        "FeedbackLag": "Milliseconds from the event SES reports to its processing, the longest of a batch.",
+        "SuppressionLag": "Milliseconds from a contact's change to the list following it, the longest of a batch; "
+        "from the sweep, the age of the oldest change still waiting, those SES refused left out.",
+    },
+)
+"""Every metric, and what it says. The README's table is generated from this."""
+
+_MILLISECONDS = frozenset({"FeedbackLag", "SuppressionLag"})
+
+
+class Metrics:
+    """Prints one EMF line per configuration set and batch; Lambda's log agent makes metrics of them."""
+
+    def __init__(self, configuration_sets: Collection[str] = ()) -> None:
+        """Give `configuration_sets` dimension values of their own; all others share `other`, and no set is `none`.
+
+        Raises:
+            ValueError: there are more than `MAX_CONFIGURATION_SETS`.
+
+        """
+        if len(configuration_sets) > MAX_CONFIGURATION_SETS:
+            raise ValueError(f"at most {MAX_CONFIGURATION_SETS} configuration sets can have metrics of their own")
+        self._own = frozenset(configuration_sets)
+
+    def emit(self, tally: Tally) -> None:
+        """Emit everything in `tally`."""
+        by_dimension: dict[str, Tally] = {}
+        for (configuration_set, name), number in tally.counts.items():
+            by_dimension.setdefault(self.dimension(configuration_set), Tally()).count("", name, number)
+        for (configuration_set, name), longest in tally.longest.items():
+            by_dimension.setdefault(self.dimension(configuration_set), Tally()).delay("", name, longest)
+        for dimension, part in by_dimension.items():
+            line = EphemeralMetrics(namespace=NAMESPACE)
+            line.service = ""  # else POWERTOOLS_SERVICE_NAME, when somebody sets it, becomes a dimension too
+            line.add_dimension(DIMENSION, dimension)
+            for _, name, value in part:
+                unit = MetricUnit.Milliseconds if name in _MILLISECONDS else MetricUnit.Count
+                line.add_metric(name, unit, value)
+            line.flush_metrics()
+
+    def dimension(self, configuration_set: str) -> str:
+        """Return the dimension value `configuration_set` counts under."""
+        if not configuration_set:
+            return NONE
+        return configuration_set if configuration_set in self._own else OTHER

@@ -1,0 +1,1 @@
+"""The batch pipeline: Lambda events in, stored facts and a report out."""

@@ -1,0 +1,173 @@
+"""Feedback that comes in objects: a notification of S3's stands for every message in the object it tells of.
+
+Each message is judged, applied or put in quarantine by itself. But only the notification can be acknowledged, so as
+long as one of its messages has to come again, all of them do. Applying them again changes nothing; counting them again,
+or putting them in quarantine again, would. So that is left until none has to come again.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from ses_feedback.aws.batches import batched
+from ses_feedback.aws.errors import AWS_FAULTS, fault
+from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.objects import ObjectError
+from ses_feedback.aws.quarantine import too_long
+from ses_feedback.aws.refusals import OUT_OF_TIME
+from ses_feedback.processing.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
+from ses_feedback.reading.envelope import Record, records
+from ses_feedback.reading.s3_notifications import ObjectName, messages_in, objects_of
+
+AT_ONCE = 1_000
+"""Messages of an object that are in work at a time: what a batch of the lane's queue is otherwise."""
+MOST_KEPT = 100
+"""Messages of one notification that are put in quarantine by themselves. With more, the notification is instead: SES
+never wrote that, and a function that runs out of time while it keeps them would keep them again."""
+UNUSABLE = "unusable-lines"
+"""Why a notification is in quarantine whose object holds more than `MOST_KEPT` messages to keep, or one too long to."""
+
+
+class Objects(Protocol):
+    """Where the objects are."""
+
+    def read(self, one: ObjectName) -> bytes:
+        """Return what is in an object; raise ObjectError or AWS_FAULTS."""
+
+
+class Deliveries:
+    """The one way in, for a lane that S3 notifies of objects: what tells of none goes through the pipeline as it is."""
+
+    def __init__(
+        self,
+        pipeline: Callable[[Keeper], Pipeline],
+        quarantine: Keeper,
+        objects: Objects,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Process through what `pipeline` makes, given where it is to keep what can't be acted on."""
+        self._pipeline = pipeline
+        self._quarantine = quarantine
+        self._objects = objects
+        self._now = now
+
+    def process(self, event: object, until: datetime | None = None) -> Report:
+        """Process a Lambda event, as `Pipeline.process`; every message of an object has an outcome of its own.
+
+        Of an object that has to come again those outcomes alone are told that are why.
+        """
+        messages: list[Record] = []
+        notified: list[tuple[Record, tuple[ObjectName, ...]]] = []
+        for record in records(event):
+            names = objects_of(record)
+            if names:
+                notified.append((record, names))
+            else:
+                messages.append(record)
+        report = self._pipeline(self._quarantine).process_records(messages, until)
+        outcomes = list(report.outcomes)
+        for record, names in notified:
+            told = _Notification(record)
+            pipeline = self._pipeline(told.kept)
+            for name in names:
+                self._read(told, name, pipeline, until)
+            late = until is not None and self._now() >= until
+            outcomes += told.settle(self._quarantine, report.tally, late=late)
+        return Report(tuple(outcomes), report.tally)
+
+    def _read(self, told: "_Notification", name: ObjectName, pipeline: Pipeline, until: datetime | None) -> None:
+        """Process what is in an object, so many messages at a time, as long as it is not too late to begin."""
+        try:
+            for chunk in self._chunks(told.record, name):
+                if until and self._now() >= until:
+                    told.break_off()
+                    return
+                told.include(pipeline.process_records(chunk, until))
+        except ObjectError as error:
+            told.set_aside(error.reason)
+        except AWS_FAULTS as error:
+            told.again(fault(error))
+        except Exception as error:  # noqa: BLE001 (the batch's edge, as the pipeline's: a bug must not hold up the others)
+            told.set_aside(f"internal-error: {type(error).__name__}")
+
+    def _chunks(self, record: Record, name: ObjectName) -> Iterator[tuple[Record, ...]]:
+        """Yield the messages of an object, as records that are acknowledged as `record` is."""
+        yield ()  # to see whether there is time to read it
+        messages = messages_in(self._objects.read(name))
+        yield from batched((replace(record, content=message) for message in messages), AT_ONCE)
+
+
+class _Notification:
+    """A notification on its way: what became of its messages, and what is put off until none has to come again."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.kept = _Kept()
+        self._outcomes: list[Outcome] = []
+        self._problem = ""
+        self._tally = Tally()
+
+    def include(self, report: Report) -> None:
+        """Take in what became of some of its messages; not the messages, of which there may be tens of thousands."""
+        self._outcomes += [replace(outcome, record=self.record) for outcome in report.outcomes]
+        self._tally.include(report.tally)
+
+    def again(self, reason: str) -> None:
+        """Have it come again."""
+        self._outcomes.append(Outcome(self.record, Disposition.RETRY, reason=reason))
+
+    def break_off(self) -> None:
+        """Have it come again for what there was no time for, unless no try would ever come to the end of it."""
+        if not self.kept.unusable:
+            self.again(OUT_OF_TIME.code)
+
+    def set_aside(self, reason: str) -> None:
+        """Have the notification itself put in quarantine, for the first reason there is."""
+        self._problem = self._problem or reason
+
+    def settle(self, quarantine: Keeper, tally: Tally, *, late: bool) -> Iterable[Outcome]:
+        """Put in quarantine and count what was put off, or tell what has to come again."""
+        if self.kept.unusable:
+            self.kept = _Kept()
+            self.set_aside(UNUSABLE)
+        again = [outcome for outcome in self._outcomes if outcome.disposition is Disposition.RETRY]
+        if again:
+            return again
+        refused = self.kept.hand_over(quarantine, late=late) or self._hand_over(quarantine)
+        if refused:
+            return [Outcome(self.record, Disposition.RETRY, reason=f"not quarantined: {refused}")]
+        tally.include(self._tally)
+        return self._outcomes or [Outcome(self.record, Disposition.IGNORED)]
+
+    def _hand_over(self, quarantine: Keeper) -> str:
+        if not self._problem:
+            return ""
+        self._outcomes.append(Outcome(self.record, Disposition.QUARANTINED, reason=self._problem))
+        self._tally.count("", "Quarantined")
+        return quarantine.keep(self.record.original(), self._problem, safe_id(self.record.id))
+
+
+class _Kept:
+    """What is to be put in quarantine, later."""
+
+    def __init__(self) -> None:
+        self._messages: list[tuple[str, str, str]] = []
+        self.unusable = False
+
+    def keep(self, original: str, reason: str, source: str) -> str:
+        """Keep a message for later."""
+        self.unusable = self.unusable or len(self._messages) >= MOST_KEPT or too_long(original)
+        if not self.unusable:
+            self._messages.append((original, reason, source))
+        return ""
+
+    def hand_over(self, quarantine: Keeper, *, late: bool) -> str:
+        """Put everything in quarantine, unless it is `late`; return why something is not, empty when all is."""
+        if self._messages and late:
+            return OUT_OF_TIME.code
+        for message in self._messages:
+            refused = quarantine.keep(*message)
+            if refused:
+                return refused
+        return ""

@@ -1,0 +1,236 @@
+"""From a Lambda event to stored contacts: open, parse, judge, fold and store, a batch at a time.
+
+Every record ends as exactly one of applied, ignored, quarantined, or left for another try, and none changes what
+becomes of another.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.refusals import OUT_OF_TIME
+from ses_feedback.immutable import value
+from ses_feedback.judging.facts import Fact, Judgement
+from ses_feedback.judging.judge import judge
+from ses_feedback.judging.policy import AmbiguousComplaint
+from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, records
+from ses_feedback.reading.ses_events import FeedbackError, parse
+
+_LANES = frozenset({"Bounce", "Complaint"})
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class Contacts(Protocol):
+    """Where facts are stored."""
+
+    def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
+        """Store `facts` until then; return the addresses whose facts could not all be stored, with the reason."""
+
+
+class Keeper(Protocol):
+    """Where messages that can't be acted on are kept."""
+
+    def keep(self, original: str, reason: str, source: str) -> str:
+        """Keep a message; return why it could not be kept, empty when it is."""
+
+
+class Disposition(StrEnum):
+    """What became of a record."""
+
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    QUARANTINED = "quarantined"
+    RETRY = "retry"
+    """Not acknowledged: it will come again."""
+
+
+@value(frozen=True, slots=True)
+class Outcome:
+    """What became of one record, in words fit for logs: no address, and no text of the sender's or the recipient's."""
+
+    record: Record
+    disposition: Disposition
+    kind: str = ""
+    reason: str = ""
+    message_id: str = ""
+    contacts: tuple[str, ...] = ()
+
+    @property
+    def exceptional(self) -> bool:
+        """Whether somebody may want to know of this record by itself."""
+        return bool(self.reason)
+
+
+@value(frozen=True, slots=True)
+class Report:
+    """What became of a batch."""
+
+    outcomes: tuple[Outcome, ...]
+    tally: Tally
+
+    @property
+    def dispositions(self) -> Mapping[str, int]:
+        """How many records each disposition took."""
+        return Counter(outcome.disposition.value for outcome in self.outcomes)
+
+
+@dataclass(slots=True)
+class _Read:
+    """A record on its way: what it was judged to be, or what is wrong with it."""
+
+    record: Record
+    judgement: Judgement | None = None
+    problem: str = ""
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return self.judgement.facts if self.judgement else ()
+
+
+class Pipeline:
+    """The one way in: feedback changes contacts, and nothing else."""
+
+    def __init__(
+        self,
+        contacts: Contacts,
+        quarantine: Keeper,
+        *,
+        now: Callable[[], datetime],
+        ambiguous: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE,
+        lane: str = "",
+    ) -> None:
+        """Store in `contacts`; `lane` is the kind of feedback expected, empty for any."""
+        self._contacts = contacts
+        self._quarantine = quarantine
+        self._now = now
+        self._ambiguous = ambiguous
+        self._lane = lane
+
+    def process(self, event: object, until: datetime | None = None) -> Report:
+        """Process a Lambda event, whatever it holds, and say what became of each of its records.
+
+        What is not begun by `until` is left for another try, so that an event that takes too long gets further
+        with each.
+        """
+        return self.process_records(records(event), until)
+
+    def process_records(self, taken: Iterable[Record], until: datetime | None = None) -> Report:
+        """Process records, as `process` does those of an event."""
+        read = [self._read(record) for record in taken]
+        self._store(read, until)
+        tally, now = Tally(), self._now()
+        return Report(tuple([self._settle(one, tally, now, until) for one in read]), tally)
+
+    def _read(self, record: Record) -> _Read:
+        try:
+            opened = open_record(record)
+            if isinstance(opened, Notice):
+                return _Read(record, judge(opened))
+            judgement = judge(parse(opened.fields), opened.sent_at, self._ambiguous)
+        except EnvelopeError as error:
+            return _Read(record, problem=error.reason)
+        except FeedbackError as error:
+            return _Read(record, problem=str(error))
+        except Exception as error:  # noqa: BLE001 (the batch's edge: a bug must not hold up the other records)
+            return _Read(record, problem=_bug(error))
+        return _Read(record, judgement, judgement.problem)
+
+    def _store(self, read: list[_Read], until: datetime | None) -> None:
+        try:
+            failed = self._contacts.learn((fact for one in read for fact in one.facts), until)
+        except Exception:  # noqa: BLE001 (the batch's edge: find the record at fault by storing each by itself)
+            for one in read:
+                self._store_alone(one, until)
+            return
+        if failed:
+            for one in read:
+                one.failures = _failures(one, failed)
+
+    def _store_alone(self, one: _Read, until: datetime | None) -> None:
+        try:
+            one.failures = _failures(one, self._contacts.learn(one.facts, until))
+        except Exception as error:  # noqa: BLE001 (as above)
+            one.problem = _bug(error)
+
+    def _settle(self, one: _Read, tally: Tally, now: datetime, until: datetime | None) -> Outcome:
+        disposition, reason = self._disposition(one, until)
+        judgement = one.judgement
+        if disposition is Disposition.RETRY:
+            return _outcome(one, disposition, reason)
+        if disposition is Disposition.QUARANTINED:
+            tally.count(judgement.configuration_set if judgement else "", "Quarantined")
+        if judgement:
+            self._count(judgement, tally, now)
+        return _outcome(one, disposition, reason)
+
+    def _disposition(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
+        if one.failures:
+            return Disposition.RETRY, ", ".join(sorted(set(one.failures.values())))
+        if one.problem:
+            return self._keep(one, until)
+        if one.judgement and one.judgement.kind == "Notice":
+            return Disposition.IGNORED, ""
+        # A complaint or a bounce that names nobody changes nothing: somebody should know of it.
+        unnamed = one.judgement and one.judgement.kind in _LANES and not one.facts
+        return Disposition.APPLIED, "names-nobody" if unnamed else ""
+
+    def _keep(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
+        if until and self._now() >= until:
+            # A call that hangs would cost those the answer that are stored by now.
+            return Disposition.RETRY, f"not quarantined: {OUT_OF_TIME.code}"
+        try:
+            original = one.record.original()
+        except (RecursionError, TypeError, ValueError) as error:
+            # The record came decoded and can't be written as JSON again.
+            return Disposition.RETRY, f"not quarantined: {type(error).__name__}"
+        refused = self._quarantine.keep(original, one.problem, safe_id(one.record.id))
+        return (Disposition.RETRY, f"not quarantined: {refused}") if refused else (Disposition.QUARANTINED, one.problem)
+
+    def _count(self, judgement: Judgement, tally: Tally, now: datetime) -> None:
+        stream = judgement.configuration_set
+        for name, number in judgement.counts:
+            tally.count(stream, name, number)
+        lane = judgement.kind if judgement.kind in _LANES else "Delivery"
+        if self._lane and judgement.kind != "Notice" and lane != self._lane:
+            tally.count(stream, "MisroutedFeedback")
+        if judgement.at:
+            tally.delay(stream, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
+
+
+def contact_hash(address: str) -> str:
+    """Return what stands for `address` in logs."""
+    return hashlib.sha256(address.encode()).hexdigest()[:12]
+
+
+def safe_id(text: str) -> str:
+    """Return an id as logs and queue attributes may hold it: empty when it might be something else."""
+    return text if _SAFE_ID.fullmatch(text) else ""
+
+
+def _outcome(one: _Read, disposition: Disposition, reason: str) -> Outcome:
+    judgement = one.judgement
+    return Outcome(
+        one.record,
+        disposition,
+        kind=judgement.kind if judgement else "",
+        reason=reason,
+        message_id=safe_id(judgement.message_id) if judgement else "",
+        contacts=tuple(contact_hash(address) for address in {fact.address.key: None for fact in one.facts})
+        if reason
+        else (),
+    )
+
+
+def _failures(one: _Read, failed: Mapping[str, str]) -> dict[str, str]:
+    return {fact.address.key: failed[fact.address.key] for fact in one.facts if fact.address.key in failed}
+
+
+def _bug(error: Exception) -> str:
+    return f"internal-error: {type(error).__name__}"

@@ -1,0 +1,1 @@
+"""Lambda events in, SES events out: envelopes are opened and documents parsed."""

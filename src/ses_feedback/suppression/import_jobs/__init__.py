@@ -1,0 +1,1 @@
+"""Bulk changes of the SES suppression list through import jobs."""

@@ -1,0 +1,346 @@
+"""Wherever AWS fails, or the process dies, what is not done comes again, and the end is the same.
+
+One call after another is made to go wrong, in every way a call can, with the adapters that run in Lambda.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from localaws.ses_list.suppression_list import SuppressionReason
+from ses_feedback.contacts.record import decode
+from ses_feedback.contacts.status import wanted_of
+from ses_feedback.judging.facts import ListReason, Verdict
+from ses_feedback.suppression.sync import CLAIM
+from tests.support.builders import (
+    RECIPIENT,
+    a_bounce,
+    a_complaint,
+    a_delivery,
+    a_fact,
+    an_open,
+    an_sqs_event,
+    on_day,
+    strikes,
+)
+from tests.support.deployed_functions import TIMEOUT, FakeContext, World, a_world
+from tests.support.fakes import (
+    Call,
+    Fault,
+    Killed,
+    dies_after,
+    dies_before,
+    first,
+    garbles,
+    key_of,
+    loses_the_answer,
+    refuses,
+    times_out,
+)
+
+FAULTS: dict[str, Fault] = {
+    "refused": refuses("InternalServerError"),
+    "timeout": times_out,
+    "lost answer": loses_the_answer,
+    "garbled": garbles,
+}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world."""
+    with a_world() as world:
+        yield world
+
+
+def each(faults: dict[str, Fault]) -> pytest.MarkDecorator:
+    """Try each of `faults`."""
+    return pytest.mark.parametrize("fault", faults.values(), ids=faults)
+
+
+# --- Feedback -------------------------------------------------------------------------------------------------------
+
+NAMED = {
+    1: RECIPIENT,
+    2: "complainer@example.com",
+    3: "happy@example.com",
+    4: RECIPIENT,
+    5: "noted@example.com",
+    6: "poison",
+    7: "nobody",
+}
+"""Whom each message is about."""
+BATCH = an_sqs_event(
+    a_bounce(),
+    a_complaint(recipients=[NAMED[2]]),
+    a_delivery(recipients=[NAMED[3]]),
+    a_bounce("Transient", recipients=[RECIPIENT.upper()]),
+    a_complaint("not-spam", recipients=[NAMED[5]]),
+    "poison",
+    an_open(),
+)
+FEEDBACK_CALLS = ["batch_get_item", "batch_execute_statement", "send_message"]
+
+
+def handled(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    """Return what the feedback function leaves of an SQS event: an event of the records that come again."""
+    answer = world.feedback()(event, FakeContext())
+    again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    return {"Records": [record for record in event["Records"] if record["messageId"] in again]}
+
+
+def feedback_state(world: World) -> tuple[object, ...]:
+    """Return all that feedback leaves behind, but for when it was written."""
+    items = [{name: value for name, value in item.items() if name != "mirror_due_at"} for item in world.items()]
+    return items, set(map(str, world.aws.quarantined()))
+
+
+def concerned(call: Call) -> set[str]:
+    """Return whom a call is about."""
+    if call.operation == "send_message":
+        return {"poison"}
+    if call.operation == "batch_execute_statement":
+        return {key_of(statement)[0] for statement in call.request["Statements"]}
+    return {key["address"]["S"] for key in call.request["RequestItems"]["Contacts"]["Keys"]}
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> tuple[object, ...]:
+    """What the batch leaves behind when nothing goes wrong."""
+    with a_world() as world:
+        calls = world.go_wrong(-1, times_out)
+        assert handled(world, BATCH) == {"Records": []}
+        assert [call.operation for call in calls] == FEEDBACK_CALLS
+        return feedback_state(world)
+
+
+@each(FAULTS)
+@pytest.mark.parametrize("number", range(len(FEEDBACK_CALLS)))
+def test_feedback_when_a_call_fails(world: World, undisturbed: tuple[object, ...], number: int, fault: Fault) -> None:
+    """Exactly the messages that the call was about come again, and then the end is as if nothing had happened."""
+    calls = world.go_wrong(number, fault)
+    again = handled(world, BATCH)
+    whom = concerned(calls[number])
+    expected = [f"sqs-message-{message}" for message, name in NAMED.items() if name in whom]
+    assert [record["messageId"] for record in again["Records"]] == expected
+    assert handled(world, again) == {"Records": []}
+    assert feedback_state(world) == undisturbed
+
+
+@pytest.mark.parametrize("number", range(len(FEEDBACK_CALLS)))
+def test_feedback_when_the_process_dies(world: World, undisturbed: tuple[object, ...], number: int) -> None:
+    """The whole batch comes again, and the end is as if nothing had happened."""
+    world.go_wrong(number, dies_after)
+    with pytest.raises(Killed):
+        handled(world, BATCH)
+    assert handled(world, BATCH) == {"Records": []}
+    assert feedback_state(world) == undisturbed
+
+
+@each(FAULTS)
+def test_feedback_when_every_call_fails(world: World, undisturbed: tuple[object, ...], fault: Fault) -> None:
+    """While nothing works nothing is lost, and what needs nobody is done."""
+    for client in (world.dynamodb, world.sqs):
+        client.otherwise = fault
+    again = handled(world, BATCH)
+    assert [record["messageId"] for record in again["Records"]] == [f"sqs-message-{number}" for number in range(1, 7)]
+    for client in (world.dynamodb, world.sqs):
+        client.otherwise = None
+    assert handled(world, again) == {"Records": []}
+    assert feedback_state(world) == undisturbed
+
+
+# --- The mirror -----------------------------------------------------------------------------------------------------
+
+COMPLAINER, RETURNER = "complainer@example.com", "returner@example.com"
+
+
+def prepare(world: World) -> list[dict[str, Any]]:
+    """Bring about something to put, to delete and to announce; return the stream's records of it."""
+    world.learn(a_fact(Verdict.SUPPRESS, address=RETURNER), a_fact(Verdict.COMPLAIN, address=COMPLAINER))
+    world.reinstate(RETURNER)
+    bounce = SuppressionReason.BOUNCE
+    world.aws.suppression_list.add_from_feedback(RETURNER, bounce, message_id="1", feedback_id="1")
+    world.clock.sleep(120)
+    return world.stream()
+
+
+def let_be(world: World, records: list[dict[str, Any]]) -> None:
+    """Hand the stream's records out again, and sweep when every claim has run out."""
+    if records:
+        world.suppression()({"Records": records}, FakeContext())
+    world.drain()
+    if any("mirror_due" in item for item in world.aws.contacts()):  # else the sweep would find nothing
+        world.sweep(after=CLAIM + timedelta(minutes=1))
+
+
+def assert_in_step(world: World) -> None:
+    """The list is what the contacts want, nothing is due, and the latest announcement of each is what it is."""
+    limits = world.settings.limits
+    contacts = [decode(item) for item in world.aws.contacts()]
+    wanted = {
+        spelling: reason.value
+        for stored in contacts
+        if (reason := wanted_of(stored.contact, limits))
+        for spelling in stored.contact.spellings
+    }
+    assert world.listed() == wanted
+    assert [stored.contact.address for stored in contacts if stored.due_since or stored.list_due or stored.claim] == []
+    told = sorted((event["detail"] for event in world.aws.announcements()), key=lambda detail: detail["rev"])
+    latest = {detail["address"]: detail["new_status"] for detail in told}
+    assert latest == {stored.contact.address: stored.status.value for stored in contacts}
+
+
+MIRROR_CALLS = [
+    "batch_get_item",
+    "put_events",
+    *["batch_execute_statement"] * 2,
+    *["batch_execute_statement", "get_item", "update_item", "put_suppressed_destination", "batch_execute_statement"],
+    *["batch_execute_statement", "get_item", "update_item", "delete_suppressed_destination", "batch_execute_statement"],
+]
+"""What following what `prepare` brings about takes: read, announce, mark; then claim, take a turn, call, mark."""
+
+
+def test_the_mirrors_calls(world: World) -> None:
+    """When nothing goes wrong these are all the calls there are: none is left out below."""
+    records = prepare(world)
+    calls = world.go_wrong(-1, times_out)
+    world.suppression()({"Records": records}, FakeContext())
+    assert [call.operation for call in calls] == MIRROR_CALLS
+    let_be(world, [])
+    assert_in_step(world)
+
+
+@each(FAULTS)
+@pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
+def test_the_mirror_when_a_call_fails(world: World, number: int, fault: Fault) -> None:
+    """What is not done is handed back or swept, and the list and the outside world end in step."""
+    records = prepare(world)
+    world.go_wrong(number, fault)
+    answer = world.suppression()({"Records": records}, FakeContext())
+    left = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    let_be(world, [record for record in records if record["dynamodb"]["SequenceNumber"] in left])
+    assert_in_step(world)
+
+
+@pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
+def test_the_mirror_when_the_process_dies(world: World, number: int) -> None:
+    """The stream hands out the batch again, the sweep takes over the dead one's claim, and all ends in step."""
+    records = prepare(world)
+    world.go_wrong(number, dies_after)
+    with pytest.raises(Killed):
+        world.suppression()({"Records": records}, FakeContext())
+    let_be(world, records)
+    assert_in_step(world)
+
+
+def test_what_is_written_while_a_dead_ones_claim_stands(world: World) -> None:
+    """A change of what a dead worker claimed is left alone by those who are told of it, and is the sweep's."""
+    records = prepare(world)
+    world.go_wrong(7, dies_before)
+    with pytest.raises(Killed):
+        world.suppression()({"Records": records}, FakeContext())
+    world.go_wrong(-1, times_out)
+    world.reinstate(COMPLAINER)
+    world.drain()
+    assert "mirror_due" in str(world.aws.contacts())
+    let_be(world, [])
+    assert_in_step(world)
+
+
+def test_the_sweep_alone_does_what_the_stream_never_brought(world: World) -> None:
+    """A stream that expired is no loss."""
+    prepare(world)
+    let_be(world, [])
+    assert_in_step(world)
+
+
+# --- Others at work at the same time --------------------------------------------------------------------------------
+
+
+def another_follows(world: World, records: list[dict[str, Any]]) -> None:
+    """Another process follows the same changes, and what has changed since."""
+    world.suppression()({"Records": [*records, *world.stream()]}, FakeContext())
+
+
+def happenings(world: World, records: list[dict[str, Any]]) -> dict[str, Callable[[], None]]:
+    """Return what may happen between two calls of a mirror."""
+
+    def reinstated_and_followed() -> None:
+        world.reinstate(RECIPIENT)
+        another_follows(world, records)
+
+    def stalled() -> None:
+        world.clock.sleep((CLAIM + timedelta(seconds=1)).total_seconds())
+        reinstated_and_followed()
+
+    return {
+        "complaint": lambda: world.learn(a_fact(Verdict.COMPLAIN, on_day(0.5))),
+        "reinstated and followed": reinstated_and_followed,
+        "stalled, reinstated and followed": stalled,
+    }
+
+
+KINDS = ("complaint", "reinstated and followed", "stalled, reinstated and followed")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", range(11))
+def test_the_mirror_when_others_are_at_work(world: World, number: int, kind: str) -> None:
+    """Between any two of its calls others may change the contact and follow it; in the end the list is in step."""
+    world.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
+    world.clock.sleep(120)
+    records = world.stream()
+    world.go_wrong(number, _once(world, happenings(world, records)[kind]))
+    answer = world.suppression()({"Records": records}, FakeContext(4 * TIMEOUT))
+    let_be(world, records if answer["batchItemFailures"] else [])
+    assert_in_step(world)
+
+
+def _once(world: World, happening: Callable[[], None]) -> Fault:
+    def undisturbed() -> None:
+        clients = world.dynamodb, world.sqs, world.events, world.sesv2
+        calls = world.dynamodb.calls
+        for client in clients:
+            client.calls, client.faults = [], {}
+        happening()
+        for client in clients:
+            client.calls = calls
+
+    return first(undisturbed)
+
+
+def test_a_strike_and_a_delivery_race(world: World) -> None:
+    """Two lanes that write one contact at once lose nothing of either."""
+    other = world.store(world.aws.client("dynamodb"))
+    for day in range(6):
+        world.dynamodb.calls.clear()
+        delivery = a_fact(Verdict.DELIVERED, on_day(day + 0.1))
+        world.dynamodb.faults = {1: first(partial(other.learn, [delivery]))}
+        world.learn(*strikes(day))
+    stored = world.contact(RECIPIENT)
+    assert (len(stored.contact.strikes), stored.contact.delivered_on, stored.status) == (
+        6,
+        on_day(5).date(),
+        "active",
+    )
+
+
+def test_no_entry_is_ever_wrong_for_long(world: World) -> None:
+    """A contact that changes its mind faster than SES can be called ends as it is last."""
+    for number in range(4):
+        world.learn(a_fact(Verdict.SUPPRESS, world.clock.now()))
+        with suppress(Killed):
+            world.go_wrong(number + 4, dies_after)
+            world.suppression()({"Records": world.stream()}, FakeContext())
+        world.go_wrong(-1, times_out)
+        world.clock.sleep(60)
+        world.reinstate(RECIPIENT)
+        world.clock.sleep(7200)
+    world.learn(a_fact(Verdict.COMPLAIN, world.clock.now()))
+    let_be(world, world.stream())
+    assert world.listed() == {RECIPIENT: ListReason.COMPLAINT.value}

@@ -1,0 +1,474 @@
+"""What holds of everything SES may say, in every order, as often as it likes: the promises of the pure rooms.
+
+Hypothesis looks for what breaks them; `pytest --hypothesis-profile=long tests/test_laws.py` looks harder.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ses_feedback.address import AddressError, parse_address
+from ses_feedback.contacts.contact import (
+    EVIDENCE_REGISTERS,
+    KEPT_SPELLINGS,
+    KEPT_STRIKES,
+    Contact,
+    Evidence,
+    fold,
+    merge,
+    observed,
+)
+from ses_feedback.contacts.history import history_item
+from ses_feedback.contacts.record import Stored, become, decode, encode, learn
+from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status, latest_listed, mirror, standing
+from ses_feedback.judging.facts import Fact, ListReason, Verdict
+from ses_feedback.judging.judge import judge
+from ses_feedback.judging.policy import POLICY
+from ses_feedback.reading.envelope import Document, EnvelopeError, Notice, open_record, records
+from ses_feedback.reading.ses_events import Feedback, FeedbackError, parse
+from tests.support.builders import (
+    AT,
+    EVENT,
+    NOTIFICATION,
+    RECIPIENT,
+    SOFT,
+    START,
+    Json,
+    a_bus_event,
+    an_sns_envelope,
+    an_sns_event,
+    an_sqs_event,
+    an_sqs_record,
+    contacts,
+    documents,
+    histories,
+    json_objects,
+    json_values,
+    limits,
+    moments,
+    mutated_documents,
+    on_day,
+    orders,
+    texts,
+)
+
+Event = Any
+END = on_day(5_000)
+"""Later than anything of a strategy's."""
+
+
+# --- Opening and parsing --------------------------------------------------------------------------------------------
+
+CARRIERS: dict[str, Callable[[Any], Event]] = {
+    "bare": lambda content: content,
+    "text": json.dumps,
+    "SQS": an_sqs_event,
+    "SNS": an_sns_event,
+    "an SNS envelope": an_sns_envelope,
+    "EventBridge": a_bus_event,
+    "SNS in SQS": lambda content: an_sqs_event(an_sns_envelope(content)),
+    "EventBridge in SNS": lambda content: an_sns_event(a_bus_event(content)),
+    "EventBridge in SNS in SQS": lambda content: an_sqs_event(an_sns_envelope(a_bus_event(content))),
+    "one record of two": lambda content: {"Records": [content, an_sqs_record("{}")]},
+}
+HOSTILE_TEXTS = {
+    "deep lists": "[" * 200_000 + "]" * 200_000,
+    "deep objects": '{"Message":' * 200_000 + "1" + "}" * 200_000,
+    "an unclosed depth": '{"eventType":' * 200_000,
+    "5,000 digits": '{"eventType":"Bounce","bounce":' + "9" * 5_000 + "}",
+    "a megabyte of digits": "9" * 2**20,
+    "a megabyte": '{"eventType":"' + "x" * 2**20 + '"}',
+    "a megabyte of text": "x" * 2**20,
+    "a megabyte of quotes": '"' * 2**20,
+    "a megabyte of blanks": " " * 2**20,
+    "NaN": '{"eventType":NaN,"bounce":NaN}',
+    "Infinity": '{"eventType":"Bounce","bounce":{"bounceType":-Infinity,"timestamp":1e999}}',
+    "duplicate names": '{"eventType":"Send","eventType":"Bounce","bounce":{},"bounce":{"bounceType":"Permanent"}}',
+    "an escaped lone surrogate": '{"eventType":"\\ud800"}',
+    "a lone surrogate": '{"eventType":"\ud800"}',
+    "NUL": "\x00",
+    "an escaped NUL": '{"eventType":"Bounce\\u0000"}',
+    "controls": '{"eventType":"\x01"}',
+    "nothing": "",
+    "a byte order mark": "\ufeff" * 3,
+}
+
+
+def opened(event: Event) -> list[Document | Notice | str]:
+    """Return what is inside each record of `event`, or why it can't be opened."""
+    found: list[Document | Notice | str] = []
+    for record in records(event):
+        try:
+            found.append(open_record(record))
+        except EnvelopeError as error:
+            found.append(error.reason)
+    return found
+
+
+def parsed(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
+    """Return what SES says in `document`, None when that is nothing."""
+    with contextlib.suppress(FeedbackError):
+        return parse(document)
+    return None
+
+
+@st.composite
+def damaged_texts(draw: st.DrawFn) -> str:
+    """Return the text of a document with a piece cut out, or something put in."""
+    text = json.dumps(draw(documents()), ensure_ascii=draw(st.booleans()))
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 40)))
+    return text[:start] + draw(texts() | st.sampled_from('{}[]",:\\!\n')) + text[end:]
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    """Return anything at all, in any carrier."""
+    content = draw(st.one_of(json_values(), mutated_documents(), damaged_texts(), texts()))
+    carrier = draw(st.sampled_from(tuple(CARRIERS.values())))
+    try:
+        return carrier(content)
+    except RecursionError:  # too deep to be written as JSON, so nobody could have sent it in a text
+        return content
+
+
+@given(events())
+def test_opening_raises_its_own_error_only(event: Event) -> None:
+    """Whatever Lambda is invoked with, each of its records is a document, a notice, or refused for a known reason."""
+    reasons = {"no-content", "not-an-object", "not-json", "unknown-bus-event", "unknown-shape", "wrapped-too-often"}
+    assert {found for found in opened(event) if isinstance(found, str)} <= reasons
+
+
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS.keys())
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE_TEXTS.items()])
+def test_no_text_breaks_opening_and_parsing(text: str, carrier: Callable[[Any], Event]) -> None:
+    """Whatever brings it, and however often it was wrapped on its way."""
+    event = carrier(text)
+    found = opened(event)
+    assert len(records(event)) == len(found)
+    feedback = [parsed(document.fields) for document in found if isinstance(document, Document)]
+    assert all(one is None or judge(one).counts for one in feedback)
+
+
+@given(json_values())
+def test_records_never_fail(event: Event) -> None:
+    """And what quarantine would keep of each is a text, or too deep to be one."""
+    for record in records(event):
+        with contextlib.suppress(RecursionError, ValueError):
+            assert isinstance(record.original(), str)
+
+
+@given(mutated_documents() | json_objects(json_values()))
+def test_parsing_raises_its_own_error_only(document: Json) -> None:
+    """Whatever fields are missing, of another type, or in the wrong place; and the error can be logged."""
+    try:
+        parse(document)
+    except FeedbackError as refusal:
+        error = refusal
+    else:
+        return
+    assert error.reason in {"two-kinds", "unknown-kind", "malformed"}
+    assert str(error).isascii()
+
+
+@given(documents())
+def test_what_ses_publishes_is_parsed(document: Json) -> None:
+    """Every kind of it, in both vocabularies, whatever it names its recipients and types."""
+    assert parse(document).kind
+
+
+# --- Judging --------------------------------------------------------------------------------------------------------
+
+RULES = {rule.name: rule for rule in POLICY}
+NAMED: dict[str, Callable[[Json], list[Any]]] = {
+    "Bounce": lambda document: _of_objects(document["bounce"].get("bouncedRecipients")),
+    "Complaint": lambda document: _of_objects(document["complaint"].get("complainedRecipients")),
+    "Delivery": lambda document: document["delivery"].get("recipients") or [],
+}
+"""Whom a document of each kind names, straight from its JSON."""
+
+
+def _of_objects(recipients: list[Json] | None) -> list[Any]:
+    return [recipient.get("emailAddress") for recipient in recipients or []]
+
+
+def key_of(raw: Any) -> str | None:  # noqa: ANN401 (JSON)
+    """Return the key of the recipient `raw`, None when it is no usable address."""
+    try:
+        return parse_address(raw).key
+    except (AddressError, TypeError):
+        return None
+
+
+def keys_of(named: Iterable[Any]) -> set[str]:
+    """Return the keys of those of `named` that are usable."""
+    return {key for raw in named if (key := key_of(raw))}
+
+
+@given(mutated_documents(), st.none() | moments())
+def test_judging_is_total(document: Json, sent_at: datetime | None) -> None:
+    """Whatever is parsed is judged, and every part of the judgement can be stored, counted and logged."""
+    feedback = parsed(document)
+    if feedback is None:
+        return
+    judgement = judge(feedback, sent_at)
+    assert judgement.rule in RULES
+    assert judgement.problem in {"", "unusable-recipient", "no-timestamp"}
+    assert all(name.isalpha() and number > 0 for name, number in judgement.counts)
+    assert judgement.at is None or sent_at is None or judgement.at <= sent_at
+    for fact in judgement.facts:
+        assert (judgement.at, judgement.configuration_set) == (fact.at, fact.configuration_set)
+        assert fact.reason.isascii()
+        assert len(json.dumps(history_item(fact, 365, fact.at), ensure_ascii=False).encode()) < 20_000
+
+
+@given(mutated_documents())
+def test_exactly_the_usable_named_recipients_are_touched(document: Json) -> None:
+    """Never one that only `mail.destination` names; and somebody is told of the others."""
+    feedback = parsed(document)
+    if feedback is None or feedback.kind not in NAMED:
+        return
+    named = NAMED[feedback.kind](document)
+    judgement = judge(feedback, AT)
+    assert keys_of(named) == {fact.address.key for fact in judgement.facts}
+    assert any(key_of(raw) is None for raw in named) == bool(judgement.problem)
+
+
+@given(mutated_documents())
+def test_of_the_rest_only_a_whole_unsubscription_touches_anybody(document: Json) -> None:
+    """The only recipient of the message it came by: SES names nobody else."""
+    feedback = parsed(document)
+    if feedback is None or feedback.kind in NAMED:
+        return
+    destination = (feedback.mail.destination if feedback.mail else None) or ()
+    touched = {(fact.address.key, fact.rule) for fact in judge(feedback, AT).facts}
+    if judge(feedback, AT).rule == "subscription-unsubscribe-all" and len(destination) == 1:
+        assert {(key, "subscription-unsubscribe-all") for key in keys_of(destination)} == touched
+    else:
+        assert set() == touched
+
+
+@given(documents())
+def test_both_vocabularies_say_the_same(document: Json) -> None:
+    """Whom it touches and how does not depend on the mechanism that published it."""
+    kind = document.get(EVENT) or document.get(NOTIFICATION)
+    rest = {name: value for name, value in document.items() if name not in {EVENT, NOTIFICATION}}
+    assert judge(parse({EVENT: kind, **rest})) == judge(parse({NOTIFICATION: kind, **rest}))
+
+
+@given(documents())
+def test_judging_depends_on_nothing_else(document: Json) -> None:
+    """The same feedback comes to the same facts whenever it comes."""
+    assert judge(parse(document)) == judge(parse(json.loads(json.dumps(document))))
+
+
+# --- Merging --------------------------------------------------------------------------------------------------------
+
+
+@given(contacts(), contacts())
+def test_merging_is_commutative(one: Contact, other: Contact) -> None:
+    """It does not matter who learnt what first."""
+    assert merge(one, other) == merge(other, one)
+
+
+@given(contacts(), contacts(), contacts())
+def test_merging_is_associative(one: Contact, two: Contact, three: Contact) -> None:
+    """It does not matter what is merged before."""
+    assert merge(merge(one, two), three) == merge(one, merge(two, three))
+
+
+@given(contacts(), contacts())
+def test_merging_is_idempotent(one: Contact, other: Contact) -> None:
+    """It does not matter how often."""
+    merged = merge(one, other)
+    assert [one, merged, merged] == [merge(one, one), merge(merged, one), merge(other, merged)]
+
+
+@given(contacts())
+def test_the_unknown_contact_adds_nothing(contact: Contact) -> None:
+    """What is not there yet is read as a contact of which nothing is known."""
+    assert [contact] * 2 == [merge(contact, Contact(RECIPIENT)), merge(Contact(RECIPIENT), contact)]
+
+
+@given(histories(), st.data())
+def test_any_order_and_any_duplication_ends_in_the_same_contact(history: list[Fact], data: st.DataObject) -> None:
+    """In whatever batches it comes, and whoever merges what with what."""
+    twice = data.draw(st.lists(st.sampled_from(history))) if history else []
+    again = data.draw(orders(history + twice))
+    expected = fold(Contact(RECIPIENT), history)
+    assert expected == fold(Contact(RECIPIENT), again)
+    cut = data.draw(st.integers(0, len(again)))
+    halves = [fold(Contact(RECIPIENT), half) for half in (again[:cut], again[cut:])]
+    assert expected == merge(*halves)
+
+
+@given(histories())
+def test_a_contact_stays_small(history: list[Fact]) -> None:
+    """Whatever is said of it, and however often."""
+    contact = fold(Contact(RECIPIENT), history * 2)
+    assert len(contact.strikes) <= KEPT_STRIKES
+    assert len(contact.spellings) <= KEPT_SPELLINGS
+    assert len(json.dumps(encode(Stored(contact), standing(contact, Limits())))) < 8_000
+
+
+# --- Standing -------------------------------------------------------------------------------------------------------
+
+STRENGTH = list(reversed(Status))
+"""Weakest first."""
+
+
+@given(histories() | histories(verdicts=SOFT), limits(), st.none() | moments())
+def test_a_status_never_weakens_between_reinstatements(
+    history: list[Fact], limits: Limits, opted_in: datetime | None
+) -> None:
+    """After every single fact: only a delivery lifts anything, and only a suspension or a soft bounce."""
+    contact = reinstated(Contact(RECIPIENT), opted_in)
+    for fact in history:
+        learnt = merge(contact, observed(fact))
+        before, after = standing(contact, limits).status, standing(learnt, limits).status
+        if STRENGTH.index(after) < STRENGTH.index(before):
+            assert fact.verdict is Verdict.DELIVERED
+            assert before in {Status.SUSPENDED, Status.BOUNCING}
+        contact = learnt
+
+
+def reinstated(contact: Contact, opted_in: datetime | None) -> Contact:
+    """Return `contact`, reinstated at `opted_in` when that is a time."""
+    return merge(contact, Contact(RECIPIENT, opted_in=Evidence(opted_in, "operator"))) if opted_in else contact
+
+
+@given(contacts(), limits())
+def test_the_evidence_of_a_status_is_in_the_contact(contact: Contact, limits: Limits) -> None:
+    """Every status but active has one, and it is newer than the reinstatement."""
+    found = standing(contact, limits)
+    assert (found.status is Status.ACTIVE) == (found.evidence is None)
+    if found.evidence:
+        assert found.evidence in {getattr(contact, name) for name in EVIDENCE_REGISTERS if name != "opted_in"}
+        assert contact.opted_in is None or found.evidence.at > contact.opted_in.at
+
+
+@given(contacts(), limits())
+def test_whether_it_may_be_mailed_follows_from_the_status(contact: Contact, limits: Limits) -> None:
+    """Wherever it is said: of the standing, of the status, and on the item, by attribute and by index."""
+    found = standing(contact, limits)
+    item = encode(Stored(contact, status=found.status), found)
+    may_send = found.status in {Status.ACTIVE, Status.BOUNCING}
+    assert [may_send] * 4 == [found.may_send, found.status.may_send, item["may_send"]["BOOL"], "unsendable" not in item]
+    assert may_send <= (mirror(found.status, limits) is None)
+
+
+@given(contacts(), limits())
+def test_a_reinstatement_makes_a_contact_active(contact: Contact, limits: Limits) -> None:
+    """Whatever was known of it until then."""
+    assert standing(reinstated(contact, END), limits).status is Status.ACTIVE
+
+
+# --- Storing --------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def stored_contacts(draw: st.DrawFn) -> Stored:
+    """Return contacts with any bookkeeping."""
+    contact = draw(contacts())
+    status = st.sampled_from(Status)
+    mirrored = draw(st.sampled_from((None, UNLISTED, "BOUNCE", "COMPLAINT")))
+    others = draw(st.dictionaries(st.sampled_from(("note", "seen_by")), st.fixed_dictionaries({"S": texts()})))
+    return Stored(
+        contact,
+        rev=draw(st.integers(0, 10**12)),
+        status=draw(status),
+        announced=draw(status),
+        mirrored=mirrored,
+        list_due=draw(st.booleans()),
+        announce_due=draw(st.booleans()),
+        due_since=draw(st.none() | moments()),
+        retry_at=draw(st.none() | moments()),
+        claim=draw(st.sampled_from(("", "a-worker"))),
+        claimed_until=draw(st.none() | moments()),
+        item=others,
+    )
+
+
+@given(stored_contacts())
+def test_what_is_read_is_exactly_what_was_written(stored: Stored) -> None:
+    """To the last attribute, although the item says some of it several times."""
+    evidence = stored.contact.bounced
+    read = decode(encode(stored, Standing(stored.status, evidence)))
+    assert (stored, stored.others) == (read, read.others)
+
+
+@given(histories(), limits())
+def test_what_is_known_already_is_not_learnt(history: list[Fact], limits: Limits) -> None:
+    """In whatever order it comes again: nothing is written for it."""
+    stored = learn(Stored(Contact(RECIPIENT)), history, limits, START)
+    assert stored
+    assert (1, standing(stored.contact, limits).status) == (stored.rev, stored.status)
+    assert learn(decode(encode(stored, standing(stored.contact, limits))), history[::-1], limits, AT) is None
+
+
+# --- Following ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """A contact, and what the suppression list and the outside world have of it."""
+
+    stored: Stored
+    listed: str
+    told: Status
+    limits: Limits
+
+    def learn(self, some: list[Fact], opted_in: datetime | None) -> None:
+        """Change the contact."""
+        contact = reinstated(fold(self.stored.contact, some), opted_in)
+        self.stored = become(self.stored, contact, self.limits, START) or self.stored
+
+    def follow(self) -> None:
+        """Do what the mirror does with a contact that is due."""
+        wanted = mirror(self.stored.status, self.limits)
+        if self.stored.announce_due:
+            self.told = self.stored.status
+            self.stored = replace(self.stored, announced=self.told, announce_due=False)
+        if self.stored.list_due:
+            self.listed = wanted or UNLISTED
+            self.stored = replace(self.stored, mirrored=self.listed, list_due=False)
+        self.stored = replace(self.stored, due_since=None)
+
+
+@given(histories() | histories(verdicts=SOFT), limits(), st.none() | moments(), st.data())
+def test_the_list_follows_any_order_of_events(
+    history: list[Fact], limits: Limits, opted_in: datetime | None, data: st.DataObject
+) -> None:
+    """However feedback, reinstatement and mirror take turns, the list ends as the mirror of the contact.
+
+    The list begins with the entry that the echoes tell of, and the mirror knows of that only what they tell; or, when
+    there is a reinstatement, with one that nobody tells of.
+    """
+    contact = fold(Contact(RECIPIENT), history)
+    expected = reinstated(contact, opted_in)
+    wanted = standing(expected, limits)
+    told_of = latest_listed(contact) or UNLISTED
+    listed = data.draw(st.sampled_from((UNLISTED, *ListReason))) if opted_in else told_of
+    ends = set()
+    for order in (history, data.draw(orders(history * 2))):
+        world = World(Stored(Contact(RECIPIENT)), listed, Status.ACTIVE, limits)
+        always = data.draw(st.booleans())
+        turns = range(len(order)) if always else data.draw(st.sets(st.integers(0, len(order))))
+        reinstatement = data.draw(st.integers(0, len(order)))
+        for number, fact in enumerate(order):
+            world.learn([fact], opted_in if number == reinstatement else None)
+            assert (world.stored.due_since is not None) == (world.stored.list_due or world.stored.announce_due)
+            if number in turns:
+                world.follow()
+        world.learn([], opted_in)
+        world.follow()
+        assert expected == world.stored.contact
+        ends.add((world.listed, world.told))
+    assert {(mirror(wanted.status, limits) or UNLISTED, wanted.status)} == ends

@@ -1,0 +1,422 @@
+"""In-memory stand-ins for what reaches AWS, and ways to make AWS itself fail.
+
+The fakes pass the same contract as the adapters they stand in for (`test_contracts.py`). `FaultyClient` is no fake:
+it hands every call to a real client of the embedded AWS, except for the calls a test wants to go wrong.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from localaws.in_process.partiql import parse
+from ses_feedback.aws.errors import CONDITION_FAILED
+from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
+from ses_feedback.contacts.contact import Contact, changes_contact
+from ses_feedback.contacts.history import history_item
+from ses_feedback.contacts.record import RECORD, Item, Stored, StoredError, decode, encode, learn
+from ses_feedback.contacts.status import Limits, standing
+from ses_feedback.contacts.status_change import StatusChange
+from ses_feedback.judging.facts import Fact, ListReason, Verdict
+from ses_feedback.timestamps import parse_timestamp
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+"""A day after the builders' message was sent."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class ManualClock:
+    """A clock that only sleeping moves on, at once; `naps` are the sleeps, in seconds."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        """Start at `start`."""
+        self._now = start
+        self.naps: list[float] = []
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.naps.append(seconds)
+        self._now += timedelta(seconds=seconds)
+
+
+class InlineExecutor(Executor):
+    """Runs what is submitted at once, one after the other, so that the calls of a test have an order."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
+        """Run `fn` now."""
+        future: Future[_T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 (the future hands it to whoever asks for the result)
+            future.set_exception(error)
+        return future
+
+
+class FakeContacts:
+    """ContactStore without DynamoDB.
+
+    `reads` says of each read whether it had to be consistent; what is in memory is never stale. `faults` are the
+    addresses that can't be written, and why, `unreadable` those that can't be read. `interrupt` is called once, before
+    the next write is looked at: what it does happens between a reader's read and its write.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, now: Callable[[], datetime], history_days: int = 365) -> None:
+        """Keep contacts under `limits`."""
+        self._limits = limits or Limits()
+        self._now = now
+        self._history_days = history_days
+        self._history: dict[tuple[str, str], Item] = {}
+        self.items: dict[str, Item] = {}
+        self.reads: list[bool] = []
+        self.written: list[Stored] = []
+        self.faults: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
+        self.interrupt: Callable[[], object] | None = None
+
+    def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
+        """Store facts; return the addresses whose facts could not be stored, with the reason."""
+        by_address: dict[str, list[Fact]] = {}
+        for fact in facts:
+            by_address.setdefault(fact.address.key, []).append(fact)
+        if until and self._now() >= until:
+            return dict.fromkeys(by_address, "out-of-time")
+        failed: dict[str, str] = {}
+        for address, known in by_address.items():
+            changing = [fact for fact in known if changes_contact(fact.verdict)]
+            lost = self._learn(address, changing, failed) if changing else None
+            if lost:
+                failed[address] = lost
+            self._keep_history(address, known)
+        return failed
+
+    def _learn(self, address: str, facts: Sequence[Fact], failed: dict[str, str]) -> str | None:
+        stored = self.read([address], failed, consistent=True).get(address)
+        learnt = learn(stored, facts, self._limits, self._now()) if stored else None
+        return self.write(learnt) if learnt else None
+
+    def _keep_history(self, address: str, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            if fact.verdict is not Verdict.DELIVERED:
+                item = history_item(fact, self._history_days, self._now())
+                self._history.setdefault((address, item["record"]["S"]), item)
+
+    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
+        """Return contacts; put those that can't be read in `failed`."""
+        self.reads.append(consistent)
+        wanted, found = list(addresses), dict[str, Stored]()
+        if len(set(wanted)) < len(wanted):
+            failed |= dict.fromkeys(wanted, "ValidationException")
+            return found
+        for address in wanted:
+            if address in self.unreadable:
+                failed[address] = self.unreadable[address]
+                continue
+            try:
+                item = self.items.get(address)
+                found[address] = decode(item) if item else Stored(Contact(address))
+            except StoredError:
+                failed[address] = "unreadable-contact"
+        return found
+
+    def write(self, stored: Stored) -> str | None:
+        """Write a contact if nobody wrote it since it was read; return None or the reason it was not written."""
+        interrupt, self.interrupt = self.interrupt, None
+        if interrupt:
+            interrupt()
+        address = stored.contact.address
+        if address in self.faults:
+            return self.faults[address]
+        held = self.items.get(address)
+        if (held and held["rev"]) != (stored.item and stored.item["rev"]):
+            return CONDITION_FAILED
+        others = {name: kept for name, kept in (held or {}).items() if name not in (stored.item or {})}
+        self.items[address] = others | encode(stored, standing(stored.contact, self._limits))
+        self.written.append(stored)
+        return None
+
+    def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield since when, and the address, of contacts due since `before`, the oldest first."""
+        waiting = [
+            (parse_timestamp(item["mirror_due_at"]["S"]), address)
+            for address, item in self.items.items()
+            if "mirror_due_at" in item
+        ]
+        return iter(sorted((since, address) for since, address in waiting if since and since <= before))
+
+    def history(self, address: str) -> list[Item]:
+        """Return an address's history, the oldest first."""
+        return [item for (owner, _), item in sorted(self._history.items()) if owner == address]
+
+
+class ListCall(NamedTuple):
+    """A call of the suppression list; a deletion has no reason."""
+
+    address: str
+    reason: ListReason | None
+
+
+class FakeSuppressionList:
+    """The suppression list without SES: it refuses what SES refuses, but for the rate.
+
+    `refusals` are the answers of the next calls, None for a call that is answered as usual. `interrupt` is called
+    once, before the next call is answered.
+    """
+
+    def __init__(self, *, sandbox: bool = False) -> None:
+        """Start with an empty list."""
+        self.entries: dict[str, ListReason] = {}
+        self.calls: list[ListCall] = []
+        self.sandbox = sandbox
+        self.refusals: list[Refusal | None] = []
+        self.interrupt: Callable[[], object] | None = None
+
+    def put(self, address: str, reason: ListReason) -> Refusal | None:
+        """Make the list hold an entry."""
+        refusal = self._refusal(ListCall(address, reason))
+        if refusal is None and (self.sandbox or address.endswith("@simulator.amazonses.com")):
+            refusal = Refusal(Refused.FOR_GOOD, "BadRequestException")
+        if refusal is None:
+            self.entries[address] = reason
+        return refusal
+
+    def delete(self, address: str) -> Refusal | None:
+        """Make the list not hold an entry."""
+        refusal = self._refusal(ListCall(address, None))
+        if refusal is None and "/" in address:
+            refusal = Refusal(Refused.FOR_GOOD, "BadRequestException")
+        if refusal is None:
+            self.entries.pop(address, None)
+        return refusal
+
+    def _refusal(self, call: ListCall) -> Refusal | None:
+        self.calls.append(call)
+        interrupt, self.interrupt = self.interrupt, None
+        if interrupt:
+            interrupt()
+        return self.refusals.pop(0) if self.refusals else None
+
+
+class FakeAnnouncer:
+    """An event bus in memory. It does not take changes of the addresses in `refusing`; `down` takes none.
+
+    One that `hangs` takes none either, and takes of `clock` as long as the real one: `calls` says how often it did.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing announced."""
+        self.announced: list[StatusChange] = []
+        self.refusing: set[str] = set()
+        self.down = False
+        self.hangs = False
+        self.clock: ManualClock | None = None
+        self.calls = 0
+
+    def announce(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
+        """Announce changes; return those that were."""
+        self.calls += 1
+        if self.hangs and self.clock:
+            self.clock.sleep(24)
+        taken = [] if self.down or self.hangs else [change for change in changes if change.address not in self.refusing]
+        self.announced += taken
+        return taken
+
+
+class FakeTurns:
+    """Turns to call SES, shared by everybody who has this object. `taken` are their moments.
+
+    `refusal` is why there are none at all, None while there are.
+    """
+
+    def __init__(self, clock: ManualClock, rate: float = 1.0) -> None:
+        """Give `rate` turns a second."""
+        self._clock = clock
+        self._interval = timedelta(seconds=1 / rate)
+        self.taken: list[datetime] = []
+        self.refusal: Refusal | None = None
+
+    def wait_turn(self, until: datetime) -> Refusal | None:
+        """Wait for a turn; return why there is none before `until`, if there is none."""
+        if self.refusal:
+            return self.refusal
+        moment = self._clock.now()
+        if self.taken:
+            moment = max(moment, self.taken[-1] + self._interval)
+        if moment > until:
+            return OUT_OF_TIME
+        self.taken.append(moment)
+        self._clock.sleep((moment - self._clock.now()).total_seconds())
+        return None
+
+
+class Kept(NamedTuple):
+    """A message in quarantine."""
+
+    original: str
+    reason: str
+    source: str
+
+
+class FakeQuarantine:
+    """The quarantine queue in memory; `refusal` is why it takes nothing, empty while it does."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.kept: list[Kept] = []
+        self.refusal = ""
+
+    def keep(self, original: str, reason: str, source: str) -> str:
+        """Keep a message; return why it could not be kept, empty when it is."""
+        if not self.refusal:
+            self.kept.append(Kept(original, reason, source or "unknown"))
+        return self.refusal
+
+
+class Call(NamedTuple):
+    """A call of an AWS client."""
+
+    operation: str
+    request: Mapping[str, Any]
+
+
+Fault = Callable[[str, Callable[..., Any], dict[str, Any]], Any]
+"""What happens instead of a call: gets the operation, the real call and its request."""
+
+
+_NUMBERING = Lock()
+
+
+@dataclass(slots=True)
+class FaultyClient:
+    """A real client some of whose calls go wrong: `faults` by the call's number from 0, else `otherwise`.
+
+    `calls` are all the calls made; clients that share the list and the faults are numbered together. With `only`,
+    calls of other operations are neither numbered nor go wrong.
+    """
+
+    client: Any
+    faults: dict[int, Fault] = field(default_factory=dict)
+    otherwise: Fault | None = None
+    only: str = ""
+    calls: list[Call] = field(default_factory=list)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        """Return the client's method `operation`, faults included."""
+        real = getattr(self.client, operation)
+
+        def call(**request: Any) -> Any:  # noqa: ANN401 (whatever botocore takes and gives)
+            if self.only and operation != self.only:
+                return real(**request)
+            with _NUMBERING:
+                number = len(self.calls)
+                self.calls.append(Call(operation, request))
+            fault = self.faults.get(number, self.otherwise)
+            return fault(operation, real, request) if fault else real(**request)
+
+        return call
+
+    def count(self, operation: str) -> int:
+        """Return how many calls of `operation` were made."""
+        return sum(call.operation == operation for call in self.calls)
+
+
+def refuses(code: str) -> Fault:
+    """AWS answers with an error."""
+
+    def fault(operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
+        # AWS's messages may quote the request; nobody may log them.
+        raise ClientError({"Error": {"Code": code, "Message": "canary@example.com"}}, operation)
+
+    return fault
+
+
+def times_out(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
+    """AWS does not answer, and did nothing."""
+    raise ReadTimeoutError(endpoint_url="https://example.com/canary@example.com")
+
+
+def loses_the_answer(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
+    """AWS does as asked, but its answer never arrives."""
+    real(**request)
+    raise ReadTimeoutError(endpoint_url="https://example.com/canary@example.com")
+
+
+def garbles(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> dict[str, Any]:
+    """Something that is not AWS answers with a 200 botocore makes nothing of; AWS did nothing."""
+    return {"ResponseMetadata": {"HTTPStatusCode": 200}}
+
+
+class Killed(BaseException):
+    """The process ends here. No `except Exception` notices."""
+
+
+def dies_before(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
+    """The process ends before the call."""
+    raise Killed
+
+
+def dies_after(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
+    """AWS does as asked, and the process ends before it learns of it."""
+    real(**request)
+    raise Killed
+
+
+def first(happening: Callable[[], object]) -> Fault:
+    """Something else happens, and then AWS does as asked."""
+
+    def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
+        happening()
+        return real(**request)
+
+    return fault
+
+
+def leaves_unprocessed(keep: int) -> Fault:
+    """BatchGetItem reads only the first `keep` of what it was asked for."""
+
+    def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
+        [(table, asked)] = request["RequestItems"].items()
+        part, rest = {**asked, "Keys": asked["Keys"][:keep]}, {**asked, "Keys": asked["Keys"][keep:]}
+        answer = real(RequestItems={table: part}) if keep else {"Responses": {table: []}}
+        return {**answer, "UnprocessedKeys": {table: rest}}
+
+    return fault
+
+
+def key_of(statement: dict[str, Any]) -> tuple[str, str]:
+    """Return the address and the record that a statement of BatchExecuteStatement writes."""
+    key = parse(statement["Statement"], statement["Parameters"]).key
+    return key["address"]["S"], key["record"]["S"]
+
+
+def of_contacts(_address: str, record: str) -> bool:
+    """Say whether a statement writes a contact."""
+    return record == RECORD
+
+
+def of_history(_address: str, record: str) -> bool:
+    """Say whether a statement writes a contact's history."""
+    return record != RECORD
+
+
+def fails_statements(code: str, which: Callable[[str, str], bool] = of_contacts) -> Fault:
+    """BatchExecuteStatement answers some of its statements with an error, and carries out the others."""
+
+    def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
+        asked = request["Statements"]
+        failing = [which(*key_of(statement)) for statement in asked]
+        rest = [statement for statement, fails in zip(asked, failing, strict=True) if not fails]
+        carried_out = iter(real(Statements=rest)["Responses"] if rest else [])
+        error = {"Error": {"Code": code, "Message": "canary@example.com"}}
+        return {"Responses": [error if fails else next(carried_out) for fails in failing]}
+
+    return fault

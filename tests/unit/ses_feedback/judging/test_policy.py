@@ -1,0 +1,714 @@
+"""What each thing SES says means: the policy table, row by row, and what `judge` makes of whole documents."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ses_feedback.address import Address
+from ses_feedback.judging import policy
+from ses_feedback.judging.facts import Fact, Judgement, ListReason, Said, Verdict
+from ses_feedback.judging.judge import judge
+from ses_feedback.judging.policy import KNOWN_TYPES, POLICY, AmbiguousComplaint, Rule, find_rule
+from ses_feedback.reading.envelope import Notice
+from ses_feedback.reading.ses_events import parse
+from ses_feedback.timestamps import format_timestamp
+from tests.support.builders import (
+    AT,
+    CONFIGURATION_SET,
+    FEEDBACK_ID,
+    MESSAGE_ID,
+    NOTIFICATION,
+    OTHER_RECIPIENT,
+    RECIPIENT,
+    START,
+    VOCABULARIES,
+    Json,
+    a_bounce,
+    a_bounced_recipient,
+    a_click,
+    a_complaint,
+    a_delivery,
+    a_delivery_delay,
+    a_mail,
+    a_reject,
+    a_rendering_failure,
+    a_send,
+    a_subscription,
+    an_auto_replier,
+    an_open,
+)
+from tools import generated_documents
+
+# --- The table ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """What must come of a document: written by hand from the design and SES's documentation, not from `POLICY`."""
+
+    rule: str
+    verdict: Verdict
+    metric: str
+    listed: ListReason | None = None
+    unrecognized: bool = False
+    names: int = 1
+    """Contacts that get a fact."""
+    counts: int = 1
+
+
+SUPPRESS = Row("bounce-permanent", Verdict.SUPPRESS, "PermanentBounce")
+OPTED_OUT = Row("bounce-unsubscribed-recipient", Verdict.UNSUBSCRIBE, "SuppressionEcho")
+ON_LIST = Row("bounce-on-account-suppression-list", Verdict.ECHO, "SuppressionEcho", ListReason.BOUNCE)
+NOT_ATTEMPTED = Row("bounce-not-attempted", Verdict.NOTE, "SuppressionEcho")
+STRIKE = Row("bounce-transient", Verdict.STRIKE, "TransientBounce")
+MESSAGES_FAULT = Row("bounce-message-refused", Verdict.NOTE, "TransientBounce")
+AUTO_REPLY = Row("bounce-auto-reply", Verdict.NOTE, "TransientBounce")
+UNDETERMINED = Row("bounce-undetermined", Verdict.NOTE, "UndeterminedBounce")
+UNKNOWN_TYPE = Row("bounce-of-unknown-type", Verdict.NOTE, "UndeterminedBounce", unrecognized=True)
+COMPLAIN = Row("complaint", Verdict.COMPLAIN, "Complaint")
+NOBODY_COMPLAINED = Row("complaint-nobody-complained", Verdict.NOTE, "")
+COMPLAINT_ON_LIST = Row("complaint-on-account-suppression-list", Verdict.ECHO, "SuppressionEcho", ListReason.COMPLAINT)
+COMPLAINT_ON_TENANT_LIST = Row("complaint-on-tenant-suppression-list", Verdict.NOTE, "SuppressionEcho")
+
+
+def unrecognized(row: Row) -> Row:
+    """Return `row` for a name that SES does not document."""
+    return replace(row, unrecognized=True)
+
+
+def of_two(row: Row, counts: int = 1) -> Row:
+    """Return `row` for a document that names two recipients."""
+    return replace(row, names=2, counts=counts)
+
+
+def counted(rule: str, metric: str, number: int = 1) -> Row:
+    """Return the row of what touches no contact."""
+    return Row(rule, Verdict.COUNT, metric, names=0, counts=number)
+
+
+BOUNCES: Mapping[tuple[str | None, str | None], Row] = {
+    ("Permanent", "General"): SUPPRESS,
+    ("Permanent", "NoEmail"): SUPPRESS,
+    ("Permanent", "Suppressed"): SUPPRESS,
+    ("Permanent", "FullMoon"): unrecognized(SUPPRESS),
+    ("Permanent", ""): SUPPRESS,
+    ("Permanent", None): SUPPRESS,
+    # Names of the other type's sub types mean nothing here.
+    ("Permanent", "MailboxFull"): unrecognized(SUPPRESS),
+    ("Permanent", "ContentRejected"): unrecognized(SUPPRESS),
+    ("Permanent", "OnAccountSuppressionList"): ON_LIST,
+    ("Permanent", "OnTenantSuppressionList"): NOT_ATTEMPTED,
+    ("Permanent", "EmailValidationSuppressed"): NOT_ATTEMPTED,
+    ("Permanent", "UnsubscribedRecipient"): OPTED_OUT,
+    ("Transient", "General"): STRIKE,
+    ("Transient", "MailboxFull"): STRIKE,
+    ("Transient", "FullMoon"): unrecognized(STRIKE),
+    ("Transient", None): STRIKE,
+    ("Transient", "OnAccountSuppressionList"): unrecognized(STRIKE),
+    ("Transient", "OnTenantSuppressionList"): unrecognized(STRIKE),
+    ("Transient", "UnsubscribedRecipient"): unrecognized(STRIKE),
+    ("Transient", "MessageTooLarge"): MESSAGES_FAULT,
+    ("Transient", "ContentRejected"): MESSAGES_FAULT,
+    ("Transient", "AttachmentRejected"): MESSAGES_FAULT,
+    ("Transient", "CustomTimeoutExceeded"): MESSAGES_FAULT,
+    ("Undetermined", "Undetermined"): UNDETERMINED,
+    ("Undetermined", None): UNDETERMINED,
+    ("Undetermined", "General"): unrecognized(UNDETERMINED),
+    ("Undetermined", "MessageTooLarge"): unrecognized(UNDETERMINED),
+    ("Lunar", "General"): UNKNOWN_TYPE,
+    ("Lunar", None): UNKNOWN_TYPE,
+    ("", "OnAccountSuppressionList"): UNKNOWN_TYPE,
+    (None, None): UNKNOWN_TYPE,
+}
+
+COMPLAINTS: Mapping[tuple[str | None, str | None], Row] = {
+    (None, "abuse"): COMPLAIN,
+    (None, "fraud"): COMPLAIN,
+    (None, "other"): COMPLAIN,
+    (None, "virus"): COMPLAIN,
+    (None, None): COMPLAIN,
+    ("", ""): COMPLAIN,
+    (None, "boredom"): unrecognized(COMPLAIN),
+    ("Shouted", "abuse"): unrecognized(COMPLAIN),
+    (None, "not-spam"): NOBODY_COMPLAINED,
+    (None, "auth-failure"): NOBODY_COMPLAINED,
+    ("Shouted", "not-spam"): unrecognized(NOBODY_COMPLAINED),
+    ("OnAccountSuppressionList", None): COMPLAINT_ON_LIST,
+    ("OnAccountSuppressionList", "not-spam"): COMPLAINT_ON_LIST,
+    ("OnTenantSuppressionList", None): COMPLAINT_ON_TENANT_LIST,
+    ("OnTenantSuppressionList", "abuse"): COMPLAINT_ON_TENANT_LIST,
+}
+
+SEVERAL = [RECIPIENT, OTHER_RECIPIENT]
+REST: Mapping[str, tuple[Json, Row]] = {
+    "an auto-reply": (a_bounce("Transient", "General", recipients=[an_auto_replier()]), AUTO_REPLY),
+    "no DSN, mailbox full": (a_bounce("Transient", "MailboxFull", recipients=[an_auto_replier()]), STRIKE),
+    "no DSN, no sub type": (a_bounce("Transient", None, recipients=[an_auto_replier()]), STRIKE),
+    "no DSN, permanent": (a_bounce("Permanent", "General", recipients=[an_auto_replier()]), SUPPRESS),
+    "no DSN, undetermined": (
+        a_bounce("Undetermined", "General", recipients=[an_auto_replier()]),
+        unrecognized(UNDETERMINED),
+    ),
+    "complaint of several": (
+        a_complaint(recipients=SEVERAL),
+        of_two(Row("complaint-several-recipients", Verdict.UNSUBSCRIBE, "Complaint")),
+    ),
+    "several, not spam": (a_complaint("not-spam", recipients=SEVERAL), of_two(NOBODY_COMPLAINED)),
+    "several, on a tenant's list": (
+        a_complaint(None, "OnTenantSuppressionList", recipients=SEVERAL),
+        of_two(COMPLAINT_ON_TENANT_LIST),
+    ),
+    "several, on the account's list": (
+        a_complaint(None, "OnAccountSuppressionList", recipients=SEVERAL),
+        of_two(COMPLAINT_ON_LIST),
+    ),
+    "bounce of several": (a_bounce(recipients=SEVERAL), of_two(SUPPRESS, counts=2)),
+    "bounce of nobody": (a_bounce(recipients=[]), replace(SUPPRESS, names=0)),
+    "delivery": (a_delivery(), Row("delivery", Verdict.DELIVERED, "Delivery")),
+    "delivery to two": (
+        a_delivery(recipients=SEVERAL),
+        of_two(Row("delivery", Verdict.DELIVERED, "Delivery"), counts=2),
+    ),
+    "unsubscription": (a_subscription(), Row("subscription-unsubscribe-all", Verdict.UNSUBSCRIBE, "Subscription")),
+    "subscription": (a_subscription(unsubscribe_all=False), counted("subscription", "Subscription")),
+    "send to two": (a_send(), counted("send", "Send", 2)),
+    "send to nobody": (a_send(destination=[]), counted("send", "Send")),
+    "reject": (a_reject(), counted("reject", "Reject")),
+    "rendering failure": (a_rendering_failure(), counted("rendering-failure", "RenderingFailure")),
+    "delivery delay": (a_delivery_delay(), counted("delivery-delay", "DeliveryDelay")),
+    "open": (an_open(), counted("open", "Open")),
+    "click": (a_click(), counted("click", "Click")),
+}
+
+TABLE: dict[str, tuple[Json, Row]] = {
+    **{f"bounce {type_}/{sub_type}": (a_bounce(type_, sub_type), row) for (type_, sub_type), row in BOUNCES.items()},
+    **{f"complaint {sub}/{type_}": (a_complaint(type_, sub), row) for (sub, type_), row in COMPLAINTS.items()},
+    **REST,
+}
+
+
+def decided(document: Json) -> Row:
+    """Return what the code makes of `document`, as a row; ValueError when it is no single row of the table."""
+    judgement = judge(parse(document))
+    rules = {rule.name: rule for rule in policy.POLICY}
+    rule = rules[judgement.rule]
+    of_facts = {(fact.rule, fact.verdict, fact.listed) for fact in judgement.facts}
+    ((name, verdict, listed),) = of_facts or {(rule.name, rule.verdict, rule.listed)}
+    counts = dict(judgement.counts)
+    unrecognized = counts.pop("UnrecognizedFeedback", 0)
+    ((metric, number),) = counts.items() or {("", 1)}
+    if metric != rules[name].metric:
+        raise ValueError("the message is counted as another metric than its row of the table shows")
+    return Row(name, verdict, metric, listed, bool(unrecognized), len(judgement.facts), number)
+
+
+def test_readme_shows_the_table() -> None:
+    """Every row, as operators read it: the README is the contract."""
+    assert generated_documents.policy_table() in (Path(__file__).parents[4] / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("document", "row"), [pytest.param(*case, id=name) for name, case in TABLE.items()])
+def test_each_row_decides(document: Json, row: Row) -> None:
+    """As the design's table says."""
+    assert row == decided(document)
+
+
+def in_other_cases(name: str | None) -> Iterator[str | None]:
+    """Yield other ways to write a name of SES's, all of which it or its documentation uses somewhere."""
+    if not name:
+        yield name
+        return
+    yield from (name.upper(), name.lower(), name.swapcase(), f" {name} ")
+    yield "".join(f"_{c}" if c.isupper() else c.upper() for c in name).lstrip("_")
+    yield name.replace("-", "_")
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_case_does_not_matter(vocabulary: str) -> None:
+    """Nor do blanks, hyphens and underscores, nor the vocabulary."""
+    for (type_, sub_type), row in BOUNCES.items():
+        for types in ((other, sub_type) for other in in_other_cases(type_)):
+            assert row == decided(a_bounce(*types, vocabulary=vocabulary))
+        for types in ((type_, other) for other in in_other_cases(sub_type)):
+            assert row == decided(a_bounce(*types, vocabulary=vocabulary))
+    for (sub_type, type_), row in COMPLAINTS.items():
+        for types in ((other, sub_type) for other in in_other_cases(type_)):
+            assert row == decided(a_complaint(*types, vocabulary=vocabulary))
+        for types in ((type_, other) for other in in_other_cases(sub_type)):
+            assert row == decided(a_complaint(*types, vocabulary=vocabulary))
+
+
+def test_every_documented_name_has_a_row() -> None:
+    """A name that SES documents and this table lacks would be judged by no test."""
+    documented: set[tuple[str, str | None, str | None]] = {
+        ("Bounce", type_, sub) for type_, subs in KNOWN_TYPES["Bounce"].items() for sub in subs
+    }
+    documented |= {
+        ("Complaint", type_ or None, sub) for type_, subs in KNOWN_TYPES["Complaint"].items() for sub in subs
+    }
+    documented |= {("Complaint", type_, None) for type_ in KNOWN_TYPES["Complaint"] if type_}
+    tested = {("Bounce", *types) for types in BOUNCES} | {("Complaint", *types) for types in COMPLAINTS}
+    assert set() == documented - tested
+
+
+def documented(table: Mapping[tuple[str | None, str | None], Row]) -> list[tuple[str | None, str | None]]:
+    """Return the types and sub types of `table` that SES documents."""
+    return [types for types, row in table.items() if not row.unrecognized]
+
+
+def test_a_reason_is_spelt_as_ses_documents_it() -> None:
+    """However the feedback spells it: logs and events have one name for one thing."""
+    bounces = {
+        f"{type_}/{sub_type or 'unspecified'}": reasons(a_bounce((type_ or "").upper(), (sub_type or "").upper()))
+        for type_, sub_type in documented(BOUNCES)
+        if type_
+    }
+    complaints = {
+        f"Complaint/{sub_type or type_ or 'unspecified'}": reasons(
+            a_complaint((type_ or "").upper(), (sub_type or "").upper())
+        )
+        for sub_type, type_ in documented(COMPLAINTS)
+    }
+    assert all({reason} == found for reason, found in (bounces | complaints).items())
+
+
+def reasons(document: Json) -> set[str]:
+    """Return the reasons of the facts in `document`."""
+    return {fact.reason for fact in judge(parse(document)).facts}
+
+
+def test_the_list_knows_two_reasons() -> None:
+    """SES's own words (SuppressionListReason in its API)."""
+    assert [reason.value for reason in ListReason] == ["BOUNCE", "COMPLAINT"]
+
+
+def test_what_is_not_said_is_empty() -> None:
+    """Not unknown, and not something."""
+    address, said = Address(RECIPIENT, RECIPIENT), Said("Bounce")
+    assert Said("Bounce", "", "", "", "", "", "", "", "") == said
+    assert Fact(address, Verdict.NOTE, AT, "", "", said, "", None) == Fact(address, Verdict.NOTE, AT, "", "", said)
+    assert Judgement("Bounce", "", (), (), "", None, "", "") == Judgement("Bounce", "")
+    assert Rule("", "Bounce", Verdict.NOTE, "", "", (), (), None, None) == Rule("", "Bounce", Verdict.NOTE, "")
+
+
+def test_a_notice_is_ignored_and_counted() -> None:
+    """It is no feedback about a message."""
+    expected = Judgement("Notice", "notice", counts=(("IgnoredMessage", 1),))
+    assert expected == judge(Notice("set-up notice"))
+    assert find_rule("Notice").verdict is Verdict.IGNORE
+
+
+# --- Every row bears weight -----------------------------------------------------------------------------------------
+
+
+def stands() -> bool:
+    """Say whether the table as it is decides every row, and notices, as expected."""
+    try:
+        notice = find_rule("Notice")
+        if replace(notice, effect="") != Rule("notice", "Notice", Verdict.IGNORE, "", "IgnoredMessage"):
+            return False
+        return [row for _, row in TABLE.values()] == [decided(document) for document, _ in TABLE.values()]
+    except (StopIteration, ValueError):  # no rule fits, or the facts of one message disagree
+        return False
+
+
+def broken(rule: Rule) -> Iterator[tuple[Rule, ...]]:
+    """Yield what `rule` may wrongly be: dropped, or with a part of it changed."""
+    yield ()
+    yield (replace(rule, name="wrong"),)
+    yield (replace(rule, metric="Wrong"),)
+    yield from ((replace(rule, verdict=verdict),) for verdict in Verdict if verdict is not rule.verdict)
+    yield from ((replace(rule, listed=listed),) for listed in (None, *ListReason) if listed is not rule.listed)
+    yield from ((replace(rule, types=types),) for types in wrong_names(rule.types))
+    yield from ((replace(rule, sub_types=sub_types),) for sub_types in wrong_names(rule.sub_types))
+    if rule.trait:
+        yield (replace(rule, trait=None),)
+
+
+def wrong_names(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield `names` without each of them, and none, which stands for any."""
+    for dropped in names:
+        yield tuple(name for name in names if name != dropped) or ("Nothing",)
+    if names:
+        yield ()
+
+
+@pytest.fixture
+def _fresh_rules() -> Iterator[None]:
+    find_rule.cache_clear()
+    yield
+    find_rule.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh_rules")
+@pytest.mark.parametrize("rule", POLICY, ids=lambda rule: rule.name)
+def test_no_row_breaks_unnoticed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the row, or with another verdict, list reason, metric, name or trait, some expectation is not met."""
+    assert stands()
+    place = POLICY.index(rule)
+    for instead in broken(rule):
+        monkeypatch.setattr(policy, "POLICY", (*POLICY[:place], *instead, *POLICY[place + 1 :]))
+        find_rule.cache_clear()
+        assert not stands(), f"nobody noticed {instead}"
+
+
+def test_rules_have_names_of_their_own() -> None:
+    """Histories and logs say which rule decided."""
+    assert len(POLICY) == len({rule.name for rule in POLICY})
+
+
+# --- Whom it touches ------------------------------------------------------------------------------------------------
+
+
+def judged(document: Json, **options: Any) -> Judgement:  # noqa: ANN401 (the options of `judge`)
+    """Return the judgement of `document`."""
+    return judge(parse(document), **options)
+
+
+def touched(document: Json) -> list[str]:
+    """Return the keys of the contacts that `document` says something of."""
+    return [fact.address.key for fact in judged(document).facts]
+
+
+@pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery])
+def test_only_named_recipients_are_touched(build: Callable[..., Json]) -> None:
+    """Never the others the message went to."""
+    assert touched(build()) == [RECIPIENT]
+    assert touched(build(recipients=["nobody-it-was-sent-to@example.com"])) == ["nobody-it-was-sent-to@example.com"]
+    assert touched(build(recipients=[])) == []
+
+
+def test_a_fact_says_all_there_is_to_say() -> None:
+    """Whom, what, when, by which rule and for what reason; and in SES's own words what SES said."""
+    document = a_bounce("PERMANENT", "NoEmail", mail=a_mail(tags=TAGS), recipients=["Recipient@EXAMPLE.com"])
+    said = Said(
+        "Bounce",
+        "PERMANENT",
+        "NoEmail",
+        MESSAGE_ID,
+        FEEDBACK_ID,
+        "failed",
+        "5.1.1",
+        "smtp; 550 5.1.1 user unknown",
+        "shop",
+    )
+    address = Address(RECIPIENT, "Recipient@example.com")
+    fact = Fact(address, Verdict.SUPPRESS, AT, "bounce-permanent", "Permanent/NoEmail", said, CONFIGURATION_SET)
+    counts = (("PermanentBounce", 1),)
+    expected = Judgement("Bounce", "bounce-permanent", (fact,), counts, "", AT, MESSAGE_ID, CONFIGURATION_SET)
+    assert expected == judged(document)
+
+
+TAGS = {"ses:configuration-set": [CONFIGURATION_SET], "ses:tenant-name": ["shop"]}
+
+
+def test_a_complaints_fact_says_all_there_is_to_say() -> None:
+    """Its type is the complaintSubType, its sub type the complaintFeedbackType."""
+    (fact,) = judged(a_complaint("fraud", "Shouted", mail=a_mail(tags=TAGS))).facts
+    assert Said("Complaint", "Shouted", "fraud", MESSAGE_ID, FEEDBACK_ID, tenant="shop") == fact.said
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (a_bounce("PERMANENT", "no_email"), "Permanent/NoEmail"),
+        (a_bounce("Permanent", None), "Permanent/unspecified"),
+        (a_bounce("Permanent", "secret@example.com"), "Permanent/unrecognized"),
+        (a_bounce("secret@example.com", "General"), "unrecognized/unrecognized"),
+        (a_bounce(None, None), "unspecified/unspecified"),
+        (a_complaint("Not-Spam"), "Complaint/not-spam"),
+        (a_complaint(None), "Complaint/unspecified"),
+        (a_complaint("secret@example.com"), "Complaint/unrecognized"),
+        (a_complaint(None, "onaccountsuppressionlist"), "Complaint/OnAccountSuppressionList"),
+        (a_complaint("abuse", "OnTenantSuppressionList"), "Complaint/OnTenantSuppressionList"),
+        (a_complaint("abuse", "secret@example.com"), "Complaint/abuse"),
+        (a_delivery(), "Delivery"),
+        (a_subscription(), "Subscription/UnsubscribeAll"),
+    ],
+)
+def test_a_reason_is_of_a_closed_vocabulary(document: Json, reason: str) -> None:
+    """It goes into logs and events, where what somebody else wrote must not."""
+    assert [reason] == [fact.reason for fact in judged(document).facts]
+
+
+def test_a_deliverys_fact_says_only_that_it_was_one() -> None:
+    """There are too many of them to keep more."""
+    (fact,) = judged(a_delivery(mail=a_mail(tags=TAGS))).facts
+    assert Said("Delivery", "", "", "", "") == fact.said
+
+
+def test_an_unsubscriptions_fact_says_by_which_message() -> None:
+    """And for which tenant."""
+    (fact,) = judged(a_subscription() | {"mail": a_mail(destination=[RECIPIENT], tags=TAGS)}).facts
+    assert Said("Subscription", message_id=MESSAGE_ID, tenant="shop") == fact.said
+
+
+def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
+    """One is away, the other's mailbox is in trouble."""
+    facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), OTHER_RECIPIENT])).facts
+    assert [(fact.address.key, fact.verdict) for fact in facts] == [
+        (RECIPIENT, Verdict.NOTE),
+        (OTHER_RECIPIENT, Verdict.STRIKE),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ({}, Verdict.NOTE),
+        ({"action": None, "status": "", "diagnosticCode": " \n"}, Verdict.NOTE),
+        ({"action": " ", "status": "\t", "diagnosticCode": "\n"}, Verdict.NOTE),
+        ({"action": "failed"}, Verdict.STRIKE),
+        ({"status": "4.0.0"}, Verdict.STRIKE),
+        ({"diagnosticCode": "smtp; 421"}, Verdict.STRIKE),
+    ],
+)
+def test_only_a_dsn_tells_a_soft_bounce_from_an_auto_reply(said: Json, verdict: Verdict) -> None:
+    """Any of the three it gives will do."""
+    (fact,) = judged(a_bounce("Transient", recipients=[an_auto_replier() | said])).facts
+    assert fact.verdict is verdict
+
+
+def test_a_recipient_named_twice_is_touched_once() -> None:
+    """The same fact twice is one fact; another spelling is one of its own, for the list keeps spellings."""
+    document = a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), f"<{RECIPIENT}>"])
+    assert [fact.address.spelling for fact in judged(document).facts] == [RECIPIENT, "RECIPIENT@example.com"]
+
+
+@pytest.mark.parametrize("raw", ["", None, "nobody", "a@example.com, b@example.com", "\ud800@example.com", "x" * 9_999])
+def test_a_recipient_that_is_no_address_is_a_problem(raw: str | None) -> None:
+    """Somebody must look at it; what holds of the others holds."""
+    for document in (
+        a_bounce(recipients=[a_bounced_recipient() | {"emailAddress": raw}, RECIPIENT]),
+        a_complaint("not-spam", recipients=[{"emailAddress": raw}, RECIPIENT]),
+        a_delivery(recipients=[raw, RECIPIENT]),
+    ):
+        judgement = judged(document)
+        assert ([one.address.key for one in judgement.facts], judgement.problem) == ([RECIPIENT], "unusable-recipient")
+
+
+def test_a_recipient_that_is_not_named_at_all_is_a_problem() -> None:
+    """The field may be absent."""
+    assert judged(a_bounce(recipients=[{"action": "failed"}])).problem == "unusable-recipient"
+
+
+def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
+    """Its auto-reply says nothing of its mailbox, and takes nothing from what a DSN says."""
+    facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), RECIPIENT])).facts
+    assert [(fact.address.key, fact.verdict) for fact in facts] == [
+        (RECIPIENT, Verdict.NOTE),
+        (RECIPIENT, Verdict.STRIKE),
+    ]
+
+
+# --- What is counted ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "metric"),
+    [
+        (a_bounce("Permanent", "FullMoon", recipients=SEVERAL), ("PermanentBounce", 2)),
+        (a_bounce("Lunar", None, recipients=SEVERAL), ("UndeterminedBounce", 2)),
+        (a_complaint("boredom", recipients=SEVERAL), ("Complaint", 1)),
+    ],
+)
+def test_a_message_with_an_undocumented_name_counts_once(document: Json, metric: tuple[str, int]) -> None:
+    """However many recipients it names: it is the message that somebody should look at."""
+    assert (metric, ("UnrecognizedFeedback", 1)) == judged(document).counts
+
+
+def test_a_report_that_nobody_complained_is_not_counted() -> None:
+    """A metric needs a name."""
+    assert judged(a_complaint("not-spam")).counts == ()
+
+
+# --- Complaints of several ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ambiguous", "verdict"), [("unsubscribe", Verdict.UNSUBSCRIBE), ("note", Verdict.NOTE)])
+def test_a_complaint_that_names_several_is_as_the_stack_says(ambiguous: str, verdict: Verdict) -> None:
+    """One of them complained, nobody knows which."""
+    judgement = judged(a_complaint(recipients=SEVERAL), ambiguous=AmbiguousComplaint(ambiguous))
+    assert [verdict] * 2 == [fact.verdict for fact in judgement.facts]
+    assert (judgement.rule, judgement.counts) == ("complaint-several-recipients", (("Complaint", 1),))
+
+
+def test_what_the_stack_says_of_several_does_not_touch_one() -> None:
+    """A complaint that names one recipient is that recipient's."""
+    (fact,) = judged(a_complaint(), ambiguous=AmbiguousComplaint.NOTE).facts
+    assert fact.verdict is Verdict.COMPLAIN
+
+
+@pytest.mark.parametrize("recipients", [[RECIPIENT, RECIPIENT], [RECIPIENT, f"R <{RECIPIENT.upper()}>"]])
+def test_one_recipient_in_several_spellings_is_one(recipients: list[str]) -> None:
+    """No ambiguity, no doubt."""
+    assert {Verdict.COMPLAIN} == {fact.verdict for fact in judged(a_complaint(recipients=recipients)).facts}
+
+
+def test_an_unusable_recipient_is_somebody_too() -> None:
+    """It may be the one who complained."""
+    judgement = judged(a_complaint(recipients=[RECIPIENT, "nobody"]))
+    assert [fact.verdict for fact in judgement.facts] == [Verdict.UNSUBSCRIBE]
+    assert judgement.problem == "unusable-recipient"
+
+
+def test_a_complaint_that_names_nobody_is_a_complaint() -> None:
+    """It counts, though no contact learns of it."""
+    judgement = judged(a_complaint(recipients=[]))
+    assert (judgement.facts, judgement.counts, judgement.problem) == ((), (("Complaint", 1),), "")
+
+
+# --- Subscriptions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("destination", [[], [RECIPIENT, OTHER_RECIPIENT]])
+def test_an_unsubscription_of_nobody_in_particular_is_a_problem(destination: list[str]) -> None:
+    """The subscription names nobody, so the message must have gone to one."""
+    judgement = judged(a_subscription(destination=destination))
+    assert (judgement.facts, judgement.problem, judgement.counts) == ((), "unusable-recipient", (("Subscription", 1),))
+
+
+def test_an_unsubscription_without_a_mail_object_is_a_problem() -> None:
+    """Nobody knows to whom the message went."""
+    assert judged(a_subscription() | {"mail": None}).problem == "unusable-recipient"
+
+
+def test_an_unsubscription_is_of_the_only_one_the_message_went_to() -> None:
+    """SES manages subscriptions only on such messages."""
+    assert touched(a_subscription(destination=[f"R <{RECIPIENT}>"])) == [RECIPIENT]
+
+
+@pytest.mark.parametrize("preferences", [None, {}, {"unsubscribeAll": None}, {"unsubscribeAll": "false"}])
+def test_a_change_of_topics_is_counted_only(preferences: object) -> None:
+    """Topics are the application's business."""
+    judgement = judged(a_subscription(newTopicPreferences=preferences))
+    assert (judgement.rule, judgement.facts, judgement.counts) == ("subscription", (), (("Subscription", 1),))
+
+
+# --- Times ----------------------------------------------------------------------------------------------------------
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery, a_subscription])
+def test_a_fact_has_the_time_of_its_event(build: Callable[..., Json]) -> None:
+    """Never that of the message, the carrier or the clock."""
+    (fact,) = judged(build(), sent_at=AT + SECOND).facts
+    assert fact.at == AT
+
+
+@pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery, a_subscription, an_open])
+def test_a_time_in_the_future_is_the_carriers(build: Callable[..., Json]) -> None:
+    """Feedback can't happen after it was sent: that clock is wrong."""
+    judgement = judged(build(at=AT + timedelta(days=365)), sent_at=AT)
+    assert {AT} == {judgement.at, *(fact.at for fact in judgement.facts)}
+
+
+def test_a_change_of_topics_in_the_future_has_the_carriers_time() -> None:
+    """Although no contact learns of it: its lag is a metric."""
+    assert judged(a_subscription(unsubscribe_all=False, at=AT + timedelta(days=365)), sent_at=AT).at == AT
+
+
+@pytest.mark.parametrize(
+    ("mail", "at"),
+    [
+        (a_mail(), [START]),
+        (a_mail(timestamp=format_timestamp(AT)), [AT]),
+        (a_mail(timestamp=format_timestamp(AT + SECOND)), []),
+        ({}, []),
+    ],
+)
+def test_a_strike_in_the_future_has_the_time_of_its_message(mail: Json, at: list[datetime]) -> None:
+    """The carrier's would make one strike of each day on which the message is sent again; else it has no time."""
+    judgement = judged(a_bounce("Transient", "MailboxFull", at=AT + timedelta(days=365), mail=mail), sent_at=AT)
+    assert (at, "" if at else "no-timestamp") == ([fact.at for fact in judgement.facts], judgement.problem)
+
+
+def test_a_strike_of_the_future_without_a_message_has_no_time() -> None:
+    """But one of the very moment at which the carrier took it has its own."""
+    future = a_bounce("Transient", "MailboxFull", at=AT + SECOND) | {"mail": None}
+    assert judged(future, sent_at=AT).problem == "no-timestamp"
+    assert [fact.at for fact in judged(a_bounce("Transient", "MailboxFull"), sent_at=AT).facts] == [AT]
+
+
+def test_without_a_time_feedback_is_of_the_carriers() -> None:
+    """The latest it can be."""
+    assert [fact.at for fact in judged(a_bounce(mail={}, timestamp=None), sent_at=AT).facts] == [AT]
+
+
+def test_without_a_time_of_its_own_feedback_is_of_its_messages() -> None:
+    """The earliest it can be."""
+    assert [fact.at for fact in judged(a_bounce(timestamp=None), sent_at=AT).facts] == [START]
+
+
+def test_without_any_time_there_are_no_facts() -> None:
+    """The clock would give another one each time the message comes."""
+    judgement = judged(a_bounce(mail={}, timestamp=None))
+    assert (judgement.facts, judgement.problem, judgement.at) == ((), "no-timestamp", None)
+
+
+# --- Bounds ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "not a name", "secret@example.com", "x" * 65, "r\u00e9", "receipts\n"])
+def test_what_can_be_no_configuration_set_is_none(name: str) -> None:
+    """It ends as a metric's dimension, and comes from a tag that anybody may write."""
+    judgement = judged(a_bounce(mail=a_mail(configuration_set=name)))
+    assert (judgement.configuration_set, [fact.configuration_set for fact in judgement.facts]) == ("", [""])
+
+
+@pytest.mark.parametrize("name", ["r", "Receipts_2-EU", "x" * 64])
+def test_a_name_that_ses_allows_is_a_configuration_set(name: str) -> None:
+    """Letters, digits, underscores and hyphens, up to 64 of them (CreateConfigurationSet in SES's API)."""
+    assert judged(a_bounce(mail=a_mail(configuration_set=name))).configuration_set == name
+
+
+def test_a_notification_has_no_configuration_set() -> None:
+    """Nor has it a tenant."""
+    judgement = judged(a_bounce(vocabulary=NOTIFICATION))
+    assert (judgement.configuration_set, [fact.said.tenant for fact in judgement.facts]) == ("", [""])
+
+
+def test_what_ses_said_is_cut_to_size() -> None:
+    """Items stay small, whatever a mail server writes into its diagnostic code."""
+    long = "\U0001f4ee" * 100_000
+    recipient = a_bounced_recipient(action=long, status=long, diagnosticCode=long)
+    mail = a_mail(tags={"ses:tenant-name": [long]}, messageId=long)
+    (fact,) = judged(a_bounce(long, long, recipients=[recipient], mail=mail, feedbackId=long)).facts
+    short = long[:128]
+    diagnostic_code = long[:1_000]
+    assert Said("Bounce", short, short, short, short, short, short, diagnostic_code, short) == fact.said
+    (fact,) = judged(a_complaint(long, long, mail=mail, feedbackId=long)).facts
+    assert Said("Complaint", short, short, short, short, tenant=short) == fact.said
+    (fact,) = judged(a_subscription() | {"mail": {**mail, "destination": [RECIPIENT]}}).facts
+    assert Said("Subscription", message_id=short, tenant=short) == fact.said
+
+
+@pytest.mark.parametrize("field", ["action", "status", "diagnosticCode"])
+def test_what_a_dsn_said_can_be_stored(field: str) -> None:
+    """A lone surrogate, of which Lambda's own decoding makes one, is in no text that DynamoDB takes."""
+    (fact,) = judged(a_bounce(recipients=[a_bounced_recipient(**{field: "550 \ud800"})])).facts
+    for name in Said.__dataclass_fields__:
+        assert getattr(fact.said, name).encode() is not None
+
+
+@pytest.mark.parametrize("fields", [{"messageId": "\ud800"}, {"tags": {"ses:tenant-name": ["\ud800"]}}])
+def test_what_is_said_of_a_message_can_be_stored(fields: Json) -> None:
+    """Nor must one be in its ids."""
+    for document in (a_bounce(mail=a_mail() | fields), a_complaint(mail=a_mail() | fields)):
+        (fact,) = judged(document).facts
+        assert fact.said.message_id.encode() is not None
+        assert fact.said.tenant.encode() is not None
+
+
+def test_a_thousand_names_are_not_remembered() -> None:
+    """What is cached per name is bounded, whoever sends what."""
+    for number in range(1_000):
+        judged(a_bounce(f"Type{number}", f"SubType{number}"))
+    cached = find_rule.cache_info()
+    assert cached.maxsize
+    assert cached.currsize <= cached.maxsize

@@ -1,0 +1,69 @@
+"""SuppressionList tells the mirror what became of each call, in as many words as it needs."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from localaws.in_process.embedded_aws import EmbeddedAws
+from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.judging.facts import ListReason
+from ses_feedback.suppression.list_client import SuppressionList
+from tests.support.builders import RECIPIENT
+from tests.support.fakes import Fault, FaultyClient, ManualClock, garbles, refuses, times_out
+
+
+@pytest.fixture
+def aws() -> Iterator[EmbeddedAws]:
+    """An embedded AWS on whose clock no time passes."""
+    with EmbeddedAws(ManualClock()) as aws:
+        yield aws
+
+
+ANSWERS: list[tuple[Fault, Refusal]] = [
+    (refuses("TooManyRequestsException"), Refusal(Refused.FOR_NOW, "TooManyRequestsException")),
+    (refuses("ThrottlingException"), Refusal(Refused.FOR_NOW, "ThrottlingException")),
+    (refuses("LimitExceededException"), Refusal(Refused.FOR_NOW, "LimitExceededException")),
+    (refuses("BadRequestException"), Refusal(Refused.FOR_GOOD, "BadRequestException")),
+    (refuses("ValidationException"), Refusal(Refused.FOR_GOOD, "ValidationException")),
+    (refuses("AccessDeniedException"), Refusal(Refused.UNAVAILABLE, "AccessDeniedException")),
+    (refuses("InternalServiceErrorException"), Refusal(Refused.UNAVAILABLE, "InternalServiceErrorException")),
+    (refuses("404"), Refusal(Refused.UNAVAILABLE, "404")),
+    (refuses(""), Refusal(Refused.UNAVAILABLE, "UnknownError")),
+    (times_out, Refusal(Refused.UNANSWERED, "ReadTimeoutError")),
+    (garbles, Refusal(Refused.UNANSWERED, "GarbledAnswerError")),
+]
+
+
+@pytest.mark.parametrize(("fault", "refusal"), ANSWERS, ids=[refusal.code for _, refusal in ANSWERS])
+def test_refusals(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
+    """A throttle will pass, a refusal of the entry will not, and a call without an answer may yet be carried out.
+
+    A success that lacks SES's request id is nobody's answer.
+    """
+    suppression_list = SuppressionList(FaultyClient(aws.client("sesv2"), otherwise=fault))
+    answers = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
+    assert answers == (refusal, refusal)
+
+
+def test_throttled_by_ses(aws: EmbeddedAws) -> None:
+    """A second call within the second is refused for now."""
+    suppression_list = SuppressionList(aws.client("sesv2"))
+    answers = [suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)]
+    assert answers == [None, Refusal(Refused.FOR_NOW, "TooManyRequestsException")]
+
+
+def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> None:
+    """SES's NotFound is what a deletion wants; of a put it would be a fault."""
+    suppression_list = SuppressionList(FaultyClient(aws.client("sesv2"), otherwise=refuses("NotFoundException")))
+    answers = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
+    assert answers == [None, Refusal(Refused.UNAVAILABLE, "NotFoundException")]
+
+
+@pytest.mark.parametrize("reason", ListReason)
+def test_every_call_names_address_and_reason(aws: EmbeddedAws, reason: ListReason) -> None:
+    """A put tells SES the spelling and the reason as they are, and one put is one call."""
+    client = FaultyClient(aws.client("sesv2"))
+    SuppressionList(client).put("Re+Cip/ient@example.com", reason)
+    asked = [(call.operation, dict(call.request)) for call in client.calls]
+    request = {"EmailAddress": "Re+Cip/ient@example.com", "Reason": reason.value}
+    assert asked == [("put_suppressed_destination", request)]

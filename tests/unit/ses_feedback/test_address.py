@@ -1,0 +1,295 @@
+"""Which address a recipient's name holds, and under which key its contact is kept."""
+
+import contextlib
+from string import ascii_lowercase, ascii_uppercase
+
+import pytest
+from hypothesis import given
+
+from ses_feedback.address import MAX_LENGTH, MAX_RAW_LENGTH, Address, AddressError, parse_address
+from tests.support.builders import spellings, texts
+
+KELVIN = "\u212a"
+DOTTED_I = "\u0130"
+
+
+@pytest.mark.parametrize(
+    ("raw", "key", "spelling"),
+    [
+        ("recipient@example.com", "recipient@example.com", "recipient@example.com"),
+        ("Recipient@Example.COM", "recipient@example.com", "Recipient@example.com"),
+        ("plus+tag/slash@example.com", "plus+tag/slash@example.com", "plus+tag/slash@example.com"),
+        ("!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com", "!#$%&'*+-/=?^_`{|}~@example.com"),
+        (f"{ascii_uppercase}@EXAMPLE.com", f"{ascii_lowercase}@example.com", f"{ascii_uppercase}@example.com"),
+        ("a@sub.example.co", "a@sub.example.co", "a@sub.example.co"),
+        (f"a@{ascii_uppercase}.example", f"a@{ascii_lowercase}.example", f"a@{ascii_lowercase}.example"),
+        ("a@localhost", "a@localhost", "a@localhost"),
+        ("a@_mail.example.com", "a@_mail.example.com", "a@_mail.example.com"),
+    ],
+)
+def test_a_bare_address_is_itself(raw: str, key: str, spelling: str) -> None:
+    """The key folds the case of both parts, the spelling that of the domain only, as SES's suppression list does."""
+    assert [Address(key, spelling)] * 2 == [parse_address(raw), parse_address(f"A recipient <{raw}>")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<Recipient@example.com>",
+        "  <Recipient@example.com>\r\n",
+        "Recipient, The <Recipient@example.com>",
+        '"Recipient, The" <Recipient@example.com>',
+        '"with <brackets> and \\"quotes\\"" <Recipient@example.com>',
+        '"someone-else@example.org, and others" <Recipient@example.com>',
+        '"with <brackets>\\\nover two lines" <Recipient@example.com>',
+        '"someone-else@example.org,\\\nand others" <Recipient@example.com>',
+        'unbalanced " <Recipient@example.com>',
+        "=?utf-8?b?w6k=?= <Recipient@example.com>",
+        "Recipient@example.com <Recipient@example.com>",
+        "someone-else@example.org <Recipient@example.com>",
+        "Recipient@example.com (a comment)",
+        "Recipient@EXAMPLE.com.",
+        "< Recipient@example.com >",
+        "\tRecipient@example.com\n",
+    ],
+)
+def test_what_surrounds_an_address_does_not_matter(raw: str) -> None:
+    """Brackets, a display name in any form, a comment, white space and the root dot leave the same address."""
+    assert Address("recipient@example.com", "Recipient@example.com") == parse_address(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "key"),
+    [
+        ('"a@b"@example.com', '"a@b"@example.com'),
+        ('"a <B> c"@example.com', '"a <b> c"@example.com'),
+        ('<"a<b"@example.com>', '"a<b"@example.com'),
+        ('"display > name" <"a>b"@example.com>', '"a>b"@example.com'),
+        ('"say \\"hi\\""@example.com', '"say \\"hi\\""@example.com'),
+        ('"(no comment)"@example.com', '"(no comment)"@example.com'),
+        ('" "@example.com', '" "@example.com'),
+    ],
+)
+def test_a_quoted_local_part_may_hold_what_separates_addresses(raw: str, key: str) -> None:
+    """At signs, brackets, blanks and escaped quotes inside quotes are the local part's own."""
+    assert key == parse_address(raw).key
+
+
+def test_a_quoted_local_part_is_not_its_unquoted_self() -> None:
+    """Mail servers may tell the two apart, so they are two contacts."""
+    assert parse_address("a@example.com").key != parse_address('"a"@example.com').key
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["a@b\u00fccher.example", "a@B\u00dcCHER.example", "a@xn--bcher-kva.example", "a@XN--BCHER-KVA.example"],
+)
+def test_an_internationalised_domain_has_one_key(raw: str) -> None:
+    """U-labels and A-labels in any case are one domain, in A-label form."""
+    assert Address("a@xn--bcher-kva.example", "a@xn--bcher-kva.example") == parse_address(raw)
+
+
+def test_a_domain_literal_is_a_domain() -> None:
+    """An IPv4 or IPv6 address in brackets, folded like any domain."""
+    assert (
+        parse_address("a@[192.0.2.1]").key,
+        parse_address("a@[IPv6:2001:DB8::1]").key,
+    ) == ("a@[192.0.2.1]", "a@[ipv6:2001:db8::1]")
+
+
+def test_only_ascii_case_folds_in_a_local_part() -> None:
+    """SES folds ASCII case and nothing else: other letters stay what they are."""
+    assert (
+        parse_address(f"\u00c9{ascii_uppercase}\u0391@example.com").key == f"\u00c9{ascii_lowercase}\u0391@example.com"
+    )
+
+
+@pytest.mark.parametrize("letter", [KELVIN, DOTTED_I, "\u017f", "\uff4b"])
+def test_no_other_letter_becomes_an_ascii_one_in_a_local_part(letter: str) -> None:
+    """KELVIN SIGN is not k, nor is any other letter that Unicode folds into ASCII its ASCII letter."""
+    assert f"{letter}@example.com" == parse_address(f"{letter}@example.com").key
+
+
+@pytest.mark.parametrize("letter", [KELVIN, DOTTED_I, "\u017f", "\uff4b", "\u200b", "\u00ad", "\u2060", "\ufeff"])
+def test_no_other_letter_becomes_an_ascii_one_in_a_domain(letter: str) -> None:
+    """A domain with a letter that IDNA forbids is refused, never taken for another domain."""
+    with pytest.raises(AddressError, match="no A-label form"):
+        parse_address(f"a@ex{letter}ample.com")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "a@example.com, b@example.com",
+        "a@example.com,b@example.com",
+        "a@example.com b@example.com",
+        "a@example.com; b@example.com",
+        "<a@example.com> <b@example.com>",
+        "<a@example.com>, b <b@example.com>",
+        "a@b@example.com",
+        "friends: a@example.com;",
+        "friends:a@example.com",
+    ],
+)
+def test_two_addresses_are_refused(raw: str) -> None:
+    """Which of the two is meant, nobody can tell."""
+    with pytest.raises(AddressError):
+        parse_address(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "a@example.com, b <b@example.com>",
+        "a@example.org, <b@example.com>",
+        'a@example.com; "b, c" <b@example.com>',
+        '"a" a@example.com, "b" <b@example.com>',
+        'a@example.com, b <"b <b>"@example.com>',
+        "a@example.com> <b@example.com>",
+    ],
+)
+def test_a_second_address_in_brackets_is_refused_too(raw: str) -> None:
+    """The first one is no display name of the second's."""
+    with pytest.raises(AddressError):
+        parse_address(raw)
+
+
+@pytest.mark.parametrize("raw", ["<@relay.example:a@example.com>", "<@one.example,@two.example:a@example.com>"])
+def test_a_source_route_is_refused(raw: str) -> None:
+    """RFC 5321 lets servers ignore the route; guessing at one here would be guessing at a recipient."""
+    with pytest.raises(AddressError):
+        parse_address(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("", " ", "nobody", "nobody@", "@example.com", "@", "<>", "< >", "Nobody <>", ">", "<a@example.com>>"),
+        *("a@example.com>", '"a@example.com', "a <b> c@example.com", '"a" b"@example.com', "a\\b@example.com"),
+        *("a b@example.com", "a @example.com", "a@ example.com", "a@exam ple.com", "a@example..com", "a@.example.com"),
+        *("a@example.com..", "a@-example.com", "a@example-.com", "a@exa!mple.com", "a@[not closed", "a@[]", "a@[x y]"),
+        *("a(comment)@example.com", "(comment) a@example.com", "a@example.com (two (nested))"),
+        *("a@xn--\u00fc.example", "a@\u00fc\u3002"),
+    ],
+)
+def test_what_no_mail_server_could_accept_is_refused(raw: str) -> None:
+    """Text without one usable local part and domain names no contact."""
+    with pytest.raises(AddressError):
+        parse_address(raw)
+
+
+@pytest.mark.parametrize(
+    "character",
+    [
+        "\x00",
+        "\x1f",
+        "\x7f",
+        "\r\n",
+        "\x85",
+        "\u2028",
+        "\u200b",
+        "\u200d",
+        "\u00ad",
+        "\ufeff",
+        "\ud800",
+        "\u00a0",
+    ],
+)
+def test_characters_nobody_can_see_are_refused(character: str) -> None:
+    """Controls, zero-width characters, odd blanks and lone surrogates are in no address, quoted or not."""
+    for raw in (f"a{character}b@example.com", f'"a{character}b"@example.com', f"a@exam{character}ple.com"):
+        with pytest.raises(AddressError):
+            parse_address(raw)
+
+
+@pytest.mark.parametrize("wrap", ["{}", "<{}>", "Recipient <{}>"])
+def test_an_address_has_a_longest_domain(wrap: str) -> None:
+    """A domain of 255 characters is one, one of 256 is none, whatever surrounds it."""
+    longest = "a@" + ".".join(["x" * 63] * 4)
+    assert longest == parse_address(wrap.format(longest)).key
+    with pytest.raises(AddressError):
+        parse_address(wrap.format(f"{longest}x"))
+
+
+def test_an_address_has_a_longest_whole() -> None:
+    """Quoted local parts may be long, but the whole stays within what a key may be."""
+    assert 64 + len("@") + 255 == MAX_LENGTH
+    local = '"' + "x" * (MAX_LENGTH - len('""@example.com')) + '"'
+    assert f"{local}@example.com" == parse_address(f"{local}@example.com").key
+    with pytest.raises(AddressError, match="usable length"):
+        parse_address(f"{local}@example.com.")
+
+
+def test_a_long_display_name_is_read_past() -> None:
+    """Display names count only towards the longest text that is looked at, 2,000 characters."""
+    address = "<a@example.com>"
+    assert parse_address("x" * (2_000 - len(address)) + address).key == "a@example.com"
+    with pytest.raises(AddressError, match="too long"):
+        parse_address("x" * (2_001 - len(address)) + address)
+
+
+def test_an_error_does_not_say_what_was_refused() -> None:
+    """Errors end in logs, and logs hold no address."""
+    with pytest.raises(AddressError) as error:
+        parse_address("secret@b\u212a.example")
+    assert "secret" not in f"{error.value!r}{error.value.__cause__!r}"
+
+
+def repeated(text: str, last: str = "") -> str:
+    """Return the longest text that is looked at, made of `text`."""
+    return (text * MAX_RAW_LENGTH)[: MAX_RAW_LENGTH - len(last)] + last
+
+
+HOSTILE = {
+    "quotes": repeated('"', "<>>"),
+    "escapes": repeated("\\", '"<>>'),
+    "escaped quotes": '"' + repeated('\\"', ">")[1:],
+    "escaped quotes before brackets": '"' + repeated('\\"', "<a@example.com>>")[1:-1],
+    "escaped quotes and a last escape": '"' + repeated('\\"', "\\<a@example.com>")[1:],
+    "quoted pairs": repeated('"\\a"', ">"),
+    "opening brackets": repeated("<", ">"),
+    "closing brackets": repeated(">"),
+    "quoted brackets": repeated('"<"', ">>"),
+    "display name": repeated("a", "<<>>"),
+    "parentheses": repeated("("),
+    "comments": repeated("(a)", "!"),
+    "open comments": repeated("(a", ")"),
+    "at signs": repeated("@"),
+    "dots": "a@" + "a." * 150 + "!",
+    "hyphens": "a@" + "a-" * 150 + "!",
+    "one label": "a@" + "a" * 300 + "!",
+    "U-labels": "a@" + "\u00fc." * 120 + "com",
+    "combining marks": "a@" + "\u0300" * 300,
+    "joiners": "a@" + "\u200d" * 300,
+    "both directions": "a@" + "\u05d01" * 150,
+}
+
+
+@pytest.mark.parametrize("raw", [pytest.param(raw, id=name) for name, raw in HOSTILE.items()])
+def test_text_made_for_backtracking_is_an_address_or_none(raw: str) -> None:
+    """How long that takes is measured in benchmarks/hostile_addresses.py; here, that it ends as one of the two."""
+    try:
+        address = parse_address(raw)
+    except AddressError:
+        return
+    assert address.key == parse_address(address.spelling).key
+
+
+@given(texts())
+def test_any_text_is_an_address_or_refused(raw: str) -> None:
+    """Nothing but AddressError is raised, whatever stands before, in and after an address."""
+    for form in ("{}", "{}@example.com", "a@{}", "a@{}.example", '"{}"@example.com', "{} <a@example.com>", "<{}>"):
+        with contextlib.suppress(AddressError):
+            assert parse_address(form.format(raw)).key.encode()
+
+
+@given(spellings())
+def test_a_spelling_is_an_address_of_the_same_key(raw: str) -> None:
+    """What the suppression list gets, read again, bare or in brackets, is the same contact."""
+    try:
+        address = parse_address(raw)
+    except AddressError:
+        return
+    assert [address] * 3 == [parse_address(form.format(address.spelling)) for form in ("{}", "<{}>", "Name <{}>")]
+    assert address.key == parse_address(address.key).key
+    assert len(address.key.encode()) <= 4 * MAX_LENGTH

@@ -1,0 +1,1 @@
+"""Development tools: package build, generated documents, mutation testing, coverage floors."""
