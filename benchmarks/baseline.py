@@ -1,4 +1,4 @@
-"""What people deploy today: the pattern of AWS's samples, followed fairly, to compare with.
+"""What people deploy today: the pattern of AWS's samples, report fairly, to compare with.
 
 One function takes the messages one after the other, with boto3: each recipient is put into a table through the Table
 resource, put on the suppression list if the bounce was hard or it complained, and counted with PutMetricData.

@@ -184,13 +184,13 @@ def _units(number: float, units: Mapping[str, float]) -> Bill:
 
 def _followed(number: float, each: Counted, function: Function) -> Bill:
     """Return what SuppressionFunction costs: waiting for its turn is most of its time, up to one call a second."""
-    calls = number * each.followed.get("sesv2:PutSuppressedDestination", 0)
+    calls = number * each.report.get("sesv2:PutSuppressedDestination", 0)
     busy = min(1.0, per_second(calls))
-    waited = each.followed["slept"] * busy * paced_share(calls) / max(each.followed["invocations"], 1e-9)
+    waited = each.report["slept"] * busy * paced_share(calls) / max(each.report["invocations"], 1e-9)
     logged = MIRROR_LOG + function.platform_log
-    bill = _invoked(number * each.followed["invocations"], function.memory, 0.05, waited, logged)
-    bill += _units(number, each.followed)
-    if "events:PutEvents" in each.followed:
+    bill = _invoked(number * each.report["invocations"], function.memory, 0.05, waited, logged)
+    bill += _units(number, each.report)
+    if "events:PutEvents" in each.report:
         bill += Bill({"EventBridge": number * prices.EVENT})
     return bill
 

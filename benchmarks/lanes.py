@@ -26,7 +26,7 @@ STREAM_BATCH = 100
 MIRROR_SECONDS = 300
 """How long SuppressionFunction may take, as the template has it."""
 MOST_RUNS = 8
-"""Runs over the stream after which a mirror in step has nothing left to write."""
+"""Runs over the stream after which a list_sync in step has nothing left to write."""
 
 
 class Clock:
@@ -91,7 +91,7 @@ class Lanes:
             self._handlers[_OBJECTS] = reader(self._session, now=self.clock.now, sleep=self.clock.sleep)
         return self.feed(_OBJECTS, messages.batches(notified, 10, lane="Delivery"))
 
-    def follow(self) -> Spent:
+    def sync(self) -> Spent:
         """Hand the table's stream to SuppressionFunction until there is none; return what that took.
 
         Raises:
@@ -100,13 +100,15 @@ class Lanes:
         """
         settings = Settings(TABLE, metric_configuration_sets=(CONFIGURATION_SET,))
         with self._spending() as spent:
-            mirror = suppression.compose(settings, Clients(self._session), now=self.clock.now, sleep=self.clock.sleep)
+            list_sync = suppression.compose(
+                settings, Clients(self._session), now=self.clock.now, sleep=self.clock.sleep
+            )
             for _ in range(MOST_RUNS):
                 records = self.stub.table.take_stream()
                 if not records:
                     return spent
                 for batch in batched(records, STREAM_BATCH):
-                    mirror({"Records": list(batch)}, Context(MIRROR_SECONDS))
+                    list_sync({"Records": list(batch)}, Context(MIRROR_SECONDS))
                     spent.invocations += 1
         raise RuntimeError("the stream never ends")
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.measure ours hard --batch 1000 --batches 3 --endpoint http://127.0.0.1:4566
 
-`benchmarks.throughput` runs this over and over, the subjects in turns.
+`benchmarks.throughput` runs this over and over, the subjects in rate_limiter.
 """
 
 import argparse

@@ -65,10 +65,10 @@ class ManyContacts:
             "rev": {"N": rev},
             "status": {"S": "active"},
             "may_send": {"BOOL": True},
-            "announced_status": {"S": "active"},
+            "published_status": {"S": "active"},
             "delivered_on": {"S": day},
-            # The number in the address, for its spelling is not kept.
-            "spellings": {"L": [{"S": messages.address(int(address[10:17]))}]},
+            # The number in the address, for its variant is not kept.
+            "variants": {"L": [{"S": messages.address(int(address[10:17]))}]},
         }
 
 

@@ -10,7 +10,7 @@ from localaws.in_process import partiql
 
 INDEXES: Mapping[str, tuple[str, str]] = {
     "Unsendable": ("unsendable", "status_at"),
-    "MirrorDue": ("mirror_due", "mirror_due_at"),
+    "PendingSync": ("pending_shard", "pending_at"),
 }
 """The table's indexes as template.yaml has them (a test compares), each of keys only: its partition and sort key."""
 KEY = ("address", "record")
@@ -29,7 +29,7 @@ class Bill:
 
     units: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     written: Counter[str] = field(default_factory=Counter)
-    """Writes that were carried out, by the kind of item: `contact`, `history`, `pace`."""
+    """Writes that were carried out, by the kind of item: `contact`, `history`, `rate_limiter`."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Table:
     stream: list[Answer] = field(default_factory=list)
     bill: Bill = field(default_factory=Bill)
     due: dict[str, dict[str, Item]] = field(default_factory=lambda: defaultdict(dict))
-    """The index MirrorDue: partition → address → item."""
+    """The index PendingSync: partition → address → item."""
 
     def bytes_held(self) -> Counter[str]:
         """Return the bytes that storage is billed for: items and index entries, a hundred bytes on top of each."""
@@ -81,19 +81,19 @@ class Table:
         self._note(key, before, item)
 
     def _note(self, key: _Key, before: Item | None, item: Item) -> None:
-        for partition in {one["mirror_due"]["S"] for one in (before, item) if one and "mirror_due" in one}:
+        for partition in {one["pending_shard"]["S"] for one in (before, item) if one and "pending_shard" in one}:
             self.due[partition].pop(key[0], None)
-        if "mirror_due" in item:
-            self.due[item["mirror_due"]["S"]][key[0]] = item
+        if "pending_shard" in item:
+            self.due[item["pending_shard"]["S"]][key[0]] = item
         if item != before:
             keys = {name: item[name] for name in KEY}
             number = str(self.bill.written.total())
             self.stream.append({"dynamodb": {"Keys": keys, "NewImage": item, "SequenceNumber": number}})
 
     def take_stream(self) -> list[Answer]:
-        """Take the records off the stream that pass the template's filter: those of contacts whose mirror is due."""
+        """Take the records off the stream that pass the template's filter: those of contacts whose list_sync is due."""
         records, self.stream = self.stream, []
-        return [record for record in records if "mirror_due" in record["dynamodb"]["NewImage"]]
+        return [record for record in records if "pending_shard" in record["dynamodb"]["NewImage"]]
 
     def _read(self, keys: Iterable[Mapping[str, Any]], *, consistent: bool) -> list[Item]:
         found: list[Item] = []
@@ -118,7 +118,7 @@ class Table:
         return _capacity(request)
 
     def _UpdateItem(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        # The pace's is the only one: one attribute is set.
+        # The rate_limiter's is the only one: one attribute is set.
         name, _, value = request["UpdateExpression"].removeprefix("SET ").partition(" = ")
         held = self.items.get((request["Key"]["address"]["S"], request["Key"]["record"]["S"]), request["Key"])
         item = {**held, name: request["ExpressionAttributeValues"][value]}
@@ -139,18 +139,18 @@ class Table:
         return {"TableName": statement.table}
 
     def _Query(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        # The sweep's is the only one: a partition of MirrorDue up to a time, the oldest first.
+        # The sweep's is the only one: a partition of PendingSync up to a time, the oldest first.
         values, name = request["ExpressionAttributeValues"], request["IndexName"]
         found = sorted(
             (_entry(item, name) or {} for item in self.due[values[":shard"]["S"]].values()),
-            key=lambda entry: (entry["mirror_due_at"]["S"], entry["address"]["S"]),
+            key=lambda entry: (entry["pending_at"]["S"], entry["address"]["S"]),
         )
         start = request.get("ExclusiveStartKey")
-        after = (start["mirror_due_at"]["S"], start["address"]["S"]) if start else ("", "")
+        after = (start["pending_at"]["S"], start["address"]["S"]) if start else ("", "")
         page = [
             entry
             for entry in found
-            if after < (entry["mirror_due_at"]["S"], entry["address"]["S"]) and not _later(entry, values[":before"])
+            if after < (entry["pending_at"]["S"], entry["address"]["S"]) and not _later(entry, values[":before"])
         ][: request["Limit"]]
         self.bill.units["reads"] += read_units(sum(map(item_size, page)), consistent=False)
         return {"Items": page, **({"LastEvaluatedKey": page[-1]} if len(page) == request["Limit"] else {})}
@@ -168,7 +168,7 @@ class Table:
 
 
 def _later(entry: Item, before: Mapping[str, Any]) -> bool:
-    return bool(entry["mirror_due_at"]["S"] > before["S"])
+    return bool(entry["pending_at"]["S"] > before["S"])
 
 
 def _capacity(request: Mapping[str, Any]) -> Answer:

@@ -32,7 +32,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The functions by lane, the mirror's as `Suppression`; how many alarms; the stream, if deliveries come by it."""
+    """The functions by lane, the list_sync's as `Suppression`; how many alarms; the stream, if deliveries come by it."""
 
     functions: Mapping[str, Function]
     alarms: int

@@ -1,7 +1,7 @@
 """Throughput, CPU and memory of the lanes against the baseline: `make bench`.
 
 Both run warm against the same stub, which answers every call after 5 ms on a core of its own, and each run is a process
-of its own on the other core. What is compared is taken in pairs, the subjects in turns, and the median of the pairs'
+of its own on the other core. What is compared is taken in pairs, the subjects in rate_limiter, and the median of the pairs'
 ratios is what counts: what else this machine does passes over both. Ours is the package that is deployed.
 """
 
@@ -79,7 +79,7 @@ def measured(subject: str, case: Case, endpoint: str, package: str) -> Figures:
 
 
 def pairs(case: Case, endpoint: str, package: str, number: int) -> Iterator[Pair]:
-    """Measure both, in turns: now one first, now the other."""
+    """Measure both, in rate_limiter: now one first, now the other."""
     for turn in range(number):
         order = (OURS, BASELINE) if turn % 2 else (BASELINE, OURS)
         taken = {subject: measured(subject, case, endpoint, package) for subject in order}

@@ -21,12 +21,12 @@ SAMPLE = 100
 class Counted:
     """For one record: the calls by name, request units, and bytes stored; `logged` are bytes of an invocation.
 
-    `followed` is what SuppressionFunction takes for it.
+    `report` is what SuppressionFunction takes for it.
     """
 
     calls: dict[str, float]
     units: dict[str, float]
-    followed: dict[str, float]
+    report: dict[str, float]
     logged: float
     stored: float
     metrics: frozenset[tuple[str, str]] = field(default_factory=frozenset)
@@ -44,13 +44,13 @@ def counted(subject: str, one: Kind) -> Counted:
         start = len(printed.getvalue())
         spent = lanes.feed(one.lane, messages.batches(map(one.document, range(SAMPLE)), SAMPLE, lane=one.lane))
         logged = len(printed.getvalue()) - start
-        followed = lanes.follow() if subject == OURS else Spent()
+        report = lanes.sync() if subject == OURS else Spent()
     return Counted(
         calls=_for_one(spent.calls),
         units=_for_one(spent.units),
-        followed=_for_one(followed.calls)
-        | _for_one(followed.units)
-        | {"invocations": followed.invocations / SAMPLE, "slept": followed.slept / SAMPLE},
+        report=_for_one(report.calls)
+        | _for_one(report.units)
+        | {"invocations": report.invocations / SAMPLE, "slept": report.slept / SAMPLE},
         logged=logged,
         stored=(lanes.stub.table.bytes_held().total() - before) / SAMPLE,
         metrics=_metrics(printed.getvalue()),

@@ -21,4 +21,6 @@ settings.load_profile("quick")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that writes golden files anew."""
-    parser.addoption("--update-golden", action="store_true", help="write tests/events/golden/ anew from what the functions do")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write tests/events/golden/ anew from what the functions do"
+    )

@@ -58,7 +58,7 @@ def hostile(seed: int) -> Json:
 
 
 def _spelt(chance: Random, wide: str) -> str:
-    """Return one of the spellings of one of a few addresses, as long as an address may be."""
+    """Return one of the variants of one of a few addresses, as long as an address may be."""
     letters = (chance.choice((letter, letter.upper())) for letter in "recipient")
     return f"{''.join(letters)}{chance.randrange(4)}{wide * chance.choice((1, 40, 74, 290))}@example.com"
 
@@ -138,7 +138,7 @@ class Storm:
         return (
             f"{self.bounces:,} bounces at {self.name}, in batches of {BATCH}\n"
             f"    table: {len(self.partitions):,} partition keys of contacts, {min(self.partitions):,} to "
-            f"{max(self.partitions):,} writes each; the pace: {self.pace_writes:,}\n{shards}\n"
+            f"{max(self.partitions):,} writes each; the rate_limiter: {self.pace_writes:,}\n{shards}\n"
             f"    history of a contact: up to {self.history:,} records, {self.history_bytes:,} bytes\n"
             f"    SES: {self.calls:,} calls at a rate of {self.rate:g} a second, {self.busiest} in the busiest second"
         )
@@ -158,7 +158,7 @@ class Storm:
 
 
 def storm(addresses: int, bounces: int = _STORM, rate: float = _STORM_RATE) -> Storm:
-    """Let so many hard bounces of distinct messages come within minutes, at so many addresses, and the list follow."""
+    """Let so many hard bounces of distinct messages come within minutes, at so many addresses, and the list sync."""
     house = House(replace(SETTINGS, suppression_rate=rate))
     house.clear()
     for first in range(0, bounces, BATCH):
@@ -166,7 +166,7 @@ def storm(addresses: int, bounces: int = _STORM, rate: float = _STORM_RATE) -> S
         house.feedback({"Records": [_bounced(number, addresses) for number in numbers]})
         house.clock.sleep(1)
         house.stream()
-    while any("mirror_due" in item for item in house.table.items.values()):
+    while any("pending_shard" in item for item in house.table.items.values()):
         house.sweep()
     return _seen(house, addresses, bounces, rate)
 
@@ -181,7 +181,7 @@ def _bounced(number: int, addresses: int) -> Json:
 
 def _seen(house: House, addresses: int, bounces: int, rate: float) -> Storm:
     writes = {name: dict(counted) for name, counted in house.table.writes.items()}
-    pace = writes["table"].pop("suppression-list", 0)
+    rate_limiter = writes["table"].pop("suppression-list", 0)
     records: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for (address, record), item in house.table.items.items():
@@ -198,7 +198,7 @@ def _seen(house: House, addresses: int, bounces: int, rate: float) -> Storm:
         len(house.sesv2.calls),
         busiest_second(house.sesv2.calls),
         rate,
-        pace,
+        rate_limiter,
     )
 
 

@@ -2,7 +2,7 @@
 
 Whatever a message says of people (addresses, subjects, what a mail server answered, header values, tokens) is made of
 canaries here: texts that hold `MARK`, which nothing of ours does. `leaks` finds them in whatever was logged, measured,
-raised, announced or answered.
+raised, published or answered.
 """
 
 import base64

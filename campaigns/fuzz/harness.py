@@ -16,7 +16,7 @@ from campaigns.fuzz.in_memory_aws import DynamoDb, Events, SesV2, Sqs, Table
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS, Metrics
 from ses_feedback.aws.quarantine import Quarantine
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers import suppression
 from ses_feedback.handlers.feedback import FeedbackHandler
 from ses_feedback.processing.pipeline import Outcome, Pipeline, Report
@@ -99,7 +99,7 @@ class House:
         """Put the functions together."""
         self.sesv2 = SesV2(self.clock.now)
         self.dynamodb = cast("Any", DynamoDb(self.table))  # botocore's clients have no types either
-        store = ContactStore(
+        store = ContactRepository(
             self.dynamodb,
             self.settings.table_name,
             self.settings.limits,

@@ -73,7 +73,7 @@ class Table:
             for place in (before, after) if before != after else ():
                 if place[0]:
                     self.writes[name][place[0]["S"]] += 1
-        if key[1] == RECORD and "mirror_due" in item:
+        if key[1] == RECORD and "pending_shard" in item:
             self.changed[key[0]] = item
 
     def _validate(self, item: Item) -> None:
@@ -122,22 +122,22 @@ class DynamoDb:
         """Read a page of a shard of what is due, the oldest first."""
         shard, before = ExpressionAttributeValues[":shard"]["S"], ExpressionAttributeValues[":before"]["S"]
         held = sorted(
-            (item["mirror_due_at"]["S"], key[0], item)
+            (item["pending_at"]["S"], key[0], item)
             for key, item in self.table.items.items()
-            if item.get("mirror_due") == {"S": shard} and item["mirror_due_at"]["S"] <= before
+            if item.get("pending_shard") == {"S": shard} and item["pending_at"]["S"] <= before
         )
         start = request.get("ExclusiveStartKey")
-        after = (start["mirror_due_at"]["S"], start["address"]["S"]) if start else ("", "")
+        after = (start["pending_at"]["S"], start["address"]["S"]) if start else ("", "")
         page = [item for at, address, item in held if (at, address) > after][:Limit]
         return {"Items": page, **({"LastEvaluatedKey": page[-1]} if len(page) == Limit else {})}
 
     def get_item(self, *, Key: Item, **_: Any) -> Answer:  # noqa: N803, ANN401
-        """Read the pace."""
+        """Read the rate_limiter."""
         item = self.table.items.get((Key["address"]["S"], Key["record"]["S"]))
         return {"Item": item} if item else {}
 
     def update_item(self, *, Key: Item, ExpressionAttributeValues: Item, **_: Any) -> Answer:  # noqa: N803, ANN401
-        """Move the pace on. One worker at a time calls here, so its condition always holds."""
+        """Move the rate_limiter on. One worker at a time calls here, so its condition always holds."""
         key = Key["address"]["S"], Key["record"]["S"]
         self.table.put(key, {**Key, "taken_at": ExpressionAttributeValues[":moment"]})
         return {"ConsumedCapacity": {"CapacityUnits": 1.0}}

@@ -24,7 +24,7 @@ MAX_ITEM_BYTES = 16 * 1024
 MAX_LINES = 160
 """Lines an invocation may print: a hundred records, the batch itself, and metrics of each dimension it touched."""
 MAX_LINE_BYTES = 4_096
-_BOOKKEEPING = frozenset({"rev", "due_since", "mirror_due", "mirror_due_at", "list_due", "announce_due"})
+_BOOKKEEPING = frozenset({"rev", "pending_since", "pending_shard", "pending_at", "list_pending", "publish_pending"})
 """What of a contact tells how often, and how late, it was written."""
 
 
@@ -102,7 +102,7 @@ class Referee:
             yield Violation("P1", "a second time it changed what is stored", payload)
 
     def _followed(self) -> Iterator[Violation]:
-        """Let SuppressionFunction follow what changed, which tells the outside world."""
+        """Let SuppressionFunction sync what changed, which tells the outside world."""
         if not self.house.table.changed:
             return
         seen = self.house.stream()

@@ -27,7 +27,7 @@ def test_a_storm_heats_no_partition() -> None:
     """Bounces at many addresses spread over the table and over every shard of its indexes."""
     seen = storm(3_000, 3_000)
     assert max(seen.partitions) <= 5
-    assert {name: len(writes) for name, writes in seen.shards.items()} == {"Unsendable": 16, "MirrorDue": 16}
+    assert {name: len(writes) for name, writes in seen.shards.items()} == {"Unsendable": 16, "PendingSync": 16}
     assert seen.broken() == []
 
 

@@ -45,7 +45,7 @@ def contacts(house: House) -> Sequence[str]:
 
 
 def test_an_address_of_wide_characters_makes_no_large_item(house: House) -> None:
-    """RFC 5321 counts octets: 320 characters of four each, kept in sixteen spellings, are 21 KB."""
+    """RFC 5321 counts octets: 320 characters of four each, kept in sixteen variants, are 21 KB."""
     for mask in range(16):
         letters = "".join(letter.upper() if mask >> bit & 1 else letter for bit, letter in enumerate("abcd"))
         house.feedback(an_sqs_event(a_bounce(recipients=[f"{letters}{chr(0x1F600) * 300}@example.com"])))
@@ -95,13 +95,13 @@ def _handed_over(house: House, document: Json, *days: float) -> Json:
         sent = {"SentTimestamp": str(round(on_day(day).timestamp() * 1_000))}
         house.feedback({"Records": [an_sqs_record(document, attributes=sent)]})
     return {
-        key: {name: value for name, value in item.items() if name not in {"rev", "due_since", "mirror_due_at"}}
+        key: {name: value for name, value in item.items() if name not in {"rev", "pending_since", "pending_at"}}
         for key, item in house.table.items.items()
     }
 
 
 def test_a_time_ahead_counts_once_however_often_the_message_comes(house: House) -> None:
-    """One soft bounce dated ahead is one strike, and one record, although a redrive makes its message a new one."""
+    """One soft bounce dated ahead is one soft_bounce, and one record, although a redrive makes its message a new one."""
     bounce = a_bounce("Transient", "MailboxFull", at=on_day(30))
     stored = _handed_over(house, bounce, 0)
     assert _handed_over(house, bounce, 1, 2, 3, 4) == stored

@@ -133,8 +133,8 @@ def test_too_many_dimensions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_calls_above_the_rate_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without turns, SES is called as fast as it answers."""
-    monkeypatch.setattr(rate_limiter.Pace, "wait_turn", lambda *_: None)
+    """Without rate_limiter, SES is called as fast as it answers."""
+    monkeypatch.setattr(rate_limiter.RateLimiter, "acquire", lambda *_: None)
     assert any("calls of SES" in said for said in storm(100, 100, 1.0).broken())
 
 

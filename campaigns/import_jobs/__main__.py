@@ -1,7 +1,7 @@
 """How long a backlog takes, and what it costs in calls: `python -m campaigns.import_jobs.__main__`.
 
 Time is virtual: every call takes what such calls take, the sweep comes every five minutes, and SES writes at its own
-pace. `--seeds N` also plays N histories of faults (`tests/test_backlog_promises.py` plays a few).
+rate_limiter. `--seeds N` also plays N histories of faults (`tests/test_backlog_promises.py` plays a few).
 """
 
 import argparse
@@ -21,17 +21,17 @@ from campaigns.import_jobs import simulator
 from campaigns.import_jobs.simulator import a_world
 from localaws.in_process.partiql import StatementError, parse_all, perform
 from localaws.ses_list.suppression_list import AccountSuppressionList, SuppressionListError
-from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import Item, Stored, encode, learn
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.record import ContactRecord, Item, encode, learn
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits, standing
 from ses_feedback.judging.facts import Verdict
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
-from ses_feedback.suppression.import_jobs.start import Backlog
+from ses_feedback.suppression.import_jobs.start import ImportStarter
 from ses_feedback.suppression.list_client import SuppressionList
-from ses_feedback.suppression.rate_limiter import Pace
-from ses_feedback.suppression.sync import Mirror
+from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.sync import ListSync
 from tests.support.builders import a_fact
 from tests.support.fakes import InlineExecutor, ManualClock
 
@@ -74,12 +74,12 @@ class Aws:
         return {"Responses": {table: [item for item in found if item]}, "UnprocessedKeys": {}}
 
     def get_item(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Read the pace, or the ledger."""
+        """Read the rate_limiter, or the ledger."""
         item = self.items.get((request["Key"]["address"]["S"], request["Key"]["record"]["S"]))
         return {"Item": item} if item else {}
 
     def update_item(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Move the pace on: nobody else does."""
+        """Move the rate_limiter on: nobody else does."""
         key = request["Key"]
         taken_at = request["ExpressionAttributeValues"][":moment"]
         self.items[key["address"]["S"], key["record"]["S"]] = {**key, "taken_at": taken_at}
@@ -113,20 +113,20 @@ class Aws:
         """Write an item, and its place in the index of what is due."""
         key = item["address"]["S"], item["record"]["S"]
         held = self.items.get(key)
-        if held and "mirror_due" in held:
-            shard = self.index[held["mirror_due"]["S"]]
-            del shard[bisect_left(shard, (held["mirror_due_at"]["S"], key[0]))]
-        if "mirror_due" in item:
-            insort(self.index.setdefault(item["mirror_due"]["S"], []), (item["mirror_due_at"]["S"], key[0]))
+        if held and "pending_shard" in held:
+            shard = self.index[held["pending_shard"]["S"]]
+            del shard[bisect_left(shard, (held["pending_at"]["S"], key[0]))]
+        if "pending_shard" in item:
+            insort(self.index.setdefault(item["pending_shard"]["S"], []), (item["pending_at"]["S"], key[0]))
         self.items[key] = item
 
     def query(self, request: dict[str, Any]) -> dict[str, Any]:
         """Read a page of a shard of the index."""
         values, start = request["ExpressionAttributeValues"], request.get("ExclusiveStartKey")
         shard = self.index.get(values[":shard"]["S"], [])
-        begin = bisect_right(shard, (start["mirror_due_at"]["S"], start["address"]["S"])) if start else 0
+        begin = bisect_right(shard, (start["pending_at"]["S"], start["address"]["S"])) if start else 0
         end = min(bisect_right(shard, (values[":before"]["S"], "~")), begin + request["Limit"])
-        items = [{"mirror_due_at": {"S": at}, "address": {"S": address}} for at, address in shard[begin:end]]
+        items = [{"pending_at": {"S": at}, "address": {"S": address}} for at, address in shard[begin:end]]
         return {"Items": items} | ({"LastEvaluatedKey": items[-1]} if len(items) == request["Limit"] else {})
 
     def put_events(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def a_backlog(contacts: int, imports_take: timedelta) -> Aws:
     for number in range(contacts):
         verdict = Verdict.SUPPRESS if number % 10 else Verdict.COMPLAIN
         address = f"recipient{number:06d}@example.com"
-        learnt = learn(Stored(Contact(address)), [a_fact(verdict, address=address)], LIMITS, aws.clock.now())
+        learnt = learn(ContactRecord(Contact(address)), [a_fact(verdict, address=address)], LIMITS, aws.clock.now())
         if learnt:
             aws.put(encode(learnt, standing(learnt.contact, LIMITS)))
     aws.clock.sleep(90)
@@ -239,34 +239,32 @@ def clear(contacts: int, imports_take: timedelta, most: int | None) -> Cleared:
     hours = (aws.clock.now() - began).total_seconds() / 3600
     if not any(aws.index.values()):
         held = {entry.email_address: entry.reason.value for entry in aws.list.entries()}
-        wanted = {
-            address: item["mirrored"]["S"] for (address, record), item in aws.items.items() if record == "contact"
-        }
+        wanted = {address: item["synced"]["S"] for (address, record), item in aws.items.items() if record == "contact"}
         if held != wanted or len(held) != contacts:
             raise AssertionError("the list is not what the contacts say")
     return Cleared(contacts, hours, sweeps, imported, put, dict(aws.calls))
 
 
-def _mirror(aws: Aws, most: int | None, worker: str, executor: Executor) -> Mirror:
+def _mirror(aws: Aws, most: int | None, worker: str, executor: Executor) -> ListSync:
     dynamodb, sesv2, clock = aws.client("dynamodb"), aws.client("ses"), aws.clock
-    contacts = ContactStore(
+    contacts = ContactRepository(
         dynamodb, "Contacts", LIMITS, history_days=365, now=clock.now, sleep=clock.sleep, executor=executor
     )
-    turns = Pace(dynamodb, "Contacts", 1.0, now=clock.now, sleep=clock.sleep)
-    backlog = Backlog(
+    rate_limiter = RateLimiter(dynamodb, "Contacts", 1.0, now=clock.now, sleep=clock.sleep)
+    backlog = ImportStarter(
         contacts,
         ImportLedger(dynamodb, "Contacts"),
         ImportObjects(lambda: aws.client("s3"), "bucket"),
         ImportJobs(sesv2),
-        turns=turns,
+        rate_limiter=rate_limiter,
         limits=LIMITS,
         most=most,
         now=clock.now,
         worker=worker,
     )
-    announcer = Announcer(aws.client("events"), "default")
-    parts = contacts, SuppressionList(sesv2), announcer, turns, LIMITS
-    return Mirror(*parts, now=clock.now, worker=worker, backlog=backlog)
+    publisher = EventPublisher(aws.client("events"), "default")
+    parts = contacts, SuppressionList(sesv2), publisher, rate_limiter, LIMITS
+    return ListSync(*parts, now=clock.now, worker=worker, backlog=backlog)
 
 
 def play(seeds: int) -> None:

@@ -1,7 +1,7 @@
 """The simulator's world, in which SES imports what waits: objects, jobs that write entries when they please, sweeps.
 
 What breaks is what breaks in the simulator. A job's calls suffer what calls of the suppression list suffer, those of S3
-and of the ledger what reading the pace does.
+and of the ledger what reading the rate_limiter does.
 """
 
 import json
@@ -23,15 +23,15 @@ from campaigns.simulation.scheduler import SECOND
 from campaigns.simulation.simulator import World
 from campaigns.simulation.stream_workers import StreamFollower, Sweeper
 from campaigns.simulation.table import Item
-from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
 from ses_feedback.suppression.import_jobs.model import KEY, Import, Stage, decode
 from ses_feedback.suppression.import_jobs.settle import LIFE
-from ses_feedback.suppression.import_jobs.start import Backlog
+from ses_feedback.suppression.import_jobs.start import ImportStarter
 from ses_feedback.suppression.list_client import SuppressionList
-from ses_feedback.suppression.rate_limiter import Pace
-from ses_feedback.suppression.sync import Mirror
+from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.sync import ListSync
 from ses_feedback.timestamps import format_timestamp
 
 _HOUR = 3600 * SECOND
@@ -226,7 +226,7 @@ class ImportingSweeper(Sweeper):
 
 
 class BacklogWorld(World):
-    """A case in which every sweep imports what it finds; `streaming` says whether the stream is followed too."""
+    """A case in which every sweep imports what it finds; `streaming` says whether the stream is report too."""
 
     most: int | None = 0
 
@@ -239,12 +239,12 @@ class BacklogWorld(World):
         self.stage._longest = _PATIENCE  # noqa: SLF001 (jobs take long, and a lost one three days)
 
     def _written(self, old: Item | None, new: Item) -> None:
-        """See that nobody takes from an import what it has claimed."""
-        claims = [(one or {}).get("claim", {}).get("S", "") for one in (old, new)]
+        """See that nobody takes from an import what it has leased."""
+        leases = [(one or {}).get("lease", {}).get("S", "") for one in (old, new)]
         now = format_timestamp(self.wires.now())
-        taken = claims[0].startswith("import-") and claims[1] not in {"", claims[0]}
-        if old and taken and old["claimed_until"]["S"] > now:
-            self.watch.violated("P4", f"{new['address']['S']} is claimed while {claims[0]} holds")
+        taken = leases[0].startswith("import-") and leases[1] not in {"", leases[0]}
+        if old and taken and old["leased_until"]["S"] > now:
+            self.watch.violated("P4", f"{new['address']['S']} is leased while {leases[0]} holds")
         self.watch.written(old, new)
 
     def _cast(self) -> None:
@@ -272,30 +272,30 @@ class BacklogWorld(World):
         sesv2 = ImportingSes(self.held, self.wires, self.watch.called)
         sesv2.world = self
         contacts, client = self.store(), self._dynamodb()
-        turns = Pace(client, "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep)
+        rate_limiter = RateLimiter(client, "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep)
         worker = f"worker-{self._workers}"
-        backlog = Backlog(
+        backlog = ImportStarter(
             contacts,
             ImportLedger(client, "Contacts"),
             ImportObjects(lambda: cast("Any", S3(self)), "bucket"),
             ImportJobs(cast("Any", sesv2)),
-            turns=turns,
+            rate_limiter=rate_limiter,
             limits=self.limits,
             most=self.most,
             now=self.wires.now,
             worker=worker,
         )
-        mirror = Mirror(
+        list_sync = ListSync(
             contacts,
             SuppressionList(cast("Any", sesv2)),
-            Announcer(cast("Any", Events(self.watch.published, self.wires, self.watch.shown)), "default"),
-            turns,
+            EventPublisher(cast("Any", Events(self.watch.published, self.wires, self.watch.shown)), "default"),
+            rate_limiter,
             self.limits,
             now=self.wires.now,
             worker=worker,
             backlog=backlog,
         )
-        return SuppressionHandler(mirror, cast("Any", self.quiet), cast("Any", self.quiet), self.wires.now)
+        return SuppressionHandler(list_sync, cast("Any", self.quiet), cast("Any", self.quiet), self.wires.now)
 
 
 def a_world(seed: int) -> BacklogWorld:

@@ -16,12 +16,12 @@ from campaigns.simulation.case import Case, Fault, Reinstatement, message
 from campaigns.simulation.fault_kinds import FAULTS
 from campaigns.simulation.messages import KINDS, Message
 from ses_feedback.aws.refusals import Refusal, Refused
-from ses_feedback.contacts.record import Stored, marked
+from ses_feedback.contacts.record import ContactRecord, marked
 from ses_feedback.suppression import sync
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs
 from ses_feedback.suppression.import_jobs.model import Import, Outcome, Stage, claim_of
 from ses_feedback.suppression.import_jobs.settle import Settlement
-from ses_feedback.suppression.import_jobs.start import Backlog
+from ses_feedback.suppression.import_jobs.start import ImportStarter
 
 SLICE = 600
 """Cases of the test that plays chance's."""
@@ -99,13 +99,13 @@ def hurt(seed: int) -> Iterator[tuple[Fault | None, BacklogWorld]]:
 # --- Would a bug be noticed? -----------------------------------------------------------------------------------------
 
 
-def _marked_whatever_it_is(self: Any, one: Import, stored: Stored, held: str) -> Stored | None:  # noqa: ANN401
-    if not stored.claim.startswith(claim_of(one)):
+def _marked_whatever_it_is(self: Any, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:  # noqa: ANN401
+    if not stored.lease.startswith(claim_of(one)):
         return Settlement._repaired(self, one, stored, held)  # noqa: SLF001
     return marked(stored, held)
 
 
-def _never_written_again(self: Any, one: Import, stored: Stored, held: str) -> Stored | None:  # noqa: ANN401
+def _never_written_again(self: Any, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:  # noqa: ANN401
     return Settlement._released(self, one, stored, held)  # noqa: SLF001
 
 
@@ -140,7 +140,7 @@ def _refused_when_unanswered(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _claimable_if_imported(real: Callable[..., bool]) -> Callable[..., bool]:
-    return lambda stored, now: stored.claim.startswith("import-") or real(stored, now)
+    return lambda stored, now: stored.lease.startswith("import-") or real(stored, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +164,10 @@ BUGS = [
     Bug("marked without a look at rev", Settlement, "_marked", lambda _: _marked_whatever_it_is),
     Bug("what somebody wrote meanwhile is left", Settlement, "_repaired", lambda _: _never_written_again),
     Bug("a lost job is forgotten", Settlement, "_give_back", _forgotten_when_lost),
-    Bug("SES is asked before that is noted", Backlog, "_note", _asked_before_it_is_noted),
+    Bug("SES is asked before that is noted", ImportStarter, "_note", _asked_before_it_is_noted),
     Bug("a failed job counts as carried out", ImportJobs, "outcome", _always_carried_out),
     Bug("no answer counts as a refusal", ImportJobs, "create", _refused_when_unanswered),
-    Bug("an import's claim is ignored", sync, "claimable", _claimable_if_imported),
+    Bug("an import's lease is ignored", sync, "can_lease", _claimable_if_imported),
 ]
 
 

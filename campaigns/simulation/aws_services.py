@@ -18,7 +18,7 @@ class SesList:
     """The account-level suppression list. Its calls tell the case of local parts apart, as SES's own do."""
 
     def __init__(self, entries: Mapping[str, str]) -> None:
-        """Begin with `entries`: the reason by spelling."""
+        """Begin with `entries`: the reason by variant."""
         self.entries = dict(entries)
         self.written: set[str] = set()
 

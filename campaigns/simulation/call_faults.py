@@ -43,7 +43,7 @@ class Wires:
         self.fault = ""
         self.argument = 0
         self.broken = 0
-        self.struck: Counter[str] = Counter()
+        self.soft_bounced: Counter[str] = Counter()
         self._shown = 0, START
         self._faults = {(fault.operation, fault.nth): fault.number for fault in case.faults}
         self._switches = {(switch.operation, switch.nth): switch.choice for switch in case.switches}
@@ -158,7 +158,7 @@ class Wires:
 
     def _strike(self, fault: str) -> None:
         self.broken += 1
-        self.struck[fault] += 1
+        self.soft_bounced[fault] += 1
 
     def _note(self, operation: str, about: str, outcome: str) -> int:
         self.trace.append((self.stage.clock, actor_of(self.stage).name, operation, about, outcome))

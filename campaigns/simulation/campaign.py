@@ -54,7 +54,7 @@ class Figures(Sums):
         self.crashes += world.stage.crashed
         self.redeliveries += world.watch.lanes.redeliveries()
         self.calls += world.watch.calls
-        self.faults += world.wires.struck
+        self.faults += world.wires.soft_bounced
         self.histories.add(world.wires.digest())
         self.violations += [(seed, violation) for violation in world.watch.violations[:1]]
 

@@ -21,7 +21,7 @@ OPERATIONS = (
     (1, "receive"),
     (1, "checkpoint"),
 )
-"""How often faults and interruptions strike which calls: most where something is at stake."""
+"""How often faults and interruptions soft_bounce which calls: most where something is at stake."""
 _OPERATION_WEIGHTS = tuple(accumulate(weight for weight, _ in OPERATIONS))
 _OPERATIONS = tuple(operation for _, operation in OPERATIONS)
 _IMPORTING = (
@@ -34,7 +34,7 @@ _IMPORTING = (
     "put_item",
     "get_item",
 )
-SPELLINGS = (
+VARIANTS = (
     ("ann@example.com", "Ann@example.com", "ann@EXAMPLE.com"),
     ("bob@example.org", "BOB@example.org"),
     ("cleo@example.com", "Cleo@example.com", "CLEO@example.com"),
@@ -42,7 +42,7 @@ SPELLINGS = (
     ("eve@example.com", "eve@EXAMPLE.com"),
     ("fay@example.org", "Fay@example.org"),
 )
-"""Of each address, its key first, spellings SES may use."""
+"""Of each address, its key first, variants SES may use."""
 _STRAIN = 3
 """How many times as large the strained cases are: one in twenty, for what only happens in a crowd."""
 _WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
@@ -127,11 +127,11 @@ class Case:
         return "\n".join([*(f"  {row}" for row in rows), f"  {sizes}"])
 
     def entries(self) -> dict[str, str]:
-        """Return what the suppression list starts with, reasons by spelling: what echoes say, and what SES added."""
+        """Return what the suppression list starts with, reasons by variant: what echoes say, and what SES added."""
         held: dict[str, tuple[str, str]] = {}
         spelt: dict[str, str] = {}
         for one in (one for message in self.messages for one in message.meant if one.register):
-            spelt[one.address] = max(spelt.get(one.address, ""), one.spelling)
+            spelt[one.address] = max(spelt.get(one.address, ""), one.variant)
             echo = one.register.startswith("listed_")
             if echo or (one.register in {"bounced", "complained"} and one.feedback in self.added):
                 reason = "COMPLAINT" if "compl" in one.register else "BOUNCE"
@@ -143,7 +143,7 @@ def make(seed: int) -> Case:
     """Return the case of this seed."""
     chance = random.Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
     strain = _STRAIN if chance.random() < 0.05 else 1
-    crowd = SPELLINGS if strain > 1 else chance.choice((SPELLINGS[:1], SPELLINGS[:1], SPELLINGS[:2]))
+    crowd = VARIANTS if strain > 1 else chance.choice((VARIANTS[:1], VARIANTS[:1], VARIANTS[:2]))
     reinstatements = tuple(
         Reinstatement(chance.choice((0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000)), chance.choice(crowd)[0])
         for _ in range(strain * chance.choice((0, 0, 1, 1, 1, 2)))
@@ -212,26 +212,26 @@ def _messages(
     made: list[Message] = []
     for identity in range(strain * chance.choice((1, 1, 2, 2, 2, 3, 4))):
         kind = chance.choices(_KINDS, cum_weights=_WEIGHTS)[0]
-        which = chance.sample(SPELLINGS[: max(2, len(crowd))], 2) if kind.several else [chance.choice(crowd)]
-        spellings = [(names[0], chance.choice(names)) for names in which]
+        which = chance.sample(VARIANTS[: max(2, len(crowd))], 2) if kind.several else [chance.choice(crowd)]
+        variants = [(names[0], chance.choice(names)) for names in which]
         at = chance.choice(times)
         for _ in range(chance.choice((1, 1, 1, 1, 2))):
             # A second time: the same, come by the other mechanism, or simply again.
             arrives = max(at, 0) + chance.choice((0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * _DAY))
             parts = {"identity": identity, "arrives": arrives, "number": len(made), "shape": chance.randrange(12)}
-            made.append(message(kind, spellings, at, **parts))
+            made.append(message(kind, variants, at, **parts))
     return tuple(made)
 
 
 def message(
-    kind: Kind, spellings: list[tuple[str, str]], at: int, *, identity: int, arrives: int, number: int, shape: int
+    kind: Kind, variants: list[tuple[str, str]], at: int, *, identity: int, arrives: int, number: int, shape: int
 ) -> Message:
-    """Return a message of this kind about addresses, each given as its key and the spelling used."""
+    """Return a message of this kind about addresses, each given as its key and the variant used."""
     as_event, wrapped, lane = shape % 2 == 0, shape % 3 == 0, shape // 4 % 2
     meant = tuple(
         Meant(
             key,
-            spelling.replace("EXAMPLE", "example"),
+            variant.replace("EXAMPLE", "example"),
             kind.meaning,
             stamp(at),
             kind.reason,
@@ -239,8 +239,8 @@ def message(
             kind.verdict,
             identity,
         )
-        for key, spelling in spellings
+        for key, variant in variants
         if kind.verdict
     )
-    body = say(kind, [spelling for _, spelling in spellings], at, identity, as_event=as_event, wrapped=wrapped)
+    body = say(kind, [variant for _, variant in variants], at, identity, as_event=as_event, wrapped=wrapped)
     return Message(kind.name, body, meant, kind.fate, lane, arrives, number)

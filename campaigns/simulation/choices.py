@@ -24,20 +24,20 @@ Way = tuple[int, ...]
 
 @dataclass
 class Graph:
-    """The states met so far, and those that follow each: as many as there are choices in it."""
+    """The states met so far, and those that sync each: as many as there are choices in it."""
 
-    follow: dict[State, list[State]] = field(default_factory=dict)
+    sync: dict[State, list[State]] = field(default_factory=dict)
     crashes: int = 0
     """In how many of these choices somebody dies."""
 
     def meet(self, before: State | None, state: State, *, crashed: bool) -> bool:
         """Note that `state` follows, because somebody `crashed` or not; say whether it was met for the first time."""
         if before is not None:
-            self.follow[before].append(state)
+            self.sync[before].append(state)
             self.crashes += crashed
-        if state in self.follow:
+        if state in self.sync:
             return False
-        self.follow[state] = []
+        self.sync[state] = []
         return True
 
 
@@ -95,7 +95,7 @@ class Director:
         alone = [one for one in acting if self._is(one[1], self._scope.whole)]
         if alone:
             return alone
-        # What nobody waits for any more has its effect some seconds later at most, or claims could not outlast it.
+        # What nobody waits for any more has its effect some seconds later at most, or leases could not outlast it.
         ends = [actor.deadline for _, actor in acting] + [at + 1 for at, actor in due if actor.name == "network"]
         begin = [one for one in due if not one[1].thread and one[0] < min(ends, default=one[0] + 1)]
         sooner = [one for one in begin if not self._is(one[1], self._scope.later)]

@@ -72,7 +72,7 @@ def compare_with_moto(aws: EmbeddedAws, seed: int) -> int:
     held = compare(aws.client("dynamodb"), aws.table_name, seed)
     ours = [change.record["dynamodb"]["NewImage"] for change in held.stream[0]]
     theirs = [record["dynamodb"]["NewImage"] for record in aws.stream_records()]
-    if theirs != [image for image in ours if "mirror_due" in image]:
+    if theirs != [image for image in ours if "pending_shard" in image]:
         raise DifferenceError(f"trace {seed}: the stream holds {ours} in memory, {theirs} there")
     return len(ours)
 
@@ -100,11 +100,11 @@ def _contact(chance: random.Random, address: str, trace: str) -> Item:
         "rev": {"N": str(chance.randrange(1, 4))},
         "status": {"S": chance.choice(_STATUSES)},
         "may_send": {"BOOL": chance.random() < 0.5},
-        "spellings": {"L": [{"S": address}]},
+        "variants": {"L": [{"S": address}]},
     }
     if chance.random() < 0.5:
         at = f"2026-03-01T12:00:0{chance.randrange(5)}.{'1' if address[0] == 'a' else '2'}00Z"
-        item |= {"mirror_due": {"S": trace}, "mirror_due_at": {"S": at}}
+        item |= {"pending_shard": {"S": trace}, "pending_at": {"S": at}}
     return item
 
 
@@ -114,7 +114,7 @@ def _statements(chance: random.Random, table: str, _address: str, trace: str) ->
     for name in chance.sample("ab", chance.randrange(3)):
         item = _contact(chance, f"{name}-{trace}@example.com", trace)
         rev = {"N": str(int(item["rev"]["N"]) - 1)}
-        before = {**_contact(chance, item["address"]["S"], trace), "claim": {"S": "gone"}, "rev": rev}
+        before = {**_contact(chance, item["address"]["S"], trace), "lease": {"S": "gone"}, "rev": rev}
         made.append(chance.choice((insert(table, item), update(table, before, item))))
     history = chance.sample("1234", chance.randrange(3) if made else 1)
     note: Item = {"verdict": {"S": "NOTE"}}
@@ -130,8 +130,8 @@ def _get(_chance: random.Random, table: str, _address: str, trace: str) -> Reque
 def _query(chance: random.Random, table: str, _address: str, trace: str) -> Request:
     return "query", {
         "TableName": table,
-        "IndexName": "MirrorDue",
-        "KeyConditionExpression": "mirror_due = :shard AND mirror_due_at <= :before",
+        "IndexName": "PendingSync",
+        "KeyConditionExpression": "pending_shard = :shard AND pending_at <= :before",
         "ExpressionAttributeValues": {
             ":shard": {"S": trace},
             ":before": {"S": f"2026-03-01T12:00:0{chance.randrange(6)}.000Z"},
@@ -141,7 +141,7 @@ def _query(chance: random.Random, table: str, _address: str, trace: str) -> Requ
 
 
 def _pace(_chance: random.Random, table: str, _address: str, trace: str) -> Request:
-    return "get_item", {"TableName": table, "Key": _key(trace, "pace"), "ConsistentRead": True}
+    return "get_item", {"TableName": table, "Key": _key(trace, "rate_limiter"), "ConsistentRead": True}
 
 
 def _reserve(chance: random.Random, table: str, _address: str, trace: str) -> Request:
@@ -151,7 +151,7 @@ def _reserve(chance: random.Random, table: str, _address: str, trace: str) -> Re
         condition, values[":last"] = "taken_at = :last", {"S": str(chance.randrange(3))}
     return "update_item", {
         "TableName": table,
-        "Key": _key(trace, "pace"),
+        "Key": _key(trace, "rate_limiter"),
         "UpdateExpression": "SET taken_at = :moment",
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,

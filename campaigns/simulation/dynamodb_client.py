@@ -106,7 +106,7 @@ class DynamoDb:
         ExclusiveStartKey: Item | None = None,  # noqa: N803
     ) -> Answer:
         """Read one shard of the index of what is due, which is always eventually consistent."""
-        if (IndexName, KeyConditionExpression) != ("MirrorDue", "mirror_due = :shard AND mirror_due_at <= :before"):
+        if (IndexName, KeyConditionExpression) != ("PendingSync", "pending_shard = :shard AND pending_at <= :before"):
             raise UnknownRequestError(IndexName, KeyConditionExpression)
         shard, before = (ExpressionAttributeValues[name]["S"] for name in (":shard", ":before"))
 
@@ -115,7 +115,7 @@ class DynamoDb:
             held = [
                 item
                 for item in self._table.due(age)
-                if item["mirror_due"]["S"] == shard and item["mirror_due_at"]["S"] <= before
+                if item["pending_shard"]["S"] == shard and item["pending_at"]["S"] <= before
             ]
             names = [item["address"]["S"] for item in held]
             start = ExclusiveStartKey["address"]["S"] if ExclusiveStartKey else ""
@@ -130,9 +130,9 @@ class DynamoDb:
         return self._wires.call("query", f"due in {shard}", effect)
 
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> Answer:  # noqa: N803, ARG002
-        """Read the pace, or the ledger of imports."""
+        """Read the rate_limiter, or the ledger of imports."""
         if not ConsistentRead:
-            raise UnknownRequestError("the pace and the ledger are read consistently")
+            raise UnknownRequestError("the rate_limiter and the ledger are read consistently")
 
         def effect() -> Answer:
             item = self._table.items.get((Key["address"]["S"], Key["record"]["S"]))
@@ -150,7 +150,7 @@ class DynamoDb:
         ExpressionAttributeValues: Item,  # noqa: N803
         ReturnConsumedCapacity: str = "NONE",  # noqa: N803
     ) -> Answer:
-        """Move the pace on if the condition holds."""
+        """Move the rate_limiter on if the condition holds."""
         if UpdateExpression != "SET taken_at = :moment":
             raise UnknownRequestError(UpdateExpression)
 
@@ -162,10 +162,12 @@ class DynamoDb:
             self._table.put({**Key, "taken_at": ExpressionAttributeValues[":moment"]})
             return _CAPACITY if ReturnConsumedCapacity == "TOTAL" else {}
 
-        return self._wires.call("update_item", f"the pace to {ExpressionAttributeValues[':moment']['S'][11:]}", effect)
+        return self._wires.call(
+            "update_item", f"the rate_limiter to {ExpressionAttributeValues[':moment']['S'][11:]}", effect
+        )
 
 
-_INDEXED: Sequence[str] = ("address", "record", "mirror_due", "mirror_due_at")
+_INDEXED: Sequence[str] = ("address", "record", "pending_shard", "pending_at")
 
 
 def _holds(condition: str, values: Item, held: Item | None) -> bool:

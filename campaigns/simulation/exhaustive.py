@@ -1,7 +1,7 @@
 """Everything that can happen in a small scope: every interleaving of the workers' calls, with a crash at every call.
 
 A run is replayed from the start along the choices made so far, and goes on from there with the first choice everywhere;
-the others are tried later. It ends at a state that was met before: what can follow that is known. So every state is
+the others are tried later. It ends at a state that was met before: what can sync that is known. So every state is
 reached and every choice in it tried once, which covers every way through them: far more than could be run.
 
 A choice is who makes the next call, among all who can go on or begin, also those who wait for a time that has not
@@ -43,12 +43,12 @@ class Explored:
     @property
     def states(self) -> int:
         """How many states there are."""
-        return len(self.graph.follow)
+        return len(self.graph.sync)
 
     @property
     def transitions(self) -> int:
         """How many choices there were, in all states together."""
-        return sum(map(len, self.graph.follow.values()))
+        return sum(map(len, self.graph.sync.values()))
 
 
 def explore_all(crashes: int, processes: int) -> Iterator[tuple[str, "Explored"]]:
@@ -84,17 +84,17 @@ def replay(scope: Scope, way: Way) -> World:
 
 def ways(graph: Graph) -> int:
     """Return how many ways there are from the first state to an end."""
-    first = next(iter(graph.follow))
+    first = next(iter(graph.sync))
     known: dict[State, int] = {}
-    path = [(first, iter(graph.follow[first]))]
+    path = [(first, iter(graph.sync[first]))]
     while path:
         state, following = path[-1]
         ahead = next((one for one in following if one not in known), None)
         if ahead is None:
-            known[state] = sum(known[one] for one in graph.follow[state]) or 1
+            known[state] = sum(known[one] for one in graph.sync[state]) or 1
             path.pop()
         else:
-            path.append((ahead, iter(graph.follow[ahead])))
+            path.append((ahead, iter(graph.sync[ahead])))
     return known[first]
 
 

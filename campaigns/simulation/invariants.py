@@ -74,7 +74,7 @@ class Watch:
         """Check P1, as far as the item itself tells, and P3 at a write of a contact."""
         unsendable = RANKS[new["status"]["S"]] >= RANKS["suspended"]
         signs = {"unsendable" in new, not new["may_send"]["BOOL"]}
-        if signs != {unsendable} or ("mirror_due" in new) != ("due_since" in new):
+        if signs != {unsendable} or ("pending_shard" in new) != ("pending_since" in new):
             self.violated("P1", f"{new['address']['S']} contradicts itself: {sorted(new)}")
         if old is None or old.get("opted_in_at") != new.get("opted_in_at"):
             return
@@ -161,18 +161,18 @@ class Watch:
         self._check_outside(address, item, right)
 
     def _check_outside(self, address: str, item: "Item", right: str) -> None:
-        spellings = {one["S"] for one in item["spellings"]["L"]} | {address}
+        variants = {one["S"] for one in item["variants"]["L"]} | {address}
         entries = {name: reason for name, reason in self._suppressed.entries.items() if name.lower() == address}
         wanted = listing(right, self._choices)
         if set(entries.values()) != ({wanted} if wanted else set()):
             self.violated("P4", f"{address} is {right}, and the list holds {entries}")
-        if wanted and address in self._suppressed.written and not spellings - {address} <= set(entries):
-            self.violated("P4", f"{address} is {right}, and the list holds {entries} of the spellings {spellings}")
-        if "mirror_due" in item or "claim" in item:
-            self.violated("P4", f"{address} is still due or claimed")
+        if wanted and address in self._suppressed.written and not variants - {address} <= set(entries):
+            self.violated("P4", f"{address} is {right}, and the list holds {entries} of the variants {variants}")
+        if "pending_shard" in item or "lease" in item:
+            self.violated("P4", f"{address} is still due or leased")
         told = [(change["rev"], change["new_status"]) for change in self.published if change["address"] == address]
-        if item["announced_status"]["S"] != right or (max(told)[1] if told else "active") != right:
-            self.violated("P4", f"{address} is {right}, and was announced as {told}")
+        if item["published_status"]["S"] != right or (max(told)[1] if told else "active") != right:
+            self.violated("P4", f"{address} is {right}, and was published as {told}")
 
     def _check_history(self, meant: Iterable[Meant]) -> None:
         wanted: dict[Slot, set[int]] = {}

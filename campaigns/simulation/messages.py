@@ -26,7 +26,7 @@ class Meant:
     """
 
     address: str
-    spelling: str
+    variant: str
     register: str
     at: str
     reason: str
@@ -52,7 +52,7 @@ class Message:
 
     def __str__(self) -> str:
         """Describe it on one line."""
-        said = ", ".join(f"{one.spelling} {one.register or 'note'} at {one.at[11:]}" for one in self.meant)
+        said = ", ".join(f"{one.variant} {one.register or 'note'} at {one.at[11:]}" for one in self.meant)
         return f"message {self.number} ({self.kind}) on lane {self.lane} from {self.arrives} ms: {said or self.fate}"
 
 
@@ -82,7 +82,7 @@ def _complaint(name: str, meaning: str, verdict: str, reason: str, **fields: str
 KINDS: tuple[tuple[int, Kind], ...] = (
     (5, _bounce("hard bounce", "bounced", "SUPPRESS", "Permanent", "General")),
     (2, _bounce("no such mailbox", "bounced", "SUPPRESS", "Permanent", "NoEmail")),
-    (5, _bounce("soft bounce", "struck", "STRIKE", "Transient", "MailboxFull")),
+    (5, _bounce("soft bounce", "soft_bounced", "SOFT_BOUNCE", "Transient", "MailboxFull")),
     (5, Kind("delivery", "delivery", "delivered", "DELIVERED", "Delivery")),
     (4, _complaint("complaint", "complained", "COMPLAIN", "abuse", complaintFeedbackType="abuse")),
     (1, _complaint("complaint without type", "complained", "COMPLAIN", "unspecified")),
@@ -115,8 +115,8 @@ BYSTANDER = "bystander@example.org"
 _NOTICE = "Successfully validated SNS topic for Amazon SES event publishing."
 
 
-def say(kind: Kind, spellings: Sequence[str], at: int, identity: int, *, as_event: bool, wrapped: bool) -> str:
-    """Return the body of a message of this kind about `spellings`, dated `at`."""
+def say(kind: Kind, variants: Sequence[str], at: int, identity: int, *, as_event: bool, wrapped: bool) -> str:
+    """Return the body of a message of this kind about `variants`, dated `at`."""
     if kind.says == "notice":
         return _NOTICE
     if kind.says == "garbage":
@@ -127,23 +127,23 @@ def say(kind: Kind, spellings: Sequence[str], at: int, identity: int, *, as_even
         "mail": {
             "timestamp": stamp(at - 5_000),
             "messageId": f"mail-{identity}",
-            "destination": [*spellings, BYSTANDER],
+            "destination": [*variants, BYSTANDER],
             "source": canary_address(identity),
             "commonHeaders": {"subject": canary("subject", identity)},
             "tags": {"ses:configuration-set": ["shop"]} if as_event else {},
         },
-        kind.says: _said(kind, spellings, at, identity),
+        kind.says: _said(kind, variants, at, identity),
     }
     text = json.dumps(document)
     return json.dumps({"Type": "Notification", "TopicArn": "arn", "Message": text}) if wrapped else text
 
 
-def _said(kind: Kind, spellings: Sequence[str], at: int, identity: int) -> dict[str, Any]:
+def _said(kind: Kind, variants: Sequence[str], at: int, identity: int) -> dict[str, Any]:
     said: dict[str, Any] = {**(kind.fields or {}), "timestamp": stamp(at), "feedbackId": f"feedback-{identity}"}
     answered = canary("answered", identity)
     if kind.says == "delivery":
-        return {**said, "recipients": list(spellings), "smtpResponse": answered}
-    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": answered} for name in spellings]
+        return {**said, "recipients": list(variants), "smtpResponse": answered}
+    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": answered} for name in variants]
     if kind.fate == "quarantined":
         recipients.append({"emailAddress": "nobody", "status": "5.1.1"})
     return {**said, "bouncedRecipients" if kind.says == "bounce" else "complainedRecipients": recipients}

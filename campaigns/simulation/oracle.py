@@ -25,26 +25,26 @@ class Choices:
 def registers(address: str, meant: Iterable[Meant], opted_in: Iterable[str]) -> dict[str, Any]:
     """Return the registers, as the table names them, of an address of which all this was said."""
     known: dict[str, tuple[str, str, str]] = {}
-    strikes: set[str] = set()
+    soft_bounce_days: set[str] = set()
     found: dict[str, Any] = {}
-    spellings: set[str] = set()
+    variants: set[str] = set()
     for one in meant:
         if not one.register:
             continue
-        spellings.add(one.spelling)
+        variants.add(one.variant)
         if one.register == "delivered":
             found["delivered_on"] = max(found.get("delivered_on", ""), one.at[:10])
             continue
-        if one.register == "struck":
-            strikes.add(one.at[:10])
+        if one.register == "soft_bounced":
+            soft_bounce_days.add(one.at[:10])
         told = one.at, one.reason, one.configuration_set
         known[one.register] = max(known.get(one.register, told), told)
     for at in opted_in:
-        spellings.add(address)
+        variants.add(address)
         known["opted_in"] = max(known.get("opted_in", ("", "", "")), (at, "operator", ""))
     for name, (at, reason, configuration_set) in known.items():
         found |= {f"{name}_at": at, f"{name}_reason": reason, f"{name}_configuration_set": configuration_set}
-    return found | {"strikes": sorted(strikes), "spellings": sorted(spellings)}
+    return found | {"soft_bounce_days": sorted(soft_bounce_days), "variants": sorted(variants)}
 
 
 def status(known: Mapping[str, Any], choices: Choices) -> str:
@@ -60,7 +60,7 @@ def status(known: Mapping[str, Any], choices: Choices) -> str:
         if any(known.get(one, "") > (graced if "listed" in one else opted_in) for one in evidence):
             return name
     since = max(known.get("delivered_on", ""), opted_in[:10])
-    days = [date.fromisoformat(day) for day in known.get("strikes", ()) if day > since]
+    days = [date.fromisoformat(day) for day in known.get("soft_bounce_days", ()) if day > since]
     for first in days:
         if sum(first <= day <= first + _WINDOW for day in days) >= choices.soft_bounces:
             return "suspended"
@@ -80,10 +80,10 @@ def listing(name: str, choices: Choices) -> str:
 
 def held(item: Item) -> dict[str, Any]:
     """Return the registers of a contact's item, in the same words as `registers`."""
-    names = ("complained", "bounced", "unsubscribed", "listed_bounce", "listed_complaint", "struck", "opted_in")
+    names = ("complained", "bounced", "unsubscribed", "listed_bounce", "listed_complaint", "soft_bounced", "opted_in")
     texts = ["delivered_on", *(f"{name}_{part}" for name in names for part in ("at", "reason", "configuration_set"))]
     found: dict[str, Any] = {name: item[name]["S"] for name in texts if name in item}
-    for name in ("strikes", "spellings"):
+    for name in ("soft_bounce_days", "variants"):
         found[name] = [one["S"] for one in item[name]["L"]] if name in item else []
     return found
 
@@ -95,11 +95,11 @@ def knows(item: Item | None, one: Meant) -> bool:
     if item is None:
         return False
     known = held(item)
-    if one.spelling not in known["spellings"]:
+    if one.variant not in known["variants"]:
         return False
     if one.register == "delivered":
         return bool(known.get("delivered_on", "") >= one.at[:10])
-    if one.register == "struck" and one.at[:10] not in known["strikes"]:
+    if one.register == "soft_bounced" and one.at[:10] not in known["soft_bounce_days"]:
         return False
     parts = (known.get(f"{one.register}_{part}", "") for part in ("at", "reason", "configuration_set"))
     return tuple(parts) >= (one.at, one.reason, one.configuration_set)

@@ -67,7 +67,7 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 
 def _sooner(case: Case) -> Iterator[Case]:
-    """Yield cases whose faults and interruptions strike earlier calls: with fewer messages there are fewer."""
+    """Yield cases whose faults and interruptions soft_bounce earlier calls: with fewer messages there are fewer."""
     for name in ("faults", "switches"):
         held: tuple[Any, ...] = getattr(case, name)
         for number, one in enumerate(held):

@@ -15,18 +15,18 @@ from campaigns.simulation.oracle import Choices
 from campaigns.simulation.scheduler import LONGEST, Stage
 from campaigns.simulation.stream_workers import Function, Operator, StreamFollower, Sweeper
 from campaigns.simulation.table import Table
-from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.quarantine import Quarantine
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers.feedback import FeedbackHandler
 from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.processing.pipeline import Pipeline
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
-from ses_feedback.suppression.import_jobs.start import Backlog
+from ses_feedback.suppression.import_jobs.start import ImportStarter
 from ses_feedback.suppression.list_client import SuppressionList
-from ses_feedback.suppression.rate_limiter import Pace
-from ses_feedback.suppression.sync import Mirror
+from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.sync import ListSync
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
@@ -60,9 +60,9 @@ class Silence:
 
     warning = info
 
-    def emit(self, tally: object) -> None:
+    def emit(self, metric_counts: object) -> None:
         """Take metrics."""
-        self._watch.shown("metrics", repr(tally))
+        self._watch.shown("metrics", repr(metric_counts))
 
 
 class World:
@@ -122,9 +122,9 @@ class World:
     def _dynamodb(self) -> Any:  # noqa: ANN401 (its methods name their parameters, botocore's do not)
         return DynamoDb(self.table, self.wires)
 
-    def store(self) -> ContactStore:
+    def store(self) -> ContactRepository:
         """Return a contact store, with a client of its own."""
-        return ContactStore(
+        return ContactRepository(
             self._dynamodb(),
             "Contacts",
             self.limits,
@@ -146,27 +146,27 @@ class World:
         self._workers += 1
         sesv2: Any = ImportingSesV2(self.held, self.wires, self.watch.called, self.jobs)
         events: Any = Events(self.watch.published, self.wires, self.watch.shown)
-        pace = Pace(self._dynamodb(), "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep)
-        mirror = Mirror(
+        rate_limiter = RateLimiter(self._dynamodb(), "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep)
+        list_sync = ListSync(
             self.store(),
             SuppressionList(sesv2),
-            Announcer(events, "default"),
-            pace,
+            EventPublisher(events, "default"),
+            rate_limiter,
             self.limits,
             now=self.wires.now,
             worker=f"worker-{self._workers}",
-            backlog=None if self.case.backlog is None else self._backlog(self.case.backlog, sesv2, pace),
+            backlog=None if self.case.backlog is None else self._backlog(self.case.backlog, sesv2, rate_limiter),
         )
-        return SuppressionHandler(mirror, cast("Metrics", self.quiet), cast("Logger", self.quiet), self.wires.now)
+        return SuppressionHandler(list_sync, cast("Metrics", self.quiet), cast("Logger", self.quiet), self.wires.now)
 
-    def _backlog(self, most: int, sesv2: Any, pace: Pace) -> Backlog:  # noqa: ANN401 (as above)
+    def _backlog(self, most: int, sesv2: Any, rate_limiter: RateLimiter) -> ImportStarter:  # noqa: ANN401 (as above)
         bucket: Any = Bucket(self.objects, self.wires)
-        return Backlog(
+        return ImportStarter(
             self.store(),
             ImportLedger(self._dynamodb(), "Contacts"),
             ImportObjects(lambda: bucket, "bucket"),
             ImportJobs(sesv2),
-            turns=pace,
+            rate_limiter=rate_limiter,
             limits=self.limits,
             most=most,
             now=self.wires.now,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from campaigns.simulation.case import SPELLINGS, Case, Reinstatement, message
+from campaigns.simulation.case import VARIANTS, Case, Reinstatement, message
 from campaigns.simulation.messages import KINDS, Message
 
 
@@ -39,7 +39,7 @@ def scopes(crashes: int = 2) -> dict[str, Scope]:
 
 
 def _cases() -> dict[str, Case]:
-    ann, bob = ((names[0], names[0]) for names in SPELLINGS[:2])
+    ann, bob = ((names[0], names[0]) for names in VARIANTS[:2])
     return {
         "a bounce, a complaint and a delivery of one address": _case(
             _say("hard bounce", ann, -2, 0), _say("complaint", ann, -1, 1), _say("delivery", ann, 0, 2)

@@ -12,7 +12,7 @@ from campaigns.simulation.scheduler import SECOND
 from campaigns.simulation.table import Change, Table
 from ses_feedback.contacts.contact import Contact, Evidence, merge
 from ses_feedback.contacts.record import become
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 
 TIMEOUT = 300 * SECOND
@@ -103,7 +103,7 @@ class StreamFollower:
 
     def _move(self, first_failed: int | None, end: int) -> dict[str, Any]:
         if self._function.wires.fault:
-            return {}  # the records come again, although they were followed
+            return {}  # the records come again, although they were report
         self._position = end if first_failed is None else first_failed
         if first_failed is None:
             self._tries = self._retry_at = 0
@@ -123,7 +123,7 @@ class Sweeper:
     def due(self) -> int | None:
         """Return when the next sweep finds something."""
         due = self._table.due()
-        found = [_microseconds(due[0]["mirror_due_at"]["S"]) + _SETTLED * SECOND] if due else []
+        found = [_microseconds(due[0]["pending_at"]["S"]) + _SETTLED * SECOND] if due else []
         if self._table.importing():
             found.append(self._next + self._idle)
         if not found:
@@ -149,7 +149,7 @@ class Sweeper:
 class Operator:
     """Gives one command, and gives it again when told that it failed."""
 
-    def __init__(self, command: Reinstatement, store: ContactStore, limits: Limits, wires: Wires) -> None:
+    def __init__(self, command: Reinstatement, store: ContactRepository, limits: Limits, wires: Wires) -> None:
         """Write through `store`."""
         self.opted_in: Evidence | None = None
         self._command = command

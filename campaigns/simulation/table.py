@@ -20,7 +20,7 @@ class Change:
         self.record: dict[str, dict[str, Any]] = {
             "dynamodb": {"Keys": keys, "NewImage": item, "SequenceNumber": str(number)}
         }
-        self.wanted = "mirror_due" in item
+        self.wanted = "pending_shard" in item
         """Whether it passes the template's filter."""
         self.at = at
 
@@ -36,7 +36,7 @@ class Table:
         self.written = 0
         """How many writes there were: nothing derived from the items changes without one."""
         self.paced = 0
-        """How many of them moved on the pace, which means nothing to anybody else."""
+        """How many of them moved on the rate_limiter, which means nothing to anybody else."""
         self._clock = clock
         self._seen = seen
         self._due: tuple[int, list[Item]] = 0, []
@@ -47,7 +47,7 @@ class Table:
         old = self.items.get(key)
         self.items[key] = item
         self.written += 1
-        self.paced += key[1] == "pace"
+        self.paced += key[1] == "rate_limiter"
         if key[1] == "contact":
             self.versions.setdefault(key, [None]).append(item)
             if item != old:
@@ -73,7 +73,7 @@ class Table:
         """Return the contacts in the index of what is due, as it was `age` writes ago, the longest waiting first."""
         if age == 0 and self._due[0] == self.written:
             return self._due[1]
-        held = [item for item in (self.version(key, age) for key in self.versions) if item and "mirror_due" in item]
+        held = [item for item in (self.version(key, age) for key in self.versions) if item and "pending_shard" in item]
         held.sort(key=_waiting_since)
         if age == 0:
             self._due = self.written, held
@@ -81,4 +81,4 @@ class Table:
 
 
 def _waiting_since(item: Item) -> str:
-    return str(item["mirror_due_at"]["S"])
+    return str(item["pending_at"]["S"])

@@ -48,6 +48,6 @@ def test_the_stream_and_the_sweep_are_as_the_template_has_them() -> None:
     events = {event["Type"]: event["Properties"] for event in function["Events"].values()}
     assert events["DynamoDB"]["MaximumRecordAgeInSeconds"] * SECOND == stream_workers.TOO_OLD
     (filter_,) = events["DynamoDB"]["FilterCriteria"]["Filters"]
-    assert json.loads(filter_["Pattern"]) == {"dynamodb": {"NewImage": {"mirror_due": {"S": [{"exists": True}]}}}}
+    assert json.loads(filter_["Pattern"]) == {"dynamodb": {"NewImage": {"pending_shard": {"S": [{"exists": True}]}}}}
     assert function["Timeout"] * SECOND == stream_workers.TIMEOUT
     assert events["ScheduleV2"]["ScheduleExpression"] == f"rate({stream_workers.EVERY // SECOND // 60} minutes)"

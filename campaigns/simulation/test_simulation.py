@@ -34,16 +34,16 @@ def test_the_same_seed_makes_the_same_history() -> None:
 
 @pytest.mark.parametrize("operation", FAULTS)
 def test_every_fault_strikes_and_is_survived(operation: str) -> None:
-    """Each fault that a call of this kind can have strikes in some case, in which no promise is broken."""
+    """Each fault that a call of this kind can have soft_bounce_days in some case, in which no promise is broken."""
     for number, fault in enumerate(FAULTS[operation]):
         made = (make(seed) for seed in range(SLICE))
         worlds = (play(replace(case, faults=(*case.faults, Fault(operation, 0, number)))) for case in made)
-        struck = (
+        soft_bounced = (
             world
             for world in worlds
             if any(one[2] == operation and one[4].startswith(fault) for one in world.wires.trace)
         )
-        assert next(struck).watch.violations == []
+        assert next(soft_bounced).watch.violations == []
 
 
 @pytest.mark.parametrize("mutant", [*MUTANTS, *IMPORTING], ids=lambda mutant: mutant.name)
@@ -63,6 +63,6 @@ def test_a_failing_case_is_shrunk_to_a_readable_history() -> None:
     with mutant.planted():
         seed = next(seed for seed in range(BUDGET) if play(make(seed)).watch.violations)
         shown = failure(seed, "P8")
-    assert shown.count("message") <= 2  # of two spellings, so that there are two calls
+    assert shown.count("message") <= 2  # of two variants, so that there are two calls
     assert "put_suppressed_destination" in shown
     assert "P8 broken at step" in shown

@@ -17,7 +17,7 @@ _KINDS = tuple(kind for _, kind in KINDS)
 _DAY = 86_400_000
 _WAVES = 8
 _APART = (4_000, 20_000, 50_000)
-"""How many milliseconds lie between the waves in which messages arrive: some while earlier ones are being followed."""
+"""How many milliseconds lie between the waves in which messages arrive: some while earlier ones are being report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _messages(chance: random.Random, messages: int, contacts: int) -> tuple[Mess
 
 
 def _addressed(chance: random.Random, kind: Kind, contacts: int) -> list[tuple[str, str]]:
-    """Return whom a message is about: each contact's key, and the spelling SES uses."""
+    """Return whom a message is about: each contact's key, and the variant SES uses."""
     return [
         (
             f"c{number}@example.com",

@@ -84,7 +84,7 @@ class Entries(SesList):
 
     @property
     def entries(self) -> dict[str, str]:  # type: ignore[override]
-        """The reason by spelling."""
+        """The reason by variant."""
         return {entry.email_address: entry.reason.value for entry in self._held.entries()}
 
 
@@ -148,7 +148,7 @@ class Aws:
     def _broken(self, fault: str, number: int, service: str, effect: Callable[[], Reply]) -> Reply:
         if fault in TOLD_IN_PART:
             return effect()
-        if fault.startswith("never") or fault == "announced too long":
+        if fault.startswith("never") or fault == "published too long":
             self._stage.clock += TIMED_OUT
         if fault == "never answered, done later":
             self._late.append((self._stage.clock + _LATER[number % 3] * SECOND, effect))

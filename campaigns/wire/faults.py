@@ -16,12 +16,12 @@ _SILENT = ("never answered", "reset", "closed", "forgotten")
 """No answer: the call has no effect."""
 _SILENT_AFTER = ("never answered after", "reset after", "closed after", "never answered, done later")
 """No answer, and the call has its effect, sooner or later."""
-_BROKEN = ("failed after", "truncated", "cut", "announced too long", "announced too short")
+_BROKEN = ("failed after", "truncated", "cut", "published too long", "published too short")
 """The call has its effect, and the answer does not say so."""
 _MADE_UP = ("garbage", "no object", "too deep", "empty object", "empty")
 """Somebody else answers with success: the call has no effect."""
 _QUICK = ("reset", "closed", "reset after", "closed after", "failed after", "truncated", "cut")
-"""Those that cost no time here are struck more often than those that do."""
+"""Those that cost no time here are soft_bounced more often than those that do."""
 _ANY = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, *_QUICK, *_REFUSED, *_MADE_UP)
 _SES = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, "refused for good")
 
@@ -44,7 +44,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
 """What each call can suffer."""
 
 _RUNS = (1, 1, 1, 1, 2, 4, 4, 8)
-"""How many calls of a kind about the same thing a fault strikes in a row: botocore makes up to four by itself."""
+"""How many calls of a kind about the same thing a fault soft_bounce_days in a row: botocore makes up to four by itself."""
 _PRECISION = 1 << 32
 _FOCUSED = 4
 _ABOUT = re.compile(rb"[a-z0-9-]+@example\.(?:com|org)", re.IGNORECASE)
@@ -68,8 +68,8 @@ _MANNERS = {
     "closed after": Manner.CLOSED,
     IN_PART: Manner.CLOSED,
     "truncated": Manner.TRUNCATED,
-    "announced too long": Manner.TOO_LONG,
-    "announced too short": Manner.TOO_SHORT,
+    "published too long": Manner.TOO_LONG,
+    "published too short": Manner.TOO_SHORT,
 }
 _MADE_UP_BODIES = {
     "garbage": _HTML,
@@ -97,7 +97,7 @@ class Plan:
     _runs: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def fate(self, operation: str, sent: bytes) -> tuple[str, int]:
-        """Return the fault that strikes this call (empty: none) and a number for its details."""
+        """Return the fault that soft_bounce_days this call (empty: none) and a number for its details."""
         found = _ABOUT.search(sent)
         call = operation, found[0].decode().lower() if found else ""
         number = self._drawn(*call)

@@ -31,9 +31,9 @@ class Manner(Enum):
     TRUNCATED = auto()
     """The connection ends in the middle of the body."""
     TOO_LONG = auto()
-    """More is announced than comes, and the connection stays open."""
+    """More is published than comes, and the connection stays open."""
     TOO_SHORT = auto()
-    """Less is announced than comes."""
+    """Less is published than comes."""
     FORGOTTEN = auto()
     """What is in between forgets every connection there is, and tells whoever uses one next."""
 
@@ -65,14 +65,14 @@ class Reply:
 
     def head(self) -> bytes:
         """Return the status line and the headers."""
-        announced = len(self.body)
+        published = len(self.body)
         if self.manner is Manner.TOO_LONG:
-            announced += 7
+            published += 7
         if self.manner is Manner.TOO_SHORT:
-            announced //= 2
+            published //= 2
         own = {} if self.made_up else {"x-amzn-RequestId": "made-up", "x-amz-crc32": crc32(self.body)}
         headers = {**own, **self.headers}
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Length: {announced}"]
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Length: {published}"]
         return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import Mutant, mutant
 from ses_feedback.aws import clients, events, quarantine
-from ses_feedback.aws.errors import AWS_FAULTS, fault
+from ses_feedback.aws.errors import AWS_ERRORS, fault
 from ses_feedback.aws.refusals import Refusal, Refused
 from ses_feedback.contacts import repository
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import Stored, decode, key
+from ses_feedback.contacts.record import ContactRecord, decode, key
 from ses_feedback.handlers import feedback
 from ses_feedback.suppression import list_client, sync
 
-CLAIMED_FOR_GOOD = "a claim never ends"
+LEASED_FOREVER = "a lease never ends"
 TELLS_ALL = "the log tells what a message says"
 
 
@@ -25,17 +25,19 @@ def _any_success(answer: Mapping[str, Any], name: str) -> Any:
     return answer.get(name, {})
 
 
-def _unprocessed_is_done(self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
+def _unprocessed_is_done(
+    self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool
+) -> dict[str, ContactRecord]:
     """Ask once, and take the addresses DynamoDB left unprocessed for done."""
     request = {self._table: {"Keys": [key(one) for one in addresses], "ConsistentRead": consistent}}
     try:
         answer = self._client.batch_get_item(RequestItems=request)
-    except AWS_FAULTS as error:
+    except AWS_ERRORS as error:
         failed |= dict.fromkeys(addresses, fault(error))
         return {}
     found = {item["address"]["S"]: decode(item) for item in answer.get("Responses", {}).get(self._table, [])}
     left = {one["address"]["S"] for one in answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])}
-    return {one: found.get(one) or Stored(Contact(one)) for one in addresses if one not in left}
+    return {one: found.get(one) or ContactRecord(Contact(one)) for one in addresses if one not in left}
 
 
 def _statements_succeed(write: Any, response: Mapping[str, Any]) -> None:
@@ -56,7 +58,7 @@ def _calls_succeed(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     return [one if one in {None, repository._OVERTAKEN, repository._UNPROCESSED} else None for one in outcomes]
 
 
-_execute = repository.ContactStore._execute
+_execute = repository.ContactRepository._execute
 
 
 def _acknowledged(report: Any) -> dict[str, Any]:
@@ -98,46 +100,46 @@ def _any_body(**parsing: Any) -> None:
     return None
 
 
-def _nobody_claims(self: Any, stored: Stored, claim: str) -> bool:
+def _nobody_claims(self: Any, stored: ContactRecord, lease: str) -> bool:
     return True
 
 
-def _claimed_for_good(self: Any, stored: Stored, claim: str) -> bool:
-    return stored.claim in {"", claim}
+def _claimed_for_good(self: Any, stored: ContactRecord, lease: str) -> bool:
+    return stored.lease in {"", lease}
 
 
 def _announced_anyhow(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
-    _announce(self, changes)
+    _publish_due(self, changes)
     return changes
 
 
-_announce = events.Announcer.announce
+_publish_due = events.EventPublisher.publish
 
 
-def _gives_the_claim_back(self: Any, claimed: Stored, refusal: Refusal, done: Any) -> None:
+def _gives_the_claim_back(self: Any, leased: ContactRecord, refusal: Refusal, done: Any) -> None:
     """Take no answer for a no: the call may yet be carried out, after others have written the list."""
-    _leave(self, claimed, replace(refusal, why=Refused.UNAVAILABLE), done)
+    _leave(self, leased, replace(refusal, why=Refused.UNAVAILABLE), done)
 
 
-_leave = sync.Mirror._leave
+_leave = sync.ListSync._leave
 
 MUTANTS = (
-    mutant("any success is AWS's", (quarantine, "proven", _any_success), (repository, "proven", _any_success)),
+    mutant("any success is AWS's", (quarantine, "require", _any_success), (repository, "require", _any_success)),
     mutant("any body of a success will do", (clients, "only_objects", _any_body)),
-    mutant("unprocessed keys are done", (repository.ContactStore, "read", _unprocessed_is_done)),
+    mutant("unprocessed keys are done", (repository.ContactRepository, "read", _unprocessed_is_done)),
     mutant("errors of statements are not looked at", (repository, "_outcome", _statements_succeed)),
     mutant("a lost race is done", (repository, "_outcome", _lost_is_done)),
-    mutant("a call that fails is done", (repository.ContactStore, "_execute", _calls_succeed)),
+    mutant("a call that fails is done", (repository.ContactRepository, "_execute", _calls_succeed)),
     mutant("everything is acknowledged", (feedback, "answer", _acknowledged)),
     mutant("a message that is not taken is kept", (quarantine.Quarantine, "keep", _kept)),
     mutant("a call of SES without answer is done", (list_client, "_refusal", _unanswered_is_done)),
     mutant("whatever succeeds is SES's", (list_client, "_prove", _nothing_to_prove)),
     mutant("a call that SES refuses is done", (list_client, "_refusal", _refused_is_done)),
-    mutant("what was not announced is announced", (events.Announcer, "announce", _announced_anyhow)),
-    mutant("nobody claims", (sync.Mirror, "_may_claim", _nobody_claims)),
-    mutant("no answer gives the claim back", (sync.Mirror, "_leave", _gives_the_claim_back)),
+    mutant("what was not published is published", (events.EventPublisher, "publish", _announced_anyhow)),
+    mutant("nobody leases", (sync.ListSync, "_can_lease", _nobody_claims)),
+    mutant("no answer gives the lease back", (sync.ListSync, "_leave", _gives_the_claim_back)),
     mutant(TELLS_ALL, (feedback, "_described", _tells_all)),
-    mutant(CLAIMED_FOR_GOOD, (sync.Mirror, "_may_claim", _claimed_for_good)),
+    mutant(LEASED_FOREVER, (sync.ListSync, "_can_lease", _claimed_for_good)),
 )
 """Every bug that is tried."""
 

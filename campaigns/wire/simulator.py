@@ -33,7 +33,7 @@ _FAULTS = (
     "builtins.TimeoutError",
     "http.client.Remote",
 )
-"""What a function may fail with, of `AWS_FAULTS`."""
+"""What a function may fail with, of `AWS_ERRORS`."""
 Answer = dict[str, Any]
 
 

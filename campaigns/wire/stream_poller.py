@@ -71,7 +71,7 @@ class Schedule:
         waiting = self.table.due()
         if not waiting:
             return None
-        since = round((datetime.fromisoformat(waiting[0]["mirror_due_at"]["S"]) - START).total_seconds() * SECOND)
+        since = round((datetime.fromisoformat(waiting[0]["pending_at"]["S"]) - START).total_seconds() * SECOND)
         return max(self._next, -(-(since + _SETTLED) // _EVERY) * _EVERY)
 
     def event(self) -> dict[str, Any]:

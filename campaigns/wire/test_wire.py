@@ -10,7 +10,7 @@ from campaigns.wire.campaign import Figures, every_call, play, play_killing
 from campaigns.wire.case import make, overtaken, small
 from campaigns.wire.faults import FAULTS, Plan
 from campaigns.wire.history import readable
-from campaigns.wire.planted_bugs import CLAIMED_FOR_GOOD, MUTANTS, TELLS_ALL
+from campaigns.wire.planted_bugs import LEASED_FOREVER, MUTANTS, TELLS_ALL
 from campaigns.wire.simulator import World
 
 CASES = 4
@@ -86,7 +86,7 @@ def _telling() -> Iterator[World]:
 
 def test_a_claim_that_never_ends_is_found() -> None:
     """What a killed process leaves behind for good is noticed."""
-    figures = play_killing(range(2), KILLS, 20, CLAIMED_FOR_GOOD)
+    figures = play_killing(range(2), KILLS, 20, LEASED_FOREVER)
     assert "P4 broken" in _shown(figures)
 
 

@@ -19,11 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ses_feedback.address import AddressError, parse_address
 from ses_feedback.aws.batches import batched
 from ses_feedback.aws.clients import Clients
-from ses_feedback.aws.errors import AWS_FAULTS, fault, proven
+from ses_feedback.aws.errors import AWS_ERRORS, fault, require
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, NOT_CARRIED
 from ses_feedback.contacts.contact import Contact, Evidence, merge
 from ses_feedback.contacts.record import become
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Standing, standing
 from ses_feedback.handlers.deadline import utc_now
 from ses_feedback.settings import Settings
@@ -55,7 +55,7 @@ class OperatorError(click.ClickException):
     """What was asked for could not be done; the message says why, and what to do."""
 
 
-def reinstate_contact(store: ContactStore, address: str, reason: str, settings: Settings) -> str:
+def reinstate_contact(store: ContactRepository, address: str, reason: str, settings: Settings) -> str:
     """Let the contact of `address` be mailed again and return its status; everything else follows from the contact.
 
     Raises:
@@ -68,7 +68,7 @@ def reinstate_contact(store: ContactStore, address: str, reason: str, settings: 
     except AddressError as error:
         raise OperatorError(f"{error}; give the bare address, as in someone@example.com") from None
     now = _to_the_millisecond(utc_now())
-    said = Contact(parsed.key, (parsed.spelling,), opted_in=Evidence(now, _reason(reason)))
+    said = Contact(parsed.key, (parsed.variant,), opted_in=Evidence(now, _reason(reason)))
     failed: dict[str, str] = {}
     lost: str | None = None
     for _ in range(_RACES):
@@ -136,11 +136,13 @@ def redrive_queue(sqs: Sqs, source: str, target: str) -> Redriven:
 
     """
     if source.rstrip("/") == target.rstrip("/"):
-        raise OperatorError("both are the same queue; name the one to empty and a lane's, as in docs/operate/runbook.md")
+        raise OperatorError(
+            "both are the same queue; name the one to empty and a lane's, as in docs/operate/runbook.md"
+        )
     run = _Redrive(sqs, source, target)
     try:
         run.move()
-    except AWS_FAULTS as error:
+    except AWS_ERRORS as error:
         asked = f"{error.operation_name}: " if isinstance(error, ClientError) else ""
         raise OperatorError(
             f"SQS failed ({asked}{fault(error)}). Moved {run.moved}, left {len(run.left)} that SQS can't carry as they "
@@ -200,7 +202,7 @@ class _Redrive:
     def _sends(self, text: str) -> bool:
         """Send `text`; say whether it could be carried."""
         try:
-            proven(self.sqs.send_message(QueueUrl=self.target, MessageBody=text), "MessageId")
+            require(self.sqs.send_message(QueueUrl=self.target, MessageBody=text), "MessageId")
         except ClientError as error:
             if fault(error) in _NOT_CARRIED:
                 return False
@@ -209,7 +211,7 @@ class _Redrive:
 
     def give_back(self) -> None:
         """Let what stays be seen again. Where SQS does not answer, it is once the time is up."""
-        with suppress(*AWS_FAULTS):
+        with suppress(*AWS_ERRORS):
             for batch in batched(self._held.values(), _AT_ONCE):
                 entries = [
                     {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
@@ -220,8 +222,8 @@ class _Redrive:
 
 def _answered_by(answer: dict[str, Any]) -> datetime:
     """Return when SQS answered, by its own clock, which this machine's may be far from; to the second, rounded up."""
-    headers = proven(answer["ResponseMetadata"], "HTTPHeaders")
-    return parsedate_to_datetime(proven(headers, "date")) + timedelta(seconds=1)
+    headers = require(answer["ResponseMetadata"], "HTTPHeaders")
+    return parsedate_to_datetime(require(headers, "date")) + timedelta(seconds=1)
 
 
 def _sent(message: dict[str, Any]) -> datetime:
@@ -267,7 +269,7 @@ def reinstate(address: str, table: str, reason: str, *, suppress_unsubscribed: b
     settings = Settings(table, suppress_unsubscribed=suppress_unsubscribed)
     with _connecting():
         dynamodb = Clients().dynamodb
-    store = ContactStore(
+    store = ContactRepository(
         dynamodb,
         table,
         settings.limits,
@@ -291,4 +293,6 @@ def redrive(source: str, target: str) -> None:
     done = redrive_queue(sqs, source, target)
     click.echo(f"Moved {done.moved}, left {done.left} that SQS can't carry as they are.")
     if done.newer:
-        click.echo(f"Left {done.newer} more that came meanwhile; if a lane sends them back, see why: docs/operate/runbook.md")
+        click.echo(
+            f"Left {done.newer} more that came meanwhile; if a lane sends them back, see why: docs/operate/runbook.md"
+        )

@@ -91,8 +91,8 @@ class Smoke:
         status = _EXPECTED[fate]
         yield self._stage(fate, f"{fate}@ is {status}", self._is(table, fate, "status", status), patience)
         if status in _LISTED:
-            announced = self._is(table, fate, "announced_status", status)
-            yield self._stage(fate, "  and announced", announced, patience)
+            published = self._is(table, fate, "published_status", status)
+            yield self._stage(fate, "  and published", published, patience)
             offered = self._offered(table, fate)
             yield self._stage(fate, "  and offered to SES, which lists no simulator", offered, patience)
 
@@ -128,7 +128,7 @@ class Smoke:
         """Look for the sign of SES's refusal, which it gives the simulator's addresses: tried again hours later."""
 
         def look() -> str:
-            due = self._contact(table, fate).get("mirror_due_at", {}).get("S", "")
+            due = self._contact(table, fate).get("pending_at", {}).get("S", "")
             soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
             return "" if due > soon else f"due at {due or 'no time'}"
 

@@ -127,11 +127,11 @@ def _contacts(result: Result, *, everything: bool, wide: bool) -> RenderableType
 
 
 def _entries(item: Item, listed: dict[str, str]) -> str:
-    """Return with which reasons an address is on the list, in any spelling, or why it is not seen there."""
-    found = {listed[spelling["S"]] for spelling in item["spellings"]["L"] if spelling["S"] in listed}
+    """Return with which reasons an address is on the list, in any variant, or why it is not seen there."""
+    found = {listed[variant["S"]] for variant in item["variants"]["L"] if variant["S"] in listed}
     if found:
         return ", ".join(sorted(found))
-    if "mirror_due" in item:
+    if "pending_shard" in item:
         return "waiting"
     # SES told of an entry in an echo; this list began empty.
     return "SES says so" if {"listed_bounce_at", "listed_complaint_at"} & item.keys() else ""
@@ -236,10 +236,10 @@ def _contact(item: Item) -> dict[str, Any]:
         "reason": _text(item, "reason"),
         "status_at": _text(item, "status_at"),
         "delivered_on": _text(item, "delivered_on"),
-        "strikes": [day["S"] for day in item["strikes"]["L"]] if "strikes" in item else [],
-        "spellings": [spelling["S"] for spelling in item["spellings"]["L"]],
-        "mirrored": _text(item, "mirrored"),
-        "mirror_due": "mirror_due" in item,
+        "soft_bounce_days": [day["S"] for day in item["soft_bounce_days"]["L"]] if "soft_bounce_days" in item else [],
+        "variants": [variant["S"] for variant in item["variants"]["L"]],
+        "synced": _text(item, "synced"),
+        "pending_shard": "pending_shard" in item,
     }
 
 

@@ -31,7 +31,7 @@ VISIBILITY_TIMEOUT = 360
 SWEEP_EVERY = 300
 SWEEP: Mapping[str, Any] = {"source": "ses-feedback", "detail-type": "Sweep"}
 ROUNDS = 100
-"""Rounds after which a mirror that still finds something to do is taken for one that will go on for ever."""
+"""Rounds after which a list_sync that still finds something to do is taken for one that will go on for ever."""
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Replay:
         return self._result
 
     def _stop_listening(self) -> None:
-        """Take the targets off the event bus: what is announced is not shown, and keeping it takes moto long."""
+        """Take the targets off the event bus: what is published is not shown, and keeping it takes moto long."""
         events = self._aws.client("events")
         for rule in events.list_rules()["Rules"]:
             targets = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
@@ -197,7 +197,7 @@ class Replay:
     def _due(self) -> bool:
         # What SES won't have waits for hours; what it could not take waits for the next sweep.
         soon = format_timestamp(self._aws.clock.now() + timedelta(seconds=SWEEP_EVERY))
-        return any("mirror_due" in item and item["mirror_due_at"]["S"] <= soon for item in self._aws.contacts())
+        return any("pending_shard" in item and item["pending_at"]["S"] <= soon for item in self._aws.contacts())
 
     def _take(self, invocation: Invocation) -> None:
         """Add up what a function printed."""
@@ -212,7 +212,7 @@ class Replay:
 
 
 def _grouped(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    """Put texts that follow each other together, as a queue does; an event is delivered by itself."""
+    """Put texts that sync each other together, as a queue does; an event is delivered by itself."""
     group: list[Message] = []
     size = 0
     for message in messages:

@@ -139,7 +139,7 @@ class Demo:
         shown.metrics(counted, self._announced())
 
     def _listen(self, name: str) -> str:
-        """Make a queue that EventBridge sends the stack's announcements to."""
+        """Make a queue that EventBridge sends the stack's events to."""
         sqs, events = self._stack.client("sqs"), self._stack.client("events")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -151,7 +151,7 @@ class Demo:
         return str(url)
 
     def _announced(self) -> int:
-        """Take every announcement off the queue, remove the queue and its rule, and return how many there were."""
+        """Take every event off the queue, remove the queue and its rule, and return how many there were."""
         sqs, events, heard = self._stack.client("sqs"), self._stack.client("events"), 0
         while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -197,4 +197,4 @@ def _as_expected(contact: Contact) -> bool:
 
 
 def _mirrored(contact: Contact) -> bool:
-    return "mirrored" in contact
+    return "synced" in contact

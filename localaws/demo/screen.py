@@ -53,7 +53,7 @@ class Screen:
         table = _table("address", "status", "send", "because", "listed as")
         for contact in some:
             status = contact["status"]["S"]
-            told = [contact.get(name, {}).get("S", "") for name in ("reason", "mirrored")]
+            told = [contact.get(name, {}).get("S", "") for name in ("reason", "synced")]
             may_send = "yes" if contact["may_send"]["BOOL"] else "no"
             table.add_row(self._short(contact["address"]["S"]), Text(status, _COLOURS[status]), may_send, *told)
         for status, count in rest.items():
@@ -75,14 +75,14 @@ class Screen:
             table.add_row(self._short(address), *reasons[:2])
         self._part("What SES said", "from the contacts' history in DynamoDB", table)
 
-    def metrics(self, counted: Mapping[str, str], announced: int) -> None:
-        """Show what was counted and announced."""
+    def metrics(self, counted: Mapping[str, str], published: int) -> None:
+        """Show what was counted and published."""
         table = Table.grid(padding=(0, 3))
         cells = [f"{name} [bold]{value}[/bold]" for name, value in counted.items()]
         for number in range(0, len(cells), 3):
             table.add_row(*cells[number : number + 3])
         self._part("Metrics", "from CloudWatch", table)
-        self._console.print(f'  EventBridge announced "Contact Status Changed" [bold]{announced}[/bold] times.\n')
+        self._console.print(f'  EventBridge published "Contact Status Changed" [bold]{published}[/bold] times.\n')
 
     def _part(self, title: str, source: str, table: RenderableType) -> None:
         self._console.print(Rule(Text.assemble((title, "bold"), (f", {source} ", "dim")), align="left", style="dim"))

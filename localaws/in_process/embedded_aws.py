@@ -3,7 +3,7 @@
     with EmbeddedAws() as aws:
         bounce_handler(event, context)  # every botocore session made in here talks to this AWS
         mirror_handler({"Records": aws.stream_records()}, context)
-        print(aws.contacts(), aws.suppression_list.entries(), aws.quarantined(), aws.announcements())
+        print(aws.contacts(), aws.suppression_list.entries(), aws.quarantined(), aws.events())
 
 It holds what template.yaml deploys, as far as the functions call it: the table with its indexes and stream,
 the quarantine queue, and an event bus with a queue that keeps what was published. It never reaches the
@@ -59,7 +59,7 @@ TABLE: dict[str, Any] = {
     "BillingMode": "PAY_PER_REQUEST",
     "AttributeDefinitions": [
         {"AttributeName": name, "AttributeType": "S"}
-        for name in ("address", "record", "unsendable", "status_at", "mirror_due", "mirror_due_at")
+        for name in ("address", "record", "unsendable", "status_at", "pending_shard", "pending_at")
     ],
     "KeySchema": [
         {"AttributeName": "address", "KeyType": "HASH"},
@@ -76,7 +76,7 @@ TABLE: dict[str, Any] = {
         }
         for index, partition, sort in (
             ("Unsendable", "unsendable", "status_at"),
-            ("MirrorDue", "mirror_due", "mirror_due_at"),
+            ("PendingSync", "pending_shard", "pending_at"),
         )
     ],
     "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
@@ -223,7 +223,7 @@ class EmbeddedAws:
     def stream_records(self) -> list[dict[str, Any]]:
         """Return what the table's stream brings SuppressionFunction since the last call: its event's Records.
 
-        That is what passes the template's filter: changes that leave `mirror_due` on an item.
+        That is what passes the template's filter: changes that leave `pending_shard` on an item.
         """
         self._read_stream()
         changes, self._changes = self._changes, []
@@ -239,7 +239,7 @@ class EmbeddedAws:
             for message in _queue(_QUARANTINE).messages
         ]
 
-    def announcements(self) -> list[dict[str, Any]]:
+    def events(self) -> list[dict[str, Any]]:
         """Return every event published so far, as EventBridge gives it to a target."""
         return [json.loads(message.body) for message in _queue(_PUBLISHED).messages]
 
@@ -302,7 +302,7 @@ class EmbeddedAws:
         events.put_targets(Rule=_PUBLISHED, Targets=[target], EventBusName=_BUS)
 
     def _read_stream(self) -> None:
-        """Take in what was written since: both what the mirror will be given and what the contacts are."""
+        """Take in what was written since: both what the list_sync will be given and what the contacts are."""
         for change in _trim_stream(_table()):
             record = self._as_lambda_gets_it(change)
             image, keys = record["dynamodb"].get("NewImage"), record["dynamodb"]["Keys"]
@@ -311,7 +311,7 @@ class EmbeddedAws:
                 if image is not None:
                     self._contacts[keys["address"]["S"]] = image
             # DynamoDB keeps a write that changes nothing off the stream. moto does not.
-            if "S" in (image or {}).get("mirror_due", {}) and image != record["dynamodb"].get("OldImage"):
+            if "S" in (image or {}).get("pending_shard", {}) and image != record["dynamodb"].get("OldImage"):
                 self._changes.append(record)
         reset_model_data()
 

@@ -1,7 +1,7 @@
 """The two PartiQL statements that write contacts and their history, for an AWS that does not know them.
 
     INSERT INTO "Contacts" VALUE {'address': ?, 'record': ?, 'rev': ?}
-    UPDATE "Contacts" SET "status"=? SET "rev"=? REMOVE "claim" WHERE "address"=? AND "record"=? AND "rev"=?
+    UPDATE "Contacts" SET "status"=? SET "rev"=? REMOVE "lease" WHERE "address"=? AND "record"=? AND "rev"=?
 
 `parse` reads them and refuses everything else, so that nobody mistakes what it does not know for something DynamoDB
 would do. `perform` is what DynamoDB does with one, `execute` a whole BatchExecuteStatement through PutItem and

@@ -1,6 +1,6 @@
 """What SES publishes about one mail: the mailbox simulator's answers, and those of ordinary mailboxes here.
 
-Pure: a mail and what is on the suppression list in, feedback out. The shapes follow the SES developer guide
+Pure: a mail and what is on the suppression list in, feedback out. The shapes sync the SES developer guide
 ("Contents of event data that Amazon SES publishes to Amazon SNS" and "Amazon SNS notification contents").
 """
 

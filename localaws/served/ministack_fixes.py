@@ -117,7 +117,7 @@ def _is_from_stream(event: Any) -> bool:  # noqa: ANN401
 
 
 class _Aside:
-    """Polls streams beside the queues: ministack does it in one thread, where a slow mirror would hold up the lanes."""
+    """Polls streams beside the queues: ministack does it in one thread, where a slow list_sync would hold up the lanes."""
 
     def __init__(self, poll: Callable[[], bool]) -> None:
         self._poll = poll

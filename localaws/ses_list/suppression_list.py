@@ -37,7 +37,7 @@ MAX_PAGE_SIZE = 1000
 """The most entries one page of the list holds; also what a page holds when nobody says."""
 
 _SIMULATOR_DOMAIN = "simulator.amazonses.com"
-# Callers keep their pace in floating-point seconds and may come a few microseconds early.
+# Callers keep their rate_limiter in floating-point seconds and may come a few microseconds early.
 _ROUNDING = timedelta(microseconds=10)
 
 
@@ -144,7 +144,7 @@ class AccountSuppressionList:
         self._clock = clock
         self._interval = timedelta(0) if calls_per_second is None else timedelta(seconds=1 / calls_per_second)
         self._last_call: datetime | None = None
-        # Sending ignores case and managing does not: folded address → stored spelling → entry.
+        # Sending ignores case and managing does not: folded address → stored variant → entry.
         self._entries: dict[str, dict[str, SuppressedDestination]] = {}
 
     def put(self, email_address: str, reason: str) -> None:
@@ -165,7 +165,7 @@ class AccountSuppressionList:
         self._store(SuppressedDestination(address, why, self._clock()))
 
     def get(self, email_address: str) -> SuppressedDestination:
-        """Return the entry of exactly this spelling (of the local part; the domain's case does not matter).
+        """Return the entry of exactly this variant (of the local part; the domain's case does not matter).
 
         Raises:
             NotFoundError: no such entry.
@@ -174,7 +174,7 @@ class AccountSuppressionList:
         return self._find(_as_stored(email_address))
 
     def delete(self, email_address: str) -> None:
-        """Take exactly this spelling off the list.
+        """Take exactly this variant off the list.
 
         Raises:
             BadRequestError: the address holds a slash, which this call has never taken (aws/aws-sdk#158),
@@ -276,8 +276,8 @@ class AccountSuppressionList:
         """
         self._import()
         in_force = self.suppressed_reasons if suppressed_reasons is None else suppressed_reasons
-        spellings = self._entries.get(_lower_domain(email_address).lower(), {}).values()
-        counting = [entry for entry in spellings if entry.reason in in_force]
+        variants = self._entries.get(_lower_domain(email_address).lower(), {}).values()
+        counting = [entry for entry in variants if entry.reason in in_force]
         return max(counting, key=lambda entry: entry.last_update_time).reason if counting else None
 
     def add_from_feedback(
@@ -297,7 +297,7 @@ class AccountSuppressionList:
     def entries(self) -> list[SuppressedDestination]:
         """Return the whole list by address."""
         self._import()
-        everyone = (entry for spellings in self._entries.values() for entry in spellings.values())
+        everyone = (entry for variants in self._entries.values() for entry in variants.values())
         return sorted(everyone, key=lambda entry: entry.email_address)
 
     def _import(self) -> None:
@@ -322,7 +322,7 @@ class AccountSuppressionList:
     def _take_turn(self) -> None:
         self._import()
         now = self._clock()
-        # A refused call does not use up the next turn, and turns not taken do not add up.
+        # A refused call does not use up the next turn, and rate_limiter not taken do not add up.
         if self._last_call is not None and now - self._last_call < self._interval - _ROUNDING:
             raise TooManyRequestsError("Rate exceeded")
         self._last_call = now
@@ -334,9 +334,9 @@ class AccountSuppressionList:
         return entry
 
     def _remove(self, address: str) -> None:
-        spellings = self._entries.get(address.lower(), {})
-        spellings.pop(address, None)
-        if not spellings:
+        variants = self._entries.get(address.lower(), {})
+        variants.pop(address, None)
+        if not variants:
             self._entries.pop(address.lower(), None)
 
     def _store(self, entry: SuppressedDestination) -> None:

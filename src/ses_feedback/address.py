@@ -1,6 +1,6 @@
 """Find the address in what SES names as a recipient, and the key its contact is kept under.
 
-SES reports recipients as it got them: bare, in angle brackets, behind a display name, in any case. Two spellings that
+SES reports recipients as it got them: bare, in angle brackets, behind a display name, in any case. Two variants that
 a mail server may tell apart must never become one contact unless SES itself treats them as one: SES matches its
 suppression list without regard to (ASCII) case, so local parts fold ASCII case and nothing else.
 """
@@ -36,14 +36,14 @@ class AddressError(ValueError):
 
 @value(frozen=True, slots=True)
 class Address:
-    """One recipient's address: the key of its contact and the spelling SES used for it.
+    """One recipient's address: the key of its contact and the variant SES used for it.
 
-    `spelling` has the local part as SES wrote it and the domain normalised, which is what SES keeps on its
+    `variant` has the local part as SES wrote it and the domain normalised, which is what SES keeps on its
     suppression list (SES lower-cases only the domain, and its management calls tell local-part case apart).
     """
 
     key: str
-    spelling: str
+    variant: str
 
 
 def parse_address(raw: str) -> Address:

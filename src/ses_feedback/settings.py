@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ses_feedback.aws.endpoints import AMAZON_ROOTS, Access, amazon_signs
 from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS
-from ses_feedback.contacts.contact import KEPT_STRIKES
+from ses_feedback.contacts.contact import KEPT_SOFT_BOUNCE_DAYS
 from ses_feedback.contacts.status import Limits
 from ses_feedback.judging.policy import AmbiguousComplaint
 
@@ -70,7 +70,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         table_name=read("TABLE_NAME", _text, "the name of the Contacts table"),
         quarantine_queue_url=read("QUARANTINE_QUEUE_URL", str, "the URL of the QuarantineQueue", ""),
         lane=read("LANE", _one_of(*LANES), f"one of {', '.join(LANES)}", ""),
-        soft_bounce_limit=read("SOFT_BOUNCE_LIMIT", _whole(1, KEPT_STRIKES), f"a number from 1 to {KEPT_STRIKES}", 5),
+        soft_bounce_limit=read(
+            "SOFT_BOUNCE_LIMIT", _whole(1, KEPT_SOFT_BOUNCE_DAYS), f"a number from 1 to {KEPT_SOFT_BOUNCE_DAYS}", 5
+        ),
         soft_bounce_window_days=read("SOFT_BOUNCE_WINDOW_DAYS", _whole(1, 3650), "a number of days from 1 to 3650", 90),
         ambiguous_complaint=read(
             "AMBIGUOUS_COMPLAINT", AmbiguousComplaint, "unsubscribe or note", AmbiguousComplaint.UNSUBSCRIBE

@@ -144,8 +144,8 @@ def _cost(spent: Spent) -> Cost:
 
 
 MIRROR = {
-    # A hard bounce: announced, claimed, written to the list, marked. The pace is a read and a write of one item for
-    # each call of SES. What the mirror writes while the list is due comes back on the stream, twice, and is read.
+    # A hard bounce: published, leased, written to the list, marked. The rate_limiter is a read and a write of one item for
+    # each call of SES. What the list_sync writes while the list is due comes back on the stream, twice, and is read.
     "100 hard bounces": {
         "dynamodb:BatchExecuteStatement": 300,
         "dynamodb:BatchGetItem": 3,
@@ -158,7 +158,7 @@ MIRROR = {
         "table writes": 400,
         "index writes": 100,
     },
-    # A soft bounce is announced, and that is all.
+    # A soft bounce is published, and that is all.
     "100 soft bounces": {
         "dynamodb:BatchExecuteStatement": 100,
         "dynamodb:BatchGetItem": 1,
@@ -176,7 +176,7 @@ def test_the_mirror_takes_exactly_these_calls_and_units(kind: str, soft: bool) -
     """Following a contact takes so many calls and units until the stream is silent."""
     lanes = Lanes()
     lanes.feed("Bounce", messages.batches(_some(messages.bounce, 100, soft=soft), 100))
-    spent = lanes.follow()
+    spent = lanes.sync()
     assert {**spent.calls, **spent.units, "invocations": spent.invocations} == MIRROR[kind]
 
 

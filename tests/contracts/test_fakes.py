@@ -13,26 +13,26 @@ import pytest
 
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.errors import CONDITION_FAILED
-from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refused
-from ses_feedback.contacts.record import Item, shard, unclaimed, written
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.record import Item, shard, without_lease, written
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import ListReason, Verdict
 from ses_feedback.processing import pipeline
 from ses_feedback.suppression import sync
 from ses_feedback.suppression.list_client import SuppressionList
-from ses_feedback.suppression.rate_limiter import Pace
-from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, an_echo, on_day, strikes
+from ses_feedback.suppression.rate_limiter import RateLimiter
+from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, an_echo, on_day, soft_bounce_days
 from tests.support.deployed_functions import reinstated
 from tests.support.fakes import (
-    FakeAnnouncer,
     FakeContacts,
+    FakeEventPublisher,
     FakeQuarantine,
+    FakeRateLimiter,
     FakeSuppressionList,
-    FakeTurns,
     FaultyClient,
     Kept,
     ManualClock,
@@ -54,7 +54,7 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 class Contacts(sync.Contacts, pipeline.Contacts, Protocol):
-    """What both the mirror and the pipeline want of it."""
+    """What both the list_sync and the pipeline want of it."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ def dynamodb_store() -> Iterator[Kit]:
     clock = ManualClock()
     with EmbeddedAws(clock) as aws:
         client, table = aws.client("dynamodb"), aws.table_name
-        store = ContactStore(client, table, LIMITS, history_days=365, now=clock.now, sleep=clock.sleep)
+        store = ContactRepository(client, table, LIMITS, history_days=365, now=clock.now, sleep=clock.sleep)
         yield Kit(
             store,
             clock,
@@ -111,7 +111,7 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
 
 
 class TestContacts:
-    """`FakeContacts` and `ContactStore`."""
+    """`FakeContacts` and `ContactRepository`."""
 
     def test_unknown_contact(self, kit: Kit) -> None:
         """An address nobody heard of is a contact of which nothing is known, not an error."""
@@ -127,7 +127,7 @@ class TestContacts:
 
     def test_facts_of_a_contact_are_one_write(self, kit: Kit) -> None:
         """All facts a batch holds about one contact are merged and written together."""
-        facts = [a_fact(Verdict.SUPPRESS), a_fact(Verdict.COMPLAIN, on_day(2)), *strikes(3, 4)]
+        facts = [a_fact(Verdict.SUPPRESS), a_fact(Verdict.COMPLAIN, on_day(2)), *soft_bounce_days(3, 4)]
         assert kit.contacts.learn(iter(facts)) == {}
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         assert (stored.contact, stored.rev, stored.status) == (a_contact(*facts), 1, Status.COMPLAINED)
@@ -169,9 +169,9 @@ class TestContacts:
         """Of two that read the same contact, the second to write is told that it lost."""
         kit.contacts.learn([a_fact()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
-        mine, theirs = replace(stored, rev=2, mirrored="BOUNCE"), replace(stored, rev=2, mirrored="NONE")
+        mine, theirs = replace(stored, rev=2, synced="BOUNCE"), replace(stored, rev=2, synced="NONE")
         assert [kit.contacts.write(mine), kit.contacts.write(theirs)] == [None, CONDITION_FAILED]
-        assert kit.item()["mirrored"] == {"S": "BOUNCE"}
+        assert kit.item()["synced"] == {"S": "BOUNCE"}
 
     def test_a_contact_made_since_is_not_overwritten(self, kit: Kit) -> None:
         """Of two that found no contact, the second to write is told that it lost."""
@@ -185,15 +185,15 @@ class TestContacts:
         kit.contacts.learn([a_fact()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         kit.plant(kit.item() | {"note": {"S": "theirs"}})
-        claimed = replace(stored, rev=2, claim="worker")
-        assert kit.contacts.write(claimed) is None
-        assert kit.contacts.write(unclaimed(written(claimed, LIMITS))) is None
+        leased = replace(stored, rev=2, lease="worker")
+        assert kit.contacts.write(leased) is None
+        assert kit.contacts.write(without_lease(written(leased, LIMITS))) is None
         item = kit.item()
-        assert (item["note"], item["rev"], "claim" in item) == ({"S": "theirs"}, {"N": "3"}, False)
+        assert (item["note"], item["rev"], "lease" in item) == ({"S": "theirs"}, {"N": "3"}, False)
 
     def test_the_index_of_the_unsendable_is_sparse(self, kit: Kit) -> None:
         """A contact is in the index while it may not be sent to, under its status and since then."""
-        kit.contacts.learn(strikes(1, 2, 3, 4, 5))
+        kit.contacts.learn(soft_bounce_days(1, 2, 3, 4, 5))
         suspended = kit.item()
         kit.contacts.learn([a_fact(Verdict.DELIVERED, on_day(6))])
         assert suspended["unsendable"] == {"S": f"suspended#{shard(RECIPIENT)}"}
@@ -203,7 +203,7 @@ class TestContacts:
 
     def test_a_bouncing_contact_is_sendable(self, kit: Kit) -> None:
         """A contact that may be sent to is not in the index, although it has a status and its time."""
-        kit.contacts.learn(strikes(1))
+        kit.contacts.learn(soft_bounce_days(1))
         assert kit.item()["status_at"] == {"S": "2026-03-02T12:00:00.000Z"}
         assert "unsendable" not in kit.item()
 
@@ -215,16 +215,18 @@ class TestContacts:
         kit.contacts.learn([a_fact(Verdict.COMPLAIN)])
         due = kit.item()
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
-        done = replace(stored, rev=3, list_due=False, due_since=None, announced=stored.status, mirrored="COMPLAINT")
+        done = replace(
+            stored, rev=3, list_pending=False, pending_since=None, published=stored.status, synced="COMPLAINT"
+        )
         assert kit.contacts.write(done) is None
-        assert changed["mirror_due"] == due["mirror_due"] == {"S": shard(RECIPIENT)}
-        assert changed["mirror_due_at"] == due["mirror_due_at"] == {"S": "2026-03-02T12:00:00.000Z"}
-        assert {"mirror_due", "mirror_due_at"} & kit.item().keys() == set()
+        assert changed["pending_shard"] == due["pending_shard"] == {"S": shard(RECIPIENT)}
+        assert changed["pending_at"] == due["pending_at"] == {"S": "2026-03-02T12:00:00.000Z"}
+        assert {"pending_shard", "pending_at"} & kit.item().keys() == set()
 
     def test_a_delivery_to_a_known_contact_is_not_due(self, kit: Kit) -> None:
         """Nothing follows from a delivery to a contact in good standing."""
         kit.contacts.learn([a_fact(Verdict.DELIVERED)])
-        assert "mirror_due" not in kit.item()
+        assert "pending_shard" not in kit.item()
 
     def test_due_contacts_come_oldest_first(self, kit: Kit) -> None:
         """Whatever their shard, the longest waiting come first, and those after the given time not at all."""
@@ -236,7 +238,7 @@ class TestContacts:
         assert [address for _, address in kit.contacts.due(before)] == names[:11]
         assert next(kit.contacts.due(before))[0] == kit.clock.now() - timedelta(seconds=20)
 
-    @pytest.mark.parametrize("broken", [{}, {"rev": {"S": "1"}}, {"spellings": {"S": "x"}}, {"status": {"S": "merry"}}])
+    @pytest.mark.parametrize("broken", [{}, {"rev": {"S": "1"}}, {"variants": {"S": "x"}}, {"status": {"S": "merry"}}])
     def test_an_item_that_is_no_contact(self, kit: Kit, broken: Item) -> None:
         """Somebody else's item under a contact's key is reported, never overwritten, and harms nobody else.
 
@@ -266,10 +268,10 @@ class TestContacts:
         assert kit.items() == []
 
     def test_an_echo_needs_no_call(self, kit: Kit) -> None:
-        """A contact SES has on its list already is announced, but the list is not due."""
+        """A contact SES has on its list already is published, but the list is not due."""
         kit.contacts.learn([an_echo()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
-        assert (stored.status, stored.list_due, stored.due_since) == (Status.BOUNCED, False, kit.clock.now())
+        assert (stored.status, stored.list_pending, stored.pending_since) == (Status.BOUNCED, False, kit.clock.now())
 
     def test_a_reinstated_contact_is_due(self, kit: Kit) -> None:
         """What reads and writes contacts itself may do so through the store, as the operator's command does."""
@@ -277,7 +279,7 @@ class TestContacts:
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         assert kit.contacts.write(reinstated(stored, kit.clock.now(), LIMITS)) is None
         again = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
-        assert (again.status, again.list_due, again.rev) == (Status.ACTIVE, True, 2)
+        assert (again.status, again.list_pending, again.rev) == (Status.ACTIVE, True, 2)
 
 
 # --- The suppression list -------------------------------------------------------------------------------------------
@@ -361,89 +363,91 @@ def changes(number: int) -> list[StatusChange]:
 
 
 @pytest.fixture(params=["fake", "events"])
-def announcer(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[Any, Callable[[], list[object]]]:
-    """An announcer of each kind, and what it announced."""
+def publisher(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[Any, Callable[[], list[object]]]:
+    """An publisher of each kind, and what it published."""
     if request.param == "fake":
-        fake = FakeAnnouncer()
-        return fake, lambda: [change.detail() for change in fake.announced]
-    real = Announcer(aws.client("events"), aws.event_bus_name)
-    return real, lambda: [event["detail"] for event in aws.announcements()]
+        fake = FakeEventPublisher()
+        return fake, lambda: [change.detail() for change in fake.published]
+    real = EventPublisher(aws.client("events"), aws.event_bus_name)
+    return real, lambda: [event["detail"] for event in aws.events()]
 
 
 @pytest.mark.parametrize("number", [0, 1, 10, 23])
-def test_announcer(announcer: tuple[Any, Callable[[], list[object]]], number: int) -> None:
-    """Every change is announced once, in its order, and said to have been."""
-    kind, announced = announcer
-    assert kind.announce(changes(number)) == changes(number)
-    assert announced() == [change.detail() for change in changes(number)]
+def test_announcer(publisher: tuple[Any, Callable[[], list[object]]], number: int) -> None:
+    """Every change is published once, in its order, and said to have been."""
+    kind, published = publisher
+    assert kind.publish(changes(number)) == changes(number)
+    assert published() == [change.detail() for change in changes(number)]
 
 
 @pytest.mark.parametrize("kind", ["fake", "events"])
 def test_announcer_without_a_bus(kind: str, aws: EmbeddedAws) -> None:
-    """When nobody takes them, no change is said to have been announced, and nothing is raised."""
-    down = FakeAnnouncer()
+    """When nobody takes them, no change is said to have been published, and nothing is raised."""
+    down = FakeEventPublisher()
     down.down = True
     failing = FaultyClient(aws.client("events"), otherwise=refuses("InternalException"))
-    announcer: sync.Announcer = down if kind == "fake" else Announcer(failing, aws.event_bus_name)
-    assert announcer.announce(changes(12)) == []
+    publisher: sync.EventPublisher = down if kind == "fake" else EventPublisher(failing, aws.event_bus_name)
+    assert publisher.publish(changes(12)) == []
 
 
 # --- Whose turn it is -----------------------------------------------------------------------------------------------
 
 
 INTERVAL = timedelta(seconds=0.5)
-"""Between two turns; how much more a worker leaves for clocks and networks is its own business."""
+"""Between two rate_limiter; how much more a worker leaves for clocks and networks is its own business."""
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
-def turns(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[ManualClock, Callable[[], sync.Turns]]:
-    """A clock, and what makes workers that share turns at two a second."""
+def rate_limiter(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[ManualClock, Callable[[], sync.RateLimit]]:
+    """A clock, and what makes workers that share rate_limiter at two a second."""
     clock = ManualClock()
     if request.param == "fake":
-        fake = FakeTurns(clock, rate=2)
+        fake = FakeRateLimiter(clock, rate=2)
         return clock, lambda: fake
     client = aws.client("dynamodb")
-    return clock, lambda: Pace(client, aws.table_name, 2, now=clock.now, sleep=clock.sleep)
+    return clock, lambda: RateLimiter(client, aws.table_name, 2, now=clock.now, sleep=clock.sleep)
 
 
-def test_turns_are_an_interval_apart(turns: tuple[ManualClock, Callable[[], sync.Turns]]) -> None:
+def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[], sync.RateLimit]]) -> None:
     """The first turn comes at once, each later one an interval after the one before, whoever had that."""
-    clock, worker = turns
+    clock, worker = rate_limiter
     start, workers = clock.now(), [worker(), worker()]
     moments = [start]
     for number in range(6):
-        assert workers[number % 2].wait_turn(start + timedelta(hours=1)) is None
+        assert workers[number % 2].acquire(start + timedelta(hours=1)) is None
         moments.append(clock.now())
     first, *gaps = [later - sooner for sooner, later in itertools.pairwise(moments)]
     assert first == timedelta(0)
     assert {INTERVAL <= gap <= INTERVAL + INTERVAL / 8 for gap in gaps} == {True}
 
 
-def test_turns_not_taken_do_not_add_up(turns: tuple[ManualClock, Callable[[], sync.Turns]]) -> None:
+def test_turns_not_taken_do_not_add_up(rate_limiter: tuple[ManualClock, Callable[[], sync.RateLimit]]) -> None:
     """After a pause, one turn comes at once and the next an interval later."""
-    clock, worker = turns
-    worker().wait_turn(clock.now())
+    clock, worker = rate_limiter
+    worker().acquire(clock.now())
     clock.sleep(60)
     start = clock.now()
     for _ in range(2):
-        assert worker().wait_turn(start + timedelta(hours=1)) is None
+        assert worker().acquire(start + timedelta(hours=1)) is None
     assert INTERVAL <= clock.now() - start <= INTERVAL + INTERVAL / 8
 
 
-def test_no_turn_in_time(turns: tuple[ManualClock, Callable[[], sync.Turns]]) -> None:
+def test_no_turn_in_time(rate_limiter: tuple[ManualClock, Callable[[], sync.RateLimit]]) -> None:
     """Who has no time for a turn is told at once, and the turn is left to others."""
-    clock, worker = turns
+    clock, worker = rate_limiter
     start = clock.now()
     until = [start + timedelta(milliseconds=within) for within in (0, 400, 600)]
-    assert [worker().wait_turn(until[0]), worker().wait_turn(until[1]), clock.now()] == [None, OUT_OF_TIME, start]
-    assert worker().wait_turn(until[2]) is None
+    assert [worker().acquire(until[0]), worker().acquire(until[1]), clock.now()] == [None, OUT_OF_TIME, start]
+    assert worker().acquire(until[2]) is None
 
 
 # --- Quarantine -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["fake", "sqs"])
-def quarantine(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[pipeline.Keeper, Callable[[], list[Kept]]]:
+def quarantine(
+    request: pytest.FixtureRequest, aws: EmbeddedAws
+) -> tuple[pipeline.QuarantineStore, Callable[[], list[Kept]]]:
     """A quarantine of each kind, and what it keeps."""
     if request.param == "fake":
         fake = FakeQuarantine()
@@ -463,7 +467,7 @@ TEXTS = ("{}", " spaces\n\tstay ", "", "\x00\x01", "\ud800", "\ufffe", "é" * 40
 
 
 @pytest.mark.parametrize("original", TEXTS, ids=range(len(TEXTS)))
-def test_quarantine(quarantine: tuple[pipeline.Keeper, Callable[[], list[Kept]]], original: str) -> None:
+def test_quarantine(quarantine: tuple[pipeline.QuarantineStore, Callable[[], list[Kept]]], original: str) -> None:
     """Whatever the text, quarantine keeps it whole, with its reason and where it came from."""
     keeper, kept = quarantine
     assert keeper.keep(original, "not-json", "") == ""

@@ -69,7 +69,7 @@ def impatient(world: World) -> Iterator[World]:
 
 @pytest.fixture
 def hasty(world: World) -> Iterator[World]:
-    """The stack with a mirror that has SES import what waits when that is more than three contacts."""
+    """The stack with a list_sync that has SES import what waits when that is more than three contacts."""
     functions, name = world.client("lambda"), world.outputs["SuppressionFunctionName"]
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 

@@ -79,7 +79,7 @@ class World(stacks.Stack):
         self.client("dynamodb").update_item(
             TableName=self.outputs["ContactsTableName"],
             Key={"address": {"S": address}, "record": {"S": "contact"}},
-            UpdateExpression="SET claimed_until = :past, due_since = :past, mirror_due_at = :past REMOVE retry_at",
+            UpdateExpression="SET leased_until = :past, pending_since = :past, pending_at = :past REMOVE retry_at",
             ExpressionAttributeValues={":past": {"S": past}},
         )
 

@@ -11,7 +11,7 @@ from tests.e2e.deployed_stack import World, eventually
 LANES = ("Bounce", "Complaint", "Delivery")
 FUNCTIONS = (*LANES, "Suppression")
 MANY = 6
-"""Contacts in a backlog; `impatient_backlog` makes the mirror have more than three imported."""
+"""Contacts in a backlog; `impatient_backlog` makes the list_sync have more than three imported."""
 
 
 def instant(at: datetime) -> str:
@@ -73,8 +73,8 @@ class Drill:
             seen[f"{lane} contact"] = bool(contact)
             seen[f"{lane} history"] = bool(world.history(address))
             seen[f"{lane} poison"] = any(address in body for body in self._kept)
-            seen[f"{lane} mirrored"] = "mirrored" in contact
-            seen[f"{lane} announced"] = address in self._announced
+            seen[f"{lane} synced"] = "synced" in contact
+            seen[f"{lane} published"] = address in self._announced
         seen |= {f"{function} log": bool(written) for function, written in logs.items()}
         return [what for what, done in seen.items() if not done]
 
@@ -109,7 +109,7 @@ class BacklogDrill:
         world = self._world
         world.running.ask("schedules", method="POST")
         eventually(lambda: self._imported() >= MANY, seconds=3)
-        waiting = [one for one in self.addresses if world.contact(one).get("mirrored") != "BOUNCE"]
+        waiting = [one for one in self.addresses if world.contact(one).get("synced") != "BOUNCE"]
         imported = [] if self._imported() >= MANY else ["imported"]
         return [*waiting, *imported, *self._objects()]
 
@@ -123,7 +123,7 @@ class BacklogDrill:
         return [one["Key"] for one in found.get("Contents", [])]
 
     def _forget_earlier_imports(self) -> None:
-        """The mirror begins no import for an hour after one that failed."""
+        """The list_sync begins no import for an hour after one that failed."""
         for name in self._objects():
             self._world.client("s3").delete_object(Bucket=self._bucket, Key=name)
         ledger = {"address": {"S": "suppression-list"}, "record": {"S": "imports"}}

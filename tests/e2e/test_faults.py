@@ -61,18 +61,18 @@ def _settled(world: World, address: str) -> object:
 
 
 def test_throttling_delays_the_list_and_loses_nothing(world: World) -> None:
-    """SES answers 429 until the mirror leaves it; later the list follows nevertheless."""
+    """SES answers 429 until the list_sync leaves it; later the list follows nevertheless."""
     world.fail({"service": "ses", "status": 429, "code": "TooManyRequestsException"})
     addresses = [world.address("bounce"), world.address("complaint")]
     for address in addresses:
         world.send(address)
     left = [eventually(partial(world.contact, address), lambda seen: "retry_at" in seen) for address in addresses]
-    assert [(contact.get("list_due"), contact.get("mirrored")) for contact in left] == [(True, None)] * 2
+    assert [(contact.get("list_pending"), contact.get("synced")) for contact in left] == [(True, None)] * 2
     world.fail()
     for address in addresses:
         world.an_hour_passes(address)
-    contacts = [eventually(partial(world.contact, address), lambda seen: "mirrored" in seen) for address in addresses]
-    assert [contact.get("mirrored") for contact in contacts] == ["BOUNCE", "COMPLAINT"]
+    contacts = [eventually(partial(world.contact, address), lambda seen: "synced" in seen) for address in addresses]
+    assert [contact.get("synced") for contact in contacts] == ["BOUNCE", "COMPLAINT"]
     assert [world.listed()[address]["by_ses"] for address in addresses] == [False, False]
 
 
@@ -92,35 +92,35 @@ def test_killing_a_lane_in_the_middle_of_a_batch_loses_nothing(impatient: World)
 
 
 def test_killing_the_mirror_before_it_writes_loses_nothing(world: World) -> None:
-    """The function dies while it announces a change; the stream hands the change out again."""
+    """The function dies while it publishes a change; the stream hands the change out again."""
     heard = world.listen("killed", {"source": ["ses-feedback"]})
     address = _bounced_until(
         world, {"service": "events", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
     )
     assert world.killed("Suppression")
     assert world.contact(address)["status"] == "bounced"
-    contact = eventually(partial(world.contact, address), lambda seen: "mirrored" in seen)
-    assert (contact.get("mirrored"), world.listed()[address]["reason"]) == ("BOUNCE", "BOUNCE")
+    contact = eventually(partial(world.contact, address), lambda seen: "synced" in seen)
+    assert (contact.get("synced"), world.listed()[address]["reason"]) == ("BOUNCE", "BOUNCE")
     assert address in {event["detail"]["address"] for event in world.take(heard)}
 
 
 def test_killing_the_mirror_while_it_writes_loses_nothing(world: World) -> None:
-    """The function dies while it waits for SES: the contact stays due, and is taken up when the claim has run out."""
+    """The function dies while it waits for SES: the contact stays due, and is taken up when the lease has run out."""
     address = _bounced_until(
         world, {"service": "ses", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
     )
     assert world.killed("Suppression")
     contact = world.contact(address)
-    assert "mirrored" not in contact
-    assert {"mirror_due", "claim"} <= contact.keys()
+    assert "synced" not in contact
+    assert {"pending_shard", "lease"} <= contact.keys()
     world.an_hour_passes(address)
-    contact = eventually(partial(world.contact, address), lambda seen: "mirrored" in seen)
-    assert (contact.get("mirrored"), contact.get("claim")) == ("BOUNCE", None)
+    contact = eventually(partial(world.contact, address), lambda seen: "synced" in seen)
+    assert (contact.get("synced"), contact.get("lease")) == ("BOUNCE", None)
     assert (world.listed()[address]["reason"], world.listed()[address]["by_ses"]) == ("BOUNCE", False)
 
 
 def test_a_backlog_is_imported_and_loses_nothing(hasty: World) -> None:
-    """More than the mirror would write one by one is handed to SES in an object, which is gone once SES has read it."""
+    """More than the list_sync would write one by one is handed to SES in an object, which is gone once SES has read it."""
     before = hasty.listed().keys()
     assert backlog_left(hasty, 60) == []
     assert len(hasty.listed().keys() - before) == MANY
@@ -139,5 +139,5 @@ def _bounced_until(world: World, fault: dict[str, object]) -> str:
 
 
 def _under_way(contact: dict[str, object]) -> bool:
-    """Say whether the mirror is at it, or soon will be."""
-    return "claim" in contact or ("mirror_due" in contact and "retry_at" not in contact)
+    """Say whether the list_sync is at it, or soon will be."""
+    return "lease" in contact or ("pending_shard" in contact and "retry_at" not in contact)

@@ -28,11 +28,11 @@ def test_the_simulator_makes_a_contact_what_it_says(world: World, fate: str, sta
 
 
 def test_an_out_of_office_reply_is_only_noted(world: World) -> None:
-    """It is in the history, and no strike."""
+    """It is in the history, and no soft_bounce."""
     address = world.address("ooto", SIMULATOR)
     world.send(address)
     assert eventually(lambda: world.history(address)) == ["Transient/General"]
-    assert "strikes" not in eventually(lambda: world.contact(address))
+    assert "soft_bounce_days" not in eventually(lambda: world.contact(address))
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_an_out_of_office_reply_is_only_noted(world: World) -> None:
     ],
 )
 def test_the_list_follows_and_ses_holds_the_next_mail_back(world: World, fate: str, listed: str, echo: str) -> None:
-    """The mirror puts the address on the list, and SES answers the next mail to it with an echo."""
+    """The list_sync puts the address on the list, and SES answers the next mail to it with an echo."""
     address = world.address(fate)
     world.send(address)
-    contact = eventually(lambda: world.contact(address), lambda seen: "mirrored" in seen)
+    contact = eventually(lambda: world.contact(address), lambda seen: "synced" in seen)
     entry = world.listed()[address]
-    assert (contact["mirrored"], entry["reason"], entry["by_ses"]) == (listed, listed, False)
+    assert (contact["synced"], entry["reason"], entry["by_ses"]) == (listed, listed, False)
     world.send(address)
     assert eventually(lambda: world.history(address), lambda seen: len(seen) > 1)[-1] == echo
 
@@ -73,7 +73,7 @@ def test_an_identitys_notifications_do_the_same(world: World) -> None:
 
 def test_a_changed_status_is_announced(world: World) -> None:
     """EventBridge tells a rule of its own about a complaint."""
-    queue = world.listen("announced", {"source": ["ses-feedback"], "detail-type": ["Contact Status Changed"]})
+    queue = world.listen("published", {"source": ["ses-feedback"], "detail-type": ["Contact Status Changed"]})
     address = world.address("complaint")
     world.send(address)
     heard: list[dict[str, str]] = []

@@ -43,7 +43,7 @@ class Grant(NamedTuple):
 
 @pytest.fixture
 def world(impatient: World, hasty: World) -> World:
-    """The stack, with lanes that try again soon, and a mirror that has a few changes imported."""
+    """The stack, with lanes that try again soon, and a list_sync that has a few changes imported."""
     assert impatient is hasty
     return hasty
 

@@ -118,7 +118,7 @@ def test_the_mirror_runs_cold_and_warm(world: World, tmp_path: Path) -> None:
     log = tmp_path / "runtime.log"
     with running(world, "Suppression", log) as runtime:
         answers = [runtime.invoke(SWEEP) for _ in range(2)]
-    assert [sorted(answer) for answer in answers] == [["announced", "deleted", "imported", "left", "put"]] * 2
+    assert [sorted(answer) for answer in answers] == [["published", "deleted", "imported", "left", "put"]] * 2
     assert len(log_lines(log.read_text(), '"message":"sweep"')) == 2
 
 

@@ -53,7 +53,7 @@ def test_mail_comes_back_as_contacts_and_the_list_follows(world: World) -> None:
 def _contacts(world: World, addresses: Iterable[str]) -> dict[str, tuple[Any, ...]]:
     """Return status, whether to send, and what the list was made to hold, of each."""
     found = {address: world.contact(address) for address in addresses}
-    return {address: tuple(map(one.get, ("status", "may_send", "mirrored"))) for address, one in found.items()}
+    return {address: tuple(map(one.get, ("status", "may_send", "synced"))) for address, one in found.items()}
 
 
 def test_poison_is_kept_and_can_be_mended(world: World) -> None:

@@ -81,7 +81,7 @@ def test_every_golden_file_is_an_events() -> None:
 
 
 def test_an_event_leaves_what_its_golden_file_holds(replayed: Replayed, request: pytest.FixtureRequest) -> None:
-    """Contacts, history, list, metrics, announcements, log lines and answer are, to the letter, the known ones."""
+    """Contacts, history, list, metrics, events, log lines and answer are, to the letter, the known ones."""
     golden = GOLDEN / replayed.name
     if request.config.getoption("--update-golden"):
         golden.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def test_an_event_leaves_the_contacts_its_row_says(replayed: Replayed) -> None:
 
 
 def test_an_event_leaves_the_list_its_row_says(replayed: Replayed) -> None:
-    """These entries, under SES's own spelling and with this reason, and no others."""
+    """These entries, under SES's own variant and with this reason, and no others."""
     assert replayed.outcome["suppression_list"] == INDEX[replayed.name]["list"]
 
 
@@ -117,9 +117,9 @@ def test_no_event_puts_an_address_in_a_log(replayed: Replayed) -> None:
 
 
 def test_every_event_is_settled(replayed: Replayed) -> None:
-    """Nothing is left for another try, and no contact still waits for the list or an announcement."""
+    """Nothing is left for another try, and no contact still waits for the list or an event."""
     assert replayed.outcome["answer"].get("batchItemFailures", []) == []
-    assert [contact["address"] for contact in replayed.outcome["contacts"] if "mirror_due" in contact] == []
+    assert [contact["address"] for contact in replayed.outcome["contacts"] if "pending_shard" in contact] == []
 
 
 def empty(aws: EmbeddedAws) -> None:
@@ -153,7 +153,7 @@ def outcome(
         "history": [item for item in held if item["record"].startswith("feedback#")],
         "suppression_list": {entry.email_address: entry.reason.value for entry in added},
         "metrics": counted(invocations),
-        "announcements": sorted(map(announced, aws.announcements()), key=lambda event: event["detail"]["address"]),
+        "events": sorted(map(published, aws.events()), key=lambda event: event["detail"]["address"]),
         "quarantined": [message.attributes for message in aws.quarantined()],
         "log": [logged(line) for invocation in invocations for line in invocation.log],
     }
@@ -166,8 +166,8 @@ def counted(invocations: Iterable[Invocation]) -> dict[str, float]:
     return {name: total for name, total in totals.items() if total}
 
 
-def announced(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an announcement without what EventBridge adds."""
+def published(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event without what EventBridge adds."""
     return {name: event[name] for name in ("source", "detail-type", "detail")}
 
 

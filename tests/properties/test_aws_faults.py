@@ -13,9 +13,9 @@ import pytest
 
 from localaws.ses_list.suppression_list import SuppressionReason
 from ses_feedback.contacts.record import decode
-from ses_feedback.contacts.status import wanted_of
+from ses_feedback.contacts.status import required_list_reason
 from ses_feedback.judging.facts import ListReason, Verdict
-from ses_feedback.suppression.sync import CLAIM
+from ses_feedback.suppression.sync import LEASE
 from tests.support.builders import (
     RECIPIENT,
     a_bounce,
@@ -25,7 +25,7 @@ from tests.support.builders import (
     an_open,
     an_sqs_event,
     on_day,
-    strikes,
+    soft_bounce_days,
 )
 from tests.support.deployed_functions import TIMEOUT, FakeContext, World, a_world
 from tests.support.fakes import (
@@ -95,7 +95,7 @@ def handled(world: World, event: dict[str, Any]) -> dict[str, Any]:
 
 def feedback_state(world: World) -> tuple[object, ...]:
     """Return all that feedback leaves behind, but for when it was written."""
-    items = [{name: value for name, value in item.items() if name != "mirror_due_at"} for item in world.items()]
+    items = [{name: value for name, value in item.items() if name != "pending_at"} for item in world.items()]
     return items, set(map(str, world.aws.quarantined()))
 
 
@@ -154,13 +154,13 @@ def test_feedback_when_every_call_fails(world: World, undisturbed: tuple[object,
     assert feedback_state(world) == undisturbed
 
 
-# --- The mirror -----------------------------------------------------------------------------------------------------
+# --- The list_sync -----------------------------------------------------------------------------------------------------
 
 COMPLAINER, RETURNER = "complainer@example.com", "returner@example.com"
 
 
 def prepare(world: World) -> list[dict[str, Any]]:
-    """Bring about something to put, to delete and to announce; return the stream's records of it."""
+    """Bring about something to put, to delete and to publish; return the stream's records of it."""
     world.learn(a_fact(Verdict.SUPPRESS, address=RETURNER), a_fact(Verdict.COMPLAIN, address=COMPLAINER))
     world.reinstate(RETURNER)
     bounce = SuppressionReason.BOUNCE
@@ -170,27 +170,29 @@ def prepare(world: World) -> list[dict[str, Any]]:
 
 
 def let_be(world: World, records: list[dict[str, Any]]) -> None:
-    """Hand the stream's records out again, and sweep when every claim has run out."""
+    """Hand the stream's records out again, and sweep when every lease has run out."""
     if records:
         world.suppression()({"Records": records}, FakeContext())
     world.drain()
-    if any("mirror_due" in item for item in world.aws.contacts()):  # else the sweep would find nothing
-        world.sweep(after=CLAIM + timedelta(minutes=1))
+    if any("pending_shard" in item for item in world.aws.contacts()):  # else the sweep would find nothing
+        world.sweep(after=LEASE + timedelta(minutes=1))
 
 
 def assert_in_step(world: World) -> None:
-    """The list is what the contacts want, nothing is due, and the latest announcement of each is what it is."""
+    """The list is what the contacts want, nothing is due, and the latest event of each is what it is."""
     limits = world.settings.limits
     contacts = [decode(item) for item in world.aws.contacts()]
     wanted = {
-        spelling: reason.value
+        variant: reason.value
         for stored in contacts
-        if (reason := wanted_of(stored.contact, limits))
-        for spelling in stored.contact.spellings
+        if (reason := required_list_reason(stored.contact, limits))
+        for variant in stored.contact.variants
     }
     assert world.listed() == wanted
-    assert [stored.contact.address for stored in contacts if stored.due_since or stored.list_due or stored.claim] == []
-    told = sorted((event["detail"] for event in world.aws.announcements()), key=lambda detail: detail["rev"])
+    assert [
+        stored.contact.address for stored in contacts if stored.pending_since or stored.list_pending or stored.lease
+    ] == []
+    told = sorted((event["detail"] for event in world.aws.events()), key=lambda detail: detail["rev"])
     latest = {detail["address"]: detail["new_status"] for detail in told}
     assert latest == {stored.contact.address: stored.status.value for stored in contacts}
 
@@ -202,7 +204,7 @@ MIRROR_CALLS = [
     *["batch_execute_statement", "get_item", "update_item", "put_suppressed_destination", "batch_execute_statement"],
     *["batch_execute_statement", "get_item", "update_item", "delete_suppressed_destination", "batch_execute_statement"],
 ]
-"""What following what `prepare` brings about takes: read, announce, mark; then claim, take a turn, call, mark."""
+"""What following what `prepare` brings about takes: read, publish, mark; then lease, take a turn, call, mark."""
 
 
 def test_the_mirrors_calls(world: World) -> None:
@@ -229,7 +231,7 @@ def test_the_mirror_when_a_call_fails(world: World, number: int, fault: Fault) -
 
 @pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
 def test_the_mirror_when_the_process_dies(world: World, number: int) -> None:
-    """The stream hands out the batch again, the sweep takes over the dead one's claim, and all ends in step."""
+    """The stream hands out the batch again, the sweep takes over the dead one's lease, and all ends in step."""
     records = prepare(world)
     world.go_wrong(number, dies_after)
     with pytest.raises(Killed):
@@ -239,7 +241,7 @@ def test_the_mirror_when_the_process_dies(world: World, number: int) -> None:
 
 
 def test_what_is_written_while_a_dead_ones_claim_stands(world: World) -> None:
-    """A change of what a dead worker claimed is left alone by those who are told of it, and is the sweep's."""
+    """A change of what a dead worker leased is left alone by those who are told of it, and is the sweep's."""
     records = prepare(world)
     world.go_wrong(7, dies_before)
     with pytest.raises(Killed):
@@ -247,7 +249,7 @@ def test_what_is_written_while_a_dead_ones_claim_stands(world: World) -> None:
     world.go_wrong(-1, times_out)
     world.reinstate(COMPLAINER)
     world.drain()
-    assert "mirror_due" in str(world.aws.contacts())
+    assert "pending_shard" in str(world.aws.contacts())
     let_be(world, [])
     assert_in_step(world)
 
@@ -268,30 +270,30 @@ def another_follows(world: World, records: list[dict[str, Any]]) -> None:
 
 
 def happenings(world: World, records: list[dict[str, Any]]) -> dict[str, Callable[[], None]]:
-    """Return what may happen between two calls of a mirror."""
+    """Return what may happen between two calls of a list_sync."""
 
     def reinstated_and_followed() -> None:
         world.reinstate(RECIPIENT)
         another_follows(world, records)
 
     def stalled() -> None:
-        world.clock.sleep((CLAIM + timedelta(seconds=1)).total_seconds())
+        world.clock.sleep((LEASE + timedelta(seconds=1)).total_seconds())
         reinstated_and_followed()
 
     return {
         "complaint": lambda: world.learn(a_fact(Verdict.COMPLAIN, on_day(0.5))),
-        "reinstated and followed": reinstated_and_followed,
-        "stalled, reinstated and followed": stalled,
+        "reinstated and report": reinstated_and_followed,
+        "stalled, reinstated and report": stalled,
     }
 
 
-KINDS = ("complaint", "reinstated and followed", "stalled, reinstated and followed")
+KINDS = ("complaint", "reinstated and report", "stalled, reinstated and report")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", range(11))
 def test_the_mirror_when_others_are_at_work(world: World, number: int, kind: str) -> None:
-    """Between any two of its calls others may change the contact and follow it; in the end the list is in step."""
+    """Between any two of its calls others may change the contact and sync it; in the end the list is in step."""
     world.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
     world.clock.sleep(120)
     records = world.stream()
@@ -321,9 +323,9 @@ def test_a_strike_and_a_delivery_race(world: World) -> None:
         world.dynamodb.calls.clear()
         delivery = a_fact(Verdict.DELIVERED, on_day(day + 0.1))
         world.dynamodb.faults = {1: first(partial(other.learn, [delivery]))}
-        world.learn(*strikes(day))
+        world.learn(*soft_bounce_days(day))
     stored = world.contact(RECIPIENT)
-    assert (len(stored.contact.strikes), stored.contact.delivered_on, stored.status) == (
+    assert (len(stored.contact.soft_bounce_days), stored.contact.delivered_on, stored.status) == (
         6,
         on_day(5).date(),
         "active",

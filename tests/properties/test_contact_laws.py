@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from ses_feedback.address import AddressError, parse_address
 from ses_feedback.contacts.contact import (
     EVIDENCE_REGISTERS,
-    KEPT_SPELLINGS,
-    KEPT_STRIKES,
+    KEPT_SOFT_BOUNCE_DAYS,
+    KEPT_VARIANTS,
     Contact,
     Evidence,
     fold,
@@ -26,8 +26,8 @@ from ses_feedback.contacts.contact import (
     observed,
 )
 from ses_feedback.contacts.history import history_item
-from ses_feedback.contacts.record import Stored, become, decode, encode, learn
-from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status, latest_listed, mirror, standing
+from ses_feedback.contacts.record import ContactRecord, become, decode, encode, learn
+from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status, latest_listed, list_reason, standing
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import POLICY
@@ -313,9 +313,9 @@ def test_any_order_and_any_duplication_ends_in_the_same_contact(history: list[Fa
 def test_a_contact_stays_small(history: list[Fact]) -> None:
     """Whatever is said of it, and however often."""
     contact = fold(Contact(RECIPIENT), history * 2)
-    assert len(contact.strikes) <= KEPT_STRIKES
-    assert len(contact.spellings) <= KEPT_SPELLINGS
-    assert len(json.dumps(encode(Stored(contact), standing(contact, Limits())))) < 8_000
+    assert len(contact.soft_bounce_days) <= KEPT_SOFT_BOUNCE_DAYS
+    assert len(contact.variants) <= KEPT_VARIANTS
+    assert len(json.dumps(encode(ContactRecord(contact), standing(contact, Limits())))) < 8_000
 
 
 # --- Standing -------------------------------------------------------------------------------------------------------
@@ -358,10 +358,10 @@ def test_the_evidence_of_a_status_is_in_the_contact(contact: Contact, limits: Li
 def test_whether_it_may_be_mailed_follows_from_the_status(contact: Contact, limits: Limits) -> None:
     """Wherever it is said: of the standing, of the status, and on the item, by attribute and by index."""
     found = standing(contact, limits)
-    item = encode(Stored(contact, status=found.status), found)
+    item = encode(ContactRecord(contact, status=found.status), found)
     may_send = found.status in {Status.ACTIVE, Status.BOUNCING}
     assert [may_send] * 4 == [found.may_send, found.status.may_send, item["may_send"]["BOOL"], "unsendable" not in item]
-    assert may_send <= (mirror(found.status, limits) is None)
+    assert may_send <= (list_reason(found.status, limits) is None)
 
 
 @given(contacts(), limits())
@@ -374,30 +374,30 @@ def test_a_reinstatement_makes_a_contact_active(contact: Contact, limits: Limits
 
 
 @st.composite
-def stored_contacts(draw: st.DrawFn) -> Stored:
+def stored_contacts(draw: st.DrawFn) -> ContactRecord:
     """Return contacts with any bookkeeping."""
     contact = draw(contacts())
     status = st.sampled_from(Status)
-    mirrored = draw(st.sampled_from((None, UNLISTED, "BOUNCE", "COMPLAINT")))
+    synced = draw(st.sampled_from((None, UNLISTED, "BOUNCE", "COMPLAINT")))
     others = draw(st.dictionaries(st.sampled_from(("note", "seen_by")), st.fixed_dictionaries({"S": texts()})))
-    return Stored(
+    return ContactRecord(
         contact,
         rev=draw(st.integers(0, 10**12)),
         status=draw(status),
-        announced=draw(status),
-        mirrored=mirrored,
-        list_due=draw(st.booleans()),
-        announce_due=draw(st.booleans()),
-        due_since=draw(st.none() | moments()),
+        published=draw(status),
+        synced=synced,
+        list_pending=draw(st.booleans()),
+        publish_pending=draw(st.booleans()),
+        pending_since=draw(st.none() | moments()),
         retry_at=draw(st.none() | moments()),
-        claim=draw(st.sampled_from(("", "a-worker"))),
-        claimed_until=draw(st.none() | moments()),
+        lease=draw(st.sampled_from(("", "a-worker"))),
+        leased_until=draw(st.none() | moments()),
         item=others,
     )
 
 
 @given(stored_contacts())
-def test_what_is_read_is_exactly_what_was_written(stored: Stored) -> None:
+def test_what_is_read_is_exactly_what_was_written(stored: ContactRecord) -> None:
     """To the last attribute, although the item says some of it several times."""
     evidence = stored.contact.bounced
     read = decode(encode(stored, Standing(stored.status, evidence)))
@@ -407,7 +407,7 @@ def test_what_is_read_is_exactly_what_was_written(stored: Stored) -> None:
 @given(histories(), limits())
 def test_what_is_known_already_is_not_learnt(history: list[Fact], limits: Limits) -> None:
     """In whatever order it comes again: nothing is written for it."""
-    stored = learn(Stored(Contact(RECIPIENT)), history, limits, START)
+    stored = learn(ContactRecord(Contact(RECIPIENT)), history, limits, START)
     assert stored
     assert (1, standing(stored.contact, limits).status) == (stored.rev, stored.status)
     assert learn(decode(encode(stored, standing(stored.contact, limits))), history[::-1], limits, AT) is None
@@ -420,7 +420,7 @@ def test_what_is_known_already_is_not_learnt(history: list[Fact], limits: Limits
 class World:
     """A contact, and what the suppression list and the outside world have of it."""
 
-    stored: Stored
+    stored: ContactRecord
     listed: str
     told: Status
     limits: Limits
@@ -430,25 +430,25 @@ class World:
         contact = reinstated(fold(self.stored.contact, some), opted_in)
         self.stored = become(self.stored, contact, self.limits, START) or self.stored
 
-    def follow(self) -> None:
-        """Do what the mirror does with a contact that is due."""
-        wanted = mirror(self.stored.status, self.limits)
-        if self.stored.announce_due:
+    def sync(self) -> None:
+        """Do what the list_sync does with a contact that is due."""
+        wanted = list_reason(self.stored.status, self.limits)
+        if self.stored.publish_pending:
             self.told = self.stored.status
-            self.stored = replace(self.stored, announced=self.told, announce_due=False)
-        if self.stored.list_due:
+            self.stored = replace(self.stored, published=self.told, publish_pending=False)
+        if self.stored.list_pending:
             self.listed = wanted or UNLISTED
-            self.stored = replace(self.stored, mirrored=self.listed, list_due=False)
-        self.stored = replace(self.stored, due_since=None)
+            self.stored = replace(self.stored, synced=self.listed, list_pending=False)
+        self.stored = replace(self.stored, pending_since=None)
 
 
 @given(histories() | histories(verdicts=SOFT), limits(), st.none() | moments(), st.data())
 def test_the_list_follows_any_order_of_events(
     history: list[Fact], limits: Limits, opted_in: datetime | None, data: st.DataObject
 ) -> None:
-    """However feedback, reinstatement and mirror take turns, the list ends as the mirror of the contact.
+    """However feedback, reinstatement and list_sync take rate_limiter, the list ends as the list_sync of the contact.
 
-    The list begins with the entry that the echoes tell of, and the mirror knows of that only what they tell; or, when
+    The list begins with the entry that the echoes tell of, and the list_sync knows of that only what they tell; or, when
     there is a reinstatement, with one that nobody tells of.
     """
     contact = fold(Contact(RECIPIENT), history)
@@ -458,17 +458,19 @@ def test_the_list_follows_any_order_of_events(
     listed = data.draw(st.sampled_from((UNLISTED, *ListReason))) if opted_in else told_of
     ends = set()
     for order in (history, data.draw(orders(history * 2))):
-        world = World(Stored(Contact(RECIPIENT)), listed, Status.ACTIVE, limits)
+        world = World(ContactRecord(Contact(RECIPIENT)), listed, Status.ACTIVE, limits)
         always = data.draw(st.booleans())
-        turns = range(len(order)) if always else data.draw(st.sets(st.integers(0, len(order))))
+        rate_limiter = range(len(order)) if always else data.draw(st.sets(st.integers(0, len(order))))
         reinstatement = data.draw(st.integers(0, len(order)))
         for number, fact in enumerate(order):
             world.learn([fact], opted_in if number == reinstatement else None)
-            assert (world.stored.due_since is not None) == (world.stored.list_due or world.stored.announce_due)
-            if number in turns:
-                world.follow()
+            assert (world.stored.pending_since is not None) == (
+                world.stored.list_pending or world.stored.publish_pending
+            )
+            if number in rate_limiter:
+                world.sync()
         world.learn([], opted_in)
-        world.follow()
+        world.sync()
         assert expected == world.stored.contact
         ends.add((world.listed, world.told))
-    assert {(mirror(wanted.status, limits) or UNLISTED, wanted.status)} == ends
+    assert {(list_reason(wanted.status, limits) or UNLISTED, wanted.status)} == ends

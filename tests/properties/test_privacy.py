@@ -183,7 +183,7 @@ def test_suppression(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The mirror names nobody either, whoever fails."""
+    """The list_sync names nobody either, whoever fails."""
     caplog.set_level(logging.INFO)
     world.learn(a_fact(address=CANARY, reason="Permanent/General"))
     getattr(world, service).otherwise = fault

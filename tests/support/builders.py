@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ses_feedback.address import Address, parse_address
 from ses_feedback.contacts.contact import Contact, Evidence, fold, merge
 from ses_feedback.contacts.status import Limits
-from ses_feedback.judging.facts import Fact, ListReason, Said, Verdict
+from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Verdict
 from ses_feedback.timestamps import format_timestamp
 
 Json = dict[str, Any]
@@ -88,7 +88,7 @@ def a_bounced_recipient(address: str = RECIPIENT, **fields: object) -> Json:
 
 
 def an_auto_replier(address: str = RECIPIENT) -> Json:
-    """Return a bounced recipient of whom no DSN said anything: its out-of-office reply did."""
+    """Return a bounced recipient of whom no DSN said anything: its out-of-fixture reply did."""
     return {"emailAddress": address}
 
 
@@ -217,7 +217,7 @@ def an_open(vocabulary: str = EVENT, *, at: datetime = AT) -> Json:
 
 
 def a_click(vocabulary: str = EVENT, *, at: datetime = AT, link_tags: object = None) -> Json:
-    """Return the event of a link that was followed."""
+    """Return the event of a link that was report."""
     clicked = {
         "ipAddress": "192.0.2.20",
         "timestamp": format_timestamp(at),
@@ -322,7 +322,7 @@ def a_fact(
     listed: ListReason | None = None,
 ) -> Fact:
     """Return a fact about the contact of `address`."""
-    said = Said("Bounce", "Permanent", "General", MESSAGE_ID, FEEDBACK_ID)
+    said = EventDetails("Bounce", "Permanent", "General", MESSAGE_ID, FEEDBACK_ID)
     return Fact(parse_address(address), verdict, at, "bounce-permanent", reason, said, configuration_set, listed)
 
 
@@ -331,9 +331,9 @@ def an_echo(listed: ListReason = ListReason.BOUNCE, at: datetime = AT, *, addres
     return a_fact(Verdict.ECHO, at, address=address, listed=listed)
 
 
-def strikes(*days: float, address: str = RECIPIENT) -> list[Fact]:
-    """Return a strike on each of `days` after `START`."""
-    return [a_fact(Verdict.STRIKE, on_day(day), address=address, reason="Transient/General") for day in days]
+def soft_bounce_days(*days: float, address: str = RECIPIENT) -> list[Fact]:
+    """Return a soft_bounce on each of `days` after `START`."""
+    return [a_fact(Verdict.SOFT_BOUNCE, on_day(day), address=address, reason="Transient/General") for day in days]
 
 
 def a_contact(*facts: Fact, address: str = RECIPIENT, opted_in: datetime | None = None) -> Contact:
@@ -467,14 +467,14 @@ UNUSABLE_SPELLINGS = (
 
 
 @cache
-def spellings() -> st.SearchStrategy[str]:
+def variants() -> st.SearchStrategy[str]:
     """Return what SES may name a recipient, usable or not."""
     return st.sampled_from(USABLE_SPELLINGS) | st.sampled_from(UNUSABLE_SPELLINGS) | texts()
 
 
 @cache
 def _recipients() -> st.SearchStrategy[list[str]]:
-    return st.lists(spellings(), max_size=3)
+    return st.lists(variants(), max_size=3)
 
 
 @cache
@@ -501,7 +501,7 @@ def _mails(vocabulary: str) -> st.SearchStrategy[Json]:
 @cache
 @st.composite
 def documents(draw: st.DrawFn) -> Json:
-    """Return documents as SES publishes them: every kind, both vocabularies, recipients of every spelling."""
+    """Return documents as SES publishes them: every kind, both vocabularies, recipients of every variant."""
     vocabulary = draw(st.sampled_from(VOCABULARIES))
     recipients = draw(_recipients())
     common: Json = {"vocabulary": vocabulary, "at": draw(moments())}
@@ -582,9 +582,9 @@ def _mutate(draw: st.DrawFn, holder: Any, name: Any) -> None:  # noqa: ANN401 (J
 # --- Strategies: what becomes of it ---------------------------------------------------------------------------------
 
 LATE = on_day(3_000)
-"""Later than every strike of a strategy: a delivery then lifts any suspension."""
-SOFT = (Verdict.STRIKE, Verdict.DELIVERED)
-"""Verdicts that stronger ones would hide: of a contact that bounced for good, no strike counts."""
+"""Later than every soft_bounce of a strategy: a delivery then lifts any suspension."""
+SOFT = (Verdict.SOFT_BOUNCE, Verdict.DELIVERED)
+"""Verdicts that stronger ones would hide: of a contact that bounced for good, no soft_bounce counts."""
 _OF_RECIPIENT = (RECIPIENT, "Recipient@example.com", "RECIPIENT@example.com")
 
 
@@ -597,7 +597,7 @@ def limits() -> st.SearchStrategy[Limits]:
 @cache
 @st.composite
 def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact:
-    """Return facts about one contact, in any of a few spellings."""
+    """Return facts about one contact, in any of a few variants."""
     verdict = draw(st.sampled_from(verdicts))
     return a_fact(
         verdict,
@@ -612,23 +612,23 @@ def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact
 @cache
 @st.composite
 def runs_of_strikes(draw: st.DrawFn) -> list[Fact]:
-    """Return strikes at regular intervals, often more of them than a contact keeps."""
+    """Return soft_bounce_days at regular intervals, often more of them than a contact keeps."""
     first, interval, number = draw(st.integers(0, 100)), draw(st.sampled_from((1, 2, 9, 40))), draw(st.integers(1, 45))
-    return strikes(*range(first, first + interval * number, interval))
+    return soft_bounce_days(*range(first, first + interval * number, interval))
 
 
 @cache
 @st.composite
 def forgotten_suspensions(draw: st.DrawFn) -> list[Fact]:
-    """Return strikes that suspend, and then so many more, far apart, that the first are no longer kept."""
+    """Return soft_bounce_days that suspend, and then so many more, far apart, that the first are no longer kept."""
     first, number = draw(st.integers(0, 100)), draw(st.integers(28, 40))
-    return strikes(*range(first, first + 5), *range(first + 50, first + 50 + 50 * number, 50))
+    return soft_bounce_days(*range(first, first + 5), *range(first + 50, first + 50 + 50 * number, 50))
 
 
 @cache
 @st.composite
 def spelling_storms(draw: st.DrawFn, verdicts: Sequence[Verdict]) -> list[Fact]:
-    """Return facts in more spellings than a contact keeps."""
+    """Return facts in more variants than a contact keeps."""
     verdict = draw(st.sampled_from(verdicts))
     letters = len("recipient")
     masks = draw(st.lists(st.integers(0, 2**letters - 1), min_size=10, max_size=30, unique=True))

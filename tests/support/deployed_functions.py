@@ -12,8 +12,8 @@ from typing import Any
 from localaws.in_process.embedded_aws import EmbeddedAws, VirtualClock
 from ses_feedback.aws.clients import Clients
 from ses_feedback.contacts.contact import Contact, Evidence, merge
-from ses_feedback.contacts.record import Item, Stored, become
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.record import ContactRecord, Item, become
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers import feedback, suppression
 from ses_feedback.judging.facts import Fact
@@ -24,7 +24,7 @@ from tests.support.fakes import Call, Fault, FaultyClient, InlineExecutor
 TIMEOUT = timedelta(seconds=300)
 """SuppressionFunction's, as the template has it."""
 MAX_DRAINS = 8
-"""Runs of the stream after which a mirror that is in step has nothing left to say."""
+"""Runs of the stream after which a list_sync that is in step has nothing left to say."""
 
 
 class CurrentStdout(io.TextIOBase):
@@ -99,9 +99,9 @@ class World:
         log_to_current_stdout()
         return handler
 
-    def store(self, client: Any = None) -> ContactStore:  # noqa: ANN401 (a botocore client, or what wraps one)
+    def store(self, client: Any = None) -> ContactRepository:  # noqa: ANN401 (a botocore client, or what wraps one)
         """Return the store."""
-        return ContactStore(
+        return ContactRepository(
             client or self.dynamodb,
             self.aws.table_name,
             self.settings.limits,
@@ -136,14 +136,14 @@ class World:
             if not records:
                 return run
             handler({"Records": records}, FakeContext())
-        raise AssertionError("the stream never ends: what the mirror writes brings it back")
+        raise AssertionError("the stream never ends: what the list_sync writes brings it back")
 
     def sweep(self, after: timedelta = timedelta(minutes=10)) -> dict[str, Any]:
         """Let time pass and SuppressionFunction sweep."""
         self.clock.sleep(after.total_seconds())
         return self.suppression()({"source": "ses-feedback", "detail-type": "Sweep"}, FakeContext())
 
-    def contact(self, address: str) -> Stored:
+    def contact(self, address: str) -> ContactRecord:
         """Return a contact."""
         [stored] = self.store(self.aws.client("dynamodb")).read([address], {}, consistent=True).values()
         return stored
@@ -162,7 +162,7 @@ class World:
         return {entry.email_address: entry.reason.value for entry in self.aws.suppression_list.entries()}
 
 
-def reinstated(stored: Stored, at: datetime, limits: Limits) -> Stored:
+def reinstated(stored: ContactRecord, at: datetime, limits: Limits) -> ContactRecord:
     """Return `stored` as it is after a reinstatement at `at`."""
     known = merge(stored.contact, Contact(stored.contact.address, opted_in=Evidence(at, "operator")))
     after = become(stored, known, limits, at)

@@ -18,7 +18,7 @@ from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.contacts.contact import Contact, changes_contact
 from ses_feedback.contacts.history import history_item
-from ses_feedback.contacts.record import RECORD, Item, Stored, StoredError, decode, encode, learn
+from ses_feedback.contacts.record import RECORD, ContactRecord, ContactRecordError, Item, decode, encode, learn
 from ses_feedback.contacts.status import Limits, standing
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
@@ -63,7 +63,7 @@ class InlineExecutor(Executor):
 
 
 class FakeContacts:
-    """ContactStore without DynamoDB.
+    """ContactRepository without DynamoDB.
 
     `reads` says of each read whether it had to be consistent; what is in memory is never stale. `faults` are the
     addresses that can't be written, and why, `unreadable` those that can't be read. `interrupt` is called once, before
@@ -78,7 +78,7 @@ class FakeContacts:
         self._history: dict[tuple[str, str], Item] = {}
         self.items: dict[str, Item] = {}
         self.reads: list[bool] = []
-        self.written: list[Stored] = []
+        self.written: list[ContactRecord] = []
         self.faults: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
         self.interrupt: Callable[[], object] | None = None
@@ -110,10 +110,10 @@ class FakeContacts:
                 item = history_item(fact, self._history_days, self._now())
                 self._history.setdefault((address, item["record"]["S"]), item)
 
-    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
+    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
         """Return contacts; put those that can't be read in `failed`."""
         self.reads.append(consistent)
-        wanted, found = list(addresses), dict[str, Stored]()
+        wanted, found = list(addresses), dict[str, ContactRecord]()
         if len(set(wanted)) < len(wanted):
             failed |= dict.fromkeys(wanted, "ValidationException")
             return found
@@ -123,12 +123,12 @@ class FakeContacts:
                 continue
             try:
                 item = self.items.get(address)
-                found[address] = decode(item) if item else Stored(Contact(address))
-            except StoredError:
+                found[address] = decode(item) if item else ContactRecord(Contact(address))
+            except ContactRecordError:
                 failed[address] = "unreadable-contact"
         return found
 
-    def write(self, stored: Stored) -> str | None:
+    def write(self, stored: ContactRecord) -> str | None:
         """Write a contact if nobody wrote it since it was read; return None or the reason it was not written."""
         interrupt, self.interrupt = self.interrupt, None
         if interrupt:
@@ -147,9 +147,9 @@ class FakeContacts:
     def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield since when, and the address, of contacts due since `before`, the oldest first."""
         waiting = [
-            (parse_timestamp(item["mirror_due_at"]["S"]), address)
+            (parse_timestamp(item["pending_at"]["S"]), address)
             for address, item in self.items.items()
-            if "mirror_due_at" in item
+            if "pending_at" in item
         ]
         return iter(sorted((since, address) for since, address in waiting if since and since <= before))
 
@@ -206,45 +206,45 @@ class FakeSuppressionList:
         return self.refusals.pop(0) if self.refusals else None
 
 
-class FakeAnnouncer:
+class FakeEventPublisher:
     """An event bus in memory. It does not take changes of the addresses in `refusing`; `down` takes none.
 
     One that `hangs` takes none either, and takes of `clock` as long as the real one: `calls` says how often it did.
     """
 
     def __init__(self) -> None:
-        """Start with nothing announced."""
-        self.announced: list[StatusChange] = []
+        """Start with nothing published."""
+        self.published: list[StatusChange] = []
         self.refusing: set[str] = set()
         self.down = False
         self.hangs = False
         self.clock: ManualClock | None = None
         self.calls = 0
 
-    def announce(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
+    def publish(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
         """Announce changes; return those that were."""
         self.calls += 1
         if self.hangs and self.clock:
             self.clock.sleep(24)
         taken = [] if self.down or self.hangs else [change for change in changes if change.address not in self.refusing]
-        self.announced += taken
+        self.published += taken
         return taken
 
 
-class FakeTurns:
-    """Turns to call SES, shared by everybody who has this object. `taken` are their moments.
+class FakeRateLimiter:
+    """RateLimit to call SES, shared by everybody who has this object. `taken` are their moments.
 
     `refusal` is why there are none at all, None while there are.
     """
 
     def __init__(self, clock: ManualClock, rate: float = 1.0) -> None:
-        """Give `rate` turns a second."""
+        """Give `rate` rate_limiter a second."""
         self._clock = clock
         self._interval = timedelta(seconds=1 / rate)
         self.taken: list[datetime] = []
         self.refusal: Refusal | None = None
 
-    def wait_turn(self, until: datetime) -> Refusal | None:
+    def acquire(self, until: datetime) -> Refusal | None:
         """Wait for a turn; return why there is none before `until`, if there is none."""
         if self.refusal:
             return self.refusal

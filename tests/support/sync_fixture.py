@@ -4,14 +4,14 @@ from datetime import timedelta
 from itertools import count
 
 from ses_feedback.aws.refusals import Refusal, Refused
-from ses_feedback.contacts.record import Stored
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits
 from ses_feedback.judging.facts import Fact, ListReason
-from ses_feedback.suppression.report import Followed
-from ses_feedback.suppression.sync import Mirror
+from ses_feedback.suppression.report import SyncReport
+from ses_feedback.suppression.sync import ListSync
 from tests.support.builders import RECIPIENT
 from tests.support.deployed_functions import TIMEOUT, reinstated
-from tests.support.fakes import FakeAnnouncer, FakeContacts, FakeSuppressionList, FakeTurns, ManualClock
+from tests.support.fakes import FakeContacts, FakeEventPublisher, FakeRateLimiter, FakeSuppressionList, ManualClock
 
 BOUNCE, COMPLAINT = ListReason.BOUNCE, ListReason.COMPLAINT
 THROTTLED = Refusal(Refused.FOR_NOW, "TooManyRequestsException")
@@ -21,8 +21,8 @@ REFUSED = Refusal(Refused.FOR_GOOD, "BadRequestException")
 LIMITS = Limits()
 
 
-class Office:
-    """Fakes of all that a mirror works with, which any number of workers share."""
+class SyncFixture:
+    """Fakes of all that a list_sync works with, which any number of workers share."""
 
     def __init__(self, *, sandbox: bool = False, rate: float = 1.0, limits: Limits = LIMITS) -> None:
         """Open at noon, with nothing to do."""
@@ -30,24 +30,24 @@ class Office:
         self.limits = limits
         self.contacts = FakeContacts(limits, now=self.clock.now)
         self.list = FakeSuppressionList(sandbox=sandbox)
-        self.announcer = FakeAnnouncer()
-        self.turns = FakeTurns(self.clock, rate)
+        self.publisher = FakeEventPublisher()
+        self.rate_limiter = FakeRateLimiter(self.clock, rate)
         self._processes = count()
 
-    def worker(self, name: str = "worker") -> Mirror:
-        """Return a worker's mirror, in a process of its own."""
-        parts = self.contacts, self.list, self.announcer, self.turns, self.limits
-        return Mirror(*parts, now=self.clock.now, worker=f"{name}-{next(self._processes)}")
+    def worker(self, name: str = "worker") -> ListSync:
+        """Return a worker's list_sync, in a process of its own."""
+        parts = self.contacts, self.list, self.publisher, self.rate_limiter, self.limits
+        return ListSync(*parts, now=self.clock.now, worker=f"{name}-{next(self._processes)}")
 
     def learn(self, *facts: Fact) -> None:
         """Store facts."""
         assert self.contacts.learn(facts) == {}
 
-    def follow(self, *addresses: str, worker: str = "worker", within: timedelta = TIMEOUT) -> Followed:
-        """Let a worker follow contacts."""
-        return self.worker(worker).follow(addresses or (RECIPIENT,), self.clock.now() + within)
+    def sync(self, *addresses: str, worker: str = "worker", within: timedelta = TIMEOUT) -> SyncReport:
+        """Let a worker sync contacts."""
+        return self.worker(worker).sync(addresses or (RECIPIENT,), self.clock.now() + within)
 
-    def sweep(self, *, worker: str = "sweeper", after: timedelta = timedelta(minutes=5)) -> Followed:
+    def sweep(self, *, worker: str = "sweeper", after: timedelta = timedelta(minutes=5)) -> SyncReport:
         """Let time pass, and a worker sweep."""
         self.clock.sleep(after.total_seconds())
         return self.worker(worker).sweep(self.clock.now() + TIMEOUT)
@@ -56,7 +56,7 @@ class Office:
         """Reinstate a contact now."""
         assert self.contacts.write(reinstated(self.contact(address), self.clock.now(), self.limits)) is None
 
-    def contact(self, address: str = RECIPIENT) -> Stored:
+    def contact(self, address: str = RECIPIENT) -> ContactRecord:
         """Return a contact."""
         return self.contacts.read([address], {}, consistent=True)[address]
 

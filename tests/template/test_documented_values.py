@@ -1,7 +1,7 @@
-"""What the documents claim of template.yaml, word for word, and the template as SAM transforms it says the same.
+"""What the documents lease of template.yaml, word for word, and the template as SAM transforms it says the same.
 
 `test_template.py` has the promises; here are the numbers and names that README.md, docs/ and the alarms' own
-descriptions give away. A claim that is reworded fails here, so that it is looked at beside what it claims.
+descriptions give away. A lease that is reworded fails here, so that it is looked at beside what it leases.
 """
 
 import tomllib
@@ -128,7 +128,12 @@ CLAIMS = [
         14 * DAY,
     ),
     (README, "14 alarms", len(stack().of_type(ALARM)), 14),
-    ("docs/evidence/performance.md", "14 alarms (by Firehose 16)", len(stack(DeliveriesBy="Firehose").of_type(ALARM)), 16),
+    (
+        "docs/evidence/performance.md",
+        "14 alarms (by Firehose 16)",
+        len(stack(DeliveriesBy="Firehose").of_type(ALARM)),
+        16,
+    ),
     (README, "with `DeliveriesBy=Firehose` four", len(stack(DeliveriesBy="Firehose").of_type(DESTINATION)), 4),
     (README, "known up to a quarter of an hour later", gathered()["IntervalInSeconds"], 15 * MINUTE),
     (ARCHITECTURE, "for 15 minutes or until they are 5 MB", gathered(), {"IntervalInSeconds": 900, "SizeInMBs": 5}),
@@ -153,12 +158,12 @@ CLAIMS = [
 
 
 @pytest.mark.parametrize(
-    ("document", "words", "found", "claimed"), CLAIMS, ids=[f"{one[0]}: {one[1]}" for one in CLAIMS]
+    ("document", "words", "found", "leased"), CLAIMS, ids=[f"{one[0]}: {one[1]}" for one in CLAIMS]
 )
-def test_the_template_is_as_the_document_says(document: str, words: str, found: object, claimed: object) -> None:
-    """The words are in the document, and what they claim is what is deployed."""
+def test_the_template_is_as_the_document_says(document: str, words: str, found: object, leased: object) -> None:
+    """The words are in the document, and what they lease is what is deployed."""
     assert words in text_of(document).replace("# ", "")
-    assert claimed == found
+    assert leased == found
 
 
 class TestAlarms:
@@ -245,7 +250,7 @@ class TestTimes:
     """How long things may take, and what happens then."""
 
     def test_the_functions_timeouts(self) -> None:
-        """A lane has a minute for a batch, the mirror five for a hundred changes at one call a second."""
+        """A lane has a minute for a batch, the list_sync five for a hundred changes at one call a second."""
         timeouts = {name: stack().properties(f"{name}Function")["Timeout"] for name in (*LANES, "Suppression")}
         assert timeouts == {"Bounce": 60, "Complaint": 60, "Delivery": 60, "Suppression": 300}
 

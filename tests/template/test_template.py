@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import Stored, encode
+from ses_feedback.contacts.record import ContactRecord, encode
 from ses_feedback.contacts.status import Limits, standing
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.suppression import sync
@@ -44,7 +44,7 @@ LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 IMPLIED = {"s3:GetObject": "s3:ListBucket"}
 """What a lane needs besides, to be told what it asks for: S3 says to nobody else that an object is gone."""
 UNMADE = {"SuppressionFunction": {"dynamodb:PartiQLInsert"}}
-"""What the code might come to do, for all that can be read off it: but what the mirror marks is there, always."""
+"""What the code might come to do, for all that can be read off it: but what the list_sync marks is there, always."""
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +187,8 @@ class TestFunctions:
         assert str(group["RetentionInDays"]) == "7"
 
     def test_a_mirror_worker_outlives_no_claim(self) -> None:
-        """A worker's claim on a contact holds longer than the function can run."""
-        assert stack().properties("SuppressionFunction")["Timeout"] < sync.CLAIM.total_seconds()
+        """A worker's lease on a contact holds longer than the function can run."""
+        assert stack().properties("SuppressionFunction")["Timeout"] < sync.LEASE.total_seconds()
 
 
 class TestEnvironment:
@@ -251,7 +251,7 @@ class TestRoles:
         assert added == {"kms:Decrypt", "kms:GenerateDataKey"}
 
     def test_the_key_is_used_to_read_contacts_and_to_import(self) -> None:
-        """With a key, the mirror decrypts table and stream, and encrypts what SES imports."""
+        """With a key, the list_sync decrypts table and stream, and encrypts what SES imports."""
         function = "SuppressionFunction"
         added = allowed(stack(), function) - allowed(stack(**WITHOUT_KEY), function)
         assert added == {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -296,7 +296,7 @@ class TestRoles:
             for action in listed(statement["Action"])
         }
         expected = {
-            "dynamodb:Query": "${ContactsTable.Arn}/index/MirrorDue",
+            "dynamodb:Query": "${ContactsTable.Arn}/index/PendingSync",
             "dynamodb:GetRecords": "${ContactsTable.StreamArn}",
             "events:PutEvents": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/mine",
             "ses:PutSuppressedDestination": "*",
@@ -492,11 +492,13 @@ class TestEventSources:
 
     @pytest.mark.parametrize("due", [True, False])
     def test_the_filter_passes_contacts_that_are_due(self, *, due: bool) -> None:
-        """The stream's filter asks for an attribute that a contact has exactly while its mirror is due."""
+        """The stream's filter asks for an attribute that a contact has exactly while its list_sync is due."""
         (source,) = event_sources(stack(), "SuppressionFunction").values()
         (pattern,) = [json.loads(one["Pattern"]) for one in source["FilterCriteria"]["Filters"]]
         contact = Contact("someone@example.com")
-        stored = Stored(contact, rev=1, list_due=due, due_since=datetime(2026, 1, 1, tzinfo=UTC) if due else None)
+        stored = ContactRecord(
+            contact, rev=1, list_pending=due, pending_since=datetime(2026, 1, 1, tzinfo=UTC) if due else None
+        )
         image = encode(stored, standing(contact, Limits()))
         ((attribute, asked),) = pattern["dynamodb"]["NewImage"].items()
         assert asked == {"S": [{"exists": True}]}
@@ -549,16 +551,16 @@ class TestTable:
         assert expiry == {"AttributeName": "expires_at", "Enabled": True}
 
     def test_its_stream_shows_contacts_as_they_become(self) -> None:
-        """The stream holds the new image, which the mirror's filter looks at."""
+        """The stream holds the new image, which the list_sync's filter looks at."""
         assert stack().properties("ContactsTable")["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
     def test_its_keys_and_indexes(self) -> None:
-        """Contacts are found by address, by status and by how long their mirror has been due."""
+        """Contacts are found by address, by status and by how long their list_sync has been due."""
         table = stack().properties("ContactsTable")
         indexes = {one["IndexName"]: one for one in table["GlobalSecondaryIndexes"]}
         keyed = {name: [part["AttributeName"] for part in one["KeySchema"]] for name, one in indexes.items()}
         assert [part["AttributeName"] for part in table["KeySchema"]] == ["address", "record"]
-        assert keyed == {"Unsendable": ["unsendable", "status_at"], "MirrorDue": ["mirror_due", "mirror_due_at"]}
+        assert keyed == {"Unsendable": ["unsendable", "status_at"], "PendingSync": ["pending_shard", "pending_at"]}
         assert {one["Projection"]["ProjectionType"] for one in indexes.values()} == {"KEYS_ONLY"}
 
 
@@ -594,7 +596,7 @@ class TestImportBucket:
         assert statements["OnlyOverTls"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
     def test_an_object_outlives_its_import_and_not_by_much(self) -> None:
-        """An import is struck off, its object read or not, before the bucket lets go of the object."""
+        """An import is soft_bounced off, its object read or not, before the bucket lets go of the object."""
         (rule,) = stack().properties("ImportBucket")["LifecycleConfiguration"]["Rules"]
         assert rule["ExpirationInDays"] == 2 * settle.LIFE.days + 1
 

@@ -19,5 +19,5 @@ class Room:
 
 
 _JUDGE = ("address", "timestamps", "envelope", "feedback", "policy", "contact")
-_HELP = ("stored", "changes", "tally", "answers", "batches", "imports", "followed", "statements", "notified")
+_HELP = ("stored", "changes", "metric_counts", "answers", "batches", "imports", "report", "statements", "notified")
 ROOMS = tuple(map(Room, (*_JUDGE, *_HELP)))

@@ -11,7 +11,7 @@ from typing import Any
 from campaigns.simulation.planted_bugs.planting import Patch, mutant
 from ses_feedback.contacts import contact, record, repository, status
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import Stored
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.processing import pipeline
@@ -68,7 +68,7 @@ def _tie_counts(known: Contact, evidence: Any) -> Any:
 
 
 def _skip_unchanged(old: Contact, new: Contact, limits: Limits, _mirrored: str | None) -> bool:
-    before, after = (status.mirror(_standing(one, limits).status, limits) for one in (old, new))
+    before, after = (status.list_reason(_standing(one, limits).status, limits) for one in (old, new))
     return before is not after
 
 
@@ -78,31 +78,29 @@ def _everywhere(owner: Any, name: str, replacement: Any) -> list[Patch]:
     return [(module, name, replacement) for module in modules if name in module.__dict__ or module is owner]
 
 
-def _reopened(known: Stored, new: Contact, limits: Limits, now: datetime) -> Stored | None:
-    """Have everybody who changes a contact take away the claim on it."""
+def _reopened(known: ContactRecord, new: Contact, limits: Limits, now: datetime) -> ContactRecord | None:
+    """Have everybody who changes a contact take away the lease on it."""
     after = _become(known, new, limits, now)
-    return after and replace(after, claim="", claimed_until=None)
+    return after and replace(after, lease="", leased_until=None)
 
 
 _become = record.become
 
 
-def _forgets_list_due(known: Stored, new: Contact, limits: Limits, now: datetime) -> Stored | None:
-    return _become(replace(known, list_due=False), new, limits, now)
+def _forgets_list_due(known: ContactRecord, new: Contact, limits: Limits, now: datetime) -> ContactRecord | None:
+    return _become(replace(known, list_pending=False), new, limits, now)
 
 
-def _forgets_announcement(known: Stored, new: Contact, limits: Limits, now: datetime) -> Stored | None:
+def _forgets_announcement(known: ContactRecord, new: Contact, limits: Limits, now: datetime) -> ContactRecord | None:
     after = _become(known, new, limits, now)
     if after is None:
         return None
-    due = after.status is not after.announced
-    return replace(after, announce_due=due, due_since=after.due_since if due or after.list_due else None)
+    due = after.status is not after.published
+    return replace(after, publish_pending=due, pending_since=after.pending_since if due or after.list_pending else None)
 
 
-def _no_spelling_change(known: Stored, new: Contact, limits: Limits, now: datetime) -> Stored | None:
-    return (
-        None if replace(new, spellings=known.contact.spellings) == known.contact else _become(known, new, limits, now)
-    )
+def _no_spelling_change(known: ContactRecord, new: Contact, limits: Limits, now: datetime) -> ContactRecord | None:
+    return None if replace(new, variants=known.contact.variants) == known.contact else _become(known, new, limits, now)
 
 
 MUTANTS = (
@@ -110,14 +108,14 @@ MUTANTS = (
     mutant("a late delivery erases a complaint", (record, "fold", _delivery_erases)),
     mutant("only the first fact of a batch is learnt", (record, "fold", _first_fact_only)),
     mutant("now() in stored state", (contact, "observed", _dated_now(contact.observed))),
-    mutant("strikes are counted, not days", (contact, "_union", _counted_strikes)),
+    mutant("soft_bounce_days are counted, not days", (contact, "_union", _counted_strikes)),
     mutant("an unsubscription outweighs a bounce", *_everywhere(status, "standing", _reversed_status)),
     mutant("evidence as old as the reinstatement counts", (status, "_counting", _tie_counts)),
     mutant("an echo undoes a reinstatement", (status, "ECHO_GRACE", timedelta(0))),
-    mutant("unchanged, so no SES call", (record, "list_call_due", _skip_unchanged)),
-    mutant("whoever changes a contact takes the claim away", (record, "become", _reopened)),
+    mutant("unchanged, so no SES call", (record, "needs_list_call", _skip_unchanged)),
+    mutant("whoever changes a contact takes the lease away", (record, "become", _reopened)),
     mutant("a later change forgets that the list is due", (record, "become", _forgets_list_due)),
-    mutant("a status that flips back is not announced", (record, "become", _forgets_announcement)),
-    mutant("a new spelling is nothing new", (record, "become", _no_spelling_change)),
+    mutant("a status that flips back is not published", (record, "become", _forgets_announcement)),
+    mutant("a new variant is nothing new", (record, "become", _no_spelling_change)),
 )
 """Every design bug of this kind that is tried."""

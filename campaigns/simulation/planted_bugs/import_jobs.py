@@ -8,7 +8,7 @@ from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
 from ses_feedback.aws.refusals import Refusal, Refused
-from ses_feedback.contacts.record import unclaimed
+from ses_feedback.contacts.record import without_lease
 from ses_feedback.suppression.import_jobs import ledger, settle, start
 from ses_feedback.suppression.import_jobs.model import Outcome
 
@@ -36,7 +36,7 @@ _create = ledger.ImportJobs.create
 
 def _marked_whatever(_self: Any, _one: Any, stored: Any, held: str) -> Any:
     """Mark a contact that moved meanwhile like the others."""
-    return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=None)
+    return replace(without_lease(stored), synced=held, list_pending=False, pending_since=None)
 
 
 def _nothing_repaired(self: Any, one: Any, stored: Any, held: str) -> Any:
@@ -62,7 +62,7 @@ MUTANTS = (
     mutant("a job nobody answered for counts as refused", (ledger.ImportJobs, "create", _unanswered_is_refused)),
     mutant("imported, whatever changed meanwhile", (settle.Settlement, "_marked", _marked_whatever)),
     mutant("what an import overwrote is not repaired", (settle.Settlement, "_repaired", _nothing_repaired)),
-    mutant("import jobs are not paced", (start.Backlog, "_ask", _without_turns)),
+    mutant("import jobs are not paced", (start.ImportStarter, "_ask", _without_turns)),
     mutant("a lost job is forgotten", (settle.Settlement, "_give_back", _lost_is_forgotten)),
 )
 """Every design bug of this kind that is tried, on cases in which there is something to import."""

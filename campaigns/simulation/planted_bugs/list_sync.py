@@ -1,4 +1,4 @@
-"""Design bugs: how the suppression list and the outside world follow."""
+"""Design bugs: how the suppression list and the outside world sync."""
 
 # Mutants stand where the real thing does, and so reach into it and take what it takes.
 # ruff: noqa: ANN401, ARG001, SLF001
@@ -10,53 +10,53 @@ from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
 from ses_feedback.aws import events
-from ses_feedback.aws.errors import AWS_FAULTS
+from ses_feedback.aws.errors import AWS_ERRORS
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.contacts import record as stored
 from ses_feedback.contacts import status
-from ses_feedback.contacts.record import Stored
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.handlers import suppression as handler
 from ses_feedback.judging import facts
 from ses_feedback.suppression import list_client, rate_limiter, sync
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 
-def _nobody_claims(_self: Any, _stored: Stored, _claim: str) -> bool:
+def _nobody_claims(_self: Any, _stored: ContactRecord, _claim: str) -> bool:
     return True
 
 
-def _claimed_for_good(_self: Any, one: Stored, claim: str) -> bool:
-    return one.claim in {"", claim}
+def _claimed_for_good(_self: Any, one: ContactRecord, lease: str) -> bool:
+    return one.lease in {"", lease}
 
 
-def _reason_from_evidence(self: Any, claimed: Stored, wanted: Any, until: datetime) -> Any:
+def _reason_from_evidence(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
     """Take the reason from the latest event instead of the contact's status."""
     if wanted:
-        told = [one for one in (claimed.contact.bounced, claimed.contact.complained) if one]
+        told = [one for one in (leased.contact.bounced, leased.contact.complained) if one]
         if told:
             wanted = facts.ListReason("COMPLAINT" if max(told).reason.startswith("Complaint") else "BOUNCE")
-    return _call(self, claimed, wanted, until)
+    return _call(self, leased, wanted, until)
 
 
-_call = sync.Mirror._call
+_call = sync.ListSync._call
 
 
-def _first_spelling(self: Any, claimed: Stored, wanted: Any, until: datetime) -> Any:
-    known = claimed.contact
-    return _call(self, replace(claimed, contact=replace(known, spellings=known.spellings[:1])), wanted, until)
+def _first_spelling(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
+    known = leased.contact
+    return _call(self, replace(leased, contact=replace(known, variants=known.variants[:1])), wanted, until)
 
 
-def _key_only(self: Any, claimed: Stored, wanted: Any, until: datetime) -> Any:
-    return _call(self, replace(claimed, contact=replace(claimed.contact, spellings=())), wanted, until)
+def _key_only(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
+    return _call(self, replace(leased, contact=replace(leased.contact, variants=())), wanted, until)
 
 
-def _refusal_is_done(self: Any, claimed: Stored, wanted: Any, until: datetime) -> Any:
-    _call(self, claimed, wanted, until)
+def _refusal_is_done(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
+    _call(self, leased, wanted, until)
 
 
-def _tries_without_turn(self: Any, claimed: Stored, wanted: Any, until: datetime) -> Any:
+def _tries_without_turn(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
     refusal = None
-    for entry in {*claimed.contact.spellings, claimed.contact.address}:
+    for entry in {*leased.contact.variants, leased.contact.address}:
         for _ in range(3):
             refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
             if refusal is None:
@@ -64,62 +64,64 @@ def _tries_without_turn(self: Any, claimed: Stored, wanted: Any, until: datetime
     return refusal
 
 
-def _marked_first(self: Any, claimed: Stored, until: datetime, done: Any) -> str | None:
+def _marked_first(self: Any, leased: ContactRecord, until: datetime, done: Any) -> str | None:
     """Mark the contact done, then call SES."""
-    wanted = status.wanted_of(claimed.contact, self._limits)
-    lost: str | None = self._contacts.write(stored.marked(claimed, wanted.value if wanted else status.UNLISTED))
+    wanted = status.required_list_reason(leased.contact, self._limits)
+    lost: str | None = self._contacts.write(stored.marked(leased, wanted.value if wanted else status.UNLISTED))
     if not lost:
-        self._call(claimed, wanted, until)
+        self._call(leased, wanted, until)
     return lost
 
 
-def _marked_whatever(self: Any, claimed: Stored, until: datetime, done: Any) -> str | None:
+def _marked_whatever(self: Any, leased: ContactRecord, until: datetime, done: Any) -> str | None:
     """Mark what is in the table by then, although SES was called for what was there before."""
-    lost = _write_list(self, claimed, until, done)
+    lost = _write_list(self, leased, until, done)
     if lost != sync.LOST_RACE:
         return lost
-    now = self._contacts.read([claimed.contact.address], {}, consistent=True).get(claimed.contact.address, claimed)
-    done_now = replace(now, rev=now.rev + 1, claim="", claimed_until=None, list_due=False)
-    refused: str | None = self._contacts.write(replace(done_now, due_since=now.due_since if now.announce_due else None))
+    now = self._contacts.read([leased.contact.address], {}, consistent=True).get(leased.contact.address, leased)
+    done_now = replace(now, rev=now.rev + 1, lease="", leased_until=None, list_pending=False)
+    refused: str | None = self._contacts.write(
+        replace(done_now, pending_since=now.pending_since if now.publish_pending else None)
+    )
     return refused
 
 
-_write_list = sync.Mirror._write_list
+_write_list = sync.ListSync._write_list
 
 
-def _hopes_for_announcements(self: Any, due: list[Stored], done: Any) -> list[Stored]:
-    """Mark a status announced, then announce it."""
+def _hopes_for_announcements(self: Any, due: list[ContactRecord], done: Any) -> list[ContactRecord]:
+    """Mark a status published, then publish it."""
     changes = []
     after = []
     for one in due:
         marked = replace(
             one,
             rev=one.rev + 1,
-            announced=one.status,
-            announce_due=False,
-            due_since=one.due_since if one.list_due else None,
+            published=one.status,
+            publish_pending=False,
+            pending_since=one.pending_since if one.list_pending else None,
         )
-        if one.announce_due and not self._contacts.write(marked):
+        if one.publish_pending and not self._contacts.write(marked):
             changes.append(self._change(one))
             after.append(stored.written(marked, self._limits))
-        elif not one.announce_due:
+        elif not one.publish_pending:
             after.append(one)
-    self._announcer.announce(changes)
-    return [one for one in after if one.list_due]
+    self._announcer.publish(changes)
+    return [one for one in after if one.list_pending]
 
 
 def _believed_announced(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
-    _announce(self, changes)
+    _publish_due(self, changes)
     return changes
 
 
-_announce = events.Announcer.announce
+_publish_due = events.EventPublisher.publish
 
 
 def _absence_is_a_fault(self: Any, entry: str) -> Any:
     try:
         self._client.delete_suppressed_destination(EmailAddress=entry)
-    except AWS_FAULTS as error:
+    except AWS_ERRORS as error:
         return list_client._refusal(error)
     return None
 
@@ -182,23 +184,23 @@ _handle = handler.SuppressionHandler.__call__
 
 
 MUTANTS = (
-    mutant("no claim before a write of the list", (sync.Mirror, "_may_claim", _nobody_claims)),
-    mutant("a claim shorter than a function lives", (sync, "CLAIM", timedelta(seconds=2))),
-    mutant("a claim that never runs out", (sync.Mirror, "_may_claim", _claimed_for_good)),
-    mutant("the reason is the latest event's", (sync.Mirror, "_call", _reason_from_evidence)),
-    mutant("only the first spelling is listed", (sync.Mirror, "_call", _first_spelling)),
-    mutant("only the key is listed", (sync.Mirror, "_call", _key_only)),
-    mutant("a call SES refused counts as done", (sync.Mirror, "_call", _refusal_is_done)),
-    mutant("a call is tried again without a turn", (sync.Mirror, "_call", _tries_without_turn)),
-    mutant("marked done before the call", (sync.Mirror, "_write_list", _marked_first)),
-    mutant("marked done whatever changed meanwhile", (sync.Mirror, "_write_list", _marked_whatever)),
-    mutant("marked as announced first", (sync.Mirror, "_announce", _hopes_for_announcements)),
-    mutant("announced, whatever EventBridge took", (events.Announcer, "announce", _believed_announced)),
+    mutant("no lease before a write of the list", (sync.ListSync, "_can_lease", _nobody_claims)),
+    mutant("a lease shorter than a function lives", (sync, "LEASE", timedelta(seconds=2))),
+    mutant("a lease that never runs out", (sync.ListSync, "_can_lease", _claimed_for_good)),
+    mutant("the reason is the latest event's", (sync.ListSync, "_call", _reason_from_evidence)),
+    mutant("only the first variant is listed", (sync.ListSync, "_call", _first_spelling)),
+    mutant("only the key is listed", (sync.ListSync, "_call", _key_only)),
+    mutant("a call SES refused counts as done", (sync.ListSync, "_call", _refusal_is_done)),
+    mutant("a call is tried again without a turn", (sync.ListSync, "_call", _tries_without_turn)),
+    mutant("marked done before the call", (sync.ListSync, "_write_list", _marked_first)),
+    mutant("marked done whatever changed meanwhile", (sync.ListSync, "_write_list", _marked_whatever)),
+    mutant("marked as published first", (sync.ListSync, "_publish_due", _hopes_for_announcements)),
+    mutant("published, whatever EventBridge took", (events.EventPublisher, "publish", _believed_announced)),
     mutant("what is not there can't be deleted", (list_client.SuppressionList, "delete", _absence_is_a_fault)),
     mutant("Put does not replace", (list_client.SuppressionList, "put", _upsert_hoped_for)),
-    mutant("calls are not paced", (rate_limiter.Pace, "wait_turn", _no_turns)),
-    mutant("a turn is taken without looking", (rate_limiter.Pace, "_reserve", _turn_taken_by_force)),
-    mutant("a turn is used however late", (rate_limiter.Pace, "_wait_turn", _late_turn)),
+    mutant("calls are not paced", (rate_limiter.RateLimiter, "acquire", _no_turns)),
+    mutant("a turn is taken without looking", (rate_limiter.RateLimiter, "_reserve", _turn_taken_by_force)),
+    mutant("a turn is used however late", (rate_limiter.RateLimiter, "_wait_turn", _late_turn)),
     mutant("the list follows the stream's image", (handler.SuppressionHandler, "__call__", _follow_image)),
 )
 """Every design bug of this kind that is tried."""

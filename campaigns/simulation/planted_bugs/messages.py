@@ -76,7 +76,7 @@ _judge = judge.judge
 
 def _case_kept(raw: str) -> address.Address:
     found = address.parse_address(raw)
-    return address.Address(found.spelling, found.spelling)
+    return address.Address(found.variant, found.variant)
 
 
 def _problem_forgets_facts(*arguments: Any) -> Any:

@@ -8,40 +8,40 @@ from datetime import datetime
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
-from ses_feedback.aws.errors import AWS_FAULTS, fault
+from ses_feedback.aws.errors import AWS_ERRORS, fault
 from ses_feedback.contacts import history, repository, statements, status
 from ses_feedback.contacts import record as stored
-from ses_feedback.contacts.record import Stored
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.judging.facts import Fact, Verdict
 
 
-def _unguarded(self: Any, one: Stored) -> str | None:
+def _unguarded(self: Any, one: ContactRecord) -> str | None:
     item = stored.encode(one, status.standing(one.contact, self._limits))
     try:
         self._client.put_item(TableName=self._table, Item=item)
-    except AWS_FAULTS as error:
+    except AWS_ERRORS as error:
         return fault(error)
     return None
 
 
-def _swallowed(self: Any, one: Stored) -> str | None:
+def _swallowed(self: Any, one: ContactRecord) -> str | None:
     refused = _write(self, one)
     return refused if refused == repository.LOST_RACE else None
 
 
-_write = repository.ContactStore.write
+_write = repository.ContactRepository.write
 
 
-def _lost_is_done(self: Any, one: Stored) -> str | None:
+def _lost_is_done(self: Any, one: ContactRecord) -> str | None:
     refused = _write(self, one)
     return None if refused == repository.LOST_RACE else refused
 
 
-def _unread_is_done(self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
+def _unread_is_done(self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
     return _read(self, addresses, {}, consistent=consistent)
 
 
-_read = repository.ContactStore.read
+_read = repository.ContactRepository.read
 
 
 def _errors_overlooked(_write: Any, _response: Mapping[str, Any]) -> None:
@@ -89,7 +89,7 @@ def _short_answer_is_done(self: Any, writes: Sequence[Any]) -> Sequence[str | No
     """Take a statement without an answer for one that was carried out."""
     try:
         answers = self._client.batch_execute_statement(Statements=[write.statement for write in writes])["Responses"]
-    except (*AWS_FAULTS, KeyError) as error:
+    except (*AWS_ERRORS, KeyError) as error:
         return [fault(error)] * len(writes)
     told = [_outcome(write, answer) for write, answer in zip(writes, answers, strict=False)]
     return [*told, *[None] * (len(writes) - len(told))]
@@ -110,7 +110,7 @@ def _blind(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     return _execute(self, writes)
 
 
-_execute = repository.ContactStore._execute
+_execute = repository.ContactRepository._execute
 
 
 def _inserted_again(table: str, _before: Any, after: Any) -> Any:
@@ -140,7 +140,7 @@ def _processed_first(self: Any, facts: Any, until: datetime | None = None) -> Ma
     return _learn(self, new, until)
 
 
-_learn = repository.ContactStore.learn
+_learn = repository.ContactRepository.learn
 
 
 def _history_once_more(fact: Fact, keep_days: int, now: datetime) -> Any:
@@ -159,32 +159,33 @@ def _history_not_of_all(self: Any, facts: Any) -> Any:
     return _history(self, kept)
 
 
-_history = repository.ContactStore._history
+_history = repository.ContactRepository._history
 
 
 MUTANTS = (
-    mutant("the mirror's writes are not guarded by rev", (repository.ContactStore, "write", _unguarded)),
-    mutant("a fault of the mirror's writes is swallowed", (repository.ContactStore, "write", _swallowed)),
-    mutant("a race the mirror lost counts as done", (repository.ContactStore, "write", _lost_is_done)),
-    mutant("a contact that can't be read counts as done", (repository.ContactStore, "read", _unread_is_done)),
+    mutant("the list_sync's writes are not guarded by rev", (repository.ContactRepository, "write", _unguarded)),
+    mutant("a fault of the list_sync's writes is swallowed", (repository.ContactRepository, "write", _swallowed)),
+    mutant("a race the list_sync lost counts as done", (repository.ContactRepository, "write", _lost_is_done)),
+    mutant("a contact that can't be read counts as done", (repository.ContactRepository, "read", _unread_is_done)),
     mutant("errors of single statements are overlooked", (repository, "_outcome", _errors_overlooked)),
     mutant("a contact somebody else added counts as done", (repository, "_outcome", _duplicate_is_done)),
     mutant("a lost race counts as done", (repository, "_outcome", _overtaken_is_done)),
     mutant("a lost race counts as an error", (repository, "_outcome", _overtaken_is_an_error)),
     mutant("history that is there counts as an error", (repository, "_outcome", _duplicate_history_is_an_error)),
     mutant("history unwritten, and acknowledged", (repository, "_outcome", _history_hoped_for)),
-    mutant("the first answer counts for all", (repository.ContactStore, "_execute", _first_answer_for_all)),
-    mutant("answers count for other statements", (repository.ContactStore, "_execute", _answers_in_any_order)),
+    mutant("the first answer counts for all", (repository.ContactRepository, "_execute", _first_answer_for_all)),
+    mutant("answers count for other statements", (repository.ContactRepository, "_execute", _answers_in_any_order)),
     mutant(
-        "a statement without an answer counts as done", (repository.ContactStore, "_execute", _short_answer_is_done)
+        "a statement without an answer counts as done",
+        (repository.ContactRepository, "_execute", _short_answer_is_done),
     ),
-    mutant("a call without an answer counts as done", (repository.ContactStore, "_execute", _lost_call_is_done)),
-    mutant("updates are not guarded by rev", (repository.ContactStore, "_execute", _blind)),
+    mutant("a call without an answer counts as done", (repository.ContactRepository, "_execute", _lost_call_is_done)),
+    mutant("updates are not guarded by rev", (repository.ContactRepository, "_execute", _blind)),
     mutant("INSERT where it should be UPDATE", (repository, "update", _inserted_again)),
     mutant("UPDATE removes nothing", (repository, "update", _nothing_removed)),
     mutant("history that could not be written is forgotten", (repository._Work, "give_up", _history_forgotten)),
-    mutant("the processed record is written first", (repository.ContactStore, "learn", _processed_first)),
+    mutant("the processed record is written first", (repository.ContactRepository, "learn", _processed_first)),
     mutant("each try makes a new record of history", (repository, "history_item", _history_once_more)),
-    mutant("history is not kept of all", (repository.ContactStore, "_history", _history_not_of_all)),
+    mutant("history is not kept of all", (repository.ContactRepository, "_history", _history_not_of_all)),
 )
 """Every design bug of this kind that is tried."""

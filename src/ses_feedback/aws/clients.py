@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from ses_feedback.aws.dynamodb.client import ATTEMPTS
 from ses_feedback.aws.dynamodb.connection_pool import CONNECT_TIMEOUT, READ_TIMEOUT
 from ses_feedback.aws.endpoints import AMAZON_ROOTS, amazon_signs
-from ses_feedback.aws.errors import GarbledAnswerError
+from ses_feedback.aws.errors import MalformedResponseError
 
 # As DynamoDB is called directly.
 _PATIENT = Config(
@@ -21,7 +21,7 @@ _PATIENT = Config(
     read_timeout=READ_TIMEOUT,
     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
 )
-# SES allows one call a second for the whole account: the mirror paces its own retries.
+# SES allows one call a second for the whole account: the list_sync paces its own retries.
 _UNREPEATED = Config(
     connect_timeout=CONNECT_TIMEOUT, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}
 )
@@ -37,7 +37,7 @@ def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signat
     Of an error it makes sense by its status as well: it is shown an empty body where there is another than AWS's.
 
     Raises:
-        GarbledAnswerError: the body of a success is no JSON object, or is there where S3 answers with none.
+        MalformedResponseError: the body of a success is no JSON object, or is there where S3 answers with none.
 
     """
     answer = parsing["response_dict"]
@@ -46,14 +46,14 @@ def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signat
         return  # or an object of S3's, of which nothing has been read yet
     if "json" not in parsing["operation_model"].service_model.metadata["protocol"]:
         if succeeded:
-            raise GarbledAnswerError("a body")
+            raise MalformedResponseError("a body")
         return
     try:
         said = from_json(body)
     except ValueError:
         said = None
     if succeeded and not isinstance(said, dict):
-        raise GarbledAnswerError("no JSON object")
+        raise MalformedResponseError("no JSON object")
     if not succeeded and not _is_error(said):
         answer["body"] = b"{}"
 

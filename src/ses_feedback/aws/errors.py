@@ -8,14 +8,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-class GarbledAnswerError(Exception):
+class MalformedResponseError(Exception):
     """What was answered is not AWS's, or lacks what every success of AWS's holds: nobody knows what was done."""
 
 
-AWS_FAULTS = (ClientError, BotoCoreError, GarbledAnswerError, OSError)
+AWS_ERRORS = (ClientError, BotoCoreError, MalformedResponseError, OSError)
 """What a call of AWS may raise without a bug of ours: the same call may do later."""
 
-ANSWERED = (ClientError, GarbledAnswerError)
+ANSWERED = (ClientError, MalformedResponseError)
 """Those of them that came with an answer: whoever hangs did not."""
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -28,15 +28,15 @@ def reading_object() -> Iterator[None]:
     """Read an object of S3's, of which botocore lets through what urllib3 makes of a connection that breaks.
 
     Raises:
-        AWS_FAULTS: whatever went wrong. Reading bytes holds no bug of ours.
+        AWS_ERRORS: whatever went wrong. Reading bytes holds no bug of ours.
 
     """
     try:
         yield
-    except AWS_FAULTS:
+    except AWS_ERRORS:
         raise
     except Exception as error:  # noqa: BLE001 (see above; also what botocore makes of odd headers)
-        raise GarbledAnswerError(type(error).__name__) from None
+        raise MalformedResponseError(type(error).__name__) from None
 
 
 def fault(error: Exception) -> str:
@@ -51,17 +51,17 @@ def code(named: object) -> str:
     return named if isinstance(named, str) and _CODE.fullmatch(named) else "UnknownError"
 
 
-def proven(answer: Mapping[str, Any], name: str, kind: type = object) -> Any:  # noqa: ANN401 (whatever AWS put there)
+def require(answer: Mapping[str, Any], name: str, kind: type = object) -> Any:  # noqa: ANN401 (whatever AWS put there)
     """Return `answer[name]`, a `kind`, which every true answer of this call holds.
 
     botocore takes any 200 for success, also one a broken proxy made up; acknowledging a message on the strength of
     that would lose it.
 
     Raises:
-        GarbledAnswerError: it is not there, or something else.
+        MalformedResponseError: it is not there, or something else.
 
     """
     found = answer.get(name)
     if found is None or not isinstance(found, kind):
-        raise GarbledAnswerError(name)
+        raise MalformedResponseError(name)
     return found

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import ANSWERED, AWS_FAULTS, proven
+from ses_feedback.aws.errors import ANSWERED, AWS_ERRORS, require
 
 SOURCE = "ses-feedback"
 _ENTRIES_AT_ONCE = 10
@@ -31,7 +31,7 @@ class ContactEvent(Protocol):
 _Event = TypeVar("_Event", bound=ContactEvent)
 
 
-class Announcer:
+class EventPublisher:
     """Publishes `Contact Status Changed` events on an event bus, at least once each."""
 
     def __init__(self, client: EventBridge, bus: str) -> None:
@@ -41,7 +41,7 @@ class Announcer:
         self.hangs = False
         """Whether nobody answered the latest call: whoever has other things to do should not call again now."""
 
-    def announce(self, changes: Sequence[_Event]) -> list[_Event]:
+    def publish(self, changes: Sequence[_Event]) -> list[_Event]:
         """Publish `changes`; return those EventBridge took. Never raises for a fault of EventBridge's."""
         self.hangs = False
         taken: list[_Event] = []
@@ -56,10 +56,10 @@ class Announcer:
                 for change in part
             ]
             try:
-                results = proven(self._client.put_events(Entries=entries), "Entries")
+                results = require(self._client.put_events(Entries=entries), "Entries")
             except ANSWERED:
                 continue  # not taken: the caller tries again, and logs what is left
-            except AWS_FAULTS:
+            except AWS_ERRORS:
                 self.hangs = True  # the suppression list must not wait for a bus that hangs, call after call
                 break
             if len(results) == len(part):  # else the answer does not say what became of which

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Tally:
+class MetricCounts:
     """Counts, and the longest delays in milliseconds, by configuration set and metric name."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -21,8 +21,8 @@ class Tally:
         key = configuration_set, name
         self.longest[key] = max(self.longest.get(key, 0), milliseconds)
 
-    def include(self, other: "Tally") -> None:
-        """Add what another tally counted and timed."""
+    def include(self, other: "MetricCounts") -> None:
+        """Add what another metric_counts counted and timed."""
         self.counts.update(other.counts)
         for key, milliseconds in other.longest.items():
             self.delay(*key, milliseconds)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.metric_counts import MetricCounts
 
 NAMESPACE = "SesFeedback"
 DIMENSION = "ConfigurationSet"
@@ -62,13 +62,13 @@ class Metrics:
             raise ValueError(f"at most {MAX_CONFIGURATION_SETS} configuration sets can have metrics of their own")
         self._own = frozenset(configuration_sets)
 
-    def emit(self, tally: Tally) -> None:
-        """Emit everything in `tally`."""
-        by_dimension: dict[str, Tally] = {}
-        for (configuration_set, name), number in tally.counts.items():
-            by_dimension.setdefault(self.dimension(configuration_set), Tally()).count("", name, number)
-        for (configuration_set, name), longest in tally.longest.items():
-            by_dimension.setdefault(self.dimension(configuration_set), Tally()).delay("", name, longest)
+    def emit(self, metric_counts: MetricCounts) -> None:
+        """Emit everything in `metric_counts`."""
+        by_dimension: dict[str, MetricCounts] = {}
+        for (configuration_set, name), number in metric_counts.counts.items():
+            by_dimension.setdefault(self.dimension(configuration_set), MetricCounts()).count("", name, number)
+        for (configuration_set, name), longest in metric_counts.longest.items():
+            by_dimension.setdefault(self.dimension(configuration_set), MetricCounts()).delay("", name, longest)
         for dimension, part in by_dimension.items():
             line = EphemeralMetrics(namespace=NAMESPACE)
             line.service = ""  # else POWERTOOLS_SERVICE_NAME, when somebody sets it, becomes a dimension too

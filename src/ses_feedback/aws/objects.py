@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import fault, proven, reading_object
+from ses_feedback.aws.errors import fault, reading_object, require
 from ses_feedback.reading.s3_notifications import ObjectName
 
 PREFIX = "deliveries/"
@@ -47,7 +47,7 @@ class DeliveryObjects:
 
         Raises:
             ObjectError: it is gone, too large, or not one of these.
-            AWS_FAULTS: S3 did not answer, or not with the object.
+            AWS_ERRORS: S3 did not answer, or not with the object.
 
         """
         if one.bucket != self._bucket or not one.key.startswith(PREFIX):
@@ -59,9 +59,9 @@ class DeliveryObjects:
             if fault(error) == "NoSuchKey":
                 raise ObjectError("no-such-object") from None
             raise
-        proven(answer, "ETag")
-        body = proven(answer, "Body")
-        if proven(answer, "ContentLength", int) > MAX_OBJECT_BYTES:
+        require(answer, "ETag")
+        body = require(answer, "Body")
+        if require(answer, "ContentLength", int) > MAX_OBJECT_BYTES:
             body.close()
             raise ObjectError("object-too-large")
         with reading_object():

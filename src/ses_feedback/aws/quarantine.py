@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from ses_feedback.aws.errors import AWS_FAULTS, fault, proven
+from ses_feedback.aws.errors import AWS_ERRORS, fault, require
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
@@ -59,8 +59,8 @@ class Quarantine:
             answer = self._client.send_message(
                 QueueUrl=self._queue_url, MessageBody=packed.body, MessageAttributes=attributes
             )
-            proven(answer, "MessageId")
-        except AWS_FAULTS as error:
+            require(answer, "MessageId")
+        except AWS_ERRORS as error:
             return fault(error)
         except Exception as error:  # noqa: BLE001 (the batch's edge: an answer nobody foresaw must not hold up the others)
             return f"internal-error: {type(error).__name__}"

@@ -2,7 +2,7 @@
 
 A contact is a join-semilattice: every register is the maximum, or the union, of all that was ever seen of its kind, so
 that feedback may arrive in any order and any number of times and the contact ends the same. Everything else about a
-contact (status, may_send, mirror) is a function of the registers, never stored state of its own.
+contact (status, may_send, list_sync) is a function of the registers, never stored state of its own.
 """
 
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from typing import TypeVar
 from ses_feedback.immutable import value
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 
-KEPT_STRIKES = 30
-"""Distinct UTC days with a strike that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
+KEPT_SOFT_BOUNCE_DAYS = 30
+"""Distinct UTC days with a soft_bounce that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
 
-KEPT_SPELLINGS = 16
-"""Spellings of one address that a contact keeps; a sender that has one address in more cases than this is hostile."""
+KEPT_VARIANTS = 16
+"""Variants of one address that a contact keeps; a sender that has one address in more cases than this is hostile."""
 
 
 @value(frozen=True, slots=True, order=True)
@@ -36,22 +36,22 @@ _Element = TypeVar("_Element", str, date)
 class Contact:
     """All that is known of one address: its registers. The defaults are the contact of which nothing is known.
 
-    `listed_bounce` and `listed_complaint` are suppression-list entries SES told of in an echo. `struck` is the latest
-    strike's evidence; `strikes` the UTC days that have one; `delivered_on` the latest UTC day with a delivery.
+    `listed_bounce` and `listed_complaint` are suppression-list entries SES told of in an echo. `soft_bounced` is the latest
+    soft_bounce's evidence; `soft_bounce_days` the UTC days that have one; `delivered_on` the latest UTC day with a delivery.
     `opted_in` is an authenticated reinstatement: only what is newer counts.
     """
 
     address: str
-    spellings: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     complained: Evidence | None = None
     bounced: Evidence | None = None
     unsubscribed: Evidence | None = None
     listed_bounce: Evidence | None = None
     listed_complaint: Evidence | None = None
-    struck: Evidence | None = None
+    soft_bounced: Evidence | None = None
     opted_in: Evidence | None = None
     delivered_on: date | None = None
-    strikes: tuple[date, ...] = ()
+    soft_bounce_days: tuple[date, ...] = ()
 
 
 EVIDENCE_REGISTERS = (
@@ -60,7 +60,7 @@ EVIDENCE_REGISTERS = (
     "unsubscribed",
     "listed_bounce",
     "listed_complaint",
-    "struck",
+    "soft_bounced",
     "opted_in",
 )
 
@@ -77,17 +77,17 @@ def merge(one: Contact, other: Contact) -> Contact:
     # Register by register, written out: this runs for every fact, and a loop over their names takes twice as long.
     return Contact(
         one.address,
-        # Both cuts keep the joint order: the least spellings, the latest days of a union are those of the unions.
-        spellings=_union(one.spellings, other.spellings)[:KEPT_SPELLINGS],
+        # Both cuts keep the joint order: the least variants, the latest days of a union are those of the unions.
+        variants=_union(one.variants, other.variants)[:KEPT_VARIANTS],
         complained=_latest(one.complained, other.complained),
         bounced=_latest(one.bounced, other.bounced),
         unsubscribed=_latest(one.unsubscribed, other.unsubscribed),
         opted_in=_latest(one.opted_in, other.opted_in),
         listed_bounce=_latest(one.listed_bounce, other.listed_bounce),
         listed_complaint=_latest(one.listed_complaint, other.listed_complaint),
-        struck=_latest(one.struck, other.struck),
+        soft_bounced=_latest(one.soft_bounced, other.soft_bounced),
         delivered_on=_latest(one.delivered_on, other.delivered_on),
-        strikes=_union(one.strikes, other.strikes)[-KEPT_STRIKES:],
+        soft_bounce_days=_union(one.soft_bounce_days, other.soft_bounce_days)[-KEPT_SOFT_BOUNCE_DAYS:],
     )
 
 
@@ -105,31 +105,31 @@ def _has_had(contact: Contact, fact: Fact) -> bool:
         fact.verdict is Verdict.DELIVERED
         and contact.delivered_on is not None
         and fact.at.date() <= contact.delivered_on
-        and fact.address.spelling in contact.spellings
+        and fact.address.variant in contact.variants
     )
 
 
 def observed(fact: Fact) -> Contact:
     """Return the contact that knows nothing but `fact`."""
-    address, spellings = fact.address.key, (fact.address.spelling,)
+    address, variants = fact.address.key, (fact.address.variant,)
     if fact.verdict is Verdict.DELIVERED:
-        return Contact(address, spellings, delivered_on=fact.at.date())
+        return Contact(address, variants, delivered_on=fact.at.date())
     evidence = Evidence(fact.at, fact.reason, fact.configuration_set)
     match fact.verdict, fact.listed:
         case Verdict.SUPPRESS, _:
-            return Contact(address, spellings, bounced=evidence)
-        case Verdict.STRIKE, _:
-            return Contact(address, spellings, struck=evidence, strikes=(fact.at.date(),))
+            return Contact(address, variants, bounced=evidence)
+        case Verdict.SOFT_BOUNCE, _:
+            return Contact(address, variants, soft_bounced=evidence, soft_bounce_days=(fact.at.date(),))
         case Verdict.COMPLAIN, _:
-            return Contact(address, spellings, complained=evidence)
+            return Contact(address, variants, complained=evidence)
         case Verdict.UNSUBSCRIBE, _:
-            return Contact(address, spellings, unsubscribed=evidence)
+            return Contact(address, variants, unsubscribed=evidence)
         case Verdict.ECHO, ListReason.BOUNCE:
-            return Contact(address, spellings, listed_bounce=evidence)
+            return Contact(address, variants, listed_bounce=evidence)
         case Verdict.ECHO, ListReason.COMPLAINT:
-            return Contact(address, spellings, listed_complaint=evidence)
+            return Contact(address, variants, listed_complaint=evidence)
         case _:
-            return Contact(address, spellings)
+            return Contact(address, variants)
 
 
 def changes_contact(verdict: Verdict) -> bool:

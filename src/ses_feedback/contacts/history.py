@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 
 from ses_feedback.contacts.record import Item
-from ses_feedback.judging.facts import Fact, Said
+from ses_feedback.judging.facts import EventDetails, Fact
 from ses_feedback.timestamps import format_timestamp
 
 HISTORY_A_DAY = 64
@@ -37,5 +37,5 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     return item
 
 
-_IF_SAID = ("reason", "configuration_set", *Said.__dataclass_fields__)
-_if_said = attrgetter("reason", "configuration_set", *(f"said.{name}" for name in Said.__dataclass_fields__))
+_IF_SAID = ("reason", "configuration_set", *EventDetails.__dataclass_fields__)
+_if_said = attrgetter("reason", "configuration_set", *(f"said.{name}" for name in EventDetails.__dataclass_fields__))

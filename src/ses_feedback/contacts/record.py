@@ -1,7 +1,7 @@
-"""A contact as the table holds it: its registers, what follows from them, and what has yet to follow from them.
+"""A contact as the table holds it: its registers, what follows from them, and what has yet to sync from them.
 
 An application that only asks whether it may send reads `may_send`, a boolean, from the item. Everything else on the
-item is for operators, for the indexes, and for the mirror.
+item is for operators, for the indexes, and for the list_sync.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ses_feedback.contacts.contact import EVIDENCE_REGISTERS, Contact, Evidence, fold
-from ses_feedback.contacts.status import Limits, Standing, Status, list_call_due, standing
+from ses_feedback.contacts.status import Limits, Standing, Status, needs_list_call, standing
 from ses_feedback.immutable import value
 from ses_feedback.judging.facts import Fact
 from ses_feedback.timestamps import format_timestamp, read_timestamp
@@ -27,34 +27,34 @@ SHARDS = 16
 """Partitions of each sparse index: a storm of bounces must not heat one partition key."""
 
 
-class StoredError(ValueError):
+class ContactRecordError(ValueError):
     """The item under a contact's key is not a contact's. Somebody else wrote it; see the runbook."""
 
 
 @value(frozen=True, slots=True)
-class Stored:
+class ContactRecord:
     """A contact with its bookkeeping.
 
-    `rev` counts writes (0: none yet) and guards each. `mirrored` is what the mirror last made the suppression list
-    hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `announced` the status the outside world was last
-    told of. `due_since` is set while the list or the outside world has something to follow, `retry_at` when SES
-    refused it and is not to be asked again before. `list_due` is True while it is the list that has, `announce_due`
-    while it is the outside world: also when the status is back at the announced one, for another may be on its way
-    out. `claim` names the mirror worker that may write the list for this contact until `claimed_until`. `item` is the
+    `rev` counts writes (0: none yet) and guards each. `synced` is what the list_sync last made the suppression list
+    hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `published` the status the outside world was last
+    told of. `pending_since` is set while the list or the outside world has something to sync, `retry_at` when SES
+    refused it and is not to be asked again before. `list_pending` is True while it is the list that has, `publish_pending`
+    while it is the outside world: also when the status is back at the published one, for another may be on its way
+    out. `lease` names the list_sync worker that may write the list for this contact until `leased_until`. `item` is the
     item it was read from, None when there was none: what a write changes is told from it.
     """
 
     contact: Contact
     rev: int = 0
     status: Status = Status.ACTIVE
-    announced: Status = Status.ACTIVE
-    mirrored: str | None = None
-    list_due: bool = False
-    announce_due: bool = False
-    due_since: datetime | None = None
+    published: Status = Status.ACTIVE
+    synced: str | None = None
+    list_pending: bool = False
+    publish_pending: bool = False
+    pending_since: datetime | None = None
     retry_at: datetime | None = None
-    claim: str = ""
-    claimed_until: datetime | None = None
+    lease: str = ""
+    leased_until: datetime | None = None
     item: Item | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -62,9 +62,9 @@ class Stored:
         """The attributes of its item that this system does not know: they are kept as they are."""
         return {name: self.item[name] for name in self.item.keys() - _OWN} if self.item else {}
 
-    def is_due(self, now: datetime) -> bool:
-        """Say whether the list or the outside world has something to follow now."""
-        return self.due_since is not None and (self.retry_at is None or self.retry_at <= now)
+    def is_pending(self, now: datetime) -> bool:
+        """Say whether the list or the outside world has something to sync now."""
+        return self.pending_since is not None and (self.retry_at is None or self.retry_at <= now)
 
 
 @lru_cache(1024)
@@ -73,60 +73,60 @@ def shard(address: str) -> str:
     return f"{hashlib.sha256(address.encode()).digest()[0] % SHARDS:02d}"
 
 
-def learn(stored: Stored, facts: Iterable[Fact], limits: Limits, now: datetime) -> Stored | None:
+def learn(stored: ContactRecord, facts: Iterable[Fact], limits: Limits, now: datetime) -> ContactRecord | None:
     """Return what `stored` becomes when its contact learns `facts`, or None when nothing changes; as `become`."""
     return become(stored, fold(stored.contact, facts), limits, now)
 
 
-def become(stored: Stored, contact: Contact, limits: Limits, now: datetime) -> Stored | None:
+def become(stored: ContactRecord, contact: Contact, limits: Limits, now: datetime) -> ContactRecord | None:
     """Return `stored` with its contact become `contact`, a merge of it with something, or None when nothing changes.
 
     Whoever changes a contact (feedback, an operator's reinstatement) does it through this, so that the suppression
-    list and the outside world follow. `now` only dates how long the change waits for that; no register ever holds it.
+    list and the outside world sync. `now` only dates how long the change waits for that; no register ever holds it.
     """
     status = standing(contact, limits).status
     unchanged = contact is stored.contact or contact == stored.contact
     if stored.rev and unchanged and status is stored.status:
         return None
-    list_due = stored.list_due or list_call_due(stored.contact, contact, limits, stored.mirrored)
-    announce_due = stored.announce_due or status is not stored.announced
+    list_pending = stored.list_pending or needs_list_call(stored.contact, contact, limits, stored.synced)
+    publish_pending = stored.publish_pending or status is not stored.published
     # Written out: `dataclasses.replace` takes five times as long, and this runs for every contact that changes.
-    return Stored(
+    return ContactRecord(
         contact,
         rev=stored.rev + 1,
         status=status,
-        announced=stored.announced,
-        mirrored=stored.mirrored,
-        list_due=list_due,
-        announce_due=announce_due,
-        due_since=(stored.due_since or now) if list_due or announce_due else None,
+        published=stored.published,
+        synced=stored.synced,
+        list_pending=list_pending,
+        publish_pending=publish_pending,
+        pending_since=(stored.pending_since or now) if list_pending or publish_pending else None,
         retry_at=None,
-        claim=stored.claim,
-        claimed_until=stored.claimed_until,
+        lease=stored.lease,
+        leased_until=stored.leased_until,
         item=stored.item,
     )
 
 
-def refreshed(stored: Stored, limits: Limits, now: datetime) -> Stored:
+def refreshed(stored: ContactRecord, limits: Limits, now: datetime) -> ContactRecord:
     """Return `stored` as `limits` have it, not yet written: they may have changed since it was."""
     return replace(become(stored, stored.contact, limits, now) or stored, rev=stored.rev)
 
 
-def unclaimed(stored: Stored) -> Stored:
-    """Return a contact that whoever claimed it lets go of."""
-    return replace(stored, rev=stored.rev + 1, claim="", claimed_until=None, retry_at=None)
+def without_lease(stored: ContactRecord) -> ContactRecord:
+    """Return a contact that whoever leased it lets go of."""
+    return replace(stored, rev=stored.rev + 1, lease="", leased_until=None, retry_at=None)
 
 
-def marked(stored: Stored, held: str) -> Stored:
-    """Return a contact as it is let go of once the list holds of it what it should: `held`, what `mirrored` is to say.
+def marked(stored: ContactRecord, held: str) -> ContactRecord:
+    """Return a contact as it is let go of once the list holds of it what it should: `held`, what `synced` is to say.
 
-    What is left to follow is the outside world's.
+    What is left to sync is the outside world's.
     """
-    due_since = stored.due_since if stored.announce_due else None
-    return replace(unclaimed(stored), mirrored=held, list_due=False, due_since=due_since)
+    pending_since = stored.pending_since if stored.publish_pending else None
+    return replace(without_lease(stored), synced=held, list_pending=False, pending_since=pending_since)
 
 
-def written(stored: Stored, limits: Limits) -> Stored:
+def written(stored: ContactRecord, limits: Limits) -> ContactRecord:
     """Return a contact as it is once it was written, for what is written of it next."""
     return replace(stored, item=encode(stored, standing(stored.contact, limits)))
 
@@ -136,7 +136,7 @@ def key(address: str) -> Item:
     return {"address": {"S": address}, "record": {"S": RECORD}}
 
 
-def encode(stored: Stored, current: Standing) -> Item:
+def encode(stored: ContactRecord, current: Standing) -> Item:
     """Return the item of `stored`, whose standing is `current`."""
     contact = stored.contact
     texts = {"address": contact.address, "record": RECORD}
@@ -149,13 +149,13 @@ def encode(stored: Stored, current: Standing) -> Item:
     item |= {name: {"S": text} for name, text in texts.items()}
     item["rev"] = {"N": str(stored.rev)}
     item["may_send"] = {"BOOL": current.may_send}
-    if stored.list_due:
-        item["list_due"] = {"BOOL": True}
-    if stored.announce_due:
-        item["announce_due"] = {"BOOL": True}
-    item["spellings"] = {"L": [{"S": spelling} for spelling in contact.spellings]}
-    if contact.strikes:
-        item["strikes"] = {"L": [{"S": day.isoformat()} for day in contact.strikes]}
+    if stored.list_pending:
+        item["list_pending"] = {"BOOL": True}
+    if stored.publish_pending:
+        item["publish_pending"] = {"BOOL": True}
+    item["variants"] = {"L": [{"S": variant} for variant in contact.variants]}
+    if contact.soft_bounce_days:
+        item["soft_bounce_days"] = {"L": [{"S": day.isoformat()} for day in contact.soft_bounce_days]}
     return item
 
 
@@ -177,69 +177,71 @@ def _add_standing(texts: dict[str, str], contact: Contact, current: Standing) ->
             texts["unsendable"] = f"{status}#{shard(contact.address)}"
 
 
-def _add_bookkeeping(texts: dict[str, str], stored: Stored) -> None:
-    texts["announced_status"] = stored.announced.value
-    if stored.mirrored is not None:
-        texts["mirrored"] = stored.mirrored
+def _add_bookkeeping(texts: dict[str, str], stored: ContactRecord) -> None:
+    texts["published_status"] = stored.published.value
+    if stored.synced is not None:
+        texts["synced"] = stored.synced
     if stored.retry_at:
         texts["retry_at"] = format_timestamp(stored.retry_at)
-    if stored.claim:
-        texts["claim"] = stored.claim
-    if stored.claimed_until:
-        texts["claimed_until"] = format_timestamp(stored.claimed_until)
-    if stored.due_since:
-        texts["due_since"] = format_timestamp(stored.due_since)
-        texts["mirror_due"] = shard(stored.contact.address)
-        texts["mirror_due_at"] = format_timestamp(stored.retry_at or stored.due_since)
+    if stored.lease:
+        texts["lease"] = stored.lease
+    if stored.leased_until:
+        texts["leased_until"] = format_timestamp(stored.leased_until)
+    if stored.pending_since:
+        texts["pending_since"] = format_timestamp(stored.pending_since)
+        texts["pending_shard"] = shard(stored.contact.address)
+        texts["pending_at"] = format_timestamp(stored.retry_at or stored.pending_since)
 
 
-def decode(item: Item) -> Stored:
+def decode(item: Item) -> ContactRecord:
     """Return what `encode` wrote.
 
     Raises:
-        StoredError: the item is not one that it wrote.
+        ContactRecordError: the item is not one that it wrote.
 
     """
     try:
         return _decode(item)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise StoredError(
+        raise ContactRecordError(
             f"the contact's item can't be read ({type(error).__name__}); see the runbook, \"Unreadable contact\""
         ) from None
 
 
 _REGISTERS = tuple((name, f"{name}_at", f"{name}_reason", f"{name}_configuration_set") for name in EVIDENCE_REGISTERS)
 _BOOKKEEPING = (
-    "address record rev status may_send reason status_at unsendable spellings strikes delivered_on "
-    "announced_status mirrored list_due announce_due due_since retry_at mirror_due mirror_due_at claim claimed_until"
+    "address record rev status may_send reason status_at unsendable variants soft_bounce_days delivered_on "
+    "published_status synced list_pending publish_pending pending_since retry_at pending_shard pending_at lease leased_until"
 )
 _OWN = frozenset(_BOOKKEEPING.split()) | {name for register in _REGISTERS for name in register[1:]}
 
 
-def _decode(item: Item) -> Stored:
+def _decode(item: Item) -> ContactRecord:
     contact = Contact(
         _text(item, "address"),
-        spellings=tuple([spelling["S"] for spelling in item["spellings"]["L"]]),
+        variants=tuple([variant["S"] for variant in item["variants"]["L"]]),
         delivered_on=_day(item["delivered_on"]["S"]) if "delivered_on" in item else None,
-        strikes=tuple([_day(day["S"]) for day in item["strikes"]["L"]]) if "strikes" in item else (),
+        soft_bounce_days=tuple([_day(day["S"]) for day in item["soft_bounce_days"]["L"]])
+        if "soft_bounce_days" in item
+        else (),
         **{
             name: Evidence(read_timestamp(_text(item, at)), _text(item, reason), _text(item, configuration_set))
             for name, at, reason, configuration_set in _REGISTERS
             if at in item
         },
     )
-    return Stored(
+    return ContactRecord(
         contact,
         rev=int(item["rev"]["N"]),
         status=_STATUSES[_text(item, "status")],
-        announced=_STATUSES[_text(item, "announced_status")],
-        mirrored=_text(item, "mirrored") or None,
-        list_due="list_due" in item,
-        announce_due="announce_due" in item,
-        due_since=_moment(item, "due_since"),
+        published=_STATUSES[_text(item, "published_status")],
+        synced=_text(item, "synced") or None,
+        list_pending="list_pending" in item,
+        publish_pending="publish_pending" in item,
+        pending_since=_moment(item, "pending_since"),
         retry_at=_moment(item, "retry_at"),
-        claim=_text(item, "claim"),
-        claimed_until=_moment(item, "claimed_until"),
+        lease=_text(item, "lease"),
+        leased_until=_moment(item, "leased_until"),
         item=item,
     )
 
@@ -247,7 +249,7 @@ def _decode(item: Item) -> Stored:
 _STATUSES = {status.value: status for status in Status}
 
 
-# The deliveries and strikes of a batch fall on a few days.
+# The deliveries and soft_bounce_days of a batch fall on a few days.
 @lru_cache(1024)
 def _day(text: str) -> date:
     return date.fromisoformat(text)

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import AWS_FAULTS, CONDITION_FAILED, GarbledAnswerError, code, fault, proven
+from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED, MalformedResponseError, code, fault, require
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.contacts.contact import Contact, changes_contact
 from ses_feedback.contacts.history import history_item
@@ -19,9 +19,9 @@ from ses_feedback.contacts.record import (
     RECORD,
     SHARDS,
     UNREADABLE,
+    ContactRecord,
+    ContactRecordError,
     Item,
-    Stored,
-    StoredError,
     decode,
     encode,
     key,
@@ -73,7 +73,7 @@ class DynamoDb(Protocol):
     def query(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
 
 
-class ContactStore:
+class ContactRepository:
     """Contacts and their history in the table `table`."""
 
     def __init__(
@@ -131,19 +131,19 @@ class ContactStore:
                     work.settle(write, outcome)
         return work.give_up()
 
-    def _read_all(self, work: "_Work", *, consistent: bool) -> dict[str, Stored]:
-        def read(some: tuple[str, ...]) -> tuple[dict[str, Stored], dict[str, str]]:
+    def _read_all(self, work: "_Work", *, consistent: bool) -> dict[str, ContactRecord]:
+        def read(some: tuple[str, ...]) -> tuple[dict[str, ContactRecord], dict[str, str]]:
             unread: dict[str, str] = {}
             return self.read(some, unread, consistent=consistent), unread
 
-        stored: dict[str, Stored] = {}
+        stored: dict[str, ContactRecord] = {}
         for found, unread in self._each(read, list(batched(work.contacts, READ_AT_ONCE))):
             stored |= found
             work.failed |= unread
         return stored
 
-    def _contact_writes(self, stored: Mapping[str, Stored], work: "_Work") -> Iterator["_Write"]:
-        """Yield the writes of the contacts that change, and strike off those that do not."""
+    def _contact_writes(self, stored: Mapping[str, ContactRecord], work: "_Work") -> Iterator["_Write"]:
+        """Yield the writes of the contacts that change, and soft_bounce off those that do not."""
         now = self._now()
         waiting, work.contacts = work.contacts, {}
         for address, one in stored.items():
@@ -171,25 +171,25 @@ class ContactStore:
         """Carry out at most `WRITE_AT_ONCE` writes; return of each None, or why it was not carried out."""
         try:
             answer = self._client.batch_execute_statement(Statements=[write.statement for write in writes])
-            responses = proven(answer, "Responses", list)
+            responses = require(answer, "Responses", list)
             if len(responses) != len(writes):
-                raise GarbledAnswerError("Responses")
+                raise MalformedResponseError("Responses")
             with _as_dynamodb_writes():
                 return [_outcome(write, response) for write, response in zip(writes, responses, strict=True)]
-        except AWS_FAULTS as error:
+        except AWS_ERRORS as error:
             reason = fault(error)
             if reason in _REFUSED and len(writes) > 1:
                 # DynamoDB may refuse all of them for the sake of one.
                 return [outcome for write in writes for outcome in self._execute([write])]
             return [reason] * len(writes)
 
-    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, Stored]:
+    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
         """Return the contacts of at most `READ_AT_ONCE` addresses, unknown ones as contacts of which nothing is known.
 
         Addresses that could not be read are left out, and put in `failed` with the reason.
         """
         wanted = list(addresses)
-        found: dict[str, Stored] = {}
+        found: dict[str, ContactRecord] = {}
         keys: list[Any] = [key(address) for address in wanted]
         unread = set(wanted)
         reason = _UNPROCESSED
@@ -202,7 +202,7 @@ class ContactStore:
                     items = {item["address"]["S"]: item for item in answer["Responses"].get(self._table, [])}
                     left = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
                     unread = {one["address"]["S"] for one in left}
-            except AWS_FAULTS as error:
+            except AWS_ERRORS as error:
                 reason = fault(error)
                 break
             for address, item in items.items():
@@ -213,16 +213,16 @@ class ContactStore:
         failed |= dict.fromkeys(unread, reason)
         for address in wanted:
             if address not in found and address not in unread and address not in failed:
-                found[address] = Stored(Contact(address))
+                found[address] = ContactRecord(Contact(address))
         return found
 
-    def _take(self, address: str, item: Item, found: dict[str, Stored], failed: dict[str, str]) -> None:
+    def _take(self, address: str, item: Item, found: dict[str, ContactRecord], failed: dict[str, str]) -> None:
         try:
             found[address] = decode(item)
-        except StoredError:
+        except ContactRecordError:
             failed[address] = UNREADABLE
 
-    def write(self, stored: Stored) -> str | None:
+    def write(self, stored: ContactRecord) -> str | None:
         """Write `stored` if the contact's `rev` in the table is still the one of its `item`.
 
         What others wrote on the item meanwhile stays. Returns None, or why it was not written: `LOST_RACE`, or the
@@ -239,10 +239,10 @@ class ContactStore:
         return LOST_RACE if outcome == _OVERTAKEN else outcome
 
     def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
-        """Yield since when, and the address, of contacts whose mirror has been due since `before`, the oldest first.
+        """Yield since when, and the address, of contacts whose list_sync has been due since `before`, the oldest first.
 
         Raises:
-            AWS_FAULTS: DynamoDB did not answer.
+            AWS_ERRORS: DynamoDB did not answer.
 
         """
         shards = (f"{number:02d}" for number in range(SHARDS))
@@ -251,15 +251,15 @@ class ContactStore:
     def _due_in(self, name: str, before: datetime) -> Iterator[tuple[datetime, str]]:
         request: dict[str, Any] = {
             "TableName": self._table,
-            "IndexName": "MirrorDue",
-            "KeyConditionExpression": "mirror_due = :shard AND mirror_due_at <= :before",
+            "IndexName": "PendingSync",
+            "KeyConditionExpression": "pending_shard = :shard AND pending_at <= :before",
             "ExpressionAttributeValues": {":shard": {"S": name}, ":before": {"S": format_timestamp(before)}},
             "Limit": DUE_AT_ONCE,
         }
         while True:
             answer = self._client.query(**request)
-            for item in proven(answer, "Items"):
-                since = parse_timestamp(item["mirror_due_at"]["S"])
+            for item in require(answer, "Items"):
+                since = parse_timestamp(item["pending_at"]["S"])
                 if since:
                     yield since, item["address"]["S"]
             if "LastEvaluatedKey" not in answer:
@@ -302,13 +302,13 @@ def _as_dynamodb_writes() -> Iterator[None]:
     """Take what is not where DynamoDB always puts it for an answer of somebody else's.
 
     Raises:
-        GarbledAnswerError: it is not there.
+        MalformedResponseError: it is not there.
 
     """
     try:
         yield
     except (AttributeError, KeyError, TypeError) as error:
-        raise GarbledAnswerError(type(error).__name__) from None
+        raise MalformedResponseError(type(error).__name__) from None
 
 
 def _outcome(write: _Write, response: Mapping[str, Any]) -> str | None:

@@ -35,7 +35,7 @@ def update(table: str, before: Item, after: Item) -> Statement:
 def put(table: str, item: Item) -> dict[str, Any]:
     """Return the PutItem request that writes `item` whole, if the table's has the `rev` before, or (1) there is none.
 
-    It asks for the capacity consumed as proof that it was DynamoDB that answered (`faults.proven`).
+    It asks for the capacity consumed as proof that it was DynamoDB that answered (`faults.require`).
     """
     before = int(item["rev"]["N"]) - 1
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(address)"}

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from ses_feedback.contacts.contact import KEPT_STRIKES, Contact, Evidence, _latest
+from ses_feedback.contacts.contact import KEPT_SOFT_BOUNCE_DAYS, Contact, Evidence, _latest
 from ses_feedback.immutable import value
 from ses_feedback.judging.facts import ListReason
 
@@ -62,16 +62,16 @@ def standing(contact: Contact, limits: Limits) -> Standing:
     unsubscribed = _counting(contact, contact.unsubscribed)
     if unsubscribed:
         return Standing(Status.UNSUBSCRIBED, unsubscribed)
-    strikes = counting_strikes(contact)
-    if not strikes:
+    soft_bounce_days = counting_soft_bounce_days(contact)
+    if not soft_bounce_days:
         return _ACTIVE
-    return Standing(Status.SUSPENDED if _suspended(strikes, limits) else Status.BOUNCING, contact.struck)
+    return Standing(Status.SUSPENDED if _suspended(soft_bounce_days, limits) else Status.BOUNCING, contact.soft_bounced)
 
 
 _ACTIVE = Standing(Status.ACTIVE)
 
 
-def mirror(status: Status, limits: Limits) -> ListReason | None:
+def list_reason(status: Status, limits: Limits) -> ListReason | None:
     """Return the reason with which an address of this status belongs on the suppression list, None when it does not.
 
     The unsubscribed stay off it unless the stack says otherwise: the list stops transactional mail too.
@@ -89,20 +89,20 @@ def mirror(status: Status, limits: Limits) -> ListReason | None:
             assert_never(status)
 
 
-def wanted_of(contact: Contact, limits: Limits) -> ListReason | None:
+def required_list_reason(contact: Contact, limits: Limits) -> ListReason | None:
     """Return the reason with which the suppression list should hold the contact, None when it should not."""
-    return mirror(standing(contact, limits).status, limits)
+    return list_reason(standing(contact, limits).status, limits)
 
 
-def counting_strikes(contact: Contact) -> tuple[date, ...]:
-    """Return the strike days after the last delivery's day and after the last reinstatement's.
+def counting_soft_bounce_days(contact: Contact) -> tuple[date, ...]:
+    """Return the soft_bounce days after the last delivery's day and after the last reinstatement's.
 
-    A delivery on the day of a strike clears it: days have no order within them, and the mailbox worked that day.
+    A delivery on the day of a soft_bounce clears it: days have no order within them, and the mailbox worked that day.
     """
-    if not contact.strikes:
+    if not contact.soft_bounce_days:
         return ()
     since = _latest(contact.delivered_on, contact.opted_in.at.date() if contact.opted_in else None)
-    return contact.strikes if since is None else tuple(day for day in contact.strikes if day > since)
+    return contact.soft_bounce_days if since is None else tuple(day for day in contact.soft_bounce_days if day > since)
 
 
 def latest_listed(contact: Contact) -> ListReason | None:
@@ -120,39 +120,47 @@ def latest_listed(contact: Contact) -> ListReason | None:
     return max(told)[1]
 
 
-def list_call_due(old: Contact, new: Contact, limits: Limits, mirrored: str | None) -> bool:
+def needs_list_call(old: Contact, new: Contact, limits: Limits, synced: str | None) -> bool:
     """Say whether what `new` learnt since `old` calls for writing the suppression list.
 
-    `mirrored` is what this system last made the list hold (a ListReason, or `UNLISTED`), None when it never wrote it.
+    `synced` is what this system last made the list hold (a ListReason, or `UNLISTED`), None when it never wrote it.
     A reinstatement always calls for a write: the list may hold an entry we never heard of. So does fresh evidence
     that belongs on the list, although the list should hold it already: that the mail went out says it did not. An
     echo calls for none as long as the list holds what it should.
     """
     if new.opted_in != old.opted_in:
         return True
-    wanted = wanted_of(new, limits)
-    believed = latest_listed(new) if mirrored is None else mirrored
+    wanted = required_list_reason(new, limits)
+    believed = latest_listed(new) if synced is None else synced
     if (wanted or UNLISTED) != (believed or UNLISTED):
         return True
-    if mirrored is not None and new.spellings != old.spellings:
-        return True  # each spelling is an entry of its own, to be put or deleted like the others
-    if (new.complained, new.bounced, new.struck, new.strikes) == (old.complained, old.bounced, old.struck, old.strikes):
+    if synced is not None and new.variants != old.variants:
+        return True  # each variant is an entry of its own, to be put or deleted like the others
+    if (new.complained, new.bounced, new.soft_bounced, new.soft_bounce_days) == (
+        old.complained,
+        old.bounced,
+        old.soft_bounced,
+        old.soft_bounce_days,
+    ):
         return False
-    return wanted_of(replace(new, listed_bounce=None, listed_complaint=None), limits) is not None
+    return required_list_reason(replace(new, listed_bounce=None, listed_complaint=None), limits) is not None
 
 
 UNLISTED = "NONE"
-"""What `mirrored` says of an address that was taken off the suppression list."""
+"""What `synced` says of an address that was taken off the suppression list."""
 
 
-def _suspended(strikes: tuple[date, ...], limits: Limits) -> bool:
-    # Any run of strikes within the window suspends, not only the one that ends with the latest: otherwise one more
+def _suspended(soft_bounce_days: tuple[date, ...], limits: Limits) -> bool:
+    # Any run of soft_bounce_days within the window suspends, not only the one that ends with the latest: otherwise one more
     # bounce, months later, would lift a suspension. When the kept days are all taken, older runs may have been
     # dropped: that many days without one delivery suspend by themselves. Both keep a status from ever weakening.
-    if len(strikes) >= KEPT_STRIKES:
+    if len(soft_bounce_days) >= KEPT_SOFT_BOUNCE_DAYS:
         return True
     window = timedelta(days=limits.window_days)
-    return any(last - first <= window for first, last in zip(strikes, strikes[limits.soft_bounces - 1 :], strict=False))
+    return any(
+        last - first <= window
+        for first, last in zip(soft_bounce_days, soft_bounce_days[limits.soft_bounces - 1 :], strict=False)
+    )
 
 
 def _weighed(contact: Contact, seen: Evidence | None, echo: Evidence | None) -> Evidence | None:

@@ -12,7 +12,7 @@ DETAIL_TYPE = "Contact Status Changed"
 
 @value(frozen=True, slots=True)
 class StatusChange:
-    """A contact's change of status, as it is announced.
+    """A contact's change of status, as it is published.
 
     `reason`, `time` and `configuration_set` are those of the feedback that gives the new status; empty when the new
     status is `active`. `rev` grows with every change of the contact: of two events the one with the greater is later.

@@ -11,9 +11,9 @@ from aws_lambda_powertools import Logger
 from ses_feedback.aws.function_clients import FunctionClients
 from ses_feedback.aws.metrics import Metrics
 from ses_feedback.aws.quarantine import Quarantine
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
-from ses_feedback.processing.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
+from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, QuarantineStore, Report, safe_id
 from ses_feedback.reading.envelope import Carrier
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 
@@ -67,7 +67,7 @@ class FeedbackHandler:
 
         """
         report = self._pipeline.process(event, deadline(context, self._now, RESERVE))
-        self._metrics.emit(report.tally)
+        self._metrics.emit(report.metric_counts)
         self._log(report)
         return answer(report)
 
@@ -98,9 +98,9 @@ def pipelines(
     *,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
-) -> Callable[[Keeper], Pipeline]:
+) -> Callable[[QuarantineStore], Pipeline]:
     """Return what makes a lane's pipelines, given where each is to keep what can't be acted on."""
-    store = ContactStore(
+    store = ContactRepository(
         clients.dynamodb, settings.table_name, settings.limits, history_days=settings.history_days, now=now, sleep=sleep
     )
     return lambda keeper: Pipeline(store, keeper, now=now, ambiguous=settings.ambiguous_complaint, lane=settings.lane)

@@ -10,19 +10,19 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from ses_feedback.aws.clients import Clients
-from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.function_clients import FunctionClients
 from ses_feedback.aws.metrics import Metrics
 from ses_feedback.contacts.record import RECORD, UNREADABLE
-from ses_feedback.contacts.repository import ContactStore
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
-from ses_feedback.suppression.import_jobs.start import Backlog
+from ses_feedback.suppression.import_jobs.start import ImportStarter
 from ses_feedback.suppression.list_client import SuppressionList
-from ses_feedback.suppression.rate_limiter import Pace
-from ses_feedback.suppression.report import Followed
-from ses_feedback.suppression.sync import Mirror
+from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.report import SyncReport
+from ses_feedback.suppression.sync import ListSync
 
 RESERVE = timedelta(seconds=30)
 """Time kept back to finish a call under way, mark the contact, and answer: more than SES and DynamoDB may hang."""
@@ -31,9 +31,9 @@ RESERVE = timedelta(seconds=30)
 class SuppressionHandler:
     """Follows changed contacts and answers Lambda."""
 
-    def __init__(self, mirror: Mirror, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
-        """Follow through `mirror`."""
-        self._mirror = mirror
+    def __init__(self, list_sync: ListSync, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
+        """Follow through `list_sync`."""
+        self._mirror = list_sync
         self._metrics = metrics
         self._logger = logger
         self._now = now
@@ -45,27 +45,27 @@ class SuppressionHandler:
         if not isinstance(held, list):
             return self._finish("sweep", self._mirror.sweep(until))
         changed = list(_changed(held))
-        followed = self._mirror.follow((address for address, _ in changed), until)
-        self._finish("stream", followed)
-        failures = [number for address, number in changed if followed.left.get(address, UNREADABLE) != UNREADABLE]
+        report = self._mirror.sync((address for address, _ in changed), until)
+        self._finish("stream", report)
+        failures = [number for address, number in changed if report.left.get(address, UNREADABLE) != UNREADABLE]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
 
-    def _finish(self, source: str, followed: Followed) -> dict[str, Any]:
-        self._metrics.emit(followed.tally)
+    def _finish(self, source: str, report: SyncReport) -> dict[str, Any]:
+        self._metrics.emit(report.metric_counts)
         done: dict[str, Any] = {
-            "announced": followed.announced,
-            "put": followed.put,
-            "deleted": followed.deleted,
-            "imported": followed.imported,
-            "left": len(followed.left),
+            "published": report.published,
+            "put": report.put,
+            "deleted": report.deleted,
+            "imported": report.imported,
+            "left": len(report.left),
         }
-        if followed.left:
-            done["left_because"] = sorted(set(followed.left.values()))
-        if followed.imports:
-            done["imports"] = dict(followed.imports)
-        if followed.refused:
+        if report.left:
+            done["left_because"] = sorted(set(report.left.values()))
+        if report.imports:
+            done["imports"] = dict(report.imports)
+        if report.refused:
             # Once for all of them: in the SES sandbox every call is refused.
-            self._logger.warning("refused by SES, left due; see the runbook", extra={"codes": dict(followed.refused)})
+            self._logger.warning("refused by SES, left due; see the runbook", extra={"codes": dict(report.refused)})
         self._logger.info(source, extra=done)
         return done
 
@@ -79,42 +79,44 @@ def compose(
 ) -> SuppressionHandler:
     """Put SuppressionFunction together."""
     table, limits = settings.table_name, settings.limits
-    contacts = ContactStore(clients.dynamodb, table, limits, history_days=settings.history_days, now=now, sleep=sleep)
-    turns = Pace(clients.dynamodb, table, settings.suppression_rate, now=now, sleep=sleep)
+    contacts = ContactRepository(
+        clients.dynamodb, table, limits, history_days=settings.history_days, now=now, sleep=sleep
+    )
+    rate_limiter = RateLimiter(clients.dynamodb, table, settings.suppression_rate, now=now, sleep=sleep)
     worker = uuid.uuid4().hex
-    mirror = Mirror(
+    list_sync = ListSync(
         contacts,
         SuppressionList(clients.sesv2),
-        Announcer(clients.events, settings.event_bus_name),
-        turns,
+        EventPublisher(clients.events, settings.event_bus_name),
+        rate_limiter,
         limits,
         now=now,
         worker=worker,
-        backlog=_backlog(settings, clients, contacts, turns, now=now, worker=worker),
+        backlog=_backlog(settings, clients, contacts, rate_limiter, now=now, worker=worker),
     )
     metrics = Metrics(settings.metric_configuration_sets)
-    return SuppressionHandler(mirror, metrics, Logger(service="SuppressionFunction"), now)
+    return SuppressionHandler(list_sync, metrics, Logger(service="SuppressionFunction"), now)
 
 
 def _backlog(
     settings: Settings,
     clients: Clients | FunctionClients,
-    contacts: ContactStore,
-    turns: Pace,
+    contacts: ContactRepository,
+    rate_limiter: RateLimiter,
     *,
     now: Callable[[], datetime],
     worker: str,
-) -> Backlog | None:
+) -> ImportStarter | None:
     """Put together who has SES import a backlog, None for a stack without a bucket to import from."""
     if not settings.import_bucket:
         return None
     most = round(settings.suppression_rate * 3600 * settings.suppression_backlog_hours)
-    return Backlog(
+    return ImportStarter(
         contacts,
         ImportLedger(clients.dynamodb, settings.table_name),
         ImportObjects(lambda: clients.s3, settings.import_bucket),
         ImportJobs(clients.sesv2),
-        turns=turns,
+        rate_limiter=rate_limiter,
         limits=settings.limits,
         most=most or None,
         now=now,
@@ -140,4 +142,4 @@ def _changed(held: list[Any]) -> Iterator[tuple[str, str]]:
             if stream["Keys"]["record"]["S"] == RECORD:
                 yield stream["Keys"]["address"]["S"], stream["SequenceNumber"]
         except (KeyError, TypeError):
-            continue  # no stream of the table's makes such a record; it names no contact to follow
+            continue  # no stream of the table's makes such a record; it names no contact to sync

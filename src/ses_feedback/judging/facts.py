@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     """The recipient wants no more mail; the address lives."""
     ECHO = "ECHO"
     """SES did not send, because the address is on the suppression list already."""
-    STRIKE = "STRIKE"
+    SOFT_BOUNCE = "SOFT_BOUNCE"
     """A soft bounce that counts against the address."""
     DELIVERED = "DELIVERED"
     """The recipient's mail server took the message."""
@@ -38,7 +38,7 @@ class ListReason(StrEnum):
 
 
 @value(frozen=True, slots=True)
-class Said:
+class EventDetails:
     """What SES said, cut to size, for the contact's history."""
 
     kind: str
@@ -65,7 +65,7 @@ class Fact:
     at: datetime
     rule: str
     reason: str
-    said: Said
+    said: EventDetails
     configuration_set: str = ""
     listed: ListReason | None = None
 

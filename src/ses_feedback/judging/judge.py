@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ses_feedback.address import Address, AddressError, parse_address
-from ses_feedback.judging.facts import Fact, Judgement, Said, Verdict
+from ses_feedback.judging.facts import EventDetails, Fact, Judgement, Verdict
 from ses_feedback.judging.policy import KNOWN_TYPES, AmbiguousComplaint, Rule, Trait, find_rule
 from ses_feedback.reading.envelope import Notice
 from ses_feedback.reading.ses_events import (
@@ -59,10 +59,10 @@ class _Named(NamedTuple):
     rule: Rule
     verdict: Verdict
     reason: str
-    said: Said
+    said: EventDetails
 
 
-_SAID_OF_DELIVERY = Said("Delivery")
+_SAID_OF_DELIVERY = EventDetails("Delivery")
 
 
 def _judge_delivery(feedback: Delivery, sent_at: datetime | None) -> Judgement:
@@ -84,7 +84,7 @@ def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
 
     def named(recipient: BouncedRecipient) -> _Named:
         fits = rule if _from_dsn(recipient) else find_rule("Bounce", type_, sub_type, _AUTO_REPLY)
-        said = Said(
+        said = EventDetails(
             kind="Bounce",
             type=_cut(bounce.bounce_type, MAX_ID_LENGTH),
             sub_type=_cut(bounce.bounce_sub_type, MAX_ID_LENGTH),
@@ -121,7 +121,7 @@ def _judge_complaint(feedback: Complaint, sent_at: datetime | None, ambiguous: A
         verdict = Verdict.NOTE
     sub_label = _label(sub_type, tuple(KNOWN_TYPES["Complaint"]))
     type_label = _label(feedback_type, KNOWN_TYPES["Complaint"][""])
-    said = Said(
+    said = EventDetails(
         kind="Complaint",
         type=_cut(complaint.complaint_sub_type, MAX_ID_LENGTH),
         sub_type=_cut(complaint.complaint_feedback_type, MAX_ID_LENGTH),
@@ -148,7 +148,7 @@ def _judge_subscription(feedback: Subscription, sent_at: datetime | None) -> Jud
     # The subscription object names nobody. SES manages subscriptions only on messages to a single recipient, so that
     # one is meant; of several, nobody can tell.
     destination = (feedback.mail.destination if feedback.mail else None) or ()
-    said = Said(
+    said = EventDetails(
         "Subscription", message_id=_cut(feedback.message_id, MAX_ID_LENGTH), tenant=_cut(feedback.tenant, MAX_ID_LENGTH)
     )
     raw = destination[0] if len(destination) == 1 else None
@@ -174,12 +174,12 @@ def _judgement(
     problem = ""
     for one in named:
         address = _address(one.raw)
-        when = _strike_time(feedback, sent_at) if one.verdict is Verdict.STRIKE else at
+        when = _soft_bounce_time(feedback, sent_at) if one.verdict is Verdict.SOFT_BOUNCE else at
         if when is None or address is None:
             problem = "unusable-recipient" if when else "no-timestamp"
             continue
         fact = Fact(address, one.verdict, when, one.rule.name, one.reason, one.said, configuration_set, one.rule.listed)
-        facts.setdefault((address.spelling, one.rule.name), fact)
+        facts.setdefault((address.variant, one.rule.name), fact)
     return Judgement(
         feedback.kind,
         rule.name,
@@ -192,10 +192,10 @@ def _judgement(
     )
 
 
-def _strike_time(feedback: Feedback, sent_at: datetime | None) -> datetime | None:
-    """Return when a strike was: of all facts only strikes add up, so that no carrier's time may date them.
+def _soft_bounce_time(feedback: Feedback, sent_at: datetime | None) -> datetime | None:
+    """Return when a soft_bounce was: of all facts only soft_bounce_days add up, so that no carrier's time may date them.
 
-    The same message, sent again on other days, must be one strike. A time ahead of its carrier's is a wrong clock's
+    The same message, sent again on other days, must be one soft_bounce. A time ahead of its carrier's is a wrong clock's
     (SES passes on the receiving server's); then the message's own time has to do, which is SES's.
     """
     time = feedback.time

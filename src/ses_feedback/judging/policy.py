@@ -1,4 +1,4 @@
-"""What it means: the table from what SES says to a verdict, and `judge`, which turns feedback into facts.
+"""What it means: the table from what SES says to a verdict, and `judge`, which rate_limiter feedback into facts.
 
 `POLICY` is read from top to bottom; the first rule that fits decides. The README's table is generated from it.
 """
@@ -111,7 +111,7 @@ POLICY: tuple[Rule, ...] = (
         metric="TransientBounce",
         effect="history only: the message's fault, not the address's",
     ),
-    # SES reports out-of-office replies as Transient/General, without what only a DSN can say.
+    # SES reports out-of-fixture replies as Transient/General, without what only a DSN can say.
     Rule(
         name="bounce-auto-reply",
         kind="Bounce",
@@ -122,14 +122,14 @@ POLICY: tuple[Rule, ...] = (
         metric="TransientBounce",
         effect="history only: an auto-reply",
     ),
-    # A soft bounce, published when SES stopped trying. Dead mailboxes come as these too, hence strikes.
+    # A soft bounce, published when SES stopped trying. Dead mailboxes come as these too, hence soft_bounce_days.
     Rule(
         name="bounce-transient",
         kind="Bounce",
         types=("Transient",),
-        verdict=Verdict.STRIKE,
+        verdict=Verdict.SOFT_BOUNCE,
         metric="TransientBounce",
-        effect="one strike per UTC day",
+        effect="one soft_bounce per UTC day",
     ),
     # Too little information to act on.
     Rule(
@@ -197,7 +197,7 @@ POLICY: tuple[Rule, ...] = (
         kind="Delivery",
         verdict=Verdict.DELIVERED,
         metric="Delivery",
-        effect="`delivered_on`, to the day; clears older strikes",
+        effect="`delivered_on`, to the day; clears older soft_bounce_days",
     ),
     Rule(
         name="subscription-unsubscribe-all",

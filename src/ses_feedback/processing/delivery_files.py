@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Protocol
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import AWS_FAULTS, fault
-from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.errors import AWS_ERRORS, fault
+from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
 from ses_feedback.aws.refusals import OUT_OF_TIME
-from ses_feedback.processing.pipeline import Disposition, Keeper, Outcome, Pipeline, Report, safe_id
+from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, QuarantineStore, Report, safe_id
 from ses_feedback.reading.envelope import Record, records
 from ses_feedback.reading.s3_notifications import ObjectName, messages_in, objects_of
 
@@ -33,7 +33,7 @@ class Objects(Protocol):
     """Where the objects are."""
 
     def read(self, one: ObjectName) -> bytes:
-        """Return what is in an object; raise ObjectError or AWS_FAULTS."""
+        """Return what is in an object; raise ObjectError or AWS_ERRORS."""
 
 
 class Deliveries:
@@ -41,8 +41,8 @@ class Deliveries:
 
     def __init__(
         self,
-        pipeline: Callable[[Keeper], Pipeline],
-        quarantine: Keeper,
+        pipeline: Callable[[QuarantineStore], Pipeline],
+        quarantine: QuarantineStore,
         objects: Objects,
         now: Callable[[], datetime],
     ) -> None:
@@ -73,8 +73,8 @@ class Deliveries:
             for name in names:
                 self._read(told, name, pipeline, until)
             late = until is not None and self._now() >= until
-            outcomes += told.settle(self._quarantine, report.tally, late=late)
-        return Report(tuple(outcomes), report.tally)
+            outcomes += told.settle(self._quarantine, report.metric_counts, late=late)
+        return Report(tuple(outcomes), report.metric_counts)
 
     def _read(self, told: "_Notification", name: ObjectName, pipeline: Pipeline, until: datetime | None) -> None:
         """Process what is in an object, so many messages at a time, as long as it is not too late to begin."""
@@ -86,7 +86,7 @@ class Deliveries:
                 told.include(pipeline.process_records(chunk, until))
         except ObjectError as error:
             told.set_aside(error.reason)
-        except AWS_FAULTS as error:
+        except AWS_ERRORS as error:
             told.again(fault(error))
         except Exception as error:  # noqa: BLE001 (the batch's edge, as the pipeline's: a bug must not hold up the others)
             told.set_aside(f"internal-error: {type(error).__name__}")
@@ -106,12 +106,12 @@ class _Notification:
         self.kept = _Kept()
         self._outcomes: list[Outcome] = []
         self._problem = ""
-        self._tally = Tally()
+        self._tally = MetricCounts()
 
     def include(self, report: Report) -> None:
         """Take in what became of some of its messages; not the messages, of which there may be tens of thousands."""
         self._outcomes += [replace(outcome, record=self.record) for outcome in report.outcomes]
-        self._tally.include(report.tally)
+        self._tally.include(report.metric_counts)
 
     def again(self, reason: str) -> None:
         """Have it come again."""
@@ -126,7 +126,7 @@ class _Notification:
         """Have the notification itself put in quarantine, for the first reason there is."""
         self._problem = self._problem or reason
 
-    def settle(self, quarantine: Keeper, tally: Tally, *, late: bool) -> Iterable[Outcome]:
+    def settle(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> Iterable[Outcome]:
         """Put in quarantine and count what was put off, or tell what has to come again."""
         if self.kept.unusable:
             self.kept = _Kept()
@@ -137,10 +137,10 @@ class _Notification:
         refused = self.kept.hand_over(quarantine, late=late) or self._hand_over(quarantine)
         if refused:
             return [Outcome(self.record, Disposition.RETRY, reason=f"not quarantined: {refused}")]
-        tally.include(self._tally)
+        metric_counts.include(self._tally)
         return self._outcomes or [Outcome(self.record, Disposition.IGNORED)]
 
-    def _hand_over(self, quarantine: Keeper) -> str:
+    def _hand_over(self, quarantine: QuarantineStore) -> str:
         if not self._problem:
             return ""
         self._outcomes.append(Outcome(self.record, Disposition.QUARANTINED, reason=self._problem))
@@ -162,7 +162,7 @@ class _Kept:
             self._messages.append((original, reason, source))
         return ""
 
-    def hand_over(self, quarantine: Keeper, *, late: bool) -> str:
+    def hand_over(self, quarantine: QuarantineStore, *, late: bool) -> str:
         """Put everything in quarantine, unless it is `late`; return why something is not, empty when all is."""
         if self._messages and late:
             return OUT_OF_TIME.code

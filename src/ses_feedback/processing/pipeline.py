@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.immutable import value
 from ses_feedback.judging.facts import Fact, Judgement
@@ -33,7 +33,7 @@ class Contacts(Protocol):
         """Store `facts` until then; return the addresses whose facts could not all be stored, with the reason."""
 
 
-class Keeper(Protocol):
+class QuarantineStore(Protocol):
     """Where messages that can't be acted on are kept."""
 
     def keep(self, original: str, reason: str, source: str) -> str:
@@ -72,7 +72,7 @@ class Report:
     """What became of a batch."""
 
     outcomes: tuple[Outcome, ...]
-    tally: Tally
+    metric_counts: MetricCounts
 
     @property
     def dispositions(self) -> Mapping[str, int]:
@@ -100,7 +100,7 @@ class Pipeline:
     def __init__(
         self,
         contacts: Contacts,
-        quarantine: Keeper,
+        quarantine: QuarantineStore,
         *,
         now: Callable[[], datetime],
         ambiguous: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE,
@@ -125,8 +125,8 @@ class Pipeline:
         """Process records, as `process` does those of an event."""
         read = [self._read(record) for record in taken]
         self._store(read, until)
-        tally, now = Tally(), self._now()
-        return Report(tuple([self._settle(one, tally, now, until) for one in read]), tally)
+        metric_counts, now = MetricCounts(), self._now()
+        return Report(tuple([self._settle(one, metric_counts, now, until) for one in read]), metric_counts)
 
     def _read(self, record: Record) -> _Read:
         try:
@@ -159,15 +159,15 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 (as above)
             one.problem = _bug(error)
 
-    def _settle(self, one: _Read, tally: Tally, now: datetime, until: datetime | None) -> Outcome:
+    def _settle(self, one: _Read, metric_counts: MetricCounts, now: datetime, until: datetime | None) -> Outcome:
         disposition, reason = self._disposition(one, until)
         judgement = one.judgement
         if disposition is Disposition.RETRY:
             return _outcome(one, disposition, reason)
         if disposition is Disposition.QUARANTINED:
-            tally.count(judgement.configuration_set if judgement else "", "Quarantined")
+            metric_counts.count(judgement.configuration_set if judgement else "", "Quarantined")
         if judgement:
-            self._count(judgement, tally, now)
+            self._count(judgement, metric_counts, now)
         return _outcome(one, disposition, reason)
 
     def _disposition(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
@@ -193,15 +193,15 @@ class Pipeline:
         refused = self._quarantine.keep(original, one.problem, safe_id(one.record.id))
         return (Disposition.RETRY, f"not quarantined: {refused}") if refused else (Disposition.QUARANTINED, one.problem)
 
-    def _count(self, judgement: Judgement, tally: Tally, now: datetime) -> None:
+    def _count(self, judgement: Judgement, metric_counts: MetricCounts, now: datetime) -> None:
         stream = judgement.configuration_set
         for name, number in judgement.counts:
-            tally.count(stream, name, number)
+            metric_counts.count(stream, name, number)
         lane = judgement.kind if judgement.kind in _LANES else "Delivery"
         if self._lane and judgement.kind != "Notice" and lane != self._lane:
-            tally.count(stream, "MisroutedFeedback")
+            metric_counts.count(stream, "MisroutedFeedback")
         if judgement.at:
-            tally.delay(stream, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
+            metric_counts.delay(stream, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
 
 
 def contact_hash(address: str) -> str:

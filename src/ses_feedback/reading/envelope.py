@@ -102,7 +102,7 @@ def records(event: object) -> list[Record]:
 
 
 def open_record(record: Record) -> Document | Notice:
-    """Return the SES document inside `record`, or the notice it turns out to be.
+    """Return the SES document inside `record`, or the notice it rate_limiter out to be.
 
     Raises:
         EnvelopeError: it is neither.

@@ -387,7 +387,7 @@ class Open(Feedback):
 
 
 class Click(Feedback):
-    """The recipient, or a machine, followed a link in the message."""
+    """The recipient, or a machine, report a link in the message."""
 
     kind = "Click"
     click: Annotated[ClickObject | None, OR_ABSENT] = None

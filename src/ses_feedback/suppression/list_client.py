@@ -1,6 +1,6 @@
 """Write the SES account-level suppression list.
 
-The list is keyed by the spelling SES stores: it lower-cases the domain only, and its management calls tell the case of
+The list is keyed by the variant SES stores: it lower-cases the domain only, and its management calls tell the case of
 the local part apart, though sending does not. Every call counts against one call a second for the whole account.
 
 What SES answers when it did as asked is empty: only the request id beside it tells such an answer from a made-up one.
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import AWS_FAULTS, fault, proven
+from ses_feedback.aws.errors import AWS_ERRORS, fault, require
 from ses_feedback.aws.refusals import Refusal, Refused
 from ses_feedback.judging.facts import ListReason
 
@@ -38,7 +38,7 @@ class SuppressionList:
         """Make the list hold `address` with `reason`, whatever it held; return why it does not, if it does not."""
         try:
             _prove(self._client.put_suppressed_destination(EmailAddress=address, Reason=reason.value))
-        except AWS_FAULTS as error:
+        except AWS_ERRORS as error:
             return _refusal(error)
         return None
 
@@ -46,13 +46,13 @@ class SuppressionList:
         """Make the list not hold `address` (that it never did is as good); return why it still may, if it may."""
         try:
             _prove(self._client.delete_suppressed_destination(EmailAddress=address))
-        except AWS_FAULTS as error:
+        except AWS_ERRORS as error:
             return None if fault(error) == "NotFoundException" else _refusal(error)
         return None
 
 
 def _prove(answer: Mapping[str, Any]) -> None:
-    proven(proven(answer, "ResponseMetadata"), "RequestId")
+    require(require(answer, "ResponseMetadata"), "RequestId")
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -1,7 +1,7 @@
-"""Keep the calls of all mirror workers together to SES's one call a second for the account.
+"""Keep the calls of all list_sync workers together to SES's one call a second for the account.
 
 Each call first reserves its moment on one item of the contacts table, so that workers on several stream shards and
-the sweep take turns instead of adding up.
+the sweep take rate_limiter instead of adding up.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import AWS_FAULTS, CONDITION_FAILED, fault, proven
+from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED, fault, require
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
-KEY = {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}
+KEY = {"address": {"S": "suppression-list"}, "record": {"S": "rate_limiter"}}
 """The item the moments are reserved on. No address lacks an `@`, so it is nobody's contact."""
 
 
@@ -29,7 +29,7 @@ class DynamoDb(Protocol):
     def update_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
 
 
-class Pace:
+class RateLimiter:
     """At most `rate` calls a second, whoever makes them."""
 
     def __init__(
@@ -48,11 +48,11 @@ class Pace:
         self._now = now
         self._sleep = sleep
 
-    def wait_turn(self, until: datetime) -> Refusal | None:
+    def acquire(self, until: datetime) -> Refusal | None:
         """Wait for the next free moment and return None; or why there is none, without waiting, before `until`."""
         try:
             return self._wait_turn(until)
-        except AWS_FAULTS as error:
+        except AWS_ERRORS as error:
             return Refusal(Refused.UNAVAILABLE, fault(error))
 
     def _wait_turn(self, until: datetime) -> Refusal | None:
@@ -88,7 +88,7 @@ class Pace:
                 ExpressionAttributeValues=values,
                 ReturnConsumedCapacity="TOTAL",
             )
-            proven(answer, "ConsumedCapacity")
+            require(answer, "ConsumedCapacity")
         except ClientError as error:
             if fault(error) == CONDITION_FAILED:
                 return False  # another worker took this moment

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 
 from ses_feedback.address import MAX_LENGTH, MAX_RAW_LENGTH, Address, AddressError, parse_address
-from tests.support.builders import spellings, texts
+from tests.support.builders import texts, variants
 
 KELVIN = "\u212a"
 DOTTED_I = "\u0130"
 
 
 @pytest.mark.parametrize(
-    ("raw", "key", "spelling"),
+    ("raw", "key", "variant"),
     [
         ("recipient@example.com", "recipient@example.com", "recipient@example.com"),
         ("Recipient@Example.COM", "recipient@example.com", "Recipient@example.com"),
@@ -27,9 +27,9 @@ DOTTED_I = "\u0130"
         ("a@_mail.example.com", "a@_mail.example.com", "a@_mail.example.com"),
     ],
 )
-def test_a_bare_address_is_itself(raw: str, key: str, spelling: str) -> None:
-    """The key folds the case of both parts, the spelling that of the domain only, as SES's suppression list does."""
-    assert [Address(key, spelling)] * 2 == [parse_address(raw), parse_address(f"A recipient <{raw}>")]
+def test_a_bare_address_is_itself(raw: str, key: str, variant: str) -> None:
+    """The key folds the case of both parts, the variant that of the domain only, as SES's suppression list does."""
+    assert [Address(key, variant)] * 2 == [parse_address(raw), parse_address(f"A recipient <{raw}>")]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_text_made_for_backtracking_is_an_address_or_none(raw: str) -> None:
         address = parse_address(raw)
     except AddressError:
         return
-    assert address.key == parse_address(address.spelling).key
+    assert address.key == parse_address(address.variant).key
 
 
 @given(texts())
@@ -283,13 +283,13 @@ def test_any_text_is_an_address_or_refused(raw: str) -> None:
             assert parse_address(form.format(raw)).key.encode()
 
 
-@given(spellings())
+@given(variants())
 def test_a_spelling_is_an_address_of_the_same_key(raw: str) -> None:
     """What the suppression list gets, read again, bare or in brackets, is the same contact."""
     try:
         address = parse_address(raw)
     except AddressError:
         return
-    assert [address] * 3 == [parse_address(form.format(address.spelling)) for form in ("{}", "<{}>", "Name <{}>")]
+    assert [address] * 3 == [parse_address(form.format(address.variant)) for form in ("{}", "<{}>", "Name <{}>")]
     assert address.key == parse_address(address.key).key
     assert len(address.key.encode()) <= 4 * MAX_LENGTH

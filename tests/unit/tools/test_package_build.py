@@ -62,7 +62,16 @@ print(json.dumps({name: getattr(module, "__file__", None) for name, module in sy
 def build(directory: Path) -> Path:
     """Build the package for the Python that runs this."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = [sys.executable, "-m", "tools.package_build", str(directory), "--checkout", str(ROOT), "--python", version]
+    command = [
+        sys.executable,
+        "-m",
+        "tools.package_build",
+        str(directory),
+        "--checkout",
+        str(ROOT),
+        "--python",
+        version,
+    ]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (our own)
     return directory
 

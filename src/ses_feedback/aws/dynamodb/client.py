@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from ses_feedback.aws.dynamodb.connection_pool import Answer, Connections
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
-from ses_feedback.aws.errors import GarbledAnswerError, code, fault
+from ses_feedback.aws.errors import MalformedResponseError, code, fault
 
 Json = dict[str, Any]
 
@@ -44,10 +44,10 @@ _PASSING_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQ
 class DynamoDb:
     """The calls that the functions make, with the names, requests and answers that botocore's client has them with.
 
-    Binary values would be base64 text, both ways. Every call raises one of `AWS_FAULTS`:
+    Binary values would be base64 text, both ways. Every call raises one of `AWS_ERRORS`:
 
     - ClientError: DynamoDB refused. Its message is left out: it may quote the request, so an address.
-    - GarbledAnswerError: what was answered is not DynamoDB's.
+    - MalformedResponseError: what was answered is not DynamoDB's.
     - OSError: nobody answered.
     """
 
@@ -91,7 +91,7 @@ class DynamoDb:
         for attempt in range(1, ATTEMPTS):
             try:
                 return self._attempt(operation, target, body)
-            except (OSError, GarbledAnswerError):
+            except (OSError, MalformedResponseError):
                 # Nobody knows whether it was done. All that is written here rests on a condition or is idempotent.
                 pass
             except ClientError as error:
@@ -106,7 +106,7 @@ class DynamoDb:
         if answer.status != HTTPStatus.OK:
             raise _refusal(operation, answer.status, said)
         if said is None:
-            raise GarbledAnswerError("no JSON object")
+            raise MalformedResponseError("no JSON object")
         return said
 
 

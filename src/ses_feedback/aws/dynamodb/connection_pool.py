@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from weakref import finalize
 from zlib import crc32
 
-from ses_feedback.aws.errors import GarbledAnswerError
+from ses_feedback.aws.errors import MalformedResponseError
 
 # A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
 CONNECT_TIMEOUT, READ_TIMEOUT = 2, 3
@@ -52,7 +52,7 @@ class Connections:
 
         Raises:
             OSError: nobody answered (in time).
-            GarbledAnswerError: what came is no answer of HTTP's, or not what its checksum says was sent.
+            MalformedResponseError: what came is no answer of HTTP's, or not what its checksum says was sent.
 
         """
         kept = self._idle_one()
@@ -73,13 +73,13 @@ class Connections:
             answer = Answer(response.status, response.read())
             checksum = response.getheader("x-amz-crc32")
             if checksum is not None and checksum != str(crc32(answer.body)):
-                raise GarbledAnswerError("x-amz-crc32")
+                raise MalformedResponseError("x-amz-crc32")
             sound = not response.will_close
         except (HTTPException, OverflowError, MemoryError) as error:
             if isinstance(error, OSError):
                 raise  # the other side hung up
             # Its text would quote what came. The last two are of lengths that nobody sends.
-            raise GarbledAnswerError(type(error).__name__) from None
+            raise MalformedResponseError(type(error).__name__) from None
         finally:
             if sound:
                 self._idle.append(connection)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import AWS_FAULTS, fault, proven, reading_object
+from ses_feedback.aws.errors import AWS_ERRORS, fault, reading_object, require
 from ses_feedback.aws.refusals import Refusal, Refused
 from ses_feedback.contacts.statements import put
 from ses_feedback.suppression.import_jobs.model import KEY, Action, Ledger, Outcome, decode, encode
@@ -51,7 +51,7 @@ class ImportLedger:
         """Return the ledger, None when somebody else has written it and it can't be read.
 
         Raises:
-            AWS_FAULTS: DynamoDB did not answer.
+            AWS_ERRORS: DynamoDB did not answer.
 
         """
         answer = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True)
@@ -73,7 +73,7 @@ class ImportLedger:
                 if ledger is None or after is None:
                     return False
                 self._write(after, ledger.rev)
-            except AWS_FAULTS:
+            except AWS_ERRORS:
                 continue
             return True
         return False
@@ -81,7 +81,7 @@ class ImportLedger:
     def _write(self, after: Ledger, rev: int) -> None:
         item = {**encode(after), "rev": {"N": str(rev + 1)}}
         answer = self._client.put_item(**put(self._table, item))
-        proven(answer, "ConsumedCapacity")
+        require(answer, "ConsumedCapacity")
 
 
 class ImportObjects:
@@ -100,8 +100,8 @@ class ImportObjects:
         """Write the object of the import `name`; say whether it is written."""
         client = self._s3()
         try:
-            proven(client.put_object(Bucket=self._bucket, Key=PREFIX + name, Body=text.encode()), "ETag")
-        except AWS_FAULTS:
+            require(client.put_object(Bucket=self._bucket, Key=PREFIX + name, Body=text.encode()), "ETag")
+        except AWS_ERRORS:
             return False
         return True
 
@@ -114,8 +114,8 @@ class ImportObjects:
         try:
             with reading_object():
                 answer = client.get_object(Bucket=self._bucket, Key=PREFIX + name)
-                body: bytes = proven(answer, "Body").read()
-        except AWS_FAULTS:
+                body: bytes = require(answer, "Body").read()
+        except AWS_ERRORS:
             return None
         return body.decode(errors="replace")
 
@@ -124,7 +124,7 @@ class ImportObjects:
         client = self._s3()
         try:
             client.delete_object(Bucket=self._bucket, Key=PREFIX + name)
-        except AWS_FAULTS:
+        except AWS_ERRORS:
             return
 
 
@@ -142,16 +142,16 @@ class ImportJobs:
                 ImportDestination={"SuppressionListDestination": {"SuppressionListImportAction": action.value}},
                 ImportDataSource={"S3Url": url, "DataFormat": "JSON"},
             )
-            return str(proven(answer, "JobId"))
-        except AWS_FAULTS as error:
+            return str(require(answer, "JobId"))
+        except AWS_ERRORS as error:
             return _refusal(error)
 
     def outcome(self, job_id: str, entries: int) -> Outcome | Refusal:
         """Return what became of a job of so many entries, or why that is not known now."""
         try:
             answer = self._client.get_import_job(JobId=job_id)
-            status = str(proven(answer, "JobStatus"))
-        except AWS_FAULTS as error:
+            status = str(require(answer, "JobStatus"))
+        except AWS_ERRORS as error:
             return Outcome.UNKNOWN if fault(error) == "NotFoundException" else _refusal(error)
         if status in {"CREATED", "PROCESSING"}:
             return Outcome.UNDER_WAY

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from ses_feedback.address import parse_address
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import Item, Stored
+from ses_feedback.contacts.record import ContactRecord, Item
 from ses_feedback.contacts.status import UNLISTED
 from ses_feedback.immutable import value
 from ses_feedback.judging.facts import ListReason
@@ -43,7 +43,7 @@ class Stage(StrEnum):
     """How far an import has come."""
 
     CLAIMING = "claiming"
-    """Contacts are being claimed for it. SES knows nothing of it."""
+    """Contacts are being leased for it. SES knows nothing of it."""
     CREATING = "creating"
     """SES has been asked, or is about to be. Only the answer tells the job's id."""
     RUNNING = "running"
@@ -131,19 +131,19 @@ def resting(ledger: Ledger, now: datetime) -> Ledger:
 
 
 def claim_of(one: Import, rev: int | None = None) -> str:
-    """Return the claim of an import on a contact that has this `rev` while nobody else writes it, or what all share."""
+    """Return the lease of an import on a contact that has this `rev` while nobody else writes it, or what all share."""
     return f"{one.name}#{'' if rev is None else rev}"
 
 
-def claimed(one: Import, stored: Stored) -> Stored:
-    """Return a contact claimed for an import. Whoever looks for what is due passes it by while the claim holds."""
+def leased(one: Import, stored: ContactRecord) -> ContactRecord:
+    """Return a contact leased for an import. Whoever looks for what is due passes it by while the lease holds."""
     rev, until = stored.rev + 1, one.begun + HOLD
-    return replace(stored, rev=rev, list_due=True, claim=claim_of(one, rev), claimed_until=until, retry_at=until)
+    return replace(stored, rev=rev, list_pending=True, lease=claim_of(one, rev), leased_until=until, retry_at=until)
 
 
 def entries_of(contact: Contact, wanted: ListReason | None) -> tuple[str, ...]:
-    """Return every spelling SES may hold the contact under: what is to be put, or deleted."""
-    entries = contact.spellings or (contact.address,)
+    """Return every variant SES may hold the contact under: what is to be put, or deleted."""
+    entries = contact.variants or (contact.address,)
     return entries if wanted else tuple(dict.fromkeys((*entries, contact.address)))
 
 

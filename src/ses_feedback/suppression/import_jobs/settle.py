@@ -1,6 +1,6 @@
 """See what became of the imports under way, and settle those that are over.
 
-SES carries a job out when it pleases, entry by entry. Once it has, a contact that is as it was claimed is done. One
+SES carries a job out when it pleases, entry by entry. Once it has, a contact that is as it was leased is done. One
 that moved meanwhile goes back to be written by itself; so does one that somebody wrote before the job was over, for
 the job may have overwritten it. Until it is certain that a job is over, its import stays on the ledger.
 """
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from ses_feedback.aws.batches import batched
 from ses_feedback.aws.refusals import Refusal
-from ses_feedback.contacts.record import UNREADABLE, Stored, marked, unclaimed
+from ses_feedback.contacts.record import UNREADABLE, ContactRecord, marked, without_lease
 from ses_feedback.contacts.status import Limits
 from ses_feedback.suppression.import_jobs.model import (
     Action,
@@ -24,8 +24,8 @@ from ses_feedback.suppression.import_jobs.model import (
     contacts_in,
     resting,
 )
-from ses_feedback.suppression.report import Followed, stream_of
-from ses_feedback.suppression.sync import CLAIM, READ_AT_ONCE, Contacts, Turns
+from ses_feedback.suppression.report import SyncReport, stream_of
+from ses_feedback.suppression.sync import LEASE, READ_AT_ONCE, Contacts, RateLimit
 
 LIFE = timedelta(days=3)
 """How long a job whose end nobody sees may yet write entries. Its object is kept longer (the template says)."""
@@ -77,7 +77,7 @@ class Settlement:
         objects: Objects,
         jobs: Jobs,
         *,
-        turns: Turns,
+        rate_limiter: RateLimit,
         limits: Limits,
         now: Callable[[], datetime],
     ) -> None:
@@ -86,15 +86,15 @@ class Settlement:
         self._books = books
         self._objects = objects
         self._jobs = jobs
-        self._turns = turns
+        self._turns = rate_limiter
         self._limits = limits
         self._now = now
 
-    def look_after(self, until: datetime, done: Followed) -> None:
+    def settle_finished(self, until: datetime, done: SyncReport) -> None:
         """See what became of the imports under way, and settle those that are over, as far as `until` allows.
 
         Raises:
-            AWS_FAULTS: DynamoDB did not give the ledger.
+            AWS_ERRORS: DynamoDB did not give the ledger.
 
         """
         ledger = self._books.read()
@@ -107,9 +107,9 @@ class Settlement:
             if self._now() < until:
                 self._look_after(one, until, done)
 
-    def _look_after(self, one: Import, until: datetime, done: Followed) -> None:
-        """Take an import a stage further; whoever claims for it, or asks SES, is left alone while he may live."""
-        left_alone = self._now() < one.begun + CLAIM
+    def _look_after(self, one: Import, until: datetime, done: SyncReport) -> None:
+        """Take an import a stage further; whoever leases for it, or asks SES, is left alone while he may live."""
+        left_alone = self._now() < one.begun + LEASE
         match one.stage:
             case Stage.RUNNING:
                 self._poll(one, until, done)
@@ -124,8 +124,8 @@ class Settlement:
             case _:
                 pass
 
-    def _poll(self, one: Import, until: datetime, done: Followed) -> None:
-        if self._turns.wait_turn(until):
+    def _poll(self, one: Import, until: datetime, done: SyncReport) -> None:
+        if self._turns.acquire(until):
             return
         outcome = self._jobs.outcome(one.job_id, one.entries)
         if outcome is Outcome.CARRIED_OUT:
@@ -135,7 +135,7 @@ class Settlement:
         elif outcome is Outcome.UNKNOWN:
             self._give_back(one, Stage.LOST, until, done)
 
-    def _give_back(self, one: Import, then: Stage | None, until: datetime, done: Followed) -> None:
+    def _give_back(self, one: Import, then: Stage | None, until: datetime, done: SyncReport) -> None:
         """Let go of the contacts of an import that SES never began, or (`then` it is lost) may yet carry out."""
         done.imports["lost" if then else "abandoned"] += 1
         if not self._go_through(one, self._released, until, done):
@@ -145,15 +145,19 @@ class Settlement:
         else:
             self._forget(one, rest=True)
 
-    def _settle(self, one: Import, outcome: Outcome, until: datetime, done: Followed) -> None:
-        """Mark the contacts of an import that is over as followed, or have them written one by one."""
+    def _settle(self, one: Import, outcome: Outcome, until: datetime, done: SyncReport) -> None:
+        """Mark the contacts of an import that is over as report, or have them written one by one."""
         carried_out = outcome is Outcome.CARRIED_OUT
         done.imports["carried-out" if carried_out else "failed"] += 1
         if self._go_through(one, self._marked if carried_out else self._repaired, until, done):
             self._forget(one, rest=not carried_out)
 
     def _go_through(
-        self, one: Import, become: Callable[[Import, Stored, str], Stored | None], until: datetime, done: Followed
+        self,
+        one: Import,
+        become: Callable[[Import, ContactRecord, str], ContactRecord | None],
+        until: datetime,
+        done: SyncReport,
     ) -> bool:
         """Write what each contact of an import becomes; say whether all are written.
 
@@ -175,41 +179,41 @@ class Settlement:
             whole = whole and not set(failed.values()) - {UNREADABLE}
         return whole
 
-    def _write(self, stored: Stored, after: Stored, done: Followed) -> bool:
+    def _write(self, stored: ContactRecord, after: ContactRecord, done: SyncReport) -> bool:
         if self._contacts.write(after):
             return False  # it moved again, or DynamoDB failed: the next sweep goes through all of them again
-        if not after.list_due:
+        if not after.list_pending:
             done.imported += 1
-            done.tally.count(stream_of(stored, self._limits), "SuppressionImported")
-            done.followed(stored, self._limits, self._now())
+            done.metric_counts.count(stream_of(stored, self._limits), "SuppressionImported")
+            done.record_lag(stored, self._limits, self._now())
         return True
 
-    def _marked(self, one: Import, stored: Stored, held: str) -> Stored | None:
+    def _marked(self, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:
         """Return a contact as it is once its import was carried out, None when it is to stay as it is."""
-        if stored.claim != claim_of(one, stored.rev):
+        if stored.lease != claim_of(one, stored.rev):
             return self._repaired(one, stored, held)
         return marked(stored, held)
 
-    def _repaired(self, one: Import, stored: Stored, held: str) -> Stored | None:
+    def _repaired(self, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:
         """Return a contact whose entry the job may have overwritten as due, None when that would change nothing."""
         released = self._released(one, stored, held)
-        as_it_should = not stored.claim if stored.list_due else stored.mirrored == held
+        as_it_should = not stored.lease if stored.list_pending else stored.synced == held
         if released or as_it_should:
             return released
-        # Whoever has claimed it meanwhile sees it change, and writes the list once more.
-        due_since = stored.due_since or self._now()
-        return replace(stored, rev=stored.rev + 1, list_due=True, due_since=due_since, retry_at=None)
+        # Whoever has leased it meanwhile sees it change, and writes the list once more.
+        pending_since = stored.pending_since or self._now()
+        return replace(stored, rev=stored.rev + 1, list_pending=True, pending_since=pending_since, retry_at=None)
 
-    def _released(self, one: Import, stored: Stored, _held: str) -> Stored | None:
-        """Return a contact without the import's claim, to be written by itself, None when it has no such claim."""
-        return unclaimed(stored) if stored.claim.startswith(claim_of(one)) else None
+    def _released(self, one: Import, stored: ContactRecord, _held: str) -> ContactRecord | None:
+        """Return a contact without the import's lease, to be written by itself, None when it has no such lease."""
+        return without_lease(stored) if stored.lease.startswith(claim_of(one)) else None
 
     def _forget(self, one: Import, *, rest: bool) -> None:
         """Strike a settled import off the ledger."""
 
-        def struck(ledger: Ledger) -> Ledger:
+        def soft_bounced(ledger: Ledger) -> Ledger:
             after = ledger.without(one.name)
             return resting(after, self._now()) if rest else after
 
-        if self._books.change(struck):
+        if self._books.change(soft_bounced):
             self._objects.delete(one.name)

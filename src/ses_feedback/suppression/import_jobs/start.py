@@ -1,6 +1,6 @@
-"""Serve a backlog of the mirror's by import jobs, where one call a second would take too long.
+"""Serve a backlog of the list_sync's by import jobs, where one call a second would take too long.
 
-An import claims its contacts as a worker of the mirror does; each claim names the `rev` it was made with. One import
+An import leases its contacts as a worker of the list_sync does; each lease names the `rev` it was made with. One import
 is under way at a time, and only sweeps look after it (`settlement`).
 """
 
@@ -11,8 +11,8 @@ from itertools import chain, count, islice
 
 from ses_feedback.aws.batches import batched
 from ses_feedback.aws.refusals import Refusal, Refused
-from ses_feedback.contacts.record import Stored
-from ses_feedback.contacts.status import Limits, wanted_of
+from ses_feedback.contacts.record import ContactRecord
+from ses_feedback.contacts.status import Limits, required_list_reason
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.import_jobs.model import (
     MOST_ENTRIES,
@@ -20,25 +20,25 @@ from ses_feedback.suppression.import_jobs.model import (
     Import,
     Ledger,
     Stage,
-    claimed,
     entries_of,
     importable,
+    leased,
     lines,
 )
 from ses_feedback.suppression.import_jobs.settle import Books, Jobs, Objects, Settlement
-from ses_feedback.suppression.report import Followed
-from ses_feedback.suppression.sync import LOST_RACE, READ_AT_ONCE, Contacts, Turns, Waiting, claimable
+from ses_feedback.suppression.report import SyncReport
+from ses_feedback.suppression.sync import LOST_RACE, READ_AT_ONCE, Contacts, RateLimit, Waiting, can_lease
 
 FINISHING = timedelta(seconds=60)
 """Time kept back from claiming contacts, to write the object and have SES begin."""
 TRIES = 3
 """Calls for one job before a busy SES is left alone."""
 
-Due = Callable[[Sequence[str]], Sequence[Stored]]
+Due = Callable[[Sequence[str]], Sequence[ContactRecord]]
 """Reads contacts, does all for them that takes no call of SES, and returns those whose entry is due now."""
 
 
-class Backlog:
+class ImportStarter:
     """Imports what waits when it is too much for one call a second."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Backlog:
         objects: Objects,
         jobs: Jobs,
         *,
-        turns: Turns,
+        rate_limiter: RateLimit,
         limits: Limits,
         most: int | None,
         now: Callable[[], datetime],
@@ -59,23 +59,25 @@ class Backlog:
         self._books = books
         self._objects = objects
         self._jobs = jobs
-        self._turns = turns
+        self._turns = rate_limiter
         self._limits = limits
         self._most = most
         self._now = now
         self._worker = worker
         self._begun = count()
-        self._settlement = Settlement(contacts, books, objects, jobs, turns=turns, limits=limits, now=now)
+        self._settlement = Settlement(contacts, books, objects, jobs, rate_limiter=rate_limiter, limits=limits, now=now)
 
-    def look_after(self, until: datetime, done: Followed) -> None:
-        """Settle the imports that are over; raises as `Settlement.look_after`."""
-        self._settlement.look_after(until, done)
+    def settle_finished(self, until: datetime, done: SyncReport) -> None:
+        """Settle the imports that are over; raises as `Settlement.settle_finished`."""
+        self._settlement.settle_finished(until, done)
 
-    def lighten(self, waiting: Iterator[Waiting], due: Due, until: datetime, done: Followed) -> Iterator[Waiting]:
+    def start_imports(
+        self, waiting: Iterator[Waiting], due: Due, until: datetime, done: SyncReport
+    ) -> Iterator[Waiting]:
         """Have SES import what waits, if that is too much, as far as `until` allows; return what is left.
 
         Raises:
-            AWS_FAULTS: DynamoDB did not tell what waits, or did not give the ledger.
+            AWS_ERRORS: DynamoDB did not tell what waits, or did not give the ledger.
 
         """
         if self._most is None:
@@ -88,15 +90,15 @@ class Backlog:
         taken = self._begin(every, due, until, done)
         return chain((one for one in every if one[1] not in taken), waiting)
 
-    def _begin(self, waiting: Sequence[Waiting], due: Due, until: datetime, done: Followed) -> set[str]:
-        """Begin an import unless one is under way; return the addresses it has claimed."""
+    def _begin(self, waiting: Sequence[Waiting], due: Due, until: datetime, done: SyncReport) -> set[str]:
+        """Begin an import unless one is under way; return the addresses it has leased."""
         now = self._now()
         if now + FINISHING >= until or _busy(self._books.read(), now):
             return set()
         batches = map(due, batched((address for _, address in waiting), READ_AT_ONCE))
         first = next(batches)
         one = Import(f"import-{self._worker}-{next(self._begun)}", self._action(first), now, waiting[0][0])
-        # First the object, with everybody who may be claimed: whoever finds this import can tell who was.
+        # First the object, with everybody who may be leased: whoever finds this import can tell who was.
         if not self._objects.put(one.name, lines((address for _, address in waiting), None)):
             return set()
         if not self._books.change(lambda ledger: None if _busy(ledger, now) else ledger.with_import(one)):
@@ -105,30 +107,30 @@ class Backlog:
         self._create(replace(one, entries=sum(part.count("\n") for part in text.values())), text, until, done)
         return set(text)
 
-    def _action(self, stored: Sequence[Stored]) -> Action:
+    def _action(self, stored: Sequence[ContactRecord]) -> Action:
         """Return what most contacts wait for."""
-        put = sum(wanted_of(one.contact, self._limits) is not None for one in stored)
+        put = sum(required_list_reason(one.contact, self._limits) is not None for one in stored)
         return Action.PUT if 2 * put >= len(stored) else Action.DELETE
 
-    def _claim_all(self, one: Import, batches: Iterable[Sequence[Stored]], until: datetime) -> dict[str, str]:
+    def _claim_all(self, one: Import, batches: Iterable[Sequence[ContactRecord]], until: datetime) -> dict[str, str]:
         """Claim contacts until `until`, or until SES would take no more; return the lines of each."""
         text: dict[str, str] = {}
         room = MOST_ENTRIES[one.action]
         for stored in chain.from_iterable(batches):
-            wanted = wanted_of(stored.contact, self._limits)
+            wanted = required_list_reason(stored.contact, self._limits)
             entries = entries_of(stored.contact, wanted)
             if len(entries) > room or self._now() >= until:
                 break
             if (wanted is None) is (one.action is Action.PUT) or not importable(entries):
                 continue
-            # A claim of which nobody knows whether it was written counts: if it was not, the job writes an entry that
+            # A lease of which nobody knows whether it was written counts: if it was not, the job writes an entry that
             # somebody else writes too.
-            if claimable(stored, self._now()) and self._contacts.write(claimed(one, stored)) != LOST_RACE:
+            if can_lease(stored, self._now()) and self._contacts.write(leased(one, stored)) != LOST_RACE:
                 text[stored.contact.address] = lines(entries, wanted)
                 room -= len(entries)
         return text
 
-    def _create(self, one: Import, text: dict[str, str], until: datetime, done: Followed) -> None:
+    def _create(self, one: Import, text: dict[str, str], until: datetime, done: SyncReport) -> None:
         """Have SES begin the job of an import."""
         complaints_first = sorted(text.values(), key=lambda part: f'"{ListReason.COMPLAINT}"' not in part)
         ready = text and self._objects.put(one.name, "".join(complaints_first))
@@ -148,7 +150,7 @@ class Backlog:
         """Return the id of the job that SES began, or why it began none; a busy SES certainly began none."""
         answer: str | Refusal = Refusal(Refused.FOR_NOW, "never-asked")
         for _ in range(TRIES):
-            refusal = self._turns.wait_turn(until)
+            refusal = self._turns.acquire(until)
             if refusal:
                 return Refusal(Refused.FOR_NOW, refusal.code)
             answer = self._jobs.create(self._objects.url(one.name), one.action)

@@ -38,7 +38,7 @@ def reinstate(aws: EmbeddedAws, address: str, reason: str = "asked by phone") ->
     return result.exit_code, result.output
 
 
-def follow(aws: EmbeddedAws) -> None:
+def sync(aws: EmbeddedAws) -> None:
     """Let SuppressionFunction do what the table's stream brings."""
     settings = Settings(aws.table_name)
     handler = suppression.compose(settings, Clients(), now=aws.clock.now, sleep=aws.clock.sleep)
@@ -47,10 +47,10 @@ def follow(aws: EmbeddedAws) -> None:
 
 
 def bounce(aws: EmbeddedAws, said: dict[str, Any] | None = None) -> None:
-    """Let the recipient bounce, or whatever is `said`, and the list follow."""
+    """Let the recipient bounce, or whatever is `said`, and the list sync."""
     handler = feedback.compose(Settings(aws.table_name), Clients(), now=aws.clock.now, sleep=aws.clock.sleep)
     assert handler(said or a_bounce(), FakeContext()) == {"applied": 1}
-    follow(aws)
+    sync(aws)
 
 
 def lane(aws: EmbeddedAws, **attributes: str) -> str:
@@ -76,11 +76,11 @@ def test_a_reinstated_contact_may_be_mailed_and_leaves_the_list(aws: EmbeddedAws
     bounce(aws)
     assert [entry.email_address for entry in aws.suppression_list.entries()] == [RECIPIENT]
     assert reinstate(aws, f"Somebody <{RECIPIENT}>") == (0, "The contact is active.\n")
-    follow(aws)
+    sync(aws)
     [contact] = aws.contacts()
     assert (contact["may_send"], contact["opted_in_reason"]) == ({"BOOL": True}, {"S": "asked by phone"})
     assert aws.suppression_list.entries() == []
-    assert aws.announcements()[-1]["detail"]["new_status"] == "active"
+    assert aws.events()[-1]["detail"]["new_status"] == "active"
 
 
 def test_what_was_said_before_a_reinstatement_no_longer_counts(aws: EmbeddedAws) -> None:
@@ -114,7 +114,7 @@ def test_no_address_is_no_contact(aws: EmbeddedAws) -> None:
     assert (code, "give the bare address" in said, aws.contacts()) == (1, True, [])
 
 
-@pytest.mark.parametrize("said", [a_bounce(), a_bounce("Transient", "MailboxFull")], ids=["status", "strike"])
+@pytest.mark.parametrize("said", [a_bounce(), a_bounce("Transient", "MailboxFull")], ids=["status", "soft_bounce"])
 def test_what_is_newer_than_the_clock_is_not_overridden(
     aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
 ) -> None:
@@ -320,7 +320,7 @@ def test_what_sqs_did_not_take_for_sure_stays(aws: EmbeddedAws) -> None:
     """A 200 of a broken proxy's is no proof."""
     sqs, target = aws.client("sqs"), lane(aws)
     put(sqs, aws.quarantine_url, "{}")
-    with pytest.raises(OperatorError, match="GarbledAnswerError"):
+    with pytest.raises(OperatorError, match="MalformedResponseError"):
         redrive_queue(FaultyClient(sqs, otherwise=garbles, only="send_message"), aws.quarantine_url, target)
     assert bodies(sqs, aws.quarantine_url) == ["{}"]
 

@@ -84,10 +84,10 @@ def test_json_is_one_object_that_says_it_all(mail: Path) -> None:
                 "reason": "Permanent/General",
                 "status_at": "2026-03-01T12:00:05.000Z",
                 "delivered_on": "",
-                "strikes": [],
-                "spellings": [RECIPIENT],
-                "mirrored": "BOUNCE",
-                "mirror_due": False,
+                "soft_bounce_days": [],
+                "variants": [RECIPIENT],
+                "synced": "BOUNCE",
+                "pending_shard": False,
             },
             {
                 "address": "x@example.org",
@@ -96,10 +96,10 @@ def test_json_is_one_object_that_says_it_all(mail: Path) -> None:
                 "reason": "",
                 "status_at": "",
                 "delivered_on": "2026-03-01",
-                "strikes": [],
-                "spellings": ["x@example.org"],
-                "mirrored": "",
-                "mirror_due": False,
+                "soft_bounce_days": [],
+                "variants": ["x@example.org"],
+                "synced": "",
+                "pending_shard": False,
             },
         ],
         "suppression_list": [{"address": RECIPIENT, "reason": "BOUNCE"}],
@@ -266,7 +266,7 @@ def test_a_message_that_could_not_be_applied_is_a_failure(capsys: pytest.Capture
 def test_a_list_that_does_not_follow_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """Though every message was applied."""
     assert not replay.conclude(Replayed(messages=1, settled=False))
-    assert capsys.readouterr().err == "Error: the suppression list still does not follow the contacts.\n"
+    assert capsys.readouterr().err == "Error: the suppression list still does not sync the contacts.\n"
 
 
 def test_a_replay_that_fails_exits_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

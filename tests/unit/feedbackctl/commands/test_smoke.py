@@ -84,7 +84,7 @@ class Aws:
         if self.clock.seconds < self.sent[address] + (self.lag if status == "active" else 3):
             return {}
         due = (datetime.now(UTC) + timedelta(hours=6)).isoformat()
-        item = {"status": status, "announced_status": status, "mirror_due_at": due}
+        item = {"status": status, "published_status": status, "pending_at": due}
         return {"Item": {name: {"S": value} for name, value in item.items()}}
 
     def get_queue_attributes(self, **_: Any) -> Any:  # noqa: ANN401
@@ -115,7 +115,7 @@ def failed(stages: list[Stage]) -> list[str]:
 
 
 def test_every_stage_passes_in_its_order(aws: Aws) -> None:
-    """A mail is followed before the next is sent, so that each latency is its own."""
+    """A mail is report before the next is sent, so that each latency is its own."""
     stages = run(aws)
     assert (failed(stages), [stage.name.split()[0] for stage in stages if not stage.name.startswith(" ")]) == (
         [],

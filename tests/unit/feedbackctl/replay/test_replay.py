@@ -77,7 +77,7 @@ def spoil(aws: EmbeddedAws, address: str) -> None:
 
 
 def test_a_message_becomes_a_contact_and_an_entry_of_the_list(aws: EmbeddedAws) -> None:
-    """Feedback, stream and mirror have all run when a replay is done."""
+    """Feedback, stream and list_sync have all run when a replay is done."""
     result = replay(aws, a_hard_bounce())
     assert (statuses(result), entries(result)) == ({RECIPIENT: "bounced"}, {RECIPIENT: "BOUNCE"})
     assert (result.messages, result.applied, result.settled) == (1, 1, True)
@@ -226,7 +226,7 @@ def test_a_message_that_is_stored_on_its_second_delivery_is_applied(aws: Embedde
     assert (result.left, statuses(result)) == ([], {RECIPIENT: "bounced"})
 
 
-# The mirror
+# The list_sync
 
 
 def test_the_list_keeps_to_its_one_call_a_second(aws: EmbeddedAws) -> None:
@@ -241,7 +241,7 @@ def test_the_sandbox_refuses_every_entry() -> None:
     with EmbeddedAws(VirtualClock(NOW), sandbox=True) as aws:
         result = replay(aws, a_hard_bounce(), a_hard_bounce(OTHER_RECIPIENT))
     assert (entries(result), result.refused.total(), result.settled) == ({}, 2, True)
-    assert all("mirror_due" in item for item in result.contacts)
+    assert all("pending_shard" in item for item in result.contacts)
 
 
 def test_the_sweep_does_what_the_stream_lost(aws: EmbeddedAws) -> None:
@@ -253,7 +253,7 @@ def test_the_sweep_does_what_the_stream_lost(aws: EmbeddedAws) -> None:
 
 
 def test_a_mirror_that_never_comes_to_rest_is_told_of(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than followed for ever."""
+    """Rather than report for ever."""
     monkeypatch.setattr("feedbackctl.replay.replay.ROUNDS", 2)
     aws.suppression_list._interval = timedelta(days=300)  # noqa: SLF001 (SES, answering nobody)
     result = replay(aws, a_hard_bounce(), a_hard_bounce(OTHER_RECIPIENT))

@@ -92,14 +92,14 @@ def test_the_table_is_the_templates() -> None:
 def test_the_filter_of_the_stream_is_the_templates() -> None:
     """The one filter on a stream in template.yaml is the one `stream_records` applies."""
     patterns = re.findall("Pattern: '(.*NewImage.*)'", TEMPLATE.read_text())
-    expected = {"dynamodb": {"NewImage": {"mirror_due": {"S": [{"exists": True}]}}}}
+    expected = {"dynamodb": {"NewImage": {"pending_shard": {"S": [{"exists": True}]}}}}
     assert [json.loads(pattern) for pattern in patterns] == [expected]
 
 
 def test_indexes_are_sparse_and_hold_keys(aws: EmbeddedAws) -> None:
     """An index has the items that have its keys, and of them the keys."""
     write(aws, "a@example.com", unsendable="bounced#00", status_at="2026-01-01", reason="NoEmail")
-    write(aws, "b@example.com", mirror_due="07", mirror_due_at="2026-01-02", reason="NoEmail")
+    write(aws, "b@example.com", pending_shard="07", pending_at="2026-01-02", reason="NoEmail")
     write(aws, "c@example.com", reason="NoEmail")
     assert query(aws, "Unsendable", "unsendable", "bounced#00") == [
         {
@@ -109,23 +109,23 @@ def test_indexes_are_sparse_and_hold_keys(aws: EmbeddedAws) -> None:
             "status_at": {"S": "2026-01-01"},
         }
     ]
-    assert query(aws, "MirrorDue", "mirror_due", "07") == [
+    assert query(aws, "PendingSync", "pending_shard", "07") == [
         {
             "address": {"S": "b@example.com"},
             "record": {"S": "contact"},
-            "mirror_due": {"S": "07"},
-            "mirror_due_at": {"S": "2026-01-02"},
+            "pending_shard": {"S": "07"},
+            "pending_at": {"S": "2026-01-02"},
         }
     ]
 
 
 def test_contacts_are_the_contact_items_as_they_are_now(aws: EmbeddedAws) -> None:
-    """History and pace are no contacts, an overwritten contact is its last self, a deleted one is none."""
+    """History and rate_limiter are no contacts, an overwritten contact is its last self, a deleted one is none."""
     write(aws, "b@example.com", status="bouncing")
     write(aws, "a@example.com", status="active")
     write(aws, "c@example.com", status="active")
     write(aws, "a@example.com", "feedback#2026-01-01#x")
-    write(aws, "suppression-list", "pace")
+    write(aws, "suppression-list", "rate_limiter")
     before = len(aws.contacts())
     write(aws, "b@example.com", status="bounced")
     delete(aws, "c@example.com")
@@ -135,11 +135,11 @@ def test_contacts_are_the_contact_items_as_they_are_now(aws: EmbeddedAws) -> Non
 
 def test_the_stream_brings_what_lambda_would_get(aws: EmbeddedAws) -> None:
     """A record has the keys, both images, the time by the embedded clock, and its place in the stream."""
-    write(aws, "a@example.com", mirror_due="00")
-    write(aws, "a@example.com", mirror_due="00", reason="NoEmail")
+    write(aws, "a@example.com", pending_shard="00")
+    write(aws, "a@example.com", pending_shard="00", reason="NoEmail")
     inserted, modified = aws.stream_records()
     number = int(inserted["dynamodb"]["SequenceNumber"])
-    old = {"address": {"S": "a@example.com"}, "record": {"S": "contact"}, "mirror_due": {"S": "00"}}
+    old = {"address": {"S": "a@example.com"}, "record": {"S": "contact"}, "pending_shard": {"S": "00"}}
     assert (inserted["eventName"], "OldImage" in inserted["dynamodb"]) == ("INSERT", False)
     assert modified["dynamodb"].pop("SizeBytes") > 0
     assert modified == {
@@ -162,25 +162,25 @@ def test_the_stream_brings_what_lambda_would_get(aws: EmbeddedAws) -> None:
 
 
 def test_the_stream_is_filtered_as_in_the_template(aws: EmbeddedAws) -> None:
-    """Only changes that leave the mirror due reach the function, and only if they change something."""
+    """Only changes that leave the list_sync due reach the function, and only if they change something."""
     write(aws, "a@example.com")
-    write(aws, "b@example.com", mirror_due="00")
-    write(aws, "b@example.com", mirror_due="00")
-    write(aws, "c@example.com", mirror_due="00")
+    write(aws, "b@example.com", pending_shard="00")
+    write(aws, "b@example.com", pending_shard="00")
+    write(aws, "c@example.com", pending_shard="00")
     write(aws, "c@example.com")
     delete(aws, "b@example.com")
-    write(aws, "suppression-list", "pace")
+    write(aws, "suppression-list", "rate_limiter")
     found = [(record["eventName"], record["dynamodb"]["Keys"]["address"]["S"]) for record in aws.stream_records()]
     assert found == [("INSERT", "b@example.com"), ("INSERT", "c@example.com")]
 
 
 def test_the_stream_brings_each_change_once_and_in_order(aws: EmbeddedAws) -> None:
     """Every call goes on where the last one ended, and looking at contacts takes nothing away."""
-    write(aws, "a@example.com", mirror_due="00")
+    write(aws, "a@example.com", pending_shard="00")
     first = aws.stream_records()
-    write(aws, "b@example.com", mirror_due="00")
+    write(aws, "b@example.com", pending_shard="00")
     aws.contacts()
-    write(aws, "c@example.com", mirror_due="00")
+    write(aws, "c@example.com", pending_shard="00")
     second = aws.stream_records()
     numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in first + second]
     assert numbers == list(range(numbers[0], numbers[0] + 3))
@@ -190,16 +190,16 @@ def test_the_stream_brings_each_change_once_and_in_order(aws: EmbeddedAws) -> No
 def test_updates_and_batches_reach_the_stream(aws: EmbeddedAws) -> None:
     """Whatever call wrote it, a change is on the stream with what it was and became."""
     dynamodb = aws.client("dynamodb")
-    item = {"address": {"S": "a@example.com"}, "record": {"S": "contact"}, "mirror_due": {"S": "00"}}
+    item = {"address": {"S": "a@example.com"}, "record": {"S": "contact"}, "pending_shard": {"S": "00"}}
     dynamodb.batch_write_item(RequestItems={aws.table_name: [{"PutRequest": {"Item": item}}]})
     dynamodb.update_item(
         TableName=aws.table_name,
         Key={"address": item["address"], "record": item["record"]},
-        UpdateExpression="SET strikes = :strikes",
-        ExpressionAttributeValues={":strikes": {"L": [{"S": "2026-01-01"}]}},
+        UpdateExpression="SET soft_bounce_days = :soft_bounce_days",
+        ExpressionAttributeValues={":soft_bounce_days": {"L": [{"S": "2026-01-01"}]}},
     )
     images = [(r["dynamodb"].get("OldImage"), r["dynamodb"]["NewImage"]) for r in aws.stream_records()]
-    assert [(None, item), (item, {**item, "strikes": {"L": [{"S": "2026-01-01"}]}})] == images
+    assert [(None, item), (item, {**item, "soft_bounce_days": {"L": [{"S": "2026-01-01"}]}})] == images
 
 
 # The queue and the bus
@@ -224,7 +224,7 @@ def test_what_is_published_can_be_read(aws: EmbeddedAws) -> None:
         "Time": NOON,
     }
     assert aws.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
-    found = [(event["source"], event["detail-type"], event["time"], event["detail"]) for event in aws.announcements()]
+    found = [(event["source"], event["detail-type"], event["time"], event["detail"]) for event in aws.events()]
     expected = (
         "ses-feedback",
         "Contact Status Changed",
@@ -314,7 +314,7 @@ def test_botocore_is_restored() -> None:
 def test_every_one_starts_empty() -> None:
     """What one held the next does not."""
     with EmbeddedAws() as aws:
-        write(aws, "ann@example.com", mirror_due="00")
+        write(aws, "ann@example.com", pending_shard="00")
         aws.client("sesv2").put_suppressed_destination(EmailAddress="ann@example.com", Reason="BOUNCE")
         aws.client("sqs").send_message(QueueUrl=aws.quarantine_url, MessageBody="{")
     with EmbeddedAws() as aws:

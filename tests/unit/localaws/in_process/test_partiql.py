@@ -21,7 +21,7 @@ from localaws.in_process.partiql import (
 
 INSERT = """INSERT INTO "Contacts" VALUE {'address': ?, 'record': ?, 'rev': ?}"""
 UPDATE = (
-    """UPDATE "Contacts" SET "status"=? SET "rev"=? REMOVE "claim" REMOVE "due_since" """
+    """UPDATE "Contacts" SET "status"=? SET "rev"=? REMOVE "lease" REMOVE "pending_since" """
     """WHERE "address"=? AND "record"=? AND "rev"=?"""
 )
 ANN, CONTACT = {"S": "ann@example.com"}, {"S": "contact"}
@@ -50,7 +50,7 @@ def test_an_insert_is_read() -> None:
 
 def test_an_update_is_read() -> None:
     """What is put, what is taken off, the key and the rev, from the parameters in their order."""
-    expected = Update("Contacts", KEY, {"status": BOUNCED, "rev": _number(3)}, ("claim", "due_since"), _number(2))
+    expected = Update("Contacts", KEY, {"status": BOUNCED, "rev": _number(3)}, ("lease", "pending_since"), _number(2))
     assert parse(**_named(_updated(2))) == expected
 
 
@@ -78,7 +78,7 @@ def test_an_update_may_take_nothing_off() -> None:
         ("""UPDATE "Contacts" SET "rev"="rev"+1 WHERE "address"=? AND "record"=? AND "rev"=?""", 3),
         ("""UPDATE "Contacts" SET "rev"=? REMOVE "rev" WHERE "address"=? AND "record"=? AND "rev"=?""", 4),
         ("""UPDATE "Contacts" SET "record"=? WHERE "address"=? AND "record"=? AND "rev"=?""", 4),
-        ("""UPDATE "Contacts" REMOVE "claim" WHERE "address"=? AND "record"=? AND "rev"=?""", 3),
+        ("""UPDATE "Contacts" REMOVE "lease" WHERE "address"=? AND "record"=? AND "rev"=?""", 3),
         (UPDATE, 4),
         (UPDATE + " RETURNING ALL OLD *", 5),
         (INSERT.replace("rev", "r" * 8192), 3),
@@ -117,7 +117,7 @@ def test_performing_an_insert_writes_what_is_not_there() -> None:
 
 def test_performing_an_update_changes_what_it_names() -> None:
     """Other attributes stay, also those nobody here knows."""
-    held = {**KEY, "rev": _number(2), "claim": {"S": "worker"}, "ours": {"S": "kept"}}
+    held = {**KEY, "rev": _number(2), "lease": {"S": "worker"}, "ours": {"S": "kept"}}
     expected = {**KEY, "rev": _number(3), "status": BOUNCED, "ours": {"S": "kept"}}
     assert perform(parse(**_named(_updated(2))), held) == expected
 
@@ -165,8 +165,8 @@ def test_a_request_names_every_attribute_by_a_placeholder() -> None:
         "#rev": "rev",
         "#0": "status",
         "#1": "rev",
-        "#2": "claim",
-        "#3": "due_since",
+        "#2": "lease",
+        "#3": "pending_since",
     }
 
 

@@ -3,16 +3,16 @@
 import pytest
 
 from localaws.served.embedded_metrics import Datum, metrics_in
-from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.metrics import Metrics
 
 
 def test_what_the_functions_print_becomes_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     """Every name, value, unit and dimension arrives."""
-    tally = Tally()
-    tally.count("Ours", "Delivery", 3)
-    tally.delay("Ours", "FeedbackLag", 250)
-    Metrics(["Ours"]).emit(tally)
+    metric_counts = MetricCounts()
+    metric_counts.count("Ours", "Delivery", 3)
+    metric_counts.delay("Ours", "FeedbackLag", 250)
+    Metrics(["Ours"]).emit(metric_counts)
     found = [datum for line in capsys.readouterr().out.splitlines() for datum in metrics_in(line)]
     dimensions = {"ConfigurationSet": "Ours"}
     assert found == [

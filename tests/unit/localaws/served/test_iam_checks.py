@@ -23,7 +23,7 @@ def test_a_batch_is_asked_for_by_what_its_statements_do() -> None:
         "INSERT INTO \"One\" VALUE {'address': ?}",
         'UPDATE "One" SET "status"=? WHERE "address"=?',
         'update "Other" SET "status"=? WHERE "address"=?',
-        'UPDATE "One" REMOVE "claim" WHERE "address"=?',
+        'UPDATE "One" REMOVE "lease" WHERE "address"=?',
     ]
     document = {"Statements": [{"Statement": text} for text in texts]}
     assert checks("dynamodb:BatchExecuteStatement", document) == [

@@ -17,7 +17,7 @@ BUCKET_RULE = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMS
         ({"Arn": "arn:q"}, {"KmsMasterKeyId": KEY}, "arn:q"),
         ({"TopicArn": "arn:t"}, {"KmsMasterKeyId": KEY}, "arn:t"),
         ({"Arn": "arn:l:*"}, {"KmsKeyId": KEY}, "arn:l:*"),
-        ({"Arn": TABLE}, {"SSESpecification": {"KMSMasterKeyId": KEY}}, f"{TABLE}/index/MirrorDue"),
+        ({"Arn": TABLE}, {"SSESpecification": {"KMSMasterKeyId": KEY}}, f"{TABLE}/index/PendingSync"),
         ({"Arn": TABLE}, {"SSESpecification": {"KMSMasterKeyId": KEY}}, f"{TABLE}/stream/2026"),
         (
             {"Arn": "arn:aws:s3:::ours"},

@@ -128,7 +128,7 @@ def test_a_tenant_is_not_found(ses: "SESV2Client") -> None:
     assert [call[:2] for call in calls] == [(404, "NotFoundException")] * 4
 
 
-# Spelling
+# Variant
 
 
 def test_only_the_domain_is_lower_cased(ses: "SESV2Client") -> None:
@@ -190,7 +190,7 @@ def test_the_sandbox_refuses_put_only() -> None:
     assert (account["ProductionAccessEnabled"], account["SendQuota"]["MaxSendRate"]) == (False, 1.0)
 
 
-# Pace
+# RateLimiter
 
 
 def test_the_second_call_in_a_second_is_429() -> None:
@@ -356,7 +356,7 @@ def test_account_settings_are_kept_and_shown(ses: "SESV2Client") -> None:
 
 
 def test_sending_ignores_case_where_managing_does_not() -> None:
-    """An entry blocks every spelling of its address."""
+    """An entry blocks every variant of its address."""
     suppression_list = a_list(VirtualClock(NOON), "Foo@example.com")
     assert suppression_list.blocks(" fOO@Example.COM") == BOUNCE
     assert suppression_list.blocks("bar@example.com") is None

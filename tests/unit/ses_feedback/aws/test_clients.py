@@ -18,7 +18,7 @@ from campaigns.wire.http_server import Reply, Server
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.dynamodb.client import ATTEMPTS
-from ses_feedback.aws.errors import GarbledAnswerError, fault
+from ses_feedback.aws.errors import MalformedResponseError, fault
 from ses_feedback.handlers import feedback
 from ses_feedback.settings import Settings
 from tests.support.builders import RECIPIENT, a_bounce, an_sqs_event
@@ -169,7 +169,7 @@ def test_an_answer_that_is_not_s3s(operation: str, status: int, body: bytes) -> 
     with EmbeddedAws() as aws:
         client = Clients(aws.session).s3
         client.meta.events.register_first("before-send.s3", lambda request, **_: _answered(request, status, body))
-        with pytest.raises(GarbledAnswerError if status == HTTPStatus.OK else ClientError):
+        with pytest.raises(MalformedResponseError if status == HTTPStatus.OK else ClientError):
             getattr(client, operation)(Bucket="imports", Key="a")
 
 

@@ -1,4 +1,4 @@
-"""Announcer publishes what the README documents, and says which of it EventBridge took."""
+"""EventPublisher publishes what the README documents, and says which of it EventBridge took."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from localaws.in_process.embedded_aws import EmbeddedAws
-from ses_feedback.aws.events import Announcer
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.contacts.status import Status
 from ses_feedback.contacts.status_change import StatusChange
 from tests.support.builders import AT, RECIPIENT
@@ -28,8 +28,8 @@ def changes(number: int) -> list[StatusChange]:
 def test_an_event(aws: EmbeddedAws) -> None:
     """An event names the contact, what it was and is, why, since when, and in which stream of mail."""
     change = StatusChange(RECIPIENT, Status.BOUNCED, Status.COMPLAINED, 7, "Complaint/abuse", AT, "receipts")
-    Announcer(aws.client("events"), aws.event_bus_name).announce([change])
-    [event] = aws.announcements()
+    EventPublisher(aws.client("events"), aws.event_bus_name).publish([change])
+    [event] = aws.events()
     assert (event["source"], event["detail-type"]) == ("ses-feedback", "Contact Status Changed")
     assert event["detail"] == {
         "address": RECIPIENT,
@@ -45,10 +45,10 @@ def test_an_event(aws: EmbeddedAws) -> None:
 
 def test_a_release(aws: EmbeddedAws) -> None:
     """Nothing gives the status `active`: the event's reason and time are empty, not absent."""
-    Announcer(aws.client("events"), aws.event_bus_name).announce(
+    EventPublisher(aws.client("events"), aws.event_bus_name).publish(
         [StatusChange(RECIPIENT, Status.BOUNCED, Status.ACTIVE, 2)]
     )
-    [event] = aws.announcements()
+    [event] = aws.events()
     assert {name: event["detail"][name] for name in ("may_send", "reason", "time", "configuration_set")} == {
         "may_send": True,
         "reason": "",
@@ -60,7 +60,7 @@ def test_a_release(aws: EmbeddedAws) -> None:
 def test_ten_at_once(aws: EmbeddedAws) -> None:
     """EventBridge takes ten events in one call, on the bus that was named."""
     client = FaultyClient(aws.client("events"))
-    Announcer(client, "default").announce(changes(23))
+    EventPublisher(client, "default").publish(changes(23))
     assert [len(call.request["Entries"]) for call in client.calls] == [10, 10, 3]
     assert {entry["EventBusName"] for call in client.calls for entry in call.request["Entries"]} == {"default"}
 
@@ -76,36 +76,36 @@ def test_refused_entries_are_not_announced(aws: EmbeddedAws) -> None:
     taken = {"EventId": "1"}
     client = FaultyClient(aws.client("events"), otherwise=answers_with(taken, throttled, taken))
     first, _, last = changes(3)
-    assert Announcer(client, "default").announce(changes(3)) == [first, last]
+    assert EventPublisher(client, "default").publish(changes(3)) == [first, last]
 
 
 @pytest.mark.parametrize("fault", [refuses("InternalException"), garbles])
 def test_a_fault_is_its_own_calls_only(aws: EmbeddedAws, fault: Fault) -> None:
-    """Of three calls, the one that fails announced nothing, and the others what they hold."""
+    """Of three calls, the one that fails published nothing, and the others what they hold."""
     client = FaultyClient(aws.client("events"), {1: fault})
-    announcer = Announcer(client, "default")
-    assert announcer.announce(changes(23)) == changes(23)[:10] + changes(23)[20:]
-    assert not announcer.hangs
-    assert len(aws.announcements()) == 13
+    publisher = EventPublisher(client, "default")
+    assert publisher.publish(changes(23)) == changes(23)[:10] + changes(23)[20:]
+    assert not publisher.hangs
+    assert len(aws.events()) == 13
 
 
 def test_a_bus_that_does_not_answer_is_waited_for_once(aws: EmbeddedAws) -> None:
     """Ten calls that each hang until they time out would take the time in which the list is to be written."""
     client = FaultyClient(aws.client("events"), {1: times_out})
-    announcer = Announcer(client, "default")
-    assert (announcer.announce(changes(100)), announcer.hangs) == (changes(100)[:10], True)
+    publisher = EventPublisher(client, "default")
+    assert (publisher.publish(changes(100)), publisher.hangs) == (changes(100)[:10], True)
     assert len(client.calls) == 2
-    assert (announcer.announce(changes(1)), announcer.hangs) == (changes(1), False)
+    assert (publisher.publish(changes(1)), publisher.hangs) == (changes(1), False)
 
 
 @pytest.mark.parametrize("entries", [[], [{"EventId": "1"}], [{"EventId": "1"}] * 3], ids=["none", "fewer", "more"])
 def test_an_answer_for_other_entries(aws: EmbeddedAws, entries: list[Any]) -> None:
     """An answer that does not say what became of each entry says nothing of any; nothing is raised."""
     client = FaultyClient(aws.client("events"), otherwise=answers_with(*entries))
-    assert Announcer(client, "default").announce(changes(2)) == []
+    assert EventPublisher(client, "default").publish(changes(2)) == []
 
 
 def test_an_entry_without_an_id(aws: EmbeddedAws) -> None:
     """EventBridge gives every event it takes an id: an answer without one proves nothing."""
     client = FaultyClient(aws.client("events"), otherwise=answers_with({}, {"EventId": "1"}))
-    assert Announcer(client, "default").announce(changes(2)) == changes(2)[1:]
+    assert EventPublisher(client, "default").publish(changes(2)) == changes(2)[1:]

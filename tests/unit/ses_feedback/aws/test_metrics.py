@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 import ses_feedback
-from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.metrics import DIMENSION, MAX_CONFIGURATION_SETS, METRICS, NAMESPACE, Metrics
 from ses_feedback.judging.policy import POLICY
 
 
-def emitted(capsys: pytest.CaptureFixture[str], tally: Tally, own: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Return the EMF lines of `tally`."""
-    Metrics(own).emit(tally)
+def emitted(
+    capsys: pytest.CaptureFixture[str], metric_counts: MetricCounts, own: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
+    """Return the EMF lines of `metric_counts`."""
+    Metrics(own).emit(metric_counts)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -24,10 +26,10 @@ def test_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     """A line is what CloudWatch's embedded metric format wants, and names no dimension but the configuration set."""
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "somebody-set-this")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "and-this")
-    tally = Tally()
-    tally.count("receipts", "Delivery", 3)
-    tally.delay("receipts", "FeedbackLag", 1_250)
-    [line] = emitted(capsys, tally, ("receipts",))
+    metric_counts = MetricCounts()
+    metric_counts.count("receipts", "Delivery", 3)
+    metric_counts.delay("receipts", "FeedbackLag", 1_250)
+    [line] = emitted(capsys, metric_counts, ("receipts",))
     timestamp = line["_aws"].pop("Timestamp")
     assert isinstance(timestamp, int)
     assert line == {
@@ -56,13 +58,13 @@ def test_names() -> None:
 
 def test_configuration_sets_without_a_dimension_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever senders call their configuration sets, there are no more dimension values than the stack names."""
-    tally = Tally()
+    metric_counts = MetricCounts()
     for number in range(300):
-        tally.count(f"attacker-{number}", "Send")
-        tally.delay(f"attacker-{number}", "FeedbackLag", number)
-    tally.count("receipts", "Send")
-    tally.count("", "Send")
-    lines = emitted(capsys, tally, ("receipts",))
+        metric_counts.count(f"attacker-{number}", "Send")
+        metric_counts.delay(f"attacker-{number}", "FeedbackLag", number)
+    metric_counts.count("receipts", "Send")
+    metric_counts.count("", "Send")
+    lines = emitted(capsys, metric_counts, ("receipts",))
     assert [(line[DIMENSION], line["Send"]) for line in lines] == [
         ("other", [300.0]),
         ("receipts", [1.0]),
@@ -73,23 +75,23 @@ def test_configuration_sets_without_a_dimension_of_their_own(capsys: pytest.Capt
 
 def test_configuration_sets_named_like_ours(capsys: pytest.CaptureFixture[str]) -> None:
     """A set called `none` or `other` counts as any other does."""
-    tally = Tally()
-    tally.count("none", "Send")
-    tally.count("other", "Send")
-    assert [line[DIMENSION] for line in emitted(capsys, tally)] == ["other"]
+    metric_counts = MetricCounts()
+    metric_counts.count("none", "Send")
+    metric_counts.count("other", "Send")
+    assert [line[DIMENSION] for line in emitted(capsys, metric_counts)] == ["other"]
 
 
 def test_nothing_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """A batch that counted nothing prints nothing."""
-    assert emitted(capsys, Tally()) == []
+    assert emitted(capsys, MetricCounts()) == []
 
 
 def test_every_metric_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """A line holds all metrics there are: EMF takes a hundred."""
-    tally = Tally()
+    metric_counts = MetricCounts()
     for name in METRICS:
-        tally.count("", name)
-    [line] = emitted(capsys, tally)
+        metric_counts.count("", name)
+    [line] = emitted(capsys, metric_counts)
     metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
     assert [metric["Name"] for metric in metrics] == list(METRICS)
     assert {metric["Unit"] for metric in metrics if metric["Name"].endswith("Lag")} == {"Milliseconds"}
@@ -122,7 +124,7 @@ def texts(node: ast.AST) -> Iterator[str]:
 
 
 def counted(tree: ast.AST) -> Iterator[str]:
-    """Yield what `tree` counts: the names given to a Tally, to a Rule's `metric`, and to lists called `counts`.
+    """Yield what `tree` counts: the names given to a MetricCounts, to a Rule's `metric`, and to lists called `counts`.
 
     A name that is a variable stands for every string it is assigned in the same function.
     """

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from urllib3.exceptions import ProtocolError, SSLError
 
 from localaws.in_process.embedded_aws import EmbeddedAws
-from ses_feedback.aws.errors import GarbledAnswerError
+from ses_feedback.aws.errors import MalformedResponseError
 from ses_feedback.aws.objects import MAX_OBJECT_BYTES, DeliveryObjects, ObjectError
 from ses_feedback.reading.s3_notifications import ObjectName
 from ses_feedback.suppression.import_jobs.ledger import ImportObjects
@@ -73,7 +73,7 @@ def test_another_object_is_left_alone(s3: FaultyClient, name: ObjectName) -> Non
         (refuses("SlowDown"), ClientError),
         (refuses("NoSuchBucket"), ClientError),
         (times_out, ReadTimeoutError),
-        (garbles, GarbledAnswerError),
+        (garbles, MalformedResponseError),
     ],
 )
 def test_a_fault_is_for_another_try(s3: FaultyClient, fault: Fault, raised: type[Exception]) -> None:
@@ -88,7 +88,7 @@ def test_a_connection_that_breaks_is_for_another_try(broken: Exception) -> None:
     """Botocore lets through what urllib3 makes of it, and what it makes of odd headers itself. Neither is our bug."""
     with (
         mock.patch.object(Large, "get_object", side_effect=broken),
-        pytest.raises(GarbledAnswerError, match=type(broken).__name__),
+        pytest.raises(MalformedResponseError, match=type(broken).__name__),
     ):
         DeliveryObjects(lambda: Large(1), "deliveries").read(HERE)
 
@@ -97,7 +97,7 @@ def test_a_transfer_that_breaks_is_for_another_try() -> None:
     """In the middle of an object as well, and of one that SES is to import: neither ends the batch, or the sweep."""
     large = Large(1)
     with mock.patch.object(large, "body", mock.Mock(read=mock.Mock(side_effect=SSLError("bad record")))):
-        with pytest.raises(GarbledAnswerError, match="SSLError"):
+        with pytest.raises(MalformedResponseError, match="SSLError"):
             DeliveryObjects(lambda: large, "deliveries").read(HERE)
         assert ImportObjects(lambda: cast("Any", large), "imports").get("one") is None
 

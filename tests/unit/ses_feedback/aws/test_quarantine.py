@@ -75,7 +75,7 @@ def test_a_record_without_an_id(aws: EmbeddedAws) -> None:
         (refuses("OverLimit"), "OverLimit"),
         (times_out, "ReadTimeoutError"),
         (loses_the_answer, "ReadTimeoutError"),
-        (garbles, "GarbledAnswerError"),
+        (garbles, "MalformedResponseError"),
     ],
     ids=["refused", "timeout", "lost answer", "garbled"],
 )

@@ -7,8 +7,8 @@ import pytest
 
 from ses_feedback.contacts.contact import (
     EVIDENCE_REGISTERS,
-    KEPT_SPELLINGS,
-    KEPT_STRIKES,
+    KEPT_SOFT_BOUNCE_DAYS,
+    KEPT_VARIANTS,
     Contact,
     Evidence,
     changes_contact,
@@ -22,10 +22,10 @@ from ses_feedback.contacts.status import (
     Limits,
     Standing,
     Status,
-    counting_strikes,
+    counting_soft_bounce_days,
     latest_listed,
-    list_call_due,
-    mirror,
+    list_reason,
+    needs_list_call,
     standing,
 )
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
@@ -39,7 +39,7 @@ from tests.support.builders import (
     a_fact,
     an_echo,
     on_day,
-    strikes,
+    soft_bounce_days,
 )
 
 LIMITS = Limits(soft_bounces=3, window_days=10)
@@ -60,7 +60,7 @@ def status(contact: Contact, limits: Limits = LIMITS) -> Status:
 
 def test_the_numbers_are_those_of_the_design() -> None:
     """README, template and runbook name them."""
-    assert (30, 16, timedelta(hours=24)) == (KEPT_STRIKES, KEPT_SPELLINGS, ECHO_GRACE)
+    assert (30, 16, timedelta(hours=24)) == (KEPT_SOFT_BOUNCE_DAYS, KEPT_VARIANTS, ECHO_GRACE)
     assert Limits(soft_bounces=5, window_days=90, list_unsubscribed=False) == Limits()
 
 
@@ -92,7 +92,7 @@ def test_every_register_of_evidence_is_named() -> None:
         (a_fact(Verdict.COMPLAIN), {"complained": EVIDENCE}),
         (a_fact(Verdict.SUPPRESS), {"bounced": EVIDENCE}),
         (a_fact(Verdict.UNSUBSCRIBE), {"unsubscribed": EVIDENCE}),
-        (a_fact(Verdict.STRIKE), {"struck": EVIDENCE, "strikes": (AT.date(),)}),
+        (a_fact(Verdict.SOFT_BOUNCE), {"soft_bounced": EVIDENCE, "soft_bounce_days": (AT.date(),)}),
         (a_fact(Verdict.DELIVERED), {"delivered_on": AT.date()}),
         (an_echo(ListReason.BOUNCE), {"listed_bounce": EVIDENCE}),
         (an_echo(ListReason.COMPLAINT), {"listed_complaint": EVIDENCE}),
@@ -106,13 +106,13 @@ def test_every_register_of_evidence_is_named() -> None:
 )
 def test_each_verdict_has_its_register(fact: Fact, learnt: dict[str, object]) -> None:
     """And touches no other."""
-    assert replace(Contact(RECIPIENT, spellings=(RECIPIENT,)), **learnt) == observed(fact)  # type: ignore[arg-type]
+    assert replace(Contact(RECIPIENT, variants=(RECIPIENT,)), **learnt) == observed(fact)  # type: ignore[arg-type]
 
 
 def test_only_verdicts_with_a_register_change_a_contact() -> None:
     """The others are history at most: they cost no write of the contact."""
     changing = {verdict for verdict in Verdict if changes_contact(verdict)}
-    assert {"SUPPRESS", "COMPLAIN", "UNSUBSCRIBE", "ECHO", "STRIKE", "DELIVERED"} == changing
+    assert {"SUPPRESS", "COMPLAIN", "UNSUBSCRIBE", "ECHO", "SOFT_BOUNCE", "DELIVERED"} == changing
 
 
 @pytest.mark.parametrize("register", [*EVIDENCE_REGISTERS, "delivered_on"])
@@ -130,9 +130,9 @@ def test_every_register_keeps_the_latest_of_both_contacts(register: str) -> None
 
 def test_merging_unites_spellings_and_days() -> None:
     """In order, each once, whichever contact has them."""
-    one = Contact(RECIPIENT, spellings=("b", "c"), strikes=(day(1), day(2)))
-    other = Contact(RECIPIENT, spellings=("a", "b"), strikes=(day(0), day(1)))
-    both = Contact(RECIPIENT, spellings=("a", "b", "c"), strikes=(day(0), day(1), day(2)))
+    one = Contact(RECIPIENT, variants=("b", "c"), soft_bounce_days=(day(1), day(2)))
+    other = Contact(RECIPIENT, variants=("a", "b"), soft_bounce_days=(day(0), day(1)))
+    both = Contact(RECIPIENT, variants=("a", "b", "c"), soft_bounce_days=(day(0), day(1), day(2)))
     assert [both, both, one, one] == [merge(one, other), merge(other, one), merge(one, NOTHING), merge(NOTHING, one)]
 
 
@@ -152,19 +152,22 @@ def test_of_two_at_one_time_a_register_keeps_one() -> None:
 
 def test_a_strike_counts_once_a_day() -> None:
     """A day is a UTC day."""
-    assert (day(0), day(2)) == a_contact(*strikes(2, 0, 0.1, 0.4, 2.2)).strikes
+    assert (day(0), day(2)) == a_contact(*soft_bounce_days(2, 0, 0.1, 0.4, 2.2)).soft_bounce_days
 
 
 def test_a_contact_keeps_its_latest_strikes() -> None:
     """So that it stays small, however long a mailbox stays full."""
-    assert tuple(map(day, range(5, 5 + KEPT_STRIKES))) == a_contact(*strikes(*range(5 + KEPT_STRIKES))).strikes
+    assert (
+        tuple(map(day, range(5, 5 + KEPT_SOFT_BOUNCE_DAYS)))
+        == a_contact(*soft_bounce_days(*range(5 + KEPT_SOFT_BOUNCE_DAYS))).soft_bounce_days
+    )
 
 
 def test_a_contact_keeps_the_least_of_its_spellings() -> None:
     """Which ones is all the same, as long as it is always the same ones."""
     spelt = [f"{'A' * n}{'a' * (40 - n)}@example.com" for n in range(41)]
     contact = a_contact(*(a_fact(address=one) for one in spelt), address=spelt[0])
-    assert tuple(sorted(spelt)[:KEPT_SPELLINGS]) == contact.spellings
+    assert tuple(sorted(spelt)[:KEPT_VARIANTS]) == contact.variants
 
 
 def test_only_contacts_of_one_address_merge() -> None:
@@ -174,8 +177,8 @@ def test_only_contacts_of_one_address_merge() -> None:
 
 
 def test_a_contact_that_learns_nothing_stays() -> None:
-    """Not even its spellings."""
-    contact = a_contact(a_fact(), *strikes(1))
+    """Not even its variants."""
+    contact = a_contact(a_fact(), *soft_bounce_days(1))
     assert contact == fold(contact, [])
 
 
@@ -183,7 +186,7 @@ def test_a_contact_that_learns_nothing_stays() -> None:
 @pytest.mark.parametrize("address", [RECIPIENT, RECIPIENT.upper()])
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_delivery_hides_nothing_that_comes_after_it(verdict: Verdict, address: str, number: int) -> None:
-    """One more of its day, or of a day before, is nothing new, but another verdict, day or spelling is."""
+    """One more of its day, or of a day before, is nothing new, but another verdict, day or variant is."""
     contact = a_contact(a_fact(Verdict.DELIVERED, on_day(1)))
     fact = a_fact(verdict, on_day(number), address=address)
     assert merge(contact, observed(fact)) == fold(contact, [fact])
@@ -198,10 +201,13 @@ def test_a_delivery_hides_nothing_that_comes_after_it(verdict: Verdict, address:
         ([], Standing(Status.ACTIVE)),
         ([a_fact(Verdict.DELIVERED)], Standing(Status.ACTIVE)),
         ([a_fact(Verdict.NOTE)], Standing(Status.ACTIVE)),
-        ([a_fact(Verdict.STRIKE)], Standing(Status.BOUNCING, EVIDENCE)),
-        ([*strikes(-2, -1), a_fact(Verdict.STRIKE)], Standing(Status.SUSPENDED, EVIDENCE)),
-        ([*strikes(1, 2, 3), a_fact(Verdict.UNSUBSCRIBE)], Standing(Status.UNSUBSCRIBED, EVIDENCE)),
-        ([*strikes(1, 2, 3), a_fact(Verdict.UNSUBSCRIBE, on_day(9)), a_fact()], Standing(Status.BOUNCED, EVIDENCE)),
+        ([a_fact(Verdict.SOFT_BOUNCE)], Standing(Status.BOUNCING, EVIDENCE)),
+        ([*soft_bounce_days(-2, -1), a_fact(Verdict.SOFT_BOUNCE)], Standing(Status.SUSPENDED, EVIDENCE)),
+        ([*soft_bounce_days(1, 2, 3), a_fact(Verdict.UNSUBSCRIBE)], Standing(Status.UNSUBSCRIBED, EVIDENCE)),
+        (
+            [*soft_bounce_days(1, 2, 3), a_fact(Verdict.UNSUBSCRIBE, on_day(9)), a_fact()],
+            Standing(Status.BOUNCED, EVIDENCE),
+        ),
         ([an_echo()], Standing(Status.BOUNCED, EVIDENCE)),
         ([an_echo(at=START), a_fact()], Standing(Status.BOUNCED, EVIDENCE)),
         ([a_fact(Verdict.COMPLAIN), a_fact(at=on_day(9))], Standing(Status.COMPLAINED, EVIDENCE)),
@@ -234,32 +240,35 @@ def test_only_the_active_and_the_bouncing_may_be_mailed(status: Status) -> None:
     ],
 )
 def test_strikes_within_the_window_suspend(days: tuple[float, ...], expected: Status) -> None:
-    """Any run of them, or one more strike long afterwards would lift the suspension."""
-    assert expected is status(a_contact(*strikes(*days)))
+    """Any run of them, or one more soft_bounce long afterwards would lift the suspension."""
+    assert expected is status(a_contact(*soft_bounce_days(*days)))
 
 
 def test_one_strike_can_be_enough() -> None:
     """When the stack says so."""
-    assert status(a_contact(*strikes(0)), Limits(soft_bounces=1)) is Status.SUSPENDED
+    assert status(a_contact(*soft_bounce_days(0)), Limits(soft_bounces=1)) is Status.SUSPENDED
 
 
 def test_as_many_strikes_as_are_kept_suspend() -> None:
     """The run that suspended may have been dropped; that many days without a delivery are enough."""
-    apart = [number * (LIMITS.window_days + 1) for number in range(KEPT_STRIKES)]
-    assert [status(a_contact(*strikes(*days))) for days in (apart[:-1], apart)] == [Status.BOUNCING, Status.SUSPENDED]
+    apart = [number * (LIMITS.window_days + 1) for number in range(KEPT_SOFT_BOUNCE_DAYS)]
+    assert [status(a_contact(*soft_bounce_days(*days))) for days in (apart[:-1], apart)] == [
+        Status.BOUNCING,
+        Status.SUSPENDED,
+    ]
 
 
 @pytest.mark.parametrize(("delivered", "left"), [(-1, (0, 1, 2)), (0, (1, 2)), (1, (2,)), (2, ()), (9, ())])
 def test_a_delivery_clears_the_strikes_up_to_its_day(delivered: int, left: tuple[int, ...]) -> None:
     """Days have no order within them, and the mailbox worked that day."""
-    contact = a_contact(*strikes(0, 1, 2), a_fact(Verdict.DELIVERED, on_day(delivered)))
-    assert tuple(map(day, left)) == counting_strikes(contact)
+    contact = a_contact(*soft_bounce_days(0, 1, 2), a_fact(Verdict.DELIVERED, on_day(delivered)))
+    assert tuple(map(day, left)) == counting_soft_bounce_days(contact)
 
 
 def test_a_delivery_lifts_a_suspension() -> None:
     """And nothing stronger."""
     delivery = a_fact(Verdict.DELIVERED, on_day(3))
-    assert status(a_contact(*strikes(0, 1, 2), delivery)) is Status.ACTIVE
+    assert status(a_contact(*soft_bounce_days(0, 1, 2), delivery)) is Status.ACTIVE
     for verdict, stays in (
         (Verdict.UNSUBSCRIBE, Status.UNSUBSCRIBED),
         (Verdict.SUPPRESS, Status.BOUNCED),
@@ -271,7 +280,7 @@ def test_a_delivery_lifts_a_suspension() -> None:
 # --- Reinstatement --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verdict", [Verdict.COMPLAIN, Verdict.SUPPRESS, Verdict.UNSUBSCRIBE, Verdict.STRIKE])
+@pytest.mark.parametrize("verdict", [Verdict.COMPLAIN, Verdict.SUPPRESS, Verdict.UNSUBSCRIBE, Verdict.SOFT_BOUNCE])
 @pytest.mark.parametrize(("after", "counts"), [(timedelta(0), False), (timedelta(days=1), True)])
 def test_only_what_is_newer_than_a_reinstatement_counts(verdict: Verdict, after: timedelta, counts: bool) -> None:  # noqa: FBT001 (expected)
     """Whichever of the two is known first."""
@@ -289,10 +298,10 @@ def test_an_echo_soon_after_a_reinstatement_does_not_count(reason: ListReason, a
 
 def test_a_reinstatement_clears_the_strikes_up_to_its_day() -> None:
     """A later delivery clears more, an earlier one no less."""
-    contact = a_contact(*strikes(0, 1, 2, 3), opted_in=on_day(1))
-    assert (day(2), day(3)) == counting_strikes(contact)
+    contact = a_contact(*soft_bounce_days(0, 1, 2, 3), opted_in=on_day(1))
+    assert (day(2), day(3)) == counting_soft_bounce_days(contact)
     for delivered, left in ((0, (day(2), day(3))), (2, (day(3),))):
-        assert left == counting_strikes(fold(contact, [a_fact(Verdict.DELIVERED, on_day(delivered))]))
+        assert left == counting_soft_bounce_days(fold(contact, [a_fact(Verdict.DELIVERED, on_day(delivered))]))
 
 
 # --- The suppression list -------------------------------------------------------------------------------------------
@@ -311,20 +320,20 @@ def test_a_reinstatement_clears_the_strikes_up_to_its_day() -> None:
 )
 def test_the_list_mirrors_the_status(status: Status, expected: ListReason | None) -> None:
     """The unsubscribed stay off it: it stops transactional mail too."""
-    assert expected is mirror(status, LIMITS)
+    assert expected is list_reason(status, LIMITS)
 
 
 def test_the_stack_may_list_the_unsubscribed() -> None:
     """As complaints, and no one else besides."""
     limits = replace(LIMITS, list_unsubscribed=True)
-    changed = {status for status in Status if mirror(status, limits) is not mirror(status, LIMITS)}
-    assert ({Status.UNSUBSCRIBED}, ListReason.COMPLAINT) == (changed, mirror(Status.UNSUBSCRIBED, limits))
+    changed = {status for status in Status if list_reason(status, limits) is not list_reason(status, LIMITS)}
+    assert ({Status.UNSUBSCRIBED}, ListReason.COMPLAINT) == (changed, list_reason(Status.UNSUBSCRIBED, limits))
 
 
 def test_every_status_needs_a_mirror() -> None:
     """A new one fails here first, and not as an address that stays off the list."""
     with pytest.raises(AssertionError, match="exhausted"):
-        mirror("exhausted", LIMITS)  # type: ignore[arg-type]
+        list_reason("exhausted", LIMITS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -346,16 +355,16 @@ def test_the_latest_echo_tells_what_the_list_held(facts: list[Fact], expected: L
 
 BOUNCED = a_contact(a_fact())
 LISTED = a_contact(an_echo())
-SUSPENDED = a_contact(*strikes(0, 2, 3))
+SUSPENDED = a_contact(*soft_bounce_days(0, 2, 3))
 
 
 @pytest.mark.parametrize(
-    ("old", "facts", "mirrored", "due"),
+    ("old", "facts", "synced", "due"),
     [
         pytest.param(NOTHING, [a_fact()], None, True, id="a bounce"),
         pytest.param(NOTHING, [a_fact(Verdict.COMPLAIN)], None, True, id="a complaint"),
-        pytest.param(NOTHING, strikes(0, 1, 2), None, True, id="strikes that suspend"),
-        pytest.param(NOTHING, strikes(0, 1), None, False, id="strikes that do not"),
+        pytest.param(NOTHING, soft_bounce_days(0, 1, 2), None, True, id="soft_bounce_days that suspend"),
+        pytest.param(NOTHING, soft_bounce_days(0, 1), None, False, id="soft_bounce_days that do not"),
         pytest.param(NOTHING, [a_fact(Verdict.DELIVERED)], None, False, id="a delivery"),
         pytest.param(NOTHING, [a_fact(Verdict.UNSUBSCRIBE)], None, False, id="an unsubscription"),
         pytest.param(NOTHING, [an_echo()], None, False, id="an echo says the list holds it"),
@@ -366,9 +375,9 @@ SUSPENDED = a_contact(*strikes(0, 2, 3))
         ),
         pytest.param(LISTED, [a_fact()], None, True, id="a bounce says it was not blocked"),
         pytest.param(BOUNCED, [a_fact(at=on_day(2))], "BOUNCE", True, id="another bounce says it was not blocked"),
-        pytest.param(BOUNCED, strikes(3), "BOUNCE", True, id="a strike says it was not blocked"),
-        pytest.param(SUSPENDED, strikes(3.1), "BOUNCE", True, id="so does another on the day of the last"),
-        pytest.param(SUSPENDED, strikes(1), "BOUNCE", True, id="so does one of a day before"),
+        pytest.param(BOUNCED, soft_bounce_days(3), "BOUNCE", True, id="a soft_bounce says it was not blocked"),
+        pytest.param(SUSPENDED, soft_bounce_days(3.1), "BOUNCE", True, id="so does another on the day of the last"),
+        pytest.param(SUSPENDED, soft_bounce_days(1), "BOUNCE", True, id="so does one of a day before"),
         pytest.param(
             a_contact(a_fact(Verdict.COMPLAIN)),
             [a_fact(Verdict.COMPLAIN, on_day(2))],
@@ -381,22 +390,42 @@ SUSPENDED = a_contact(*strikes(0, 2, 3))
         pytest.param(BOUNCED, [an_echo(ListReason.COMPLAINT)], "BOUNCE", True, id="an echo of something stronger"),
         pytest.param(BOUNCED, [a_fact(Verdict.UNSUBSCRIBE)], "BOUNCE", False, id="weaker evidence"),
         pytest.param(
-            a_contact(*strikes(0, 1, 2)),
+            a_contact(*soft_bounce_days(0, 1, 2)),
             [a_fact(Verdict.DELIVERED, on_day(3))],
             "BOUNCE",
             True,
             id="a lifted suspension",
         ),
-        pytest.param(a_contact(*strikes(0)), strikes(1), UNLISTED, False, id="a strike that does not suspend"),
         pytest.param(
-            a_contact(a_fact(Verdict.UNSUBSCRIBE)), strikes(1), UNLISTED, False, id="a strike of one who opted out"
+            a_contact(*soft_bounce_days(0)),
+            soft_bounce_days(1),
+            UNLISTED,
+            False,
+            id="a soft_bounce that does not suspend",
         ),
-        pytest.param(LISTED, strikes(1), "BOUNCE", False, id="a strike that does not, on the list for another reason"),
         pytest.param(
-            a_contact(an_echo(ListReason.COMPLAINT)), strikes(1), "COMPLAINT", False, id="or for a complaint heard of"
+            a_contact(a_fact(Verdict.UNSUBSCRIBE)),
+            soft_bounce_days(1),
+            UNLISTED,
+            False,
+            id="a soft_bounce of one who opted out",
         ),
         pytest.param(
-            BOUNCED, [a_fact(address="RECIPIENT@example.com", at=START)], "BOUNCE", True, id="another spelling"
+            LISTED,
+            soft_bounce_days(1),
+            "BOUNCE",
+            False,
+            id="a soft_bounce that does not, on the list for another reason",
+        ),
+        pytest.param(
+            a_contact(an_echo(ListReason.COMPLAINT)),
+            soft_bounce_days(1),
+            "COMPLAINT",
+            False,
+            id="or for a complaint heard of",
+        ),
+        pytest.param(
+            BOUNCED, [a_fact(address="RECIPIENT@example.com", at=START)], "BOUNCE", True, id="another variant"
         ),
         pytest.param(
             BOUNCED, [a_fact(Verdict.NOTE, address="RECIPIENT@example.com")], None, True, id="never written so far"
@@ -407,23 +436,23 @@ SUSPENDED = a_contact(*strikes(0, 2, 3))
 def test_the_list_is_written_when_it_may_not_hold_what_it_should(
     old: Contact,
     facts: list[Fact],
-    mirrored: str | None,
+    synced: str | None,
     due: bool,  # noqa: FBT001 (expected)
 ) -> None:
     """A call of SES takes a second, so none is made to say what the list holds already."""
-    assert due is list_call_due(old, fold(old, facts), LIMITS, mirrored)
+    assert due is needs_list_call(old, fold(old, facts), LIMITS, synced)
 
 
-@pytest.mark.parametrize("mirrored", [None, UNLISTED, "BOUNCE"])
+@pytest.mark.parametrize("synced", [None, UNLISTED, "BOUNCE"])
 @pytest.mark.parametrize("old", [NOTHING, BOUNCED, LISTED])
-def test_a_reinstatement_always_writes_the_list(old: Contact, mirrored: str | None) -> None:
+def test_a_reinstatement_always_writes_the_list(old: Contact, synced: str | None) -> None:
     """It may hold an entry that nobody told of."""
     new = merge(old, Contact(RECIPIENT, opted_in=Evidence(on_day(5))))
-    assert list_call_due(old, new, LIMITS, mirrored)
+    assert needs_list_call(old, new, LIMITS, synced)
 
 
 def test_old_news_of_a_reinstated_contact_writes_nothing() -> None:
     """What no longer counts says nothing of the list."""
     old = a_contact(opted_in=on_day(5))
-    old = merge(old, Contact(RECIPIENT, spellings=(RECIPIENT,)))
-    assert not list_call_due(old, fold(old, [a_fact(), an_echo()]), LIMITS, UNLISTED)
+    old = merge(old, Contact(RECIPIENT, variants=(RECIPIENT,)))
+    assert not needs_list_call(old, fold(old, [a_fact(), an_echo()]), LIMITS, UNLISTED)

@@ -12,8 +12,8 @@ from ses_feedback.contacts.history import HISTORY_A_DAY, history_item
 from ses_feedback.contacts.record import (
     SHARDS,
     UNREADABLE,
-    Stored,
-    StoredError,
+    ContactRecord,
+    ContactRecordError,
     become,
     decode,
     encode,
@@ -22,11 +22,11 @@ from ses_feedback.contacts.record import (
     marked,
     refreshed,
     shard,
-    unclaimed,
+    without_lease,
     written,
 )
 from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status, standing
-from ses_feedback.judging.facts import Fact, ListReason, Said, Verdict
+from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Verdict
 from tests.support.builders import (
     AT,
     CONFIGURATION_SET,
@@ -38,31 +38,31 @@ from tests.support.builders import (
     a_fact,
     an_echo,
     on_day,
-    strikes,
+    soft_bounce_days,
 )
 
 LIMITS = Limits()
 NOW = on_day(1)
 LATER = on_day(2)
-UNKNOWN = Stored(Contact(RECIPIENT))
+UNKNOWN = ContactRecord(Contact(RECIPIENT))
 
 
-def learnt(*facts: Fact, stored: Stored = UNKNOWN) -> Stored:
+def learnt(*facts: Fact, stored: ContactRecord = UNKNOWN) -> ContactRecord:
     """Return what `stored` becomes when it learns `facts`, which change it."""
     after = learn(stored, facts, LIMITS, NOW)
     assert after
     return after
 
 
-def followed(stored: Stored, mirrored: str = UNLISTED) -> Stored:
-    """Return `stored` after the list and the outside world have followed it."""
+def report(stored: ContactRecord, synced: str = UNLISTED) -> ContactRecord:
+    """Return `stored` after the list and the outside world have report it."""
     return replace(
         stored,
-        announced=stored.status,
-        mirrored=mirrored,
-        list_due=False,
-        announce_due=False,
-        due_since=None,
+        published=stored.status,
+        synced=synced,
+        list_pending=False,
+        publish_pending=False,
+        pending_since=None,
     )
 
 
@@ -74,27 +74,27 @@ BOUNCED = learnt(a_fact())
 
 def test_a_bounce_is_due_for_the_list_and_for_the_outside_world() -> None:
     """From the moment it is learnt."""
-    expected = Stored(
-        a_contact(a_fact()), rev=1, status=Status.BOUNCED, list_due=True, announce_due=True, due_since=NOW
+    expected = ContactRecord(
+        a_contact(a_fact()), rev=1, status=Status.BOUNCED, list_pending=True, publish_pending=True, pending_since=NOW
     )
     assert expected == BOUNCED
 
 
 def test_a_first_delivery_is_due_for_nobody() -> None:
     """The outside world takes a contact for active, and the list does not hold it."""
-    assert Stored(a_contact(a_fact(Verdict.DELIVERED)), rev=1) == learnt(a_fact(Verdict.DELIVERED))
+    assert ContactRecord(a_contact(a_fact(Verdict.DELIVERED)), rev=1) == learnt(a_fact(Verdict.DELIVERED))
 
 
 def test_a_first_soft_bounce_is_due_for_the_outside_world_only() -> None:
     """The list does not hold those who bounce now and then."""
-    after = learnt(*strikes(0))
-    assert (after.status, after.list_due, after.due_since) == (Status.BOUNCING, False, NOW)
+    after = learnt(*soft_bounce_days(0))
+    assert (after.status, after.list_pending, after.pending_since) == (Status.BOUNCING, False, NOW)
 
 
 def test_an_echo_is_due_for_the_outside_world_only() -> None:
     """The list holds it already."""
     after = learnt(an_echo())
-    assert (after.status, after.list_due, after.due_since) == (Status.BOUNCED, False, NOW)
+    assert (after.status, after.list_pending, after.pending_since) == (Status.BOUNCED, False, NOW)
 
 
 def test_what_is_known_already_changes_nothing() -> None:
@@ -105,28 +105,28 @@ def test_what_is_known_already_changes_nothing() -> None:
 def test_what_was_due_stays_due_since_then() -> None:
     """And stays due for what it was due for."""
     after = learnt(a_fact(Verdict.DELIVERED), stored=BOUNCED)
-    assert (after.rev, after.list_due, after.due_since) == (2, True, NOW)
+    assert (after.rev, after.list_pending, after.pending_since) == (2, True, NOW)
 
 
 def test_a_write_that_is_due_stays_due_whatever_comes_next() -> None:
     """A bounce says that the list lost the entry, and a delivery does not say that it has it back."""
-    lost = learnt(a_fact(at=on_day(3)), stored=followed(BOUNCED, "BOUNCE"))
-    assert [lost.list_due, learnt(a_fact(Verdict.DELIVERED), stored=lost).list_due] == [True, True]
+    lost = learnt(a_fact(at=on_day(3)), stored=report(BOUNCED, "BOUNCE"))
+    assert [lost.list_pending, learnt(a_fact(Verdict.DELIVERED), stored=lost).list_pending] == [True, True]
 
 
 def test_what_was_put_off_is_due_at_once_when_more_is_learnt() -> None:
     """SES may take now what it refused before."""
-    postponed = replace(BOUNCED, due_since=NOW, retry_at=NOW + timedelta(hours=6))
+    postponed = replace(BOUNCED, pending_since=NOW, retry_at=NOW + timedelta(hours=6))
     after = learnt(a_fact(Verdict.COMPLAIN), stored=postponed)
-    assert (after.due_since, after.retry_at, after.is_due(NOW)) == (NOW, None, True)
+    assert (after.pending_since, after.retry_at, after.is_pending(NOW)) == (NOW, None, True)
 
 
 def test_what_was_put_off_is_not_due_before_its_time() -> None:
     """Its own postponement, which the stream brings like any change, must not have it tried again at once."""
-    postponed = replace(BOUNCED, due_since=NOW, retry_at=NOW + timedelta(hours=6))
-    assert [postponed.is_due(NOW + timedelta(hours=hours)) for hours in (0, 5, 6)] == [False, False, True]
+    postponed = replace(BOUNCED, pending_since=NOW, retry_at=NOW + timedelta(hours=6))
+    assert [postponed.is_pending(NOW + timedelta(hours=hours)) for hours in (0, 5, 6)] == [False, False, True]
     item = encode(postponed, standing(postponed.contact, LIMITS))
-    assert (item["due_since"]["S"], item["mirror_due_at"]["S"]) == (
+    assert (item["pending_since"]["S"], item["pending_at"]["S"]) == (
         "2026-03-02T12:00:00.000Z",
         "2026-03-02T18:00:00.000Z",
     )
@@ -135,22 +135,22 @@ def test_what_was_put_off_is_not_due_before_its_time() -> None:
 
 def test_a_contact_that_is_followed_owes_nothing_for_a_delivery() -> None:
     """Its status stays, and so does the list."""
-    stored = followed(BOUNCED, "BOUNCE")
+    stored = report(BOUNCED, "BOUNCE")
     assert replace(stored, contact=a_contact(a_fact(), a_fact(Verdict.DELIVERED)), rev=2) == learnt(
         a_fact(Verdict.DELIVERED), stored=stored
     )
 
 
 def test_a_change_that_is_taken_back_is_announced_all_the_same() -> None:
-    """A suspension may have been announced although it was not noted, so its end must be."""
-    suspended = replace(learnt(*strikes(0, 1, 2, 3, 4)), announced=Status.ACTIVE, announce_due=True)
+    """A suspension may have been published although it was not noted, so its end must be."""
+    suspended = replace(learnt(*soft_bounce_days(0, 1, 2, 3, 4)), published=Status.ACTIVE, publish_pending=True)
     after = learnt(a_fact(Verdict.DELIVERED, on_day(5)), stored=suspended)
-    assert (after.status, after.announce_due, after.list_due) == (Status.ACTIVE, True, True)
+    assert (after.status, after.publish_pending, after.list_pending) == (Status.ACTIVE, True, True)
 
 
 def test_a_reinstatement_goes_the_way_of_feedback() -> None:
-    """Whoever changes a contact, the list and the outside world follow."""
-    stored = followed(BOUNCED, "BOUNCE")
+    """Whoever changes a contact, the list and the outside world sync."""
+    stored = report(BOUNCED, "BOUNCE")
     reinstated = merge(stored.contact, Contact(RECIPIENT, opted_in=Evidence(NOW, "operator")))
     after = become(stored, reinstated, LIMITS, LATER)
     expected = replace(
@@ -158,27 +158,27 @@ def test_a_reinstatement_goes_the_way_of_feedback() -> None:
         contact=reinstated,
         rev=2,
         status=Status.ACTIVE,
-        list_due=True,
-        announce_due=True,
-        due_since=LATER,
+        list_pending=True,
+        publish_pending=True,
+        pending_since=LATER,
     )
     assert expected == after
 
 
 def test_other_limits_change_a_status() -> None:
     """The next time anything is learnt, even if it is nothing."""
-    stored = learnt(*strikes(0, 1))
+    stored = learnt(*soft_bounce_days(0, 1))
     after = learn(stored, [], replace(LIMITS, soft_bounces=2), LATER)
     assert after
-    assert (after.status, after.list_due) == (Status.SUSPENDED, True)
+    assert (after.status, after.list_pending) == (Status.SUSPENDED, True)
 
 
 def test_learning_leaves_alone_what_is_not_learnt() -> None:
-    """What the mirror did and is doing, and what somebody else added, stays; the item read stays for comparison."""
+    """What the list_sync did and is doing, and what somebody else added, stays; the item read stays for comparison."""
     before = replace(FULL, item={"rev": {"N": "7"}})
-    after = learn(before, strikes(5), LIMITS, LATER)
+    after = learn(before, soft_bounce_days(5), LIMITS, LATER)
     assert after
-    assert replace(FULL, contact=merge(FULL.contact, a_contact(*strikes(5))), rev=8) == after
+    assert replace(FULL, contact=merge(FULL.contact, a_contact(*soft_bounce_days(5))), rev=8) == after
     assert (before.item, before.item) == (after.item, refreshed(before, LIMITS, LATER).item)
 
 
@@ -186,21 +186,21 @@ def test_of_a_contact_never_written_nothing_is_due() -> None:
     """It is active, as far as anybody was told."""
     expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, None)
     assert UNKNOWN.others == {}
-    assert expected == tuple(getattr(UNKNOWN, one.name) for one in fields(Stored) if one.name != "contact")
+    assert expected == tuple(getattr(UNKNOWN, one.name) for one in fields(ContactRecord) if one.name != "contact")
 
 
 def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
     """Nobody has written it since they changed, so its `rev` is still that of the table."""
-    stored = learnt(*strikes(0, 1))
+    stored = learnt(*soft_bounce_days(0, 1))
     seen = refreshed(stored, replace(LIMITS, soft_bounces=2), LATER)
-    assert replace(stored, status=Status.SUSPENDED, list_due=True) == seen
+    assert replace(stored, status=Status.SUSPENDED, list_pending=True) == seen
     assert stored == refreshed(stored, LIMITS, LATER)
 
 
 def test_what_other_limits_change_is_due_from_when_it_is_seen() -> None:
     """Nobody knows when they changed."""
-    seen = refreshed(followed(learnt(*strikes(0, 1))), replace(LIMITS, soft_bounces=2), LATER)
-    assert (seen.list_due, seen.announce_due, seen.due_since) == (True, True, LATER)
+    seen = refreshed(report(learnt(*soft_bounce_days(0, 1))), replace(LIMITS, soft_bounces=2), LATER)
+    assert (seen.list_pending, seen.publish_pending, seen.pending_since) == (True, True, LATER)
 
 
 def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
@@ -210,42 +210,44 @@ def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
     assert (read, repr(read)) == (BOUNCED, repr(BOUNCED))
 
 
-# --- The end of a claim ---------------------------------------------------------------------------------------------
+# --- The end of a lease ---------------------------------------------------------------------------------------------
 
 
 def test_who_is_let_go_of_is_due_at_once() -> None:
-    """One write later, and otherwise as before the claim."""
-    claim = replace(BOUNCED, claim="a-worker", claimed_until=LATER, retry_at=LATER)
-    assert replace(BOUNCED, rev=2) == unclaimed(claim)
+    """One write later, and otherwise as before the lease."""
+    lease = replace(BOUNCED, lease="a-worker", leased_until=LATER, retry_at=LATER)
+    assert replace(BOUNCED, rev=2) == without_lease(lease)
 
 
 def test_who_is_followed_owes_the_list_nothing() -> None:
     """What the outside world has to hear of is due since then."""
-    claim = replace(BOUNCED, claim="a-worker", claimed_until=LATER, retry_at=LATER)
-    expected = replace(BOUNCED, rev=2, mirrored="BOUNCE", list_due=False)
-    assert expected == marked(claim, "BOUNCE")
-    assert replace(expected, announce_due=False, due_since=None) == marked(replace(claim, announce_due=False), "BOUNCE")
+    lease = replace(BOUNCED, lease="a-worker", leased_until=LATER, retry_at=LATER)
+    expected = replace(BOUNCED, rev=2, synced="BOUNCE", list_pending=False)
+    assert expected == marked(lease, "BOUNCE")
+    assert replace(expected, publish_pending=False, pending_since=None) == marked(
+        replace(lease, publish_pending=False), "BOUNCE"
+    )
 
 
 # --- Items ----------------------------------------------------------------------------------------------------------
 
-FULL = Stored(
+FULL = ContactRecord(
     a_contact(
         *(a_fact(verdict) for verdict in (Verdict.COMPLAIN, Verdict.SUPPRESS, Verdict.UNSUBSCRIBE)),
         *(an_echo(reason, on_day(1)) for reason in ListReason),
-        *strikes(0, 1),
+        *soft_bounce_days(0, 1),
         a_fact(Verdict.DELIVERED, address="Recipient@Example.com"),
         opted_in=START,
     ),
     rev=7,
     status=Status.COMPLAINED,
-    announced=Status.BOUNCED,
-    mirrored="BOUNCE",
-    list_due=True,
-    announce_due=True,
-    due_since=NOW,
-    claim="a-worker",
-    claimed_until=LATER,
+    published=Status.BOUNCED,
+    synced="BOUNCE",
+    list_pending=True,
+    publish_pending=True,
+    pending_since=NOW,
+    lease="a-worker",
+    leased_until=LATER,
     item={"operators_note": {"S": "asked by telephone"}},
 )
 
@@ -262,27 +264,27 @@ def test_an_item_is_what_an_application_reads() -> None:
         "reason": {"S": "Permanent/General"},
         "status_at": {"S": "2026-03-01T12:00:05.000Z"},
         "unsendable": {"S": f"bounced#{shard(RECIPIENT)}"},
-        "spellings": {"L": [{"S": "recipient@example.com"}]},
+        "variants": {"L": [{"S": "recipient@example.com"}]},
         "bounced_at": {"S": "2026-03-01T12:00:05.000Z"},
         "bounced_reason": {"S": "Permanent/General"},
         "bounced_configuration_set": {"S": "receipts"},
-        "announced_status": {"S": "active"},
-        "list_due": {"BOOL": True},
-        "announce_due": {"BOOL": True},
-        "mirror_due": {"S": shard(RECIPIENT)},
-        "mirror_due_at": {"S": "2026-03-02T12:00:00.000Z"},
-        "due_since": {"S": "2026-03-02T12:00:00.000Z"},
+        "published_status": {"S": "active"},
+        "list_pending": {"BOOL": True},
+        "publish_pending": {"BOOL": True},
+        "pending_shard": {"S": shard(RECIPIENT)},
+        "pending_at": {"S": "2026-03-02T12:00:00.000Z"},
+        "pending_since": {"S": "2026-03-02T12:00:00.000Z"},
     }
     assert expected == item
 
 
 def test_a_contact_that_may_be_mailed_is_in_no_index() -> None:
     """Sparse indexes hold what somebody looks for."""
-    stored = followed(learnt(*strikes(0)))
+    stored = report(learnt(*soft_bounce_days(0)))
     item = encode(stored, standing(stored.contact, LIMITS))
     assert (True, {"reason", "status_at"}) == (
         item["may_send"]["BOOL"],
-        item.keys() & {"unsendable", "mirror_due", "mirror_due_at", "reason", "status_at"},
+        item.keys() & {"unsendable", "pending_shard", "pending_at", "reason", "status_at"},
     )
 
 
@@ -296,15 +298,15 @@ def test_an_active_contact_has_no_reason() -> None:
         "rev": {"N": "1"},
         "status": {"S": "active"},
         "may_send": {"BOOL": True},
-        "spellings": {"L": [{"S": "recipient@example.com"}]},
+        "variants": {"L": [{"S": "recipient@example.com"}]},
         "delivered_on": {"S": "2026-03-01"},
-        "announced_status": {"S": "active"},
+        "published_status": {"S": "active"},
     }
     assert expected == item
 
 
-@pytest.mark.parametrize("stored", [UNKNOWN, BOUNCED, FULL, followed(FULL)])
-def test_what_is_read_is_what_was_written(stored: Stored) -> None:
+@pytest.mark.parametrize("stored", [UNKNOWN, BOUNCED, FULL, report(FULL)])
+def test_what_is_read_is_what_was_written(stored: ContactRecord) -> None:
     """To the last register, and with attributes that somebody else added."""
     read = decode(encode(stored, Standing(stored.status)))
     assert (stored, stored.others) == (read, read.others)
@@ -318,7 +320,7 @@ def test_what_is_read_keeps_the_item_it_was_read_from() -> None:
 
 def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
     """The registers are the truth."""
-    stored = replace(BOUNCED, item={"status": {"S": "active"}, "spellings": {"L": []}, "note": {"S": "kept"}})
+    stored = replace(BOUNCED, item={"status": {"S": "active"}, "variants": {"L": []}, "note": {"S": "kept"}})
     read = decode(encode(stored, standing(stored.contact, LIMITS)))
     assert (read, read.others) == (BOUNCED, {"note": {"S": "kept"}})
 
@@ -330,34 +332,34 @@ def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
         {"rev": {"S": "1"}},
         {"rev": {"N": "9" * 5_000}},
         {"status": {"S": "thrilled"}},
-        {"announced_status": {"N": "1"}},
-        {"spellings": {"S": RECIPIENT}},
-        {"spellings": {"L": [RECIPIENT]}},
-        {"spellings": None},
-        {"strikes": {"L": [{"S": "yesterday"}]}},
+        {"published_status": {"N": "1"}},
+        {"variants": {"S": RECIPIENT}},
+        {"variants": {"L": [RECIPIENT]}},
+        {"variants": None},
+        {"soft_bounce_days": {"L": [{"S": "yesterday"}]}},
         {"delivered_on": {"S": "yesterday"}},
         {"bounced_at": {"S": "yesterday"}},
         {"bounced_at": "2026-03-01T12:00:05.000Z"},
-        {"due_since": {"S": ""}},
+        {"pending_since": {"S": ""}},
         {"retry_at": {"S": ""}},
-        {"claimed_until": {"S": "\ud800"}},
+        {"leased_until": {"S": "\ud800"}},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_an_item_that_somebody_broke_is_refused(wrong: dict[str, Any]) -> None:
     """It is left as it is, and the error says where to look but not what is in it."""
     item = encode(FULL, standing(FULL.contact, LIMITS)) | wrong
-    with pytest.raises(StoredError, match="see the runbook") as error:
+    with pytest.raises(ContactRecordError, match="see the runbook") as error:
         decode(item)
     assert RECIPIENT not in f"{error.value!r}{error.value.__cause__!r}"
 
 
-@pytest.mark.parametrize("missing", ["rev", "status", "announced_status", "spellings"])
+@pytest.mark.parametrize("missing", ["rev", "status", "published_status", "variants"])
 def test_an_item_that_lacks_what_every_contact_has_is_refused(missing: str) -> None:
     """It is somebody else's."""
     item = encode(FULL, standing(FULL.contact, LIMITS))
     del item[missing]
-    with pytest.raises(StoredError):
+    with pytest.raises(ContactRecordError):
         decode(item)
 
 
@@ -410,7 +412,7 @@ def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
 
 
 def test_the_same_feedback_is_one_record() -> None:
-    """However often, in whichever vocabulary and whichever spelling it comes."""
+    """However often, in whichever vocabulary and whichever variant it comes."""
     ways = [a_fact(), a_fact(), a_fact(configuration_set=""), a_fact(address="RECIPIENT@example.com")]
     assert len({history_item(fact, 1, NOW)["record"]["S"] for fact in ways}) == 1
 
@@ -420,9 +422,9 @@ def test_the_same_feedback_is_one_record() -> None:
     [
         a_fact(at=on_day(1)),
         replace(a_fact(), rule="bounce-transient"),
-        replace(a_fact(), said=Said("Complaint", message_id=MESSAGE_ID, feedback_id=FEEDBACK_ID)),
-        replace(a_fact(), said=Said("Bounce", message_id="another", feedback_id=FEEDBACK_ID)),
-        replace(a_fact(), said=Said("Bounce", message_id=MESSAGE_ID, feedback_id="another")),
+        replace(a_fact(), said=EventDetails("Complaint", message_id=MESSAGE_ID, feedback_id=FEEDBACK_ID)),
+        replace(a_fact(), said=EventDetails("Bounce", message_id="another", feedback_id=FEEDBACK_ID)),
+        replace(a_fact(), said=EventDetails("Bounce", message_id=MESSAGE_ID, feedback_id="another")),
     ],
 )
 def test_other_feedback_is_another_record(other: Fact) -> None:
@@ -450,7 +452,7 @@ def test_every_record_is_removed_in_time(at: datetime, expires: datetime) -> Non
 def test_what_was_written_is_what_the_next_write_goes_by() -> None:
     """The item is what the table holds by then, with how the contact stands under these limits."""
     limits = replace(LIMITS, soft_bounces=2)
-    stored = replace(learnt(*strikes(0, 1)), item={"theirs": {"S": "kept"}})
+    stored = replace(learnt(*soft_bounce_days(0, 1)), item={"theirs": {"S": "kept"}})
     after = written(stored, limits)
     assert (after, after.item) == (stored, encode(stored, standing(stored.contact, limits)))
     assert after.item != encode(stored, standing(stored.contact, LIMITS))

@@ -1,4 +1,4 @@
-"""ContactStore makes as few calls of DynamoDB as it can, and believes none that says nothing."""
+"""ContactRepository makes as few calls of DynamoDB as it can, and believes none that says nothing."""
 
 import json
 import threading
@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from ses_feedback.aws.errors import AWS_FAULTS
+from ses_feedback.aws.errors import AWS_ERRORS
 from ses_feedback.contacts import repository
-from ses_feedback.contacts.repository import ATTEMPTS, ContactStore
+from ses_feedback.contacts.repository import ATTEMPTS, ContactRepository
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.suppression import sync
-from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, on_day, strikes
+from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import World, a_world
 from tests.support.fakes import (
     Fault,
@@ -57,7 +57,7 @@ def many(number: int, verdict: Verdict = Verdict.SUPPRESS) -> list[Fact]:
 
 def test_facts_of_one_contact_are_one_read_and_one_write(world: World) -> None:
     """Two dozen facts about one contact are merged before anything is written."""
-    facts = [*strikes(*range(20)), *(a_fact(Verdict.COMPLAIN, on_day(day)) for day in range(4))]
+    facts = [*soft_bounce_days(*range(20)), *(a_fact(Verdict.COMPLAIN, on_day(day)) for day in range(4))]
     assert world.store().learn(facts) == {}
     assert calls_of(world) == ["batch_get_item", "batch_execute_statement"]
     assert world.contact(RECIPIENT).contact == a_contact(*facts)
@@ -122,7 +122,7 @@ def test_writes_go_side_by_side(world: World) -> None:
     client = world.dynamodb
     client.only, client.otherwise = "batch_execute_statement", first(arrived.wait)
     table, now, sleep = world.aws.table_name, world.clock.now, world.clock.sleep
-    plain = ContactStore(client, table, Limits(), history_days=1, now=now, sleep=sleep)
+    plain = ContactRepository(client, table, Limits(), history_days=1, now=now, sleep=sleep)
     assert plain.learn(many(25)) == {}
 
 
@@ -130,7 +130,9 @@ def test_many_threads_write_every_contact(world: World) -> None:
     """What one thread writes, no other loses."""
     table, now, sleep = world.aws.table_name, world.clock.now, world.clock.sleep
     with ThreadPoolExecutor(8) as executor:
-        pooled = ContactStore(world.dynamodb, table, Limits(), history_days=1, now=now, sleep=sleep, executor=executor)
+        pooled = ContactRepository(
+            world.dynamodb, table, Limits(), history_days=1, now=now, sleep=sleep, executor=executor
+        )
         assert pooled.learn(many(40)) == {}
     assert len(world.aws.contacts()) == 40
 
@@ -188,7 +190,7 @@ def test_a_single_write_that_is_throttled_is_made_again(world: World, failing: i
         "batch_execute_statement",
         dict.fromkeys(range(failing), fails_statements("ThrottlingError")),
     )
-    assert world.store().write(replace(stored, rev=2, mirrored="BOUNCE")) == outcome
+    assert world.store().write(replace(stored, rev=2, synced="BOUNCE")) == outcome
     assert len(client.calls) == min(failing + 1, ATTEMPTS)
 
 
@@ -198,7 +200,7 @@ def test_losers_wait_a_little_longer_each_time(world: World) -> None:
     losing = world.dynamodb
     losing.only, losing.otherwise = "batch_execute_statement", fails_statements("ConditionalCheckFailed")
     table, now = world.aws.table_name, world.clock.now
-    ContactStore(losing, table, Limits(), history_days=1, now=now, sleep=naps.append).learn([a_fact()])
+    ContactRepository(losing, table, Limits(), history_days=1, now=now, sleep=naps.append).learn([a_fact()])
     longest = [min(1.0, 0.05 * 2**number) for number in range(ATTEMPTS - 1)]
     assert [round(nap / most, 1) >= 0.5 and nap <= most for nap, most in zip(naps, longest, strict=True)] == [True] * 7
 
@@ -302,7 +304,7 @@ def test_an_answer_for_each_statement(world: World) -> None:
         return {**answer, "Responses": answer["Responses"][1:]}
 
     world.dynamodb.only, world.dynamodb.faults = "batch_execute_statement", {0: too_few}
-    failed = dict.fromkeys(("contact-0@example.com", "contact-1@example.com"), "GarbledAnswerError")
+    failed = dict.fromkeys(("contact-0@example.com", "contact-1@example.com"), "MalformedResponseError")
     assert world.store().learn(many(2)) == failed
     assert world.store().learn(many(2)) == {}
 
@@ -325,7 +327,7 @@ FAULTS: list[tuple[Fault, str]] = [
     (refuses("InternalServerError"), "InternalServerError"),
     (times_out, "ReadTimeoutError"),
     (loses_the_answer, "ReadTimeoutError"),
-    (garbles, "GarbledAnswerError"),
+    (garbles, "MalformedResponseError"),
 ]
 
 
@@ -362,7 +364,7 @@ def test_an_answer_of_another_shape_is_somebody_elses(world: World, operation: s
     table = world.settings.table_name
     told = json.loads(json.dumps(answer).replace("contacts", table))
     world.dynamodb.only, world.dynamodb.otherwise = operation, lambda *_: told
-    assert world.store().learn([a_fact()]) == {RECIPIENT: "GarbledAnswerError"}
+    assert world.store().learn([a_fact()]) == {RECIPIENT: "MalformedResponseError"}
 
 
 def test_a_statements_code_is_told_only_where_it_is_one(world: World) -> None:
@@ -393,7 +395,7 @@ def test_contacts_are_written_before_history(world: World) -> None:
 def test_who_asks_what_is_due_is_told_of_a_fault(world: World, fault: Fault) -> None:
     """A sweep that can't read the index must not take that for nothing being due."""
     world.dynamodb.otherwise = fault
-    with pytest.raises(AWS_FAULTS):
+    with pytest.raises(AWS_ERRORS):
         list(world.store().due(world.clock.now()))
 
 
@@ -427,13 +429,13 @@ def test_due_contacts_come_page_by_page(world: World) -> None:
 def test_a_due_time_that_can_not_be_read(world: World) -> None:
     """When somebody wrote nonsense on an item, the others are due all the same."""
     world.learn(a_fact())
-    item = {**world.aws.contacts()[0], "address": {"S": "other@example.com"}, "mirror_due_at": {"S": "0"}}
+    item = {**world.aws.contacts()[0], "address": {"S": "other@example.com"}, "pending_at": {"S": "0"}}
     world.aws.client("dynamodb").put_item(TableName=world.aws.table_name, Item=item)
     assert [address for _, address in world.store().due(world.clock.now())] == [RECIPIENT]
 
 
 def test_settings_of_the_mirror_and_the_store_agree() -> None:
-    """What the mirror asks of its contacts at once is what DynamoDB reads at once; a lost race is called the same."""
+    """What the list_sync asks of its contacts at once is what DynamoDB reads at once; a lost race is called the same."""
     assert (sync.READ_AT_ONCE, sync.LOST_RACE) == (repository.READ_AT_ONCE, repository.LOST_RACE)
 
 

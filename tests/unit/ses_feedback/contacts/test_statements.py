@@ -7,7 +7,7 @@ import pytest
 from ses_feedback.contacts.statements import insert, put, update
 
 ANN, CONTACT = {"S": "ann@example.com"}, {"S": "contact"}
-BEFORE = {"address": ANN, "record": CONTACT, "rev": {"N": "1"}, "status": {"S": "active"}, "claim": {"S": "worker"}}
+BEFORE = {"address": ANN, "record": CONTACT, "rev": {"N": "1"}, "status": {"S": "active"}, "lease": {"S": "worker"}}
 WHERE = 'WHERE "address"=? AND "record"=? AND "rev"=?'
 KEY_OF_BEFORE = [ANN, CONTACT, {"N": "1"}]
 
@@ -33,15 +33,19 @@ def test_an_insert_names_every_attribute() -> None:
             id="what differs",
         ),
         pytest.param(
-            {"list_due": {"BOOL": True}}, (), 'SET "list_due"=?', [{"BOOL": True}], id="what was not there before"
+            {"list_pending": {"BOOL": True}},
+            (),
+            'SET "list_pending"=?',
+            [{"BOOL": True}],
+            id="what was not there before",
         ),
         pytest.param(
-            {"rev": {"N": "2"}}, ("claim",), 'SET "rev"=? REMOVE "claim"', [{"N": "2"}], id="what is there no longer"
+            {"rev": {"N": "2"}}, ("lease",), 'SET "rev"=? REMOVE "lease"', [{"N": "2"}], id="what is there no longer"
         ),
         pytest.param(
             {"rev": {"N": "2"}},
-            ("status", "claim"),
-            'SET "rev"=? REMOVE "status" REMOVE "claim"',
+            ("status", "lease"),
+            'SET "rev"=? REMOVE "status" REMOVE "lease"',
             [{"N": "2"}],
             id="two that are there no longer",
         ),

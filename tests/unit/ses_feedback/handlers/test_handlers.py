@@ -11,7 +11,7 @@ import pytest
 
 from campaigns.wire.http_server import Reply, Server
 from localaws.in_process.embedded_aws import EmbeddedAws
-from ses_feedback.aws.metric_counts import Tally
+from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.contacts.repository import LEARN_AT_ONCE
 from ses_feedback.handlers import deadline, feedback, suppression
 from ses_feedback.handlers.feedback import LOGGED_RECORDS, FeedbackNotStoredError, answer
@@ -83,12 +83,12 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Embedd
 
 
 def test_from_the_queue_to_the_list(deployed: EmbeddedAws) -> None:
-    """A bounce in the queue becomes a contact, and by the stream an entry and an announcement."""
+    """A bounce in the queue becomes a contact, and by the stream an entry and an event."""
     assert failures(feedback.handle(an_sqs_event(a_bounce()), FakeContext())) == []
     records = deployed.stream_records()
     assert failures(suppression.handle({"Records": records}, FakeContext())) == []
     assert [entry.email_address for entry in deployed.suppression_list.entries()] == [RECIPIENT]
-    assert [event["detail"]["new_status"] for event in deployed.announcements()] == ["bounced"]
+    assert [event["detail"]["new_status"] for event in deployed.events()] == ["bounced"]
 
 
 def test_a_process_is_set_up_once(deployed: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +207,9 @@ def test_a_mixed_event_is_never_half_acknowledged() -> None:
     """When a record that has no id to name must come again, all do."""
     records = Record(Carrier.SQS, "1", ""), Record(Carrier.SNS, "2", "")
     outcomes = [Outcome(record, Disposition.RETRY, reason="ReadTimeoutError") for record in records]
-    assert answer(Report((outcomes[0],), Tally())) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert answer(Report((outcomes[0],), MetricCounts())) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     with pytest.raises(FeedbackNotStoredError, match="2 of 2"):
-        answer(Report(tuple(outcomes), Tally()))
+        answer(Report(tuple(outcomes), MetricCounts()))
 
 
 def test_no_time_left(world: World) -> None:
@@ -313,14 +313,17 @@ ODD = [{}, {"dynamodb": {}}, {"dynamodb": {"Keys": None}}, None, "text", {"dynam
 
 
 def test_odd_stream_records_are_passed_over(world: World) -> None:
-    """What names no contact to follow is nobody's to retry."""
+    """What names no contact to sync is nobody's to retry."""
     history = {
         "dynamodb": {"Keys": {"address": {"S": RECIPIENT}, "record": {"S": "feedback#1"}}, "SequenceNumber": "1"}
     }
-    pace = {
-        "dynamodb": {"Keys": {"address": {"S": "suppression-list"}, "record": {"S": "pace"}}, "SequenceNumber": "2"}
+    rate_limiter = {
+        "dynamodb": {
+            "Keys": {"address": {"S": "suppression-list"}, "record": {"S": "rate_limiter"}},
+            "SequenceNumber": "2",
+        }
     }
-    assert failures(world.suppression()({"Records": [*ODD, history, pace]}, FakeContext())) == []
+    assert failures(world.suppression()({"Records": [*ODD, history, rate_limiter]}, FakeContext())) == []
     assert world.dynamodb.calls == []
 
 
@@ -334,7 +337,7 @@ def test_the_mirror_stops_in_time(world: World) -> None:
 
 
 def test_the_stream_ends(world: World) -> None:
-    """What the mirror writes comes back by the stream, and comes to nothing."""
+    """What the list_sync writes comes back by the stream, and comes to nothing."""
     world.learn(a_fact(), a_fact(address=OTHER))
     assert world.drain() <= 2
     assert (world.listed(), len(world.sesv2.calls)) == ({RECIPIENT: "BOUNCE", OTHER: "BOUNCE"}, 2)
@@ -346,13 +349,13 @@ def test_the_stream_ends_when_ses_refuses(address: str) -> None:
     with a_world(sandbox=True) as world:
         world.learn(a_fact(address=address))
         assert world.drain() <= 2
-        assert (len(world.sesv2.calls), len(world.aws.announcements())) == (1, 1)
+        assert (len(world.sesv2.calls), len(world.aws.events())) == (1, 1)
 
 
 def test_a_sweep_says_what_it_did(world: World) -> None:
     """Whoever invokes the function sees what came of it; so does the schedule's log."""
     world.learn(a_fact())
-    assert world.sweep() == {"announced": 1, "put": 1, "deleted": 0, "imported": 0, "left": 0}
+    assert world.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "left": 0}
 
 
 @pytest.mark.parametrize("event", [{"source": "ses-feedback", "detail-type": "Sweep"}, {}, None, {"Records": "no"}])
@@ -369,8 +372,8 @@ def test_what_is_left_is_told_with_its_reasons(world: World, capsys: pytest.Capt
     world.sesv2.otherwise = times_out
     world.suppression()({"Records": world.stream()}, FakeContext())
     [line] = printed(capsys)[0]
-    told = {name: line[name] for name in ("message", "announced", "put", "deleted", "left", "left_because")}
-    expected = {"announced": 2, "put": 0, "deleted": 0, "left": 2, "left_because": ["ReadTimeoutError"]}
+    told = {name: line[name] for name in ("message", "published", "put", "deleted", "left", "left_because")}
+    expected = {"published": 2, "put": 0, "deleted": 0, "left": 2, "left_because": ["ReadTimeoutError"]}
     assert told == {"message": "stream", **expected}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ses_feedback.address import Address
 from ses_feedback.judging import policy
-from ses_feedback.judging.facts import Fact, Judgement, ListReason, Said, Verdict
+from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ListReason, Verdict
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import KNOWN_TYPES, POLICY, AmbiguousComplaint, Rule, find_rule
 from ses_feedback.reading.envelope import Notice
@@ -64,7 +64,7 @@ SUPPRESS = Row("bounce-permanent", Verdict.SUPPRESS, "PermanentBounce")
 OPTED_OUT = Row("bounce-unsubscribed-recipient", Verdict.UNSUBSCRIBE, "SuppressionEcho")
 ON_LIST = Row("bounce-on-account-suppression-list", Verdict.ECHO, "SuppressionEcho", ListReason.BOUNCE)
 NOT_ATTEMPTED = Row("bounce-not-attempted", Verdict.NOTE, "SuppressionEcho")
-STRIKE = Row("bounce-transient", Verdict.STRIKE, "TransientBounce")
+SOFT_BOUNCE = Row("bounce-transient", Verdict.SOFT_BOUNCE, "TransientBounce")
 MESSAGES_FAULT = Row("bounce-message-refused", Verdict.NOTE, "TransientBounce")
 AUTO_REPLY = Row("bounce-auto-reply", Verdict.NOTE, "TransientBounce")
 UNDETERMINED = Row("bounce-undetermined", Verdict.NOTE, "UndeterminedBounce")
@@ -104,13 +104,13 @@ BOUNCES: Mapping[tuple[str | None, str | None], Row] = {
     ("Permanent", "OnTenantSuppressionList"): NOT_ATTEMPTED,
     ("Permanent", "EmailValidationSuppressed"): NOT_ATTEMPTED,
     ("Permanent", "UnsubscribedRecipient"): OPTED_OUT,
-    ("Transient", "General"): STRIKE,
-    ("Transient", "MailboxFull"): STRIKE,
-    ("Transient", "FullMoon"): unrecognized(STRIKE),
-    ("Transient", None): STRIKE,
-    ("Transient", "OnAccountSuppressionList"): unrecognized(STRIKE),
-    ("Transient", "OnTenantSuppressionList"): unrecognized(STRIKE),
-    ("Transient", "UnsubscribedRecipient"): unrecognized(STRIKE),
+    ("Transient", "General"): SOFT_BOUNCE,
+    ("Transient", "MailboxFull"): SOFT_BOUNCE,
+    ("Transient", "FullMoon"): unrecognized(SOFT_BOUNCE),
+    ("Transient", None): SOFT_BOUNCE,
+    ("Transient", "OnAccountSuppressionList"): unrecognized(SOFT_BOUNCE),
+    ("Transient", "OnTenantSuppressionList"): unrecognized(SOFT_BOUNCE),
+    ("Transient", "UnsubscribedRecipient"): unrecognized(SOFT_BOUNCE),
     ("Transient", "MessageTooLarge"): MESSAGES_FAULT,
     ("Transient", "ContentRejected"): MESSAGES_FAULT,
     ("Transient", "AttachmentRejected"): MESSAGES_FAULT,
@@ -146,8 +146,8 @@ COMPLAINTS: Mapping[tuple[str | None, str | None], Row] = {
 SEVERAL = [RECIPIENT, OTHER_RECIPIENT]
 REST: Mapping[str, tuple[Json, Row]] = {
     "an auto-reply": (a_bounce("Transient", "General", recipients=[an_auto_replier()]), AUTO_REPLY),
-    "no DSN, mailbox full": (a_bounce("Transient", "MailboxFull", recipients=[an_auto_replier()]), STRIKE),
-    "no DSN, no sub type": (a_bounce("Transient", None, recipients=[an_auto_replier()]), STRIKE),
+    "no DSN, mailbox full": (a_bounce("Transient", "MailboxFull", recipients=[an_auto_replier()]), SOFT_BOUNCE),
+    "no DSN, no sub type": (a_bounce("Transient", None, recipients=[an_auto_replier()]), SOFT_BOUNCE),
     "no DSN, permanent": (a_bounce("Permanent", "General", recipients=[an_auto_replier()]), SUPPRESS),
     "no DSN, undetermined": (
         a_bounce("Undetermined", "General", recipients=[an_auto_replier()]),
@@ -288,8 +288,8 @@ def test_the_list_knows_two_reasons() -> None:
 
 def test_what_is_not_said_is_empty() -> None:
     """Not unknown, and not something."""
-    address, said = Address(RECIPIENT, RECIPIENT), Said("Bounce")
-    assert Said("Bounce", "", "", "", "", "", "", "", "") == said
+    address, said = Address(RECIPIENT, RECIPIENT), EventDetails("Bounce")
+    assert EventDetails("Bounce", "", "", "", "", "", "", "", "") == said
     assert Fact(address, Verdict.NOTE, AT, "", "", said, "", None) == Fact(address, Verdict.NOTE, AT, "", "", said)
     assert Judgement("Bounce", "", (), (), "", None, "", "") == Judgement("Bounce", "")
     assert Rule("", "Bounce", Verdict.NOTE, "", "", (), (), None, None) == Rule("", "Bounce", Verdict.NOTE, "")
@@ -385,7 +385,7 @@ def test_only_named_recipients_are_touched(build: Callable[..., Json]) -> None:
 def test_a_fact_says_all_there_is_to_say() -> None:
     """Whom, what, when, by which rule and for what reason; and in SES's own words what SES said."""
     document = a_bounce("PERMANENT", "NoEmail", mail=a_mail(tags=TAGS), recipients=["Recipient@EXAMPLE.com"])
-    said = Said(
+    said = EventDetails(
         "Bounce",
         "PERMANENT",
         "NoEmail",
@@ -409,7 +409,7 @@ TAGS = {"ses:configuration-set": [CONFIGURATION_SET], "ses:tenant-name": ["shop"
 def test_a_complaints_fact_says_all_there_is_to_say() -> None:
     """Its type is the complaintSubType, its sub type the complaintFeedbackType."""
     (fact,) = judged(a_complaint("fraud", "Shouted", mail=a_mail(tags=TAGS))).facts
-    assert Said("Complaint", "Shouted", "fraud", MESSAGE_ID, FEEDBACK_ID, tenant="shop") == fact.said
+    assert EventDetails("Complaint", "Shouted", "fraud", MESSAGE_ID, FEEDBACK_ID, tenant="shop") == fact.said
 
 
 @pytest.mark.parametrize(
@@ -438,13 +438,13 @@ def test_a_reason_is_of_a_closed_vocabulary(document: Json, reason: str) -> None
 def test_a_deliverys_fact_says_only_that_it_was_one() -> None:
     """There are too many of them to keep more."""
     (fact,) = judged(a_delivery(mail=a_mail(tags=TAGS))).facts
-    assert Said("Delivery", "", "", "", "") == fact.said
+    assert EventDetails("Delivery", "", "", "", "") == fact.said
 
 
 def test_an_unsubscriptions_fact_says_by_which_message() -> None:
     """And for which tenant."""
     (fact,) = judged(a_subscription() | {"mail": a_mail(destination=[RECIPIENT], tags=TAGS)}).facts
-    assert Said("Subscription", message_id=MESSAGE_ID, tenant="shop") == fact.said
+    assert EventDetails("Subscription", message_id=MESSAGE_ID, tenant="shop") == fact.said
 
 
 def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
@@ -452,7 +452,7 @@ def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
     facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), OTHER_RECIPIENT])).facts
     assert [(fact.address.key, fact.verdict) for fact in facts] == [
         (RECIPIENT, Verdict.NOTE),
-        (OTHER_RECIPIENT, Verdict.STRIKE),
+        (OTHER_RECIPIENT, Verdict.SOFT_BOUNCE),
     ]
 
 
@@ -462,9 +462,9 @@ def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
         ({}, Verdict.NOTE),
         ({"action": None, "status": "", "diagnosticCode": " \n"}, Verdict.NOTE),
         ({"action": " ", "status": "\t", "diagnosticCode": "\n"}, Verdict.NOTE),
-        ({"action": "failed"}, Verdict.STRIKE),
-        ({"status": "4.0.0"}, Verdict.STRIKE),
-        ({"diagnosticCode": "smtp; 421"}, Verdict.STRIKE),
+        ({"action": "failed"}, Verdict.SOFT_BOUNCE),
+        ({"status": "4.0.0"}, Verdict.SOFT_BOUNCE),
+        ({"diagnosticCode": "smtp; 421"}, Verdict.SOFT_BOUNCE),
     ],
 )
 def test_only_a_dsn_tells_a_soft_bounce_from_an_auto_reply(said: Json, verdict: Verdict) -> None:
@@ -474,9 +474,9 @@ def test_only_a_dsn_tells_a_soft_bounce_from_an_auto_reply(said: Json, verdict: 
 
 
 def test_a_recipient_named_twice_is_touched_once() -> None:
-    """The same fact twice is one fact; another spelling is one of its own, for the list keeps spellings."""
+    """The same fact twice is one fact; another variant is one of its own, for the list keeps variants."""
     document = a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), f"<{RECIPIENT}>"])
-    assert [fact.address.spelling for fact in judged(document).facts] == [RECIPIENT, "RECIPIENT@example.com"]
+    assert [fact.address.variant for fact in judged(document).facts] == [RECIPIENT, "RECIPIENT@example.com"]
 
 
 @pytest.mark.parametrize("raw", ["", None, "nobody", "a@example.com, b@example.com", "\ud800@example.com", "x" * 9_999])
@@ -501,7 +501,7 @@ def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
     facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), RECIPIENT])).facts
     assert [(fact.address.key, fact.verdict) for fact in facts] == [
         (RECIPIENT, Verdict.NOTE),
-        (RECIPIENT, Verdict.STRIKE),
+        (RECIPIENT, Verdict.SOFT_BOUNCE),
     ]
 
 
@@ -623,7 +623,7 @@ def test_a_change_of_topics_in_the_future_has_the_carriers_time() -> None:
     ],
 )
 def test_a_strike_in_the_future_has_the_time_of_its_message(mail: Json, at: list[datetime]) -> None:
-    """The carrier's would make one strike of each day on which the message is sent again; else it has no time."""
+    """The carrier's would make one soft_bounce of each day on which the message is sent again; else it has no time."""
     judgement = judged(a_bounce("Transient", "MailboxFull", at=AT + timedelta(days=365), mail=mail), sent_at=AT)
     assert (at, "" if at else "no-timestamp") == ([fact.at for fact in judgement.facts], judgement.problem)
 
@@ -681,18 +681,18 @@ def test_what_ses_said_is_cut_to_size() -> None:
     (fact,) = judged(a_bounce(long, long, recipients=[recipient], mail=mail, feedbackId=long)).facts
     short = long[:128]
     diagnostic_code = long[:1_000]
-    assert Said("Bounce", short, short, short, short, short, short, diagnostic_code, short) == fact.said
+    assert EventDetails("Bounce", short, short, short, short, short, short, diagnostic_code, short) == fact.said
     (fact,) = judged(a_complaint(long, long, mail=mail, feedbackId=long)).facts
-    assert Said("Complaint", short, short, short, short, tenant=short) == fact.said
+    assert EventDetails("Complaint", short, short, short, short, tenant=short) == fact.said
     (fact,) = judged(a_subscription() | {"mail": {**mail, "destination": [RECIPIENT]}}).facts
-    assert Said("Subscription", message_id=short, tenant=short) == fact.said
+    assert EventDetails("Subscription", message_id=short, tenant=short) == fact.said
 
 
 @pytest.mark.parametrize("field", ["action", "status", "diagnosticCode"])
 def test_what_a_dsn_said_can_be_stored(field: str) -> None:
     """A lone surrogate, of which Lambda's own decoding makes one, is in no text that DynamoDB takes."""
     (fact,) = judged(a_bounce(recipients=[a_bounced_recipient(**{field: "550 \ud800"})])).facts
-    for name in Said.__dataclass_fields__:
+    for name in EventDetails.__dataclass_fields__:
         assert getattr(fact.said, name).encode() is not None
 
 

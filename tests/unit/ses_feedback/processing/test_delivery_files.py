@@ -18,7 +18,7 @@ from ses_feedback.handlers.feedback import RESERVE, FeedbackHandler, FeedbackNot
 from ses_feedback.judging.facts import Fact
 from ses_feedback.processing import delivery_files as entrance
 from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT, Deliveries
-from ses_feedback.processing.pipeline import Disposition, Keeper, Pipeline
+from ses_feedback.processing.pipeline import Disposition, Pipeline, QuarantineStore
 from ses_feedback.reading.s3_notifications import ObjectName
 from tests.support.builders import (
     MESSAGE_ID,
@@ -197,7 +197,7 @@ def test_one_message_that_has_to_come_again_brings_its_object_again(
         (refuses("SlowDown"), "SlowDown"),
         (refuses("AccessDenied"), "AccessDenied"),
         (times_out, "ReadTimeoutError"),
-        (garbles, "GarbledAnswerError"),
+        (garbles, "MalformedResponseError"),
     ],
 )
 def test_an_object_that_cant_be_read_comes_again(
@@ -401,7 +401,7 @@ class Entrance:
         self.quarantine = FakeQuarantine()
         self.bucket = Bucket()
 
-        def pipeline(keeper: Keeper) -> Pipeline:
+        def pipeline(keeper: QuarantineStore) -> Pipeline:
             return Pipeline(self.contacts, keeper, now=clock.now)
 
         self.deliveries = Deliveries(pipeline, self.quarantine, self.bucket, clock.now)
@@ -452,4 +452,4 @@ def test_an_object_is_as_good_as_its_messages(messages: list[Any]) -> None:
     assert [(one.disposition, one.kind, one.reason, one.contacts) for one in together.outcomes] == (
         ends or [(Disposition.IGNORED, "", "", ())]
     )
-    assert sorted(together.tally) == sorted(alone.tally)
+    assert sorted(together.metric_counts) == sorted(alone.metric_counts)

@@ -67,7 +67,7 @@ def ends(report: Report) -> list[tuple[str, str]]:
 
 def counts(report: Report) -> dict[str, int]:
     """Return what was counted, over all configuration sets."""
-    return {name: report.tally.total(name) for _, name in report.tally.counts}
+    return {name: report.metric_counts.total(name) for _, name in report.metric_counts.counts}
 
 
 # --- Every record has one end ---------------------------------------------------------------------------------------
@@ -242,12 +242,12 @@ def test_an_odd_record_id_is_not_passed_on(identity: str) -> None:
 
 
 def test_a_batch_is_counted_together() -> None:
-    """A batch is one tally: by configuration set, recipient by recipient."""
+    """A batch is one metric_counts: by configuration set, recipient by recipient."""
     marketing = a_mail(configuration_set="marketing")
     report = Entrance()(
         a_bounce(recipients=[RECIPIENT, OTHER]), a_bounce(mail=marketing), a_send(), an_open(), a_click(), "notice"
     )
-    assert report.tally.counts == {
+    assert report.metric_counts.counts == {
         (CONFIGURATION_SET, "PermanentBounce"): 2,
         ("marketing", "PermanentBounce"): 1,
         (CONFIGURATION_SET, "Send"): 2,
@@ -262,7 +262,7 @@ def test_what_comes_again_is_not_counted() -> None:
     entrance = Entrance(lane="Complaint")
     entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
     report = entrance(a_bounce())
-    assert (counts(report), report.tally.longest) == ({}, {})
+    assert (counts(report), report.metric_counts.longest) == ({}, {})
 
 
 LANES = [
@@ -299,14 +299,17 @@ def test_lag() -> None:
     )
     # The carrier took the messages 8 seconds after START, and no feedback in them can be later.
     oldest = round((now - (START + timedelta(seconds=8))).total_seconds() * 1000)
-    assert report.tally.longest == {(CONFIGURATION_SET, "FeedbackLag"): oldest, ("marketing", "FeedbackLag"): oldest}
+    assert report.metric_counts.longest == {
+        (CONFIGURATION_SET, "FeedbackLag"): oldest,
+        ("marketing", "FeedbackLag"): oldest,
+    }
 
 
 def test_a_clock_ahead_is_no_lag() -> None:
     """Feedback of a bare document may be later than we think it is; its lag is none, not a negative one."""
     entrance = Entrance()
     report = entrance.pipeline.process(a_bounce(at=entrance.clock.now() + timedelta(hours=1)))
-    assert report.tally.longest == {(CONFIGURATION_SET, "FeedbackLag"): 0}
+    assert report.metric_counts.longest == {(CONFIGURATION_SET, "FeedbackLag"): 0}
 
 
 def test_ambiguous_complaints() -> None:
@@ -412,7 +415,7 @@ def test_outcomes_compare() -> None:
 
 
 def test_recipients_of_one_bounce_are_judged_by_themselves() -> None:
-    """An auto-reply beside a bounce is no strike, and the bounce beside it is."""
+    """An auto-reply beside a bounce is no soft_bounce, and the bounce beside it is."""
     entrance = Entrance()
     replier = {"emailAddress": OTHER}
     entrance(a_bounce("Transient", "General", recipients=[a_bounced_recipient(), replier]))

@@ -1,4 +1,4 @@
-"""SuppressionList tells the mirror what became of each call, in as many words as it needs."""
+"""SuppressionList tells the list_sync what became of each call, in as many words as it needs."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ ANSWERS: list[tuple[Fault, Refusal]] = [
     (refuses("404"), Refusal(Refused.UNAVAILABLE, "404")),
     (refuses(""), Refusal(Refused.UNAVAILABLE, "UnknownError")),
     (times_out, Refusal(Refused.UNANSWERED, "ReadTimeoutError")),
-    (garbles, Refusal(Refused.UNANSWERED, "GarbledAnswerError")),
+    (garbles, Refusal(Refused.UNANSWERED, "MalformedResponseError")),
 ]
 
 
@@ -61,7 +61,7 @@ def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> Non
 
 @pytest.mark.parametrize("reason", ListReason)
 def test_every_call_names_address_and_reason(aws: EmbeddedAws, reason: ListReason) -> None:
-    """A put tells SES the spelling and the reason as they are, and one put is one call."""
+    """A put tells SES the variant and the reason as they are, and one put is one call."""
     client = FaultyClient(aws.client("sesv2"))
     SuppressionList(client).put("Re+Cip/ient@example.com", reason)
     asked = [(call.operation, dict(call.request)) for call in client.calls]

@@ -1,4 +1,4 @@
-"""Pace keeps the calls of all workers together to the rate SES allows, whoever wins, loses or fails."""
+"""RateLimiter keeps the calls of all workers together to the rate SES allows, whoever wins, loses or fails."""
 
 import heapq
 import itertools
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from localaws.in_process.embedded_aws import EmbeddedAws
-from ses_feedback.aws.errors import AWS_FAULTS, CONDITION_FAILED
+from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
-from ses_feedback.suppression.rate_limiter import KEY, Pace
+from ses_feedback.suppression.rate_limiter import KEY, RateLimiter
 from tests.support.fakes import (
     NOON,
     Fault,
@@ -40,9 +40,9 @@ def client(clock: ManualClock) -> Iterator[FaultyClient]:
         yield FaultyClient(aws.client("dynamodb"))
 
 
-def a_pace(client: FaultyClient, clock: ManualClock, rate: float = 1.0) -> Pace:
-    """Return the pace of a worker."""
-    return Pace(client, "Contacts", rate, now=clock.now, sleep=clock.sleep)
+def a_pace(client: FaultyClient, clock: ManualClock, rate: float = 1.0) -> RateLimiter:
+    """Return the rate_limiter of a worker."""
+    return RateLimiter(client, "Contacts", rate, now=clock.now, sleep=clock.sleep)
 
 
 def calls(client: FaultyClient, workers: int, rate: float, number: int) -> list[datetime]:
@@ -56,7 +56,7 @@ def calls(client: FaultyClient, workers: int, rate: float, number: int) -> list[
         clock = ManualClock(now)
         slow = first(lambda: clock.sleep(chance.choice((0.0, 0.02, 0.045))))  # noqa: B023 (it is used in here only)
         client.faults[len(client.calls) + 1] = slow
-        assert a_pace(client, clock, rate).wait_turn(now + timedelta(days=1)) is None
+        assert a_pace(client, clock, rate).acquire(now + timedelta(days=1)) is None
         made.append(clock.now())
         clock.sleep(chance.choice((0.0, 0.0004, 0.3, 2.5)))
         heapq.heappush(waiting, (clock.now(), worker))
@@ -81,7 +81,7 @@ def test_the_call_comes_after_its_moment(client: FaultyClient) -> None:
     clock = ManualClock(NOON + timedelta(microseconds=999))
     made: list[datetime] = []
     for _ in range(3):
-        assert a_pace(client, clock).wait_turn(LATER) is None
+        assert a_pace(client, clock).acquire(LATER) is None
         made.append(clock.now())
     assert min(later - sooner for sooner, later in itertools.pairwise(made)) >= timedelta(seconds=1)
 
@@ -89,8 +89,8 @@ def test_the_call_comes_after_its_moment(client: FaultyClient) -> None:
 def test_a_lost_race_takes_a_later_turn(client: FaultyClient, clock: ManualClock) -> None:
     """Who finds its moment taken by another waits for the next."""
     other = ManualClock()
-    client.faults[1] = first(lambda: a_pace(client, other).wait_turn(LATER))
-    assert a_pace(client, clock).wait_turn(LATER) is None
+    client.faults[1] = first(lambda: a_pace(client, other).acquire(LATER))
+    assert a_pace(client, clock).acquire(LATER) is None
     assert [other.now() - NOON, clock.now() - NOON >= timedelta(seconds=1)] == [timedelta(0), True]
     assert clock.now() - NOON < timedelta(seconds=1.1)
 
@@ -98,10 +98,10 @@ def test_a_lost_race_takes_a_later_turn(client: FaultyClient, clock: ManualClock
 def test_a_moment_that_has_passed_is_not_taken(client: FaultyClient, clock: ManualClock) -> None:
     """When reserving takes so long that the next worker's moment has come, the turn is given up for a later one."""
     client.faults[1] = first(lambda: clock.sleep(1.2))
-    assert a_pace(client, clock).wait_turn(LATER) is None
+    assert a_pace(client, clock).acquire(LATER) is None
     made = clock.now()
     assert client.count("update_item") == 2
-    assert a_pace(client, clock).wait_turn(LATER) is None
+    assert a_pace(client, clock).acquire(LATER) is None
     assert clock.now() - made >= timedelta(seconds=1)
 
 
@@ -109,35 +109,34 @@ def test_losing_races_until_there_is_no_time(client: FaultyClient, clock: Manual
     """Who loses to others until its time is up gets no turn, and has not slept for one."""
 
     def taken_by_others() -> None:
-        assert a_pace(FaultyClient(client.client), ManualClock(clock.now())).wait_turn(LATER) is None
+        assert a_pace(FaultyClient(client.client), ManualClock(clock.now())).acquire(LATER) is None
 
     client.otherwise = lambda operation, real, request: (
         first(taken_by_others)(operation, real, request) if operation == "update_item" else real(**request)
     )
-    assert a_pace(client, clock).wait_turn(NOON + timedelta(seconds=4.5)) == OUT_OF_TIME
+    assert a_pace(client, clock).acquire(NOON + timedelta(seconds=4.5)) == OUT_OF_TIME
     assert (client.count("update_item"), clock.naps) == (5, [])
 
 
 def test_no_turn_costs_no_write(client: FaultyClient, clock: ManualClock) -> None:
     """Who is too late reserves nothing."""
-    assert a_pace(client, clock).wait_turn(NOON) is None
+    assert a_pace(client, clock).acquire(NOON) is None
     client.calls.clear()
-    assert a_pace(client, clock).wait_turn(NOON + timedelta(seconds=0.9)) == OUT_OF_TIME
+    assert a_pace(client, clock).acquire(NOON + timedelta(seconds=0.9)) == OUT_OF_TIME
     assert [call.operation for call in client.calls] == ["get_item"]
 
 
 def test_a_turn_just_in_time(client: FaultyClient, clock: ManualClock) -> None:
     """A moment that is the last allowed is allowed."""
-    assert a_pace(client, clock).wait_turn(NOON) is None
+    assert a_pace(client, clock).acquire(NOON) is None
     assert (
-        a_pace(client, ManualClock(NOON + timedelta(seconds=2))).wait_turn(NOON + timedelta(seconds=1.999))
-        == OUT_OF_TIME
+        a_pace(client, ManualClock(NOON + timedelta(seconds=2))).acquire(NOON + timedelta(seconds=1.999)) == OUT_OF_TIME
     )
 
 
 def test_the_moment_is_read_consistently(client: FaultyClient, clock: ManualClock) -> None:
     """A stale read would only lose races."""
-    a_pace(client, clock).wait_turn(LATER)
+    a_pace(client, clock).acquire(LATER)
     assert client.calls[0].request == {"TableName": "Contacts", "Key": KEY, "ConsistentRead": True}
 
 
@@ -145,12 +144,12 @@ def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualCloc
     """A reservation whose answer was lost, and that botocore repeated, is somebody else's as far as can be known."""
 
     def twice(operation: str, real: Callable[..., object], request: dict[str, object]) -> object:
-        with pytest.raises(AWS_FAULTS):
+        with pytest.raises(AWS_ERRORS):
             loses_the_answer(operation, real, request)
         return real(**request)
 
     client.faults[1] = twice
-    assert a_pace(client, clock).wait_turn(LATER) is None
+    assert a_pace(client, clock).acquire(LATER) is None
     assert timedelta(seconds=1) <= clock.now() - NOON < timedelta(seconds=1.1)
 
 
@@ -161,20 +160,20 @@ def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualCloc
 def test_no_turn_without_dynamodb(client: FaultyClient, clock: ManualClock, fault: Fault, call: int, code: str) -> None:
     """When the turn can't be reserved, nobody may call, and is told why."""
     client.faults[call] = fault
-    assert a_pace(client, clock).wait_turn(LATER) == Refusal(Refused.UNAVAILABLE, code)
+    assert a_pace(client, clock).acquire(LATER) == Refusal(Refused.UNAVAILABLE, code)
 
 
 def test_no_turn_on_an_answer_that_proves_nothing(client: FaultyClient, clock: ManualClock) -> None:
     """A 200 that is not DynamoDB's reserves nothing."""
     client.faults[1] = garbles
-    assert a_pace(client, clock).wait_turn(LATER) == Refusal(Refused.UNAVAILABLE, "GarbledAnswerError")
+    assert a_pace(client, clock).acquire(LATER) == Refusal(Refused.UNAVAILABLE, "MalformedResponseError")
 
 
 def test_a_garbled_read_is_harmless(client: FaultyClient, clock: ManualClock) -> None:
     """Who can't read the moment taken fails to take it again."""
-    assert a_pace(client, clock).wait_turn(LATER) is None
+    assert a_pace(client, clock).acquire(LATER) is None
     client.faults[len(client.calls)] = garbles
-    assert a_pace(client, clock).wait_turn(LATER) is None
+    assert a_pace(client, clock).acquire(LATER) is None
     assert clock.now() - NOON >= timedelta(seconds=1)
 
 
@@ -182,10 +181,10 @@ def test_a_moment_that_can_not_be_read(client: FaultyClient, clock: ManualClock)
     """When somebody wrote nonsense on the item, the wait does not spin on DynamoDB for as long as there is time."""
     client.client.put_item(TableName="Contacts", Item={**KEY, "taken_at": {"S": "yesterday"}})
     client.faults[20] = refuses("the test ended it")
-    assert a_pace(client, clock).wait_turn(NOON + timedelta(seconds=5)) is None
+    assert a_pace(client, clock).acquire(NOON + timedelta(seconds=5)) is None
 
 
 def test_the_condition_is_dynamodbs_own(client: FaultyClient, clock: ManualClock) -> None:
     """A lost race is told from every other refusal by its code."""
     client.faults = {1: refuses(CONDITION_FAILED), 3: refuses("ValidationException")}
-    assert a_pace(client, clock).wait_turn(LATER) == Refusal(Refused.UNAVAILABLE, "ValidationException")
+    assert a_pace(client, clock).acquire(LATER) == Refusal(Refused.UNAVAILABLE, "ValidationException")

@@ -19,7 +19,7 @@ from ses_feedback.aws.dynamodb.client import ATTEMPTS, DynamoDb, connect
 from ses_feedback.aws.dynamodb.connection_pool import Connections
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
-from ses_feedback.aws.errors import AWS_FAULTS, GarbledAnswerError, fault
+from ses_feedback.aws.errors import AWS_ERRORS, MalformedResponseError, fault
 from tools.package_build.sdk import OPERATIONS
 
 Json = dict[str, Any]
@@ -30,7 +30,7 @@ ITEM = {
     "rev": {"N": "12345678901234567890123456789012345678"},
     "may_send": {"BOOL": False},
     "nothing": {"NULL": True},
-    "strikes": {"L": [{"S": "2026-03-01"}, {"M": {"a": {"NS": ["1", "2.50"]}}}]},
+    "soft_bounce_days": {"L": [{"S": "2026-03-01"}, {"M": {"a": {"NS": ["1", "2.50"]}}}]},
     "said": {"S": 'J\u00f6rg said "no"\n\u2028\U0001f4a9'},
 }
 CAPACITY = {"TableName": "Contacts", "CapacityUnits": 1.5}
@@ -71,8 +71,8 @@ CALLS: Mapping[str, tuple[Json, Json]] = {
     "query": (
         {
             "TableName": "Contacts",
-            "IndexName": "MirrorDue",
-            "KeyConditionExpression": "mirror_due = :shard",
+            "IndexName": "PendingSync",
+            "KeyConditionExpression": "pending_shard = :shard",
             "ExpressionAttributeValues": {":shard": {"S": "00"}},
             "Limit": 10,
             "ExclusiveStartKey": KEY,
@@ -219,7 +219,7 @@ GARBAGE = [
 @pytest.mark.parametrize("body", GARBAGE)
 def test_a_success_that_is_not_dynamodbs_is_a_fault(body: bytes) -> None:
     """Nobody knows then what was done: it is asked for again, and then given up."""
-    with recorded(Reply(200, body)) as dynamodb, pytest.raises(GarbledAnswerError):
+    with recorded(Reply(200, body)) as dynamodb, pytest.raises(MalformedResponseError):
         dynamodb.ours().get_item(**CALLS["get_item"][0])
     assert len(dynamodb.sent) == ATTEMPTS
 
@@ -261,7 +261,7 @@ def test_what_passes_is_asked_for_again(trouble: Reply) -> None:
 @pytest.mark.parametrize("trouble", PASSING)
 def test_what_does_not_pass_is_a_fault(trouble: Reply) -> None:
     """After three attempts, as botocore is told to make elsewhere."""
-    with recorded(trouble) as dynamodb, pytest.raises(AWS_FAULTS):
+    with recorded(trouble) as dynamodb, pytest.raises(AWS_ERRORS):
         dynamodb.ours().get_item(**CALLS["get_item"][0])
     assert (len(dynamodb.sent), len(dynamodb.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
 

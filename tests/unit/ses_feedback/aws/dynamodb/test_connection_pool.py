@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from campaigns.wire.http_server import Manner, Reply, Request, Server
 from ses_feedback.aws.dynamodb.connection_pool import Answer, Connections
-from ses_feedback.aws.errors import GarbledAnswerError
+from ses_feedback.aws.errors import MalformedResponseError
 
 ANSWER = Reply(200, b'{"so": "it is"}')
 HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
@@ -109,7 +109,7 @@ def test_nothing_else_comes_on_a_connection_that_broke(manner: Manner) -> None:
     with Visited(ANSWER, ANSWER.given(manner), ANSWER) as server:
         kept = connections(server.url)
         kept.post(HEADERS, b"{}")
-        with pytest.raises((OSError, GarbledAnswerError)):
+        with pytest.raises((OSError, MalformedResponseError)):
             kept.post(HEADERS, b"{}")
         assert kept.post(HEADERS, b"{}") == (200, ANSWER.body)
         assert server.visits == 2
@@ -120,7 +120,7 @@ def test_what_was_garbled_on_the_way_is_no_answer() -> None:
     garbled = Reply(200, b"{}", {"x-amz-crc32": "1"})
     with Visited(garbled, Reply(200, b"{}", {"Connection": "close"})) as server:
         kept = connections(server.url)
-        with pytest.raises(GarbledAnswerError):
+        with pytest.raises(MalformedResponseError):
             kept.post(HEADERS, b"{}")
         assert kept.post(HEADERS, b"{}") == (200, b"{}")
 
@@ -139,7 +139,7 @@ def test_what_is_no_http_at_all() -> None:
     with Visited() as server:
         server.answer = lambda _: Reply(200, b"HTTP/9 recipient@example.com\r\n\r\n", manner=Manner.TOO_SHORT)
         kept = connections(server.url)
-        with pytest.raises(GarbledAnswerError) as raised:
+        with pytest.raises(MalformedResponseError) as raised:
             kept.post(HEADERS, b"{}")
     assert "example.com" not in repr(raised.value)
 
@@ -159,7 +159,7 @@ def test_lengths_that_nobody_sends(told: str) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(answer, listener)
-        with pytest.raises((GarbledAnswerError, OSError)):
+        with pytest.raises((MalformedResponseError, OSError)):
             connections(f"http://127.0.0.1:{listener.getsockname()[1]}").post(HEADERS, b"{}")
 
 

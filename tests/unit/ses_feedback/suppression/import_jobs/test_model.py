@@ -1,4 +1,4 @@
-"""What is kept of import jobs, whom they claim, and what is written into their objects."""
+"""What is kept of import jobs, whom they lease, and what is written into their objects."""
 
 import json
 from dataclasses import fields, replace
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ses_feedback.contacts.contact import KEPT_SPELLINGS, Contact
-from ses_feedback.contacts.record import Item, Stored, unclaimed
+from ses_feedback.contacts.contact import KEPT_VARIANTS, Contact
+from ses_feedback.contacts.record import ContactRecord, Item, without_lease
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.import_jobs.model import (
     HOLD,
@@ -22,12 +22,12 @@ from ses_feedback.suppression.import_jobs.model import (
     Ledger,
     Stage,
     claim_of,
-    claimed,
     contacts_in,
     decode,
     encode,
     entries_of,
     importable,
+    leased,
     lines,
     resting,
 )
@@ -57,7 +57,7 @@ ITEM: Item = {
     },
     "rest_until": {"S": "2026-03-02T12:00:00.000Z"},
 }
-WAITING = Stored(a_contact(a_fact()), rev=3, list_due=True, due_since=START)
+WAITING = ContactRecord(a_contact(a_fact()), rev=3, list_pending=True, pending_since=START)
 
 
 def test_the_numbers_are_those_of_ses_and_of_the_design() -> None:
@@ -155,7 +155,7 @@ def test_after_a_failure_there_is_a_rest() -> None:
 
 
 def test_a_claim_names_the_import_and_the_revision() -> None:
-    """By what all its claims begin with, an import finds its own, and not those of one whose name goes on."""
+    """By what all its leases begin with, an import finds its own, and not those of one whose name goes on."""
     assert (claim_of(ONE, 4), claim_of(ONE, 0), claim_of(ONE)) == (
         "import-worker-0#4",
         "import-worker-0#0",
@@ -164,21 +164,21 @@ def test_a_claim_names_the_import_and_the_revision() -> None:
 
 
 def test_a_claimed_contact_is_passed_by_while_the_claim_holds() -> None:
-    """The claim is of the revision with which it is written; what the contact waits for, it waits for still."""
+    """The lease is of the revision with which it is written; what the contact waits for, it waits for still."""
     until = AT + timedelta(hours=3)
-    expected = replace(WAITING, rev=4, claim="import-worker-0#4", claimed_until=until, retry_at=until)
-    assert expected == claimed(ONE, WAITING)
-    assert [claimed(ONE, WAITING).is_due(when) for when in (until - timedelta(seconds=1), until)] == [False, True]
+    expected = replace(WAITING, rev=4, lease="import-worker-0#4", leased_until=until, retry_at=until)
+    assert expected == leased(ONE, WAITING)
+    assert [leased(ONE, WAITING).is_pending(when) for when in (until - timedelta(seconds=1), until)] == [False, True]
 
 
 def test_whose_list_entry_is_due_is_known_from_the_claim() -> None:
-    """A contact that only the outside world was to hear of is claimed for the list, too."""
-    assert claimed(ONE, replace(WAITING, list_due=False)).list_due
+    """A contact that only the outside world was to hear of is leased for the list, too."""
+    assert leased(ONE, replace(WAITING, list_pending=False)).list_pending
 
 
 def test_who_is_let_go_of_is_due_at_once() -> None:
-    """One revision later, and otherwise as before the claim."""
-    assert replace(WAITING, rev=5) == unclaimed(claimed(ONE, WAITING))
+    """One revision later, and otherwise as before the lease."""
+    assert replace(WAITING, rev=5) == without_lease(leased(ONE, WAITING))
 
 
 # --- Objects --------------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_a_line_is_json_on_its_own() -> None:
 
 
 def test_what_an_object_makes_the_list_hold() -> None:
-    """By contact: spellings are of one."""
+    """By contact: variants are of one."""
     text = lines(entries_of(SPELT, ListReason.BOUNCE), ListReason.BOUNCE) + lines(["Ann@Example.com"], None)
     assert contacts_in(text) == {RECIPIENT: "BOUNCE", "ann@example.com": "NONE"}
 
@@ -252,7 +252,7 @@ def test_lines_that_nobody_of_ours_wrote(line: str) -> None:
 
 
 @given(
-    st.sets(st.sampled_from([f"{name}@example.com" for name in "abcdef"]), max_size=KEPT_SPELLINGS),
+    st.sets(st.sampled_from([f"{name}@example.com" for name in "abcdef"]), max_size=KEPT_VARIANTS),
     st.sampled_from([None, *ListReason]),
 )
 def test_what_was_written_is_read(entries: set[str], wanted: ListReason | None) -> None:

@@ -12,8 +12,8 @@ import pytest
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.suppression.import_jobs.model import HOLD, KEY, REST, Import, Ledger, Stage, decode
 from ses_feedback.suppression.import_jobs.settle import LIFE
-from ses_feedback.suppression.sync import CLAIM
-from tests.support.builders import a_fact, on_day, strikes
+from ses_feedback.suppression.sync import LEASE
+from tests.support.builders import a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import FakeContext, World, a_world
 from tests.support.fakes import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
 
@@ -107,7 +107,7 @@ def test_a_backlog_is_imported(bureau: Bureau) -> None:
     """What waits goes to SES in one job; the next sweep finds it done. Two calls of SES, and nothing is left."""
     bureau.learn(*bounces(*NAMES))
     begun = bureau.sweep()
-    assert (begun["imports"], begun["announced"], begun["put"], begun["left"]) == ({"begun": 1}, 4, 0, 0)
+    assert (begun["imports"], begun["published"], begun["put"], begun["left"]) == ({"begun": 1}, 4, 0, 0)
     done = bureau.sweep()
     assert (done["imported"], done["imports"], bureau.world.listed()) == (
         4,
@@ -117,7 +117,7 @@ def test_a_backlog_is_imported(bureau: Bureau) -> None:
     calls = [bureau.called(one) for one in ("create_import_job", "get_import_job", "put_suppressed_destination")]
     assert (calls, bureau.due(), bureau.objects(), bureau.ledger().imports) == ([1, 1, 0], [], [], ())
     stored = bureau.world.contact(NAMES[0])
-    assert (stored.mirrored, stored.claim, stored.claimed_until, stored.retry_at) == ("BOUNCE", "", None, None)
+    assert (stored.synced, stored.lease, stored.leased_until, stored.retry_at) == ("BOUNCE", "", None, None)
 
 
 def test_what_is_little_enough_is_not(bureau: Bureau) -> None:
@@ -136,7 +136,7 @@ def test_an_import_can_be_switched_off(bureau: Bureau) -> None:
 
 
 def test_every_spelling_is_imported_and_complaints_come_first(bureau: Bureau) -> None:
-    """The object holds each spelling with the reason of its contact, one JSON object a line."""
+    """The object holds each variant with the reason of its contact, one JSON object a line."""
     bureau.learn(*bounces("ann@example.com", "Ann@example.com", "bob@example.com"))
     bureau.learn(a_fact(Verdict.COMPLAIN, address="cleo@example.com"))
     bureau.sweep()
@@ -151,7 +151,7 @@ def test_every_spelling_is_imported_and_complaints_come_first(bureau: Bureau) ->
 def test_deletions_are_imported_by_themselves(bureau: Bureau) -> None:
     """Most wait to come off the list: they do, in one job, and who is to go on it is put by a call."""
     for name in NAMES:
-        bureau.learn(*strikes(1, 2, 3, 4, 5, address=name))
+        bureau.learn(*soft_bounce_days(1, 2, 3, 4, 5, address=name))
     bureau.sweep()
     bureau.sweep()
     assert len(bureau.world.listed()) == 4
@@ -161,7 +161,7 @@ def test_deletions_are_imported_by_themselves(bureau: Bureau) -> None:
     assert (begun["put"], begun["imports"]) == (1, {"begun": 1})
     bureau.sweep()
     assert (bureau.world.listed(), bureau.due()) == ({"new@example.com": "BOUNCE"}, [])
-    assert bureau.world.contact(NAMES[0]).mirrored == "NONE"
+    assert bureau.world.contact(NAMES[0]).synced == "NONE"
 
 
 def test_what_ses_may_refuse_is_left_out(bureau: Bureau) -> None:
@@ -209,7 +209,7 @@ def test_who_moved_is_written_again(bureau: Bureau) -> None:
 
 
 def test_nobody_writes_what_ses_is_at(bureau: Bureau) -> None:
-    """The stream brings a change of a contact under an import's claim, and leaves it to the import."""
+    """The stream brings a change of a contact under an import's lease, and leaves it to the import."""
     bureau.world.aws.suppression_list._jobs._take = timedelta(hours=1)  # noqa: SLF001
     waiting_for_ses(bureau)
     bureau.learn(a_fact(Verdict.COMPLAIN, address=NAMES[1], at=on_day(2)))
@@ -241,7 +241,7 @@ def test_a_sandbox_imports_nothing() -> None:
         bureau.learn(*bounces(*NAMES))
         assert bureau.sweep()["imports"] == {"refused: BadRequestException": 1}
         assert bureau.sweep()["imports"] == {"abandoned": 1}
-        assert bureau.world.contact(NAMES[0]).claim == ""
+        assert bureau.world.contact(NAMES[0]).lease == ""
         bureau.sweep()
         assert (bureau.called("create_import_job"), len(bureau.due()), bureau.objects()) == (1, 4, [])
         assert bureau.ledger().rest_until is not None
@@ -276,8 +276,8 @@ def test_a_job_nobody_knows_of(bureau: Bureau, fault: Any) -> None:  # noqa: ANN
     bureau.world.sesv2.only = ""
     assert [one.stage for one in bureau.ledger().imports] == [Stage.CREATING]
     bureau.world.reinstate(NAMES[0])
-    assert bureau.sweep(CLAIM)["imports"] == {"lost": 1}
-    assert bureau.world.contact(NAMES[1]).claim == ""
+    assert bureau.sweep(LEASE)["imports"] == {"lost": 1}
+    assert bureau.world.contact(NAMES[1]).lease == ""
     bureau.sweep()
     # As the job does, when it is carried out at last.
     bureau.world.aws.client("sesv2").put_suppressed_destination(EmailAddress=NAMES[0], Reason="BOUNCE")
@@ -293,7 +293,7 @@ def test_a_job_that_fails(bureau: Bureau) -> None:
     bureau.world.aws.client("s3").delete_object(Bucket=BUCKET, Key=f"imports/{one.name}")
     bureau.s3.only, bureau.s3.otherwise = "get_object", refuses("InternalError")
     assert bureau.sweep()["imports"] == {"failed": 1}
-    assert bureau.world.contact(NAMES[0]).claim.startswith(one.name)
+    assert bureau.world.contact(NAMES[0]).lease.startswith(one.name)
     assert bureau.sweep(HOLD + FIVE_MINUTES)["put"] == 4
 
 
@@ -323,7 +323,7 @@ def test_an_object_that_is_gone_is_given_up(bureau: Bureau) -> None:
 @pytest.mark.parametrize("fault", [times_out, garbles])
 @pytest.mark.parametrize("nth", [0, 1])
 def test_s3_is_away(bureau: Bureau, nth: int, fault: Fault) -> None:
-    """Nothing is imported without an object, and nobody's claim stays; a success without an ETag is not S3's."""
+    """Nothing is imported without an object, and nobody's lease stays; a success without an ETag is not S3's."""
     bureau.s3.only, bureau.s3.faults = "put_object", {nth: fault}
     bureau.learn(*bounces(*NAMES))
     bureau.sweep()
