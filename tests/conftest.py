@@ -20,7 +20,9 @@ settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes golden files anew."""
+    """Add the option that rewrites the golden files."""
     parser.addoption(
-        "--update-golden", action="store_true", help="write tests/events/golden/ anew from what the functions do"
+        "--update-golden",
+        action="store_true",
+        help="rewrite the files in tests/events/golden/ from the current outcome",
     )
