@@ -88,14 +88,14 @@ def deployed(subject: str, directory: Path, python: str) -> Function:
         command = [
             sys.executable,
             "-m",
-            "package_build",
+            "tools.package_build",
             str(directory),
             "--checkout",
             str(ROOT),
             "--python",
             version.strip(),
         ]
-        subprocess.run(command, cwd=ROOT / "src", check=True)  # noqa: S603
+        subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603
         return Function(directory, "ses_feedback.handlers.feedback.handle")
     installed = Path(botocore.__path__[0]).parent
     for name in _SDK:

@@ -110,16 +110,15 @@ HEAD = """\
 
 def build(directory: str) -> None:
     """Build the package that is deployed, for the Python that runs this."""
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     command = [
         sys.executable,
         "-m",
-        "package_build",
+        "tools.package_build",
         directory,
         "--python",
         f"{sys.version_info[0]}.{sys.version_info[1]}",
     ]
-    subprocess.run(command, check=True, env=environment)  # noqa: S603 (our own)
+    subprocess.run(command, check=True, cwd=SOURCE.parent)  # noqa: S603 (our own)
 
 
 def main() -> None:
