@@ -62,10 +62,10 @@ demo: ## deploy the stack to an AWS on this machine, send mail through it, and s
 .PHONY: test
 test: ## run everything continuous integration runs
 	@$(MAKE) -j3 ready
-	@$(MAKE) -j1 lint types imports template docs-check mutation stack-check guided promises unit
+	@$(MAKE) -j1 lint types imports template docs-check stack-check guided promises unit
 
 .PHONY: ready
-ready: .venv/installed .tools/checkov/installed .tools/mutation/installed $(fuzzer) $(aws)
+ready: .venv/installed .tools/checkov/installed $(fuzzer) $(aws)
 	@:
 
 ##@ Its parts
@@ -104,10 +104,6 @@ promises: .venv/installed ## the promises under 20,000 histories of faults (make
 .PHONY: unit
 unit: .venv/installed ## every other test, with coverage (pytest)
 	@$(run) pytest -n auto --maxprocesses 8 $(addprefix --ignore ,$(campaigns)) --cov --cov-report=term-missing:skip-covered
-
-.PHONY: mutation
-mutation: .venv/installed .tools/mutation/installed ## forty small mistakes in the pure rooms: the tests notice every one
-	$(call check,mutants noticed,$(run) tools.mutation --sample 40)
 
 .PHONY: stack-check
 stack-check: .venv/installed $(aws) ## the stack, deployed to an AWS on this machine (make e2e does all of it)
@@ -175,10 +171,11 @@ KILLS ?= 10000
 wire: .venv/installed ## real botocore on a wire that breaks, functions killed: make wire SEED=1 DELIVERIES=100000 KILLS=10000
 	@$(run) campaigns.wire --seed $(SEED) --every-call --deliveries $(DELIVERIES) --kills $(KILLS)
 
-ROOM ?=
+MODULE ?=
 .PHONY: mutants
-mutants: .venv/installed .tools/mutation/installed ## how much the tests of the pure rooms notice: make mutants ROOM=policy
-	@$(run) tools.mutation $(addprefix --room ,$(ROOM))
+mutants: .tools/mutation/installed ## small mistakes in the pure modules, one at a time (mutmut): make mutants MODULE=judging.policy
+	@.tools/mutation/bin/mutmut run $(if $(MODULE),'ses_feedback.$(MODULE).*')
+	@.tools/mutation/bin/mutmut results
 
 PAYLOADS ?= 1000000
 GUIDED ?= 120
@@ -217,12 +214,12 @@ pins: .tools/uv/installed ## pin what the *.in files ask for; newest of all: mak
 	$(pin) requirements/local.in --output-file requirements/local.txt
 	$(pin) requirements/fuzz.in --output-file requirements/fuzz.txt --constraint src/requirements.txt --constraint requirements/dev.txt
 	$(pin) requirements/bench.in --output-file requirements/bench.txt
-	$(pin) requirements/mutation.in --output-file requirements/mutation.txt
+	$(pin) requirements/mutation.in --output-file requirements/mutation.txt --constraint requirements/dev.txt
 	$(pin) requirements/uv.in --output-file requirements/uv.txt
 
 .PHONY: clean
 clean: ## remove everything made here
-	rm -rf .venv .tools .local .aws-sam .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .tools .local .aws-sam mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
