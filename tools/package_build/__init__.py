@@ -1,4 +1,5 @@
-"""Builds what is deployed: the code, the packages it imports and no more of them than it uses, compiled.
+"""Build the Lambda package: the code and its dependencies, trimmed and compiled.
 
-`sam build` runs it through src/Makefile, on any Python from 3.11 on with nothing but pip. It is not deployed itself.
+`sam build` runs this through src/Makefile, on any Python from 3.11 on with nothing but pip. It is not deployed itself.
+Decision 13 (docs/explain/decisions) has the reasons.
 """

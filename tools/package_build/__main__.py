@@ -1,4 +1,4 @@
-"""Builds the package of a function: `python -m package_build DIRECTORY`."""
+"""Build the package that all Lambda functions share: `python -m tools.package_build DIRECTORY`."""
 
 import argparse
 import os
@@ -6,49 +6,54 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools.package_build.bytecode import compile_under, compiler_for
-from tools.package_build.packages import installed
-from tools.package_build.tree import COMPILED, copy, open_to_all
+from tools.package_build.bytecode import compile_modules, find_compiler
+from tools.package_build.dependencies import install_dependencies
+from tools.package_build.file_tree import COMPILED, copy_tree, make_readable
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CODE = "ses_feedback"
 PYTHON = "3.13"
-"""What the functions run on: `Runtime` in template.yaml."""
+"""The Python version of the functions: `Runtime` in template.yaml."""
 UNCOMPILED = """\
-There is no Python {python} on this machine to compile the package with. It will run, but every cold start will take
-about three times as long. Install one and build again, or build in a container: sam build --use-container
+WARNING: the package is not compiled, because this machine has no Python {python}. It works, but each cold start takes
+about three times as long. Install Python {python}, or run sam build in a build image of AWS's with the whole checkout
+mounted, and build again:
+  docker run --rm -v "$PWD:$PWD" -w "$PWD" public.ecr.aws/sam/build-python{python} sam build
+(sam build --use-container does not work: it mounts src/ only, without tools/.)
 """
 
 
 def build(directory: Path, source: Path, checkout: Path, python: str) -> None:
-    """Build the package from `source` for that version of Python into `directory`, which is emptied first."""
-    compiler = compiler_for(python, checkout)
+    """Build the package from `source` for Python `python` into `directory`, which is emptied first."""
+    compiler = find_compiler(python, checkout)
     if compiler is None:
-        # `sam build` shows what goes to the standard output only.
+        # `sam build` shows the standard output only.
         sys.stdout.write(UNCOMPILED.format(python=python))
     shutil.rmtree(directory, ignore_errors=True)
-    copy(installed(source / "requirements.txt", python, compiler, checkout), directory)
-    copy(source / CODE, directory / CODE, COMPILED)
+    copy_tree(install_dependencies(source / "requirements.txt", python, compiler, checkout), directory)
+    copy_tree(source / CODE, directory / CODE, COMPILED)
     if compiler:
-        compile_under(directory / CODE, directory, compiler)
-    open_to_all(directory)
+        compile_modules(directory / CODE, directory, compiler)
+    make_readable(directory)
 
 
 def main() -> None:
-    """Build what the command line says."""
+    """Build the package that the command line describes."""
     parser = argparse.ArgumentParser(prog="package_build", description=__doc__)
-    parser.add_argument("directory", type=Path, help="where to; emptied first")
-    parser.add_argument("--source", type=Path, default=CHECKOUT / "src", help="the folder with the code and its pins")
+    parser.add_argument("directory", type=Path, help="the folder to build into; it is emptied first")
+    parser.add_argument(
+        "--source", type=Path, default=CHECKOUT / "src", help="the folder with the code and requirements.txt"
+    )
     parser.add_argument(
         "--checkout",
         type=Path,
         default=CHECKOUT,
-        help="where .aws-sam, .venv and .tools are: what is built is kept there for the next time",
+        help="the folder with .venv and .tools; installed dependencies are cached in its .aws-sam",
     )
     parser.add_argument(
         "--python",
         default=os.environ.get("SES_FEEDBACK_PYTHON", PYTHON),
-        help="the version of Python the functions run on; SES_FEEDBACK_PYTHON says it too",
+        help="the Python version of the functions [default: the variable SES_FEEDBACK_PYTHON, or %(default)s]",
     )
     arguments = parser.parse_args()
     build(arguments.directory.resolve(), arguments.source.resolve(), arguments.checkout.resolve(), arguments.python)

@@ -1,5 +1,8 @@
-"""The package that is deployed: small, the same each time, compiled, and complete with what it calls and no more."""
+"""The Lambda package: small, reproducible, compiled, complete, and with the data of the called operations only."""
 
+import base64
+import csv
+import hashlib
 import json
 import os
 import ssl
@@ -21,16 +24,19 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
+from packaging.requirements import Requirement
 
 from tests.support.aws_calls import Code, client_calls
 from tests.support.sam_template import ROOT, template
+from tests.support.sbom import cyclonedx_bill
+from tools.package_build import dist_info
 from tools.package_build.__main__ import PYTHON
-from tools.package_build.sdk import OPERATIONS, amazon_roots, trimmed
-from tools.package_build.tree import digest, files
+from tools.package_build.botocore_data import OPERATIONS, amazon_roots, trim_model
+from tools.package_build.file_tree import digest, list_files
 
 Json = dict[str, Any]
 MAX_BYTES = 8_000_000
-"""Of the zip file, which Lambda fetches at a cold start."""
+"""Size of the zip file, which Lambda fetches at a cold start."""
 UNWANTED = (
     "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.utilities.batch",
@@ -54,7 +60,7 @@ clients = Clients()
 for name in ("dynamodb", "sqs", "events", "sesv2", "s3"):
     getattr(clients, name)
 """
-TELL = """
+PRINT_MODULES = """
 print(json.dumps({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}))
 """
 
@@ -72,19 +78,19 @@ def build(directory: Path) -> Path:
         "--python",
         version,
     ]
-    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (our own)
+    subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (this repository's module)
     return directory
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package."""
+    """Build the package."""
     return build(tmp_path_factory.mktemp("package"))
 
 
 @cache
 def imported(package: Path, handler: str, until: str = START + ALL_CLIENTS) -> Mapping[str, str | None]:
-    """Return what a handler imports until it has every client, in an interpreter with nothing else installed."""
+    """Return the modules and their files that a handler imports, in an interpreter without other packages."""
     variables = {
         "TABLE_NAME": "Contacts",
         "AWS_REGION": "us-east-1",
@@ -92,83 +98,148 @@ def imported(package: Path, handler: str, until: str = START + ALL_CLIENTS) -> M
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
-    command = [sys.executable, "-I", "-S", "-c", until + TELL, str(package), handler]
+    command = [sys.executable, "-I", "-S", "-c", until + PRINT_MODULES, str(package), handler]
     answer = subprocess.check_output(command, env=variables, text=True)  # noqa: S603
     modules: Mapping[str, str | None] = json.loads(answer)
     return modules
 
 
-def test_it_is_small(package: Path) -> None:
-    """As zipped by anybody."""
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files(package):
-            archive.write(path, path.relative_to(package))
-    assert len(packed.getvalue()) <= MAX_BYTES
+@pytest.fixture(scope="module")
+def archive(package: Path) -> zipfile.ZipFile:
+    """Zip the package."""
+    zipped = zipfile.ZipFile(BytesIO(), "w", zipfile.ZIP_DEFLATED)
+    for path in list_files(package):
+        zipped.write(path, path.relative_to(package))
+    return zipped
 
 
-def test_it_is_the_same_each_time(package: Path, tmp_path: Path) -> None:
-    """What has not changed is not uploaded again."""
-    again = build(tmp_path / "again")
-    made = [{str(path.relative_to(one)): digest([path]) for path in files(one)} for one in (package, again)]
-    assert made[0] == made[1]
+def test_zip_file_is_at_most_nine_megabytes(archive: zipfile.ZipFile) -> None:
+    assert sum(member.compress_size for member in archive.infolist()) <= MAX_BYTES
 
 
-def test_whoever_runs_it_may_read_it(package: Path) -> None:
-    """Lambda runs it as somebody else."""
+def test_two_builds_are_identical(package: Path, tmp_path: Path) -> None:
+    """`sam deploy` uploads a package only if it has changed."""
+    second = build(tmp_path / "second")
+    assert digests(second) == digests(package)
+
+
+def digests(package: Path) -> Mapping[str, str]:
+    """Return a digest of each file."""
+    return {str(path.relative_to(package)): digest([path]) for path in list_files(package)}
+
+
+def test_every_user_may_read_each_file(package: Path) -> None:
+    """Lambda runs functions as a user of its own."""
     modes = {oct(path.stat().st_mode & 0o777) for path in package.rglob("*") if path.is_file()}
     assert modes == {"0o644"}
 
 
-def test_every_module_is_compiled_for_good(package: Path) -> None:
-    """Zip files change times, so whatever is checked against its source would be compiled at every cold start."""
-    sources = {path for path in files(package) if path.suffix == ".py"}
-    compiled = [path for path in files(package) if path.suffix == ".pyc"]
+def test_every_module_is_compiled_without_a_check_of_its_source(package: Path) -> None:
+    """Zip files change times. A module checked against its source would be compiled at every cold start."""
+    sources = {path for path in list_files(package) if path.suffix == ".py"}
+    compiled = [path for path in list_files(package) if path.suffix == ".pyc"]
     assert {path.parent.parent / f"{path.name.partition('.')[0]}.py" for path in compiled} == sources
     assert {struct.unpack("<I", path.read_bytes()[4:8])[0] for path in compiled} == {UNCHECKED_HASH}
 
 
-def test_it_runs_on_either_processor(package: Path) -> None:
-    """Each finds its own."""
-    machines = sorted(path.name.split("-")[2] for path in files(package) if path.suffix == ".so")
+def test_extension_modules_exist_for_both_processors(package: Path) -> None:
+    machines = sorted(path.name.split("-")[2] for path in list_files(package) if path.suffix == ".so")
     assert machines == ["aarch64", "x86_64"]
 
 
-def test_licences_come_along(package: Path) -> None:
-    """One at least for each distribution."""
-    licensed = [path.name for path in (package / "licences").iterdir() if any(path.iterdir())]
-    pinned = [line for line in (ROOT / "src" / "requirements.txt").read_text().splitlines() if "==" in line]
-    assert len(licensed) == len(pinned)
+# --- The distributions ----------------------------------------------------------------------------------------------
+
+
+def pins() -> Mapping[str, str]:
+    """Return the pinned version of each dependency of the functions."""
+    lines = (ROOT / "src" / "requirements.txt").read_text().splitlines()
+    pinned = [Requirement(line.removesuffix("\\")) for line in lines if "==" in line]
+    return {pin.name: str(pin.specifier).removeprefix("==") for pin in pinned}
+
+
+def test_sbom_of_the_zip_file_lists_each_pinned_dependency(archive: zipfile.ZipFile) -> None:
+    """SBOM tools and Amazon Inspector read the same files: METADATA in each `dist-info`."""
+    bill = cyclonedx_bill(archive)
+    found = {component["purl"] for component in bill["components"]}
+    assert found == {f"pkg:pypi/{name}@{version}" for name, version in pins().items()}
+
+
+def test_sbom_of_the_zip_file_names_the_license_of_each_dependency(archive: zipfile.ZipFile) -> None:
+    assert [component["name"] for component in cyclonedx_bill(archive)["components"] if not component["licenses"]] == []
+
+
+def test_each_distribution_comes_with_its_license(package: Path) -> None:
+    texts = {folder.name: [*folder.glob("LICEN*"), *folder.glob("licenses/LICEN*")] for folder in dist_infos(package)}
+    assert (len(texts), [name for name, found in texts.items() if not found]) == (len(pins()), [])
+
+
+def dist_infos(package: Path) -> list[Path]:
+    """Return the `dist-info` folders."""
+    return sorted(package.glob("*.dist-info"))
+
+
+def test_records_list_each_file_of_the_dependencies_once(package: Path) -> None:
+    recorded = [row[0] for folder in dist_infos(package) for row in record(folder)]
+    shipped = [path.relative_to(package).as_posix() for path in list_files(package)]
+    assert sorted(recorded) == sorted(
+        name for name in shipped if not name.startswith(("ses_feedback/", "certificates/"))
+    )
+
+
+def test_records_have_the_hash_and_size_of_each_file(package: Path) -> None:
+    for folder in dist_infos(package):
+        for name, hashed, size in record(folder):
+            content = (package / name).read_bytes()
+            value = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            expected = ("", "") if name.endswith("/RECORD") else (f"sha256={value}", str(len(content)))
+            assert (name, hashed, size) == (name, *expected)
+
+
+def record(folder: Path) -> list[list[str]]:
+    """Return the rows of a RECORD."""
+    return list(csv.reader((folder / "RECORD").read_text().splitlines()))
+
+
+def test_bills_of_two_wheels_are_comparable_except_for_serial_number_and_time(tmp_path: Path) -> None:
+    bill, other_build, other_content = tmp_path / "a/sboms", tmp_path / "b/sboms", tmp_path / "c/sboms"
+    for folder, serial, name in ((bill, "1", "x"), (other_build, "2", "x"), (other_content, "1", "y")):
+        folder.mkdir(parents=True)
+        document = {"serialNumber": serial, "metadata": {"timestamp": serial}, "components": [name]}
+        (folder / "bill.json").write_text(json.dumps(document))
+    compared = [dist_info.comparable(folder / "bill.json") for folder in (bill, other_build, other_content)]
+    assert (compared[0] == compared[1], compared[0] == compared[2]) == (True, False)
+
+
+# --- The modules ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("handler", ["feedback", "deliveries", "suppression"])
-def test_it_needs_nothing_else(package: Path, handler: str) -> None:
-    """Neither what the runtime brings along nor what happens to be installed where it was built."""
+def test_handler_imports_only_the_package_and_the_standard_library(package: Path, handler: str) -> None:
+    """It depends neither on the packages of Lambda's runtime nor on those of the build machine."""
     standard = Path(os.__file__).parent
-    strangers = {
+    foreign = {
         name
         for name, path in imported(package, handler).items()
         if path and not Path(path).is_relative_to(package) and not Path(path).is_relative_to(standard)
     }
-    assert strangers == set()
+    assert foreign == set()
 
 
-def test_a_feedback_function_starts_without_botocore(package: Path) -> None:
-    """Its clients are half of a cold start, and a healthy function calls nothing but DynamoDB."""
+def test_feedback_handler_starts_without_botocore_clients(package: Path) -> None:
+    """The clients are half of a cold start, and a healthy function calls DynamoDB only."""
     modules = imported(package, "feedback", START)
     assert {name for name in modules if name.startswith(("botocore.session", "botocore.client", "urllib3"))} == set()
     assert "ses_feedback.aws.dynamodb.client" in modules
 
 
 @pytest.mark.parametrize("handler", ["feedback", "deliveries", "suppression"])
-def test_it_imports_nothing_dear(package: Path, handler: str) -> None:
-    """Each of these takes longer than all of our own code."""
+def test_handler_imports_no_expensive_module(package: Path, handler: str) -> None:
+    """Each of these takes longer to import than all modules of ses_feedback."""
     found = {name for name in imported(package, handler) if name.startswith(UNWANTED)}
     assert found == set()
 
 
-def test_every_function_is_built_so() -> None:
-    """`sam build` finds a target for each."""
+def test_makefile_has_a_target_for_each_function() -> None:
     functions = {
         name: resource.get("Metadata", {}).get("BuildMethod")
         for name, resource in template()["Resources"].items()
@@ -184,29 +255,27 @@ def test_every_function_is_built_so() -> None:
 
 
 def models(package: Path) -> Loader:
-    """Return what reads the package's data and no other."""
+    """Return a loader of the package's data only."""
     data = str(package / "botocore" / "data")
     return Loader(extra_search_paths=[data], include_default_search_paths=False)
 
 
-def test_no_other_service_is_known(package: Path) -> None:
-    """There are four hundred."""
+def test_only_called_services_are_in_the_package(package: Path) -> None:
     known = {path.name for path in (package / "botocore" / "data").iterdir() if path.is_dir()}
     assert known == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_a_service_knows_what_is_called(package: Path, service: str) -> None:
-    """Each shape as botocore has it, less what explains it."""
+def test_model_has_the_called_operations_as_botocore_describes_them(package: Path, service: str) -> None:
     full = create_loader().load_service_model(service, "service-2")
     kept = models(package).load_service_model(service, "service-2")
-    assert kept == trimmed(full, OPERATIONS[service])
+    assert kept == trim_model(full, OPERATIONS[service])
     assert set(kept["operations"]) == set(OPERATIONS[service])
     assert kept["metadata"] == full["metadata"]
 
 
-def test_what_the_code_calls_is_what_is_kept() -> None:
-    """A call that is not would fail for the first time in Lambda."""
+def test_every_operation_that_the_code_calls_is_kept() -> None:
+    """A call of any other operation would fail in Lambda only."""
     called = {method for tree in Code().modules.values() for method in client_calls(tree)} - {"meta"}
     kept = {xform_name(operation) for operations in OPERATIONS.values() for operation in operations}
     assert called - kept == set()
@@ -250,7 +319,7 @@ class _Body(BytesIO):
 
 
 def sent(loader: Loader, service: str, region: str) -> list[tuple[object, ...]]:
-    """Return what a client with that data sends for each of `REQUESTS`."""
+    """Return the requests that a client with that data sends for `REQUESTS`."""
     session = Session()
     session.register_component("data_loader", loader)
     session.set_credentials("key", "secret", "token")
@@ -264,7 +333,7 @@ def sent(loader: Loader, service: str, region: str) -> list[tuple[object, ...]]:
         requests.append((request.method, request.url, headers, scope, body))
         return AWSResponse(request.url, 200, HTTPHeaders(), _Body(b"" if service == "s3" else b"{}"))
 
-    session.register("before-send", answer)  # type: ignore[arg-type]  # this hook's answer is heeded
+    session.register("before-send", answer)  # type: ignore[arg-type]  # botocore uses this hook's answer
     client = session.create_client(service, region_name=region, config=Config(parameter_validation=True))
     for operation, request in REQUESTS[service].items():
         getattr(client, xform_name(operation))(**request)
@@ -273,8 +342,8 @@ def sent(loader: Loader, service: str, region: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1"])
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_the_same_is_sent_as_with_all_of_it(package: Path, service: str, region: str) -> None:
-    """To the same place, signed for the same service and region."""
+def test_requests_are_the_same_with_trimmed_and_with_full_data(package: Path, service: str, region: str) -> None:
+    """Endpoint, signing scope and body are equal."""
     assert set(REQUESTS[service]) == set(OPERATIONS[service])
     assert sent(models(package), service, region) == sent(create_loader(), service, region)
 
@@ -282,11 +351,11 @@ def test_the_same_is_sent_as_with_all_of_it(package: Path, service: str, region:
 # --- The certificates -----------------------------------------------------------------------------------------------
 
 
-def test_amazons_authorities_are_those_botocore_trusts(package: Path) -> None:
-    """Seven today: Amazon's four, and Starfield's, which were Amazon's first."""
-    everybody = (Path(botocore.__file__).parent / "cacert.pem").read_text()
+def test_certificates_are_the_amazon_authorities_of_botocores_bundle(package: Path) -> None:
+    """Today these are Amazon's four and the three of Starfield."""
+    bundle = (Path(botocore.__file__).parent / "cacert.pem").read_text()
     roots = (package / "certificates" / "amazon.pem").read_text()
-    assert roots == amazon_roots(everybody)
+    assert roots == amazon_roots(bundle)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=roots)
     subjects = [str(found["subject"]) for found in context.get_ca_certs()]

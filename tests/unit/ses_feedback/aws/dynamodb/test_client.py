@@ -20,7 +20,7 @@ from ses_feedback.aws.dynamodb.connection_pool import Connections
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
 from ses_feedback.aws.errors import AWS_ERRORS, MalformedResponseError, fault
-from tools.package_build.sdk import OPERATIONS
+from tools.package_build.botocore_data import OPERATIONS
 
 Json = dict[str, Any]
 REGION = "us-east-1"

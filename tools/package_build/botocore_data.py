@@ -1,4 +1,7 @@
-"""botocore knows every operation of 400 services. A function reads what it knows of a service before its first call."""
+"""Trim botocore's data to the operations that the code calls.
+
+botocore describes every operation of 400 services, and reads the description of a service before its first call.
+"""
 
 import gzip
 import json
@@ -27,25 +30,25 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "sqs": ("SendMessage", "SendMessageBatch"),
 }
-"""What the code calls, by botocore's names; a test compares it with the calls in the source."""
+"""The operations that the code calls, by service. A test compares them with the calls in the source."""
 _AUTHORITIES = {"Amazon", "Starfield Technologies, Inc."}
-"""Amazon Trust Services, and those of Starfield's that signed for it first."""
+"""Amazon Trust Services, and the Starfield authorities that it belongs to: https://www.amazontrust.com/repository/"""
 _CERTIFICATE = re.compile(
     r"^# Issuer: [^\n]*?\bO=([^\n]*?)(?: OU=[^\n]*)?\n.*?^-----END CERTIFICATE-----\n", re.MULTILINE | re.DOTALL
 )
-_SHARED = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
-_OF_A_SERVICE = ("service-2", "endpoint-rule-set-1", "service-2.sdk-extras")
+_SHARED_FILES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
+_SERVICE_FILES = ("service-2", "endpoint-rule-set-1", "service-2.sdk-extras")
 
 
 def trim(data: Path) -> None:
-    """Reduce `botocore/data` to the operations called."""
+    """Reduce the folder `botocore/data` to `OPERATIONS`."""
     prefixes = set()
     for path in sorted(data.iterdir()):
         if path.is_dir() and path.name in OPERATIONS:
             prefixes.add(_trim_service(path, OPERATIONS[path.name]))
         elif path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in _SHARED:
+        elif path.name not in _SHARED_FILES:
             path.unlink()
     endpoints = json.loads((data / "endpoints.json").read_text())
     for partition in endpoints["partitions"]:
@@ -55,12 +58,12 @@ def trim(data: Path) -> None:
 
 
 def amazon_roots(bundle: str) -> str:
-    """Return the certificates of Amazon's authorities from a bundle, with what it says of them."""
+    """Return the certificates of Amazon's authorities from a bundle, with their comments."""
     return "\n".join(found[0] for found in _CERTIFICATE.finditer(bundle) if found[1] in _AUTHORITIES)
 
 
 def _trim_service(directory: Path, operations: tuple[str, ...]) -> str:
-    """Reduce the newest version of a service to those operations; return its name among the endpoints."""
+    """Reduce the newest version of a service to `operations`, and return its endpoint prefix."""
     *old, newest = sorted(path for path in directory.iterdir() if path.is_dir())
     for path in old:
         shutil.rmtree(path)
@@ -68,17 +71,17 @@ def _trim_service(directory: Path, operations: tuple[str, ...]) -> str:
     for name, path in documents.items():
         text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         path.unlink()
-        if name in _OF_A_SERVICE:
+        if name in _SERVICE_FILES:
             document = json.loads(text)
-            _write(newest / f"{name}.json", trimmed(document, operations) if name == "service-2" else document)
+            _write(newest / f"{name}.json", trim_model(document, operations) if name == "service-2" else document)
     return str(json.loads((newest / "service-2.json").read_text())["metadata"]["endpointPrefix"])
 
 
-def trimmed(model: Mapping[str, Any], operations: tuple[str, ...]) -> dict[str, Any]:
-    """Return a service's model with those operations, the shapes they are made of, and no documentation.
+def trim_model(model: Mapping[str, Any], operations: tuple[str, ...]) -> dict[str, Any]:
+    """Return a service model with `operations` and their shapes only, without documentation.
 
     Raises:
-        KeyError: the service has no such operation.
+        KeyError: the service lacks one of the operations.
 
     """
     kept = {name: model["operations"][name] for name in operations}
@@ -107,7 +110,7 @@ def _shapes_in(part: object) -> Iterator[str]:
 
 
 def _undocumented(part: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Leave documentation out: it is text, where a member of that name would be an object."""
+    """Return a part of a model without documentation, which is text; a member of that name is an object."""
     if isinstance(part, dict):
         return {
             name: _undocumented(value)

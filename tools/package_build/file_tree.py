@@ -1,0 +1,34 @@
+"""File trees that are identical to the last bit, independent of the machine and the time of the build."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+COMPILED = "__pycache__"
+_FILE_MODE, _DIRECTORY_MODE = 0o644, 0o755
+
+
+def list_files(directory: Path) -> Iterator[Path]:
+    """Yield the files below `directory`, in an order that does not depend on the file system."""
+    yield from sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def copy_tree(source: Path, destination: Path, *excluded_names: str) -> None:
+    """Copy the files below `source`, without those in `excluded_names`."""
+    ignore = shutil.ignore_patterns(*excluded_names)
+    shutil.copytree(source, destination, copy_function=shutil.copyfile, ignore=ignore, dirs_exist_ok=True)
+
+
+def make_readable(directory: Path) -> None:
+    """Make each file readable for every user, independent of the umask. Lambda runs functions as a user of its own."""
+    for path in (directory, *directory.rglob("*")):
+        path.chmod(_DIRECTORY_MODE if path.is_dir() else _FILE_MODE)
+
+
+def digest(paths: Iterable[Path], *words: str) -> str:
+    """Return a digest of the files' contents and of `words`."""
+    hashed = hashlib.sha256("\n".join(words).encode())
+    for path in paths:
+        hashed.update(hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()[:16]
