@@ -15,12 +15,12 @@ CODE = "ses_feedback"
 PYTHON = "3.13"
 """The Python version of the functions: `Runtime` in template.yaml."""
 UNCOMPILED = """\
-WARNING: the package is not compiled, because this machine has no Python {python}. It works, but each cold start takes
-about three times as long. Install Python {python}, or run sam build in a build image of AWS's with the whole checkout
-mounted, and build again:
+WARNING: The package is not compiled, because this machine has no Python {python}. The functions work, but each cold
+start takes about three times as long. Install Python {python} and build again, or build in an image of AWS's:
   docker run --rm -v "$PWD:$PWD" -w "$PWD" public.ecr.aws/sam/build-python{python} sam build
-(sam build --use-container does not work: it mounts src/ only, without tools/.)
 """
+"""`sam build --use-container` does not work: it mounts src/ only, without tools/. The image has Python and the SAM CLI:
+https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-image-repositories.html"""
 
 
 def build(directory: Path, source: Path, checkout: Path, python: str) -> None:
