@@ -4,7 +4,6 @@
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import Mutant, mutant
@@ -15,6 +14,7 @@ from ses_feedback.contacts import repository
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, decode, key
 from ses_feedback.handlers import feedback
+from ses_feedback.immutable import replace
 from ses_feedback.suppression import list_client, sync
 
 LEASED_FOREVER = "a lease never ends"

@@ -9,7 +9,7 @@ import re
 
 import idna
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 
 MAX_RAW_LENGTH = 2_000
 MAX_LENGTH = 320
@@ -34,8 +34,7 @@ class AddressError(ValueError):
     """The text names no single usable address. Its message never holds the text."""
 
 
-@value(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """One recipient's address: the key of its contact and the variant SES used for it.
 
     `variant` has the local part as SES wrote it and the domain normalised, which is what SES keeps on its

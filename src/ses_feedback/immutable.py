@@ -1,18 +1,17 @@
-"""Values: objects that nobody changes once they are made.
+"""Immutable objects: `class Address(Struct, frozen=True)`, and `replace` for a copy with other field values.
 
-mypy holds everybody to that. A frozen dataclass holds to it at run time as well, and so sets each of its fields by a
-call: of the hundred fields that come of one record, that is a sixth of all the time it takes.
+Assigning to a field raises `AttributeError`. A frozen dataclass rejects the assignment too, but takes four times as
+long to create: docs/explain/decisions/0018-immutable-at-run-time.md has the measurements.
 """
 
 from typing import TYPE_CHECKING
 
-__all__ = ["value"]
+from msgspec import Struct
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as value
+    # mypy checks the field names and values of this function, for structs as well.
+    from dataclasses import replace
 else:
-    from dataclasses import dataclass
+    from msgspec.structs import replace
 
-    def value(*, frozen: bool, slots: bool, order: bool = False):  # noqa: ANN201 (seen at run time only)
-        """Make a class one of values: to mypy a dataclass with these parameters, `frozen` among them."""
-        return dataclass(unsafe_hash=frozen, slots=slots, order=order)
+__all__ = ["Struct", "replace"]

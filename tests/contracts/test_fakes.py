@@ -5,7 +5,7 @@ import gzip
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from ses_feedback.contacts.record import Item, shard, without_lease, written
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.contacts.status_change import StatusChange
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason, Verdict
 from ses_feedback.processing import pipeline
 from ses_feedback.suppression import sync

@@ -6,7 +6,7 @@ Hypothesis looks for what breaks them; `pytest --hypothesis-profile=long tests/t
 import contextlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from ses_feedback.contacts.contact import (
 from ses_feedback.contacts.history import history_item
 from ses_feedback.contacts.record import ContactRecord, become, decode, encode, learn
 from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status, latest_listed, list_reason, standing
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import POLICY

@@ -4,7 +4,6 @@
 # ruff: noqa: ANN401, SLF001
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from ses_feedback.contacts import contact, record, repository, status
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits, Status
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.processing import pipeline
 from ses_feedback.suppression import sync

@@ -3,12 +3,12 @@
 # Mutants stand where the real thing does, and so reach into it and take what it takes.
 # ruff: noqa: ANN401, SLF001
 
-from dataclasses import replace
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
 from ses_feedback.aws.refusals import Refusal, Refused
 from ses_feedback.contacts.record import without_lease
+from ses_feedback.immutable import replace
 from ses_feedback.suppression.import_jobs import ledger, settle, start
 from ses_feedback.suppression.import_jobs.model import Outcome
 

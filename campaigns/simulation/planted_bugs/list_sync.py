@@ -4,7 +4,6 @@
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from ses_feedback.contacts import record as stored
 from ses_feedback.contacts import status
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.handlers import suppression as handler
+from ses_feedback.immutable import replace
 from ses_feedback.judging import facts
 from ses_feedback.suppression import list_client, rate_limiter, sync
 from ses_feedback.timestamps import format_timestamp, parse_timestamp

@@ -4,13 +4,13 @@
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
 from ses_feedback import address
-from ses_feedback.judging import judge, policy
+from ses_feedback.immutable import replace
+from ses_feedback.judging import judge
 from ses_feedback.processing import pipeline
 from ses_feedback.reading.envelope import Document, open_record
 
@@ -95,6 +95,6 @@ MUTANTS = (
     mutant("the address is mail.destination's", (pipeline.Pipeline, "_read", _destination)),
     mutant("only the first recipient", (pipeline, "judge", _first_recipient)),
     mutant("facts beside poison are lost", (pipeline, "judge", _problem_forgets_facts)),
-    mutant("the case of the local part tells contacts apart", (policy, "parse_address", _case_kept)),
+    mutant("the case of the local part tells contacts apart", (judge, "parse_address", _case_kept)),
 )
 """Every design bug of this kind that is tried."""

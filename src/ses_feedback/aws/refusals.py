@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 
 
 class Refused(Enum):
@@ -18,8 +18,7 @@ class Refused(Enum):
     """SES won't have this entry (sandbox, simulator address, `/` in a deletion)."""
 
 
-@value(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A call that did not do as asked. `code` is AWS's error code, or another word fit for logs."""
 
     why: Refused

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TypeVar
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 
 KEPT_SOFT_BOUNCE_DAYS = 30
@@ -19,8 +19,7 @@ KEPT_VARIANTS = 16
 """Variants of one address that a contact keeps; a sender that has one address in more cases than this is hostile."""
 
 
-@value(frozen=True, slots=True, order=True)
-class Evidence:
+class Evidence(Struct, frozen=True, order=True):
     """When something was said, why it counts, and in which configuration set's stream of mail. The latest wins."""
 
     at: datetime
@@ -32,8 +31,7 @@ _Time = TypeVar("_Time", Evidence, date)
 _Element = TypeVar("_Element", str, date)
 
 
-@value(frozen=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """All that is known of one address: its registers. The defaults are the contact of which nothing is known.
 
     `listed_bounce` and `listed_complaint` are suppression-list entries SES told of in an echo. `soft_bounced` is the latest

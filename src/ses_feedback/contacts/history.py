@@ -37,5 +37,5 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
     return item
 
 
-_IF_SAID = ("reason", "configuration_set", *EventDetails.__dataclass_fields__)
-_if_said = attrgetter("reason", "configuration_set", *(f"said.{name}" for name in EventDetails.__dataclass_fields__))
+_IF_SAID = ("reason", "configuration_set", *EventDetails.__struct_fields__)
+_if_said = attrgetter("reason", "configuration_set", *(f"said.{name}" for name in EventDetails.__struct_fields__))

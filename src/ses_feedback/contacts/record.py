@@ -6,14 +6,14 @@ item is for operators, for the indexes, and for the list_sync.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import field, replace
 from datetime import date, datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from ses_feedback.contacts.contact import EVIDENCE_REGISTERS, Contact, Evidence, fold
 from ses_feedback.contacts.status import Limits, Standing, Status, needs_list_call, standing
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging.facts import Fact
 from ses_feedback.timestamps import format_timestamp, read_timestamp
 
@@ -31,8 +31,7 @@ class ContactRecordError(ValueError):
     """The item under a contact's key is not a contact's. Somebody else wrote it; see the runbook."""
 
 
-@value(frozen=True, slots=True)
-class ContactRecord:
+class ContactRecord(Struct, frozen=True):
     """A contact with its bookkeeping.
 
     `rev` counts writes (0: none yet) and guards each. `synced` is what the list_sync last made the suppression list
@@ -55,16 +54,30 @@ class ContactRecord:
     retry_at: datetime | None = None
     lease: str = ""
     leased_until: datetime | None = None
-    item: Item | None = field(default=None, compare=False, repr=False)
+    item: Item | None = None
 
     @property
     def others(self) -> Item:
         """The attributes of its item that this system does not know: they are kept as they are."""
         return {name: self.item[name] for name in self.item.keys() - _OWN} if self.item else {}
 
+    # `item` is the source of a record, not part of its value: records with equal fields are equal and print the same.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ContactRecord) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+    def __repr__(self) -> str:
+        return f"ContactRecord({', '.join(map('{}={!r}'.format, _VALUE_FIELDS, _values(self)))})"
+
     def is_pending(self, now: datetime) -> bool:
         """Say whether the list or the outside world has something to sync now."""
         return self.pending_since is not None and (self.retry_at is None or self.retry_at <= now)
+
+
+_VALUE_FIELDS = tuple(name for name in ContactRecord.__struct_fields__ if name != "item")
+_values = attrgetter(*_VALUE_FIELDS)
 
 
 @lru_cache(1024)

@@ -1,12 +1,11 @@
 """Status of a contact and its required suppression-list entry, computed from registers and limits."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import assert_never
 
 from ses_feedback.contacts.contact import KEPT_SOFT_BOUNCE_DAYS, Contact, Evidence, _latest
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging.facts import ListReason
 
 ECHO_GRACE = timedelta(hours=24)
@@ -29,8 +28,7 @@ class Status(StrEnum):
         return self is Status.ACTIVE or self is Status.BOUNCING
 
 
-@value(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """When soft bounces suspend, and whether the unsubscribed go on the suppression list: the stack's choices."""
 
     soft_bounces: int = 5
@@ -38,8 +36,7 @@ class Limits:
     list_unsubscribed: bool = False
 
 
-@value(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A contact's status and the evidence that gives it (None for an active contact)."""
 
     status: Status

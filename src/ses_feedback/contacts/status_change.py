@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from ses_feedback.contacts.status import Status
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.timestamps import format_timestamp
 
 DETAIL_TYPE = "Contact Status Changed"
 
 
-@value(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(Struct, frozen=True):
     """A contact's change of status, as it is published.
 
     `reason`, `time` and `configuration_set` are those of the feedback that gives the new status; empty when the new

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ses_feedback.address import Address
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 
 
 class Verdict(StrEnum):
@@ -37,8 +37,7 @@ class ListReason(StrEnum):
     COMPLAINT = "COMPLAINT"
 
 
-@value(frozen=True, slots=True)
-class EventDetails:
+class EventDetails(Struct, frozen=True):
     """What SES said, cut to size, for the contact's history."""
 
     kind: str
@@ -52,8 +51,7 @@ class EventDetails:
     tenant: str = ""
 
 
-@value(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A verdict about one contact, with its time and identity.
 
     `reason` is from a closed vocabulary (`Permanent/NoEmail`, `Complaint/abuse`), so that it may be logged; `said`
@@ -70,8 +68,7 @@ class Fact:
     listed: ListReason | None = None
 
 
-@value(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What a piece of feedback comes to: facts about contacts, and counts by metric name.
 
     `problem`, one of a few fixed words, is set when something in the message can't be acted on, so that the message

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import ListReason, Verdict
 from ses_feedback.reading.ses_events import (
     fold,
@@ -30,8 +30,7 @@ class AmbiguousComplaint(StrEnum):
     NOTE = "note"
 
 
-@value(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One row of the policy table.
 
     A rule fits feedback of its `kind` whose type is one of `types` and sub type one of `sub_types` (an empty tuple:

@@ -6,7 +6,6 @@ or putting them in quarantine again, would. So that is left until none has to co
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
 from ses_feedback.aws.refusals import OUT_OF_TIME
+from ses_feedback.immutable import replace
 from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, QuarantineStore, Report, safe_id
 from ses_feedback.reading.envelope import Record, records
 from ses_feedback.reading.s3_notifications import ObjectName, messages_in, objects_of

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.refusals import OUT_OF_TIME
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Fact, Judgement
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import AmbiguousComplaint
@@ -50,8 +50,7 @@ class Disposition(StrEnum):
     """Not acknowledged: it will come again."""
 
 
-@value(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of one record, in words fit for logs: no address, and no text of the sender's or the recipient's."""
 
     record: Record
@@ -67,8 +66,7 @@ class Outcome:
         return bool(self.reason)
 
 
-@value(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What became of a batch."""
 
     outcomes: tuple[Outcome, ...]

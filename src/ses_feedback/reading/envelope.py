@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.timestamps import parse_epoch_milliseconds, parse_timestamp
 
 MAX_WRAPPINGS = 8
@@ -58,8 +58,7 @@ class Carrier(StrEnum):
     """EventBridge, or somebody's own invocation: the whole event is one record."""
 
 
-@value(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One message as Lambda handed it over, unopened.
 
     `id` is the carrier's own (an SQS record's is what a partial batch response names), empty when it has none.
@@ -76,16 +75,14 @@ class Record:
         return self.content if isinstance(self.content, str) else json.dumps(self.content)
 
 
-@value(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """An SES document, decoded, and when its outermost carrier took it: no feedback in it can be later."""
 
     fields: Mapping[str, Any]
     sent_at: datetime | None
 
 
-@value(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something AWS sends along that is no feedback about a message. `what` is one of a few fixed words."""
 
     what: str

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 from pydantic_core import from_json
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.reading.envelope import Record
 
 _SOURCE = "aws:s3"
@@ -20,8 +20,7 @@ _BETWEEN = re.compile(r"}\s*{")
 _BEGINNING = re.compile(r"\S")
 
 
-@value(frozen=True, slots=True)
-class ObjectName:
+class ObjectName(Struct, frozen=True):
     """An object in S3."""
 
     bucket: str

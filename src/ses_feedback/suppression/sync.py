@@ -7,7 +7,6 @@ makes after another has already finished would stand for good.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Protocol
@@ -17,6 +16,7 @@ from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
 from ses_feedback.contacts.record import ContactRecord, marked, refreshed, without_lease, written
 from ses_feedback.contacts.status import UNLISTED, Limits, Status, required_list_reason, standing
 from ses_feedback.contacts.status_change import StatusChange
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.import_jobs.model import entries_of
 from ses_feedback.suppression.report import SyncReport, stream_of

@@ -6,7 +6,6 @@ one item beside the contacts, so that it outlives whoever began them.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from ses_feedback.address import parse_address
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, Item
 from ses_feedback.contacts.status import UNLISTED
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.timestamps import format_timestamp, read_timestamp
 
@@ -66,8 +65,7 @@ class Outcome(Enum):
     """SES knows no such job."""
 
 
-@value(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """An import. `since` is how long the contact that waited longest had waited when it began."""
 
     name: str
@@ -79,8 +77,7 @@ class Import:
     job_id: str = ""
 
 
-@value(frozen=True, slots=True)
-class Ledger:
+class Ledger(Struct, frozen=True):
     """The imports under way. None is begun before `rest_until`. `rev` counts writes and guards each."""
 
     rev: int = 0

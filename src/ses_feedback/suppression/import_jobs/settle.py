@@ -6,7 +6,6 @@ the job may have overwritten it. Until it is certain that a job is over, its imp
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from ses_feedback.aws.batches import batched
 from ses_feedback.aws.refusals import Refusal
 from ses_feedback.contacts.record import UNREADABLE, ContactRecord, marked, without_lease
 from ses_feedback.contacts.status import Limits
+from ses_feedback.immutable import replace
 from ses_feedback.suppression.import_jobs.model import (
     Action,
     Import,

@@ -5,7 +5,6 @@ is under way at a time, and only sweeps look after it (`settlement`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, count, islice
 
@@ -13,6 +12,7 @@ from ses_feedback.aws.batches import batched
 from ses_feedback.aws.refusals import Refusal, Refused
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits, required_list_reason
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.import_jobs.model import (
     MOST_ENTRIES,

@@ -1,9 +1,9 @@
 """What a contact becomes of what SES says of it, how it stands, and what the suppression list should hold of it."""
 
-from dataclasses import astuple, fields, replace
 from datetime import date, timedelta
 
 import pytest
+from msgspec.structs import astuple, fields
 
 from ses_feedback.contacts.contact import (
     EVIDENCE_REGISTERS,
@@ -28,6 +28,7 @@ from ses_feedback.contacts.status import (
     needs_list_call,
     standing,
 )
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from tests.support.builders import (
     AT,

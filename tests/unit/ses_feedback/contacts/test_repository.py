@@ -1,10 +1,10 @@
 """ContactRepository makes as few calls of DynamoDB as it can, and believes none that says nothing."""
 
+import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from ses_feedback.aws.errors import AWS_ERRORS
 from ses_feedback.contacts import repository
 from ses_feedback.contacts.repository import ATTEMPTS, ContactRepository
 from ses_feedback.contacts.status import Limits, Status
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.suppression import sync
 from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days
@@ -489,7 +490,7 @@ def test_the_same_feedback_in_another_wrapping_is_one_record(world: World) -> No
 
 def test_history_days(world: World) -> None:
     """How long history is kept is the stack's choice."""
-    world.settings = replace(world.settings, history_days=3)
+    world.settings = dataclasses.replace(world.settings, history_days=3)
     world.learn(a_fact())
     [record] = world.history(RECIPIENT)
     assert int(record["expires_at"]["N"]) == int((AT + timedelta(days=3)).timestamp())

@@ -1,7 +1,6 @@
 """What each thing SES says means: the policy table, row by row, and what `judge` makes of whole documents."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from ses_feedback.address import Address
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging import policy
 from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ListReason, Verdict
 from ses_feedback.judging.judge import judge
@@ -46,8 +46,7 @@ from tools import generated_documents
 # --- The table ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """What must come of a document: written by hand from the design and SES's documentation, not from `POLICY`."""
 
     rule: str
@@ -692,7 +691,7 @@ def test_what_ses_said_is_cut_to_size() -> None:
 def test_what_a_dsn_said_can_be_stored(field: str) -> None:
     """A lone surrogate, of which Lambda's own decoding makes one, is in no text that DynamoDB takes."""
     (fact,) = judged(a_bounce(recipients=[a_bounced_recipient(**{field: "550 \ud800"})])).facts
-    for name in EventDetails.__dataclass_fields__:
+    for name in EventDetails.__struct_fields__:
         assert getattr(fact.said, name).encode() is not None
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from ses_feedback.contacts.record import decode
 from ses_feedback.contacts.status import Status
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact
 from ses_feedback.judging.policy import AmbiguousComplaint
 from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, Report, contact_hash, safe_id

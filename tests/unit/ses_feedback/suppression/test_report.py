@@ -1,7 +1,6 @@
 """What runs of the list_sync did, put together, and what of it is told to metrics."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Verdict
 from ses_feedback.suppression.report import SyncReport, stream_of
 from tests.support.builders import CONFIGURATION_SET, RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days

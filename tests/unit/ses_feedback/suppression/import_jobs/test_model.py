@@ -1,7 +1,6 @@
 """What is kept of import jobs, whom they lease, and what is written into their objects."""
 
 import json
-from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 
 from ses_feedback.contacts.contact import KEPT_VARIANTS, Contact
 from ses_feedback.contacts.record import ContactRecord, Item, without_lease
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.import_jobs.model import (
     HOLD,
@@ -113,7 +113,7 @@ def test_a_ledger_lacks_something(name: str) -> None:
         decode({key: value for key, value in ITEM.items() if key != name})
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Import)])
+@pytest.mark.parametrize("name", Import.__struct_fields__)
 def test_an_import_lacks_something(name: str) -> None:
     """Each of its fields is always written."""
     one = {key: value for key, value in ITEM["imports"]["L"][0]["M"].items() if key != name}
