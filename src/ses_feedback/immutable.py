@@ -1,6 +1,6 @@
 """Immutable objects: `class Address(Struct, frozen=True)`, and `replace` for a copy with other field values.
 
-Assigning to a field raises `AttributeError`. A frozen dataclass rejects the assignment too, but takes four times as
+Assigning to a field raises `AttributeError`. A frozen dataclass rejects the assignment too, but takes five to fifteen times as
 long to create: docs/explain/decisions/0018-immutable-at-run-time.md has the measurements.
 """
 
