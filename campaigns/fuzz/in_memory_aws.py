@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from benchmarks.table import INDEXES
 from localaws.in_process.partiql import Statement, StatementError, parse_all, perform
-from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, NOT_CARRIED
+from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
 from ses_feedback.contacts.record import RECORD, Item
 
 Answer = dict[str, Any]
@@ -157,7 +157,7 @@ class Sqs:
         size = len(MessageBody.encode()) + sum(
             len(name.encode()) + len(b"String") + len(value.encode()) for name, value in attributes.items()
         )
-        if size > MAX_MESSAGE_BYTES or not all(texts) or any(NOT_CARRIED.search(text) for text in texts):
+        if size > MAX_MESSAGE_BYTES or not all(texts) or any(SQS_INVALID_CHARACTER.search(text) for text in texts):
             raise refused("SendMessage", "InvalidParameterValue", MessageBody)
         if self.refuses(MessageBody):
             raise refused("SendMessage", "RequestThrottled", MessageBody)

@@ -71,7 +71,7 @@ def _or_text(content: object) -> object:
 
 
 def _anything_is_carried(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(quarantine, "NOT_CARRIED", re.compile("(?!)"))
+    patch.setattr(quarantine, "SQS_INVALID_CHARACTER", re.compile("(?!)"))
 
 
 def _only_the_first(patch: pytest.MonkeyPatch) -> None:

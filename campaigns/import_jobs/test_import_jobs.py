@@ -15,7 +15,7 @@ from campaigns.import_jobs.simulator import BacklogWorld, a_world, perform
 from campaigns.simulation.case import Case, Fault, Reinstatement, message
 from campaigns.simulation.fault_kinds import FAULTS
 from campaigns.simulation.messages import KINDS, Message
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import ContactRecord, marked
 from ses_feedback.suppression import sync
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs
@@ -134,7 +134,7 @@ def _always_carried_out(real: Callable[..., Any]) -> Callable[..., Any]:
 def _refused_when_unanswered(real: Callable[..., Any]) -> Callable[..., Any]:
     def create(self: Any, *request: Any) -> Any:  # noqa: ANN401
         told = real(self, *request)
-        return Refusal(Refused.FOR_GOOD, told.code) if isinstance(told, Refusal) else told
+        return Refusal(RefusalKind.REJECTED, told.code) if isinstance(told, Refusal) else told
 
     return create
 

@@ -16,8 +16,8 @@ from botocore.session import Session
 from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND, Stage
 from ses_feedback.aws.clients import Clients
-from ses_feedback.aws.dynamodb.client import DynamoDb
-from ses_feedback.aws.dynamodb.connection_pool import Connections
+from ses_feedback.aws.dynamodb.client import DynamoDbClient
+from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
 
@@ -59,11 +59,11 @@ def local_clients(url: str, worker: Callable[[], str], *, botocore: bool) -> Cli
     return clients
 
 
-def local_dynamodb(url: str, worker: Callable[[], str]) -> DynamoDb:
+def local_dynamodb(url: str, worker: Callable[[], str]) -> DynamoDbClient:
     """Return DynamoDB as a function has access to it."""
-    connections = Connections(url, read_timeout=_PATIENCE)
+    connections = ConnectionPool(url, read_timeout=_PATIENCE)
     sign = Signer(Access(url, "us-east-1", "made-up", "made-up"), connections.host)
-    return DynamoDb(connections, lambda *request: {**sign(*request), "x-worker": worker()}, _pause)
+    return DynamoDbClient(connections, lambda *request: {**sign(*request), "x-worker": worker()}, _pause)
 
 
 def _pause(seconds: float) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import Mutant, mutant
 from ses_feedback.aws import clients, events, quarantine
-from ses_feedback.aws.errors import AWS_ERRORS, fault
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.errors import AWS_ERRORS, error_code
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts import repository
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, decode, key
@@ -33,7 +33,7 @@ def _unprocessed_is_done(
     try:
         answer = self._client.batch_get_item(RequestItems=request)
     except AWS_ERRORS as error:
-        failed |= dict.fromkeys(addresses, fault(error))
+        failed |= dict.fromkeys(addresses, error_code(error))
         return {}
     found = {item["address"]["S"]: decode(item) for item in answer.get("Responses", {}).get(self._table, [])}
     left = {one["address"]["S"] for one in answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])}
@@ -74,7 +74,7 @@ _described = feedback._described
 
 def _unanswered_is_done(error: Exception) -> Refusal | None:
     refusal = _refusal(error)
-    return None if refusal.why is Refused.UNANSWERED else refusal
+    return None if refusal.kind is RefusalKind.UNANSWERED else refusal
 
 
 _refusal = list_client._refusal
@@ -118,14 +118,14 @@ _publish_due = events.EventPublisher.publish
 
 def _gives_the_claim_back(self: Any, leased: ContactRecord, refusal: Refusal, done: Any) -> None:
     """Take no answer for a no: the call may yet be carried out, after others have written the list."""
-    _leave(self, leased, replace(refusal, why=Refused.UNAVAILABLE), done)
+    _leave(self, leased, replace(refusal, kind=RefusalKind.UNAVAILABLE), done)
 
 
 _leave = sync.ListSync._leave
 
 MUTANTS = (
     mutant("any success is AWS's", (quarantine, "require", _any_success), (repository, "require", _any_success)),
-    mutant("any body of a success will do", (clients, "only_objects", _any_body)),
+    mutant("any body of a success will do", (clients, "reject_malformed_body", _any_body)),
     mutant("unprocessed keys are done", (repository.ContactRepository, "read", _unprocessed_is_done)),
     mutant("errors of statements are not looked at", (repository, "_outcome", _statements_succeed)),
     mutant("a lost race is done", (repository, "_outcome", _lost_is_done)),

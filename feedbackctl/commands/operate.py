@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ses_feedback.address import AddressError, parse_address
 from ses_feedback.aws.batches import batched
 from ses_feedback.aws.clients import Clients
-from ses_feedback.aws.errors import AWS_ERRORS, fault, require
-from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, NOT_CARRIED
+from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
+from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
 from ses_feedback.contacts.contact import Contact, Evidence, merge
 from ses_feedback.contacts.record import become
 from ses_feedback.contacts.repository import ContactRepository
@@ -145,7 +145,7 @@ def redrive_queue(sqs: Sqs, source: str, target: str) -> Redriven:
     except AWS_ERRORS as error:
         asked = f"{error.operation_name}: " if isinstance(error, ClientError) else ""
         raise OperatorError(
-            f"SQS failed ({asked}{fault(error)}). Moved {run.moved}, left {len(run.left)} that SQS can't carry as they "
+            f"SQS failed ({asked}{error_code(error)}). Moved {run.moved}, left {len(run.left)} that SQS can't carry as they "
             "are, and the rest where it was. Mend that and run it again: what is moved twice changes nothing"
         ) from None
     finally:
@@ -204,7 +204,7 @@ class _Redrive:
         try:
             require(self.sqs.send_message(QueueUrl=self.target, MessageBody=text), "MessageId")
         except ClientError as error:
-            if fault(error) in _NOT_CARRIED:
+            if error_code(error) in _NOT_CARRIED:
                 return False
             raise
         return True
@@ -243,7 +243,7 @@ def _text(message: dict[str, Any]) -> str | None:
         text = raw.decode("utf-8", "surrogatepass")
     except (ValueError, EOFError, OSError, zlib.error):
         return None
-    return text if text and len(raw) <= MAX_MESSAGE_BYTES and not NOT_CARRIED.search(text) else None
+    return text if text and len(raw) <= MAX_MESSAGE_BYTES and not SQS_INVALID_CHARACTER.search(text) else None
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import botocore.session
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ses_feedback.aws.errors import fault
+from ses_feedback.aws.errors import error_code
 
 _SIMULATOR = "simulator.amazonses.com"
 _EXPECTED = {
@@ -169,7 +169,7 @@ class Smoke:
         try:
             found = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
-            if fault(error) != _NO_STACK:
+            if error_code(error) != _NO_STACK:
                 raise
             raise SmokeError(f"There is no stack {self.name} in this account and Region.") from error
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from ses_feedback.aws.endpoints import AMAZON_ROOTS, Access, amazon_signs
+from ses_feedback.aws.endpoints import AMAZON_ROOTS, Access, has_amazon_certificate
 from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS
 from ses_feedback.contacts.contact import KEPT_SOFT_BOUNCE_DAYS
 from ses_feedback.contacts.status import Limits
@@ -101,7 +101,7 @@ def access_from_environment(environment: Mapping[str, str] = os.environ, roots: 
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
     key_id, secret = (environment.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
-    if not (key_id and secret and amazon_signs(region)) or any(map(environment.get, _ROUNDABOUT)):
+    if not (key_id and secret and has_amazon_certificate(region)) or any(map(environment.get, _ROUNDABOUT)):
         return None
     told = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
     url = told or f"https://dynamodb.{region}.amazonaws.com"

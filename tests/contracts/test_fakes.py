@@ -15,7 +15,7 @@ from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.quarantine import Quarantine
-from ses_feedback.aws.refusals import OUT_OF_TIME, Refused
+from ses_feedback.aws.refusals import OUT_OF_TIME, RefusalKind
 from ses_feedback.contacts.record import Item, shard, without_lease, written
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits, Status
@@ -336,19 +336,19 @@ class TestSuppressionList:
         """SES takes such an address and does not give it back."""
         with kind(sandbox=False) as kit:
             assert kit.list.put("either/or@example.com", ListReason.BOUNCE) is None
-            assert kit.list.delete("either/or@example.com").why is Refused.FOR_GOOD
+            assert kit.list.delete("either/or@example.com").kind is RefusalKind.REJECTED
             assert kit.entries() == {"either/or@example.com": "BOUNCE"}
 
     def test_the_simulator_is_refused(self, kind: Any) -> None:  # noqa: ANN401
         """A simulator address never gets on the list."""
         with kind(sandbox=False) as kit:
-            assert kit.list.put("bounce@simulator.amazonses.com", ListReason.BOUNCE).why is Refused.FOR_GOOD
+            assert kit.list.put("bounce@simulator.amazonses.com", ListReason.BOUNCE).kind is RefusalKind.REJECTED
             assert kit.entries() == {}
 
     def test_the_sandbox_takes_deletions_only(self, kind: Any) -> None:  # noqa: ANN401
         """An account in the sandbox can't put, but can delete."""
         with kind(sandbox=True) as kit:
-            assert kit.list.put(RECIPIENT, ListReason.BOUNCE).why is Refused.FOR_GOOD
+            assert kit.list.put(RECIPIENT, ListReason.BOUNCE).kind is RefusalKind.REJECTED
             assert (kit.list.delete(RECIPIENT), kit.entries()) == (None, {})
 
 

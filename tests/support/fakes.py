@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from localaws.in_process.partiql import parse
 from ses_feedback.aws.errors import CONDITION_FAILED
-from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
+from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.contacts.contact import Contact, changes_contact
 from ses_feedback.contacts.history import history_item
 from ses_feedback.contacts.record import RECORD, ContactRecord, ContactRecordError, Item, decode, encode, learn
@@ -184,7 +184,7 @@ class FakeSuppressionList:
         """Make the list hold an entry."""
         refusal = self._refusal(ListCall(address, reason))
         if refusal is None and (self.sandbox or address.endswith("@simulator.amazonses.com")):
-            refusal = Refusal(Refused.FOR_GOOD, "BadRequestException")
+            refusal = Refusal(RefusalKind.REJECTED, "BadRequestException")
         if refusal is None:
             self.entries[address] = reason
         return refusal
@@ -193,7 +193,7 @@ class FakeSuppressionList:
         """Make the list not hold an entry."""
         refusal = self._refusal(ListCall(address, None))
         if refusal is None and "/" in address:
-            refusal = Refusal(Refused.FOR_GOOD, "BadRequestException")
+            refusal = Refusal(RefusalKind.REJECTED, "BadRequestException")
         if refusal is None:
             self.entries.pop(address, None)
         return refusal

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from itertools import count
 
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits
 from ses_feedback.judging.facts import Fact, ListReason
@@ -14,10 +14,10 @@ from tests.support.deployed_functions import TIMEOUT, reinstated
 from tests.support.fakes import FakeContacts, FakeEventPublisher, FakeRateLimiter, FakeSuppressionList, ManualClock
 
 BOUNCE, COMPLAINT = ListReason.BOUNCE, ListReason.COMPLAINT
-THROTTLED = Refusal(Refused.FOR_NOW, "TooManyRequestsException")
-BROKEN = Refusal(Refused.UNAVAILABLE, "InternalServiceErrorException")
-UNANSWERED = Refusal(Refused.UNANSWERED, "ReadTimeoutError")
-REFUSED = Refusal(Refused.FOR_GOOD, "BadRequestException")
+THROTTLED = Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")
+BROKEN = Refusal(RefusalKind.UNAVAILABLE, "InternalServiceErrorException")
+UNANSWERED = Refusal(RefusalKind.UNANSWERED, "ReadTimeoutError")
+REFUSED = Refusal(RefusalKind.REJECTED, "BadRequestException")
 LIMITS = Limits()
 
 

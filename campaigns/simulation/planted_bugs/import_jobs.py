@@ -6,7 +6,7 @@
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import without_lease
 from ses_feedback.immutable import replace
 from ses_feedback.suppression.import_jobs import ledger, settle, start
@@ -28,7 +28,7 @@ _outcome = ledger.ImportJobs.outcome
 
 def _unanswered_is_refused(self: Any, url: str, action: Any) -> Any:
     answer = _create(self, url, action)
-    return Refusal(Refused.FOR_GOOD, answer.code) if isinstance(answer, Refusal) else answer
+    return Refusal(RefusalKind.REJECTED, answer.code) if isinstance(answer, Refusal) else answer
 
 
 _create = ledger.ImportJobs.create

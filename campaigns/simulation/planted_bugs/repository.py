@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
-from ses_feedback.aws.errors import AWS_ERRORS, fault
+from ses_feedback.aws.errors import AWS_ERRORS, error_code
 from ses_feedback.contacts import history, repository, statements, status
 from ses_feedback.contacts import record as stored
 from ses_feedback.contacts.record import ContactRecord
@@ -20,7 +20,7 @@ def _unguarded(self: Any, one: ContactRecord) -> str | None:
     try:
         self._client.put_item(TableName=self._table, Item=item)
     except AWS_ERRORS as error:
-        return fault(error)
+        return error_code(error)
     return None
 
 
@@ -90,7 +90,7 @@ def _short_answer_is_done(self: Any, writes: Sequence[Any]) -> Sequence[str | No
     try:
         answers = self._client.batch_execute_statement(Statements=[write.statement for write in writes])["Responses"]
     except (*AWS_ERRORS, KeyError) as error:
-        return [fault(error)] * len(writes)
+        return [error_code(error)] * len(writes)
     told = [_outcome(write, answer) for write, answer in zip(writes, answers, strict=False)]
     return [*told, *[None] * (len(writes) - len(told))]
 

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from ses_feedback.aws.dynamodb.client import ATTEMPTS
 from ses_feedback.aws.dynamodb.connection_pool import CONNECT_TIMEOUT, READ_TIMEOUT
-from ses_feedback.aws.endpoints import AMAZON_ROOTS, amazon_signs
+from ses_feedback.aws.endpoints import AMAZON_ROOTS, has_amazon_certificate
 from ses_feedback.aws.errors import MalformedResponseError
 
 # As DynamoDB is called directly.
@@ -31,7 +31,7 @@ _TALKATIVE = ("botocore", "urllib3")
 """The loggers of what makes the calls: they quote requests, so addresses, where an answer is not as they like it."""
 
 
-def only_objects(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
+def reject_malformed_body(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
     """Refuse a body that is none of AWS's, before botocore trips over it in ways that look like our bugs.
 
     Of an error it makes sense by its status as well: it is shown an empty body where there is another than AWS's.
@@ -71,7 +71,7 @@ class Clients:
         """Make clients from `session`, the default one when it is None; trust `roots` where Amazon signs."""
         self._session = session or get_session()
         self._roots = roots
-        self._session.register("before-parse", only_objects)
+        self._session.register("before-parse", reject_malformed_body)
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
@@ -114,4 +114,4 @@ class Clients:
         """
         region = self._session.get_config_variable("region") or ""
         configured = self._session.get_config_variable("ca_bundle") or not self._roots.exists()
-        return None if configured or not amazon_signs(region) else str(self._roots)
+        return None if configured or not has_amazon_certificate(region) else str(self._roots)

@@ -14,7 +14,7 @@ _AMAZON_SIGNED = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx|us-gov)-[a-z]+-[0-9]+"
 class Access:
     """Where DynamoDB is, and what requests to it are signed with.
 
-    `authorities` is a file with the certificates to trust, empty for those that the machine trusts.
+    `ca_bundle` is a file with the certificates to trust, empty for those that the machine trusts.
     """
 
     url: str
@@ -22,9 +22,9 @@ class Access:
     key_id: str
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
-    authorities: str = ""
+    ca_bundle: str = ""
 
 
-def amazon_signs(region: str) -> bool:
+def has_amazon_certificate(region: str) -> bool:
     """Say whether Amazon's own authorities sign for the endpoints of a region."""
     return _AMAZON_SIGNED.fullmatch(region) is not None

@@ -15,7 +15,7 @@ class MalformedResponseError(Exception):
 AWS_ERRORS = (ClientError, BotoCoreError, MalformedResponseError, OSError)
 """What a call of AWS may raise without a bug of ours: the same call may do later."""
 
-ANSWERED = (ClientError, MalformedResponseError)
+ERRORS_WITH_RESPONSE = (ClientError, MalformedResponseError)
 """Those of them that came with an answer: whoever hangs did not."""
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -24,7 +24,7 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @contextmanager
-def reading_object() -> Iterator[None]:
+def translate_read_errors() -> Iterator[None]:
     """Read an object of S3's, of which botocore lets through what urllib3 makes of a connection that breaks.
 
     Raises:
@@ -39,14 +39,14 @@ def reading_object() -> Iterator[None]:
         raise MalformedResponseError(type(error).__name__) from None
 
 
-def fault(error: Exception) -> str:
+def error_code(error: Exception) -> str:
     """Return AWS's error code, or the name of the fault when AWS did not answer."""
     if isinstance(error, ClientError):
-        return code(error.response.get("Error", {}).get("Code"))
+        return loggable_code(error.response.get("Error", {}).get("Code"))
     return type(error).__name__
 
 
-def code(named: object) -> str:
+def loggable_code(named: object) -> str:
     """Return the code of an error of AWS's, as logs may hold it: what looks like none may be anything."""
     return named if isinstance(named, str) and _CODE.fullmatch(named) else "UnknownError"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import ANSWERED, AWS_ERRORS, require
+from ses_feedback.aws.errors import AWS_ERRORS, ERRORS_WITH_RESPONSE, require
 
 SOURCE = "ses-feedback"
 _ENTRIES_AT_ONCE = 10
@@ -57,7 +57,7 @@ class EventPublisher:
             ]
             try:
                 results = require(self._client.put_events(Entries=entries), "Entries")
-            except ANSWERED:
+            except ERRORS_WITH_RESPONSE:
                 continue  # not taken: the caller tries again, and logs what is left
             except AWS_ERRORS:
                 self.hangs = True  # the suppression list must not wait for a bus that hangs, call after call

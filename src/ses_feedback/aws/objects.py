@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import fault, reading_object, require
+from ses_feedback.aws.errors import error_code, require, translate_read_errors
 from ses_feedback.reading.s3_notifications import ObjectName
 
 PREFIX = "deliveries/"
@@ -53,10 +53,10 @@ class DeliveryObjects:
         if one.bucket != self._bucket or not one.key.startswith(PREFIX):
             raise ObjectError("foreign-object")
         try:
-            with reading_object():
+            with translate_read_errors():
                 answer = self._client.get_object(Bucket=one.bucket, Key=one.key)
         except ClientError as error:
-            if fault(error) == "NoSuchKey":
+            if error_code(error) == "NoSuchKey":
                 raise ObjectError("no-such-object") from None
             raise
         require(answer, "ETag")
@@ -64,6 +64,6 @@ class DeliveryObjects:
         if require(answer, "ContentLength", int) > MAX_OBJECT_BYTES:
             body.close()
             raise ObjectError("object-too-large")
-        with reading_object():
+        with translate_read_errors():
             content: bytes = body.read()
         return content

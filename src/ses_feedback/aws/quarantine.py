@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from ses_feedback.aws.errors import AWS_ERRORS, fault, require
+from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
@@ -16,7 +16,7 @@ _ALWAYS_FITS = MAX_MESSAGE_BYTES // 6
 """Characters: of at most three bytes each, or four, that gzip does not shorten, and base64 makes longer by a third."""
 TOO_LONG = "too-long"
 """Not kept, for SQS never takes it, packed neither."""
-NOT_CARRIED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+SQS_INVALID_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """A character that no SQS message can have (written as what is left out: compiling what is let in takes far longer)."""
 
 
@@ -61,7 +61,7 @@ class Quarantine:
             )
             require(answer, "MessageId")
         except AWS_ERRORS as error:
-            return fault(error)
+            return error_code(error)
         except Exception as error:  # noqa: BLE001 (the batch's edge: an answer nobody foresaw must not hold up the others)
             return f"internal-error: {type(error).__name__}"
         return ""
@@ -83,7 +83,7 @@ class _Packed(NamedTuple):
 def _packed(original: str) -> _Packed | None:
     """Return how a message is kept, None when it can't be."""
     limit = MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES
-    carried = bool(original) and not NOT_CARRIED.search(original)
+    carried = bool(original) and not SQS_INVALID_CHARACTER.search(original)
     raw = original.encode("utf-8", "surrogatepass")
     if carried and len(raw) <= limit:
         return _Packed(original)

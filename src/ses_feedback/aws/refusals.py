@@ -5,25 +5,25 @@ from enum import Enum, auto
 from ses_feedback.immutable import Struct
 
 
-class Refused(Enum):
+class RefusalKind(Enum):
     """Why a call did not do as asked, as far as what to do next depends on it."""
 
-    FOR_NOW = auto()
+    THROTTLED = auto()
     """Too many calls: the same call will do later."""
     UNAVAILABLE = auto()
     """AWS answered that it could not, or that we may not: the same call may do later."""
     UNANSWERED = auto()
     """No answer came: the call may have been carried out, or may yet be."""
-    FOR_GOOD = auto()
+    REJECTED = auto()
     """SES won't have this entry (sandbox, simulator address, `/` in a deletion)."""
 
 
 class Refusal(Struct, frozen=True):
     """A call that did not do as asked. `code` is AWS's error code, or another word fit for logs."""
 
-    why: Refused
+    kind: RefusalKind
     code: str
 
 
-OUT_OF_TIME = Refusal(Refused.FOR_NOW, "out-of-time")
+OUT_OF_TIME = Refusal(RefusalKind.THROTTLED, "out-of-time")
 """There was no time left to make the call."""

@@ -11,7 +11,14 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED, MalformedResponseError, code, fault, require
+from ses_feedback.aws.errors import (
+    AWS_ERRORS,
+    CONDITION_FAILED,
+    MalformedResponseError,
+    error_code,
+    loggable_code,
+    require,
+)
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.contacts.contact import Contact, changes_contact
 from ses_feedback.contacts.history import history_item
@@ -177,7 +184,7 @@ class ContactRepository:
             with _as_dynamodb_writes():
                 return [_outcome(write, response) for write, response in zip(writes, responses, strict=True)]
         except AWS_ERRORS as error:
-            reason = fault(error)
+            reason = error_code(error)
             if reason in _REFUSED and len(writes) > 1:
                 # DynamoDB may refuse all of them for the sake of one.
                 return [outcome for write in writes for outcome in self._execute([write])]
@@ -203,7 +210,7 @@ class ContactRepository:
                     left = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
                     unread = {one["address"]["S"] for one in left}
             except AWS_ERRORS as error:
-                reason = fault(error)
+                reason = error_code(error)
                 break
             for address, item in items.items():
                 self._take(address, item, found, failed)
@@ -314,7 +321,7 @@ def _as_dynamodb_writes() -> Iterator[None]:
 def _outcome(write: _Write, response: Mapping[str, Any]) -> str | None:
     if "Error" not in response:
         return None
-    named = code(response["Error"].get("Code"))
+    named = loggable_code(response["Error"].get("Code"))
     reason = _AGAIN.get(named, named)
     # History that is already there was written by another copy of the same feedback.
     return None if reason == _OVERTAKEN and write.record != RECORD else reason

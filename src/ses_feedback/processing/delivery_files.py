@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import AWS_ERRORS, fault
+from ses_feedback.aws.errors import AWS_ERRORS, error_code
 from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
@@ -87,7 +87,7 @@ class Deliveries:
         except ObjectError as error:
             told.set_aside(error.reason)
         except AWS_ERRORS as error:
-            told.again(fault(error))
+            told.again(error_code(error))
         except Exception as error:  # noqa: BLE001 (the batch's edge, as the pipeline's: a bug must not hold up the others)
             told.set_aside(f"internal-error: {type(error).__name__}")
 

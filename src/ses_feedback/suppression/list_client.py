@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import AWS_ERRORS, fault, require
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.judging.facts import ListReason
 
 
@@ -47,7 +47,7 @@ class SuppressionList:
         try:
             _prove(self._client.delete_suppressed_destination(EmailAddress=address))
         except AWS_ERRORS as error:
-            return None if fault(error) == "NotFoundException" else _refusal(error)
+            return None if error_code(error) == "NotFoundException" else _refusal(error)
         return None
 
 
@@ -56,9 +56,9 @@ def _prove(answer: Mapping[str, Any]) -> None:
 
 
 def _refusal(error: Exception) -> Refusal:
-    code = fault(error)
+    code = error_code(error)
     if not isinstance(error, ClientError):
-        return Refusal(Refused.UNANSWERED, code)
+        return Refusal(RefusalKind.UNANSWERED, code)
     if code in _THROTTLED:
-        return Refusal(Refused.FOR_NOW, code)
-    return Refusal(Refused.FOR_GOOD if code in _FOR_GOOD else Refused.UNAVAILABLE, code)
+        return Refusal(RefusalKind.THROTTLED, code)
+    return Refusal(RefusalKind.REJECTED if code in _FOR_GOOD else RefusalKind.UNAVAILABLE, code)

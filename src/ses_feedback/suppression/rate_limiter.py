@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED, fault, require
-from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
+from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED, error_code, require
+from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 KEY = {"address": {"S": "suppression-list"}, "record": {"S": "rate_limiter"}}
@@ -53,7 +53,7 @@ class RateLimiter:
         try:
             return self._wait_turn(until)
         except AWS_ERRORS as error:
-            return Refusal(Refused.UNAVAILABLE, fault(error))
+            return Refusal(RefusalKind.UNAVAILABLE, error_code(error))
 
     def _wait_turn(self, until: datetime) -> Refusal | None:
         while True:
@@ -90,7 +90,7 @@ class RateLimiter:
             )
             require(answer, "ConsumedCapacity")
         except ClientError as error:
-            if fault(error) == CONDITION_FAILED:
+            if error_code(error) == CONDITION_FAILED:
                 return False  # another worker took this moment
             raise
         return True

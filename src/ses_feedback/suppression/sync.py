@@ -12,7 +12,7 @@ from itertools import count
 from typing import Protocol
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
+from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.contacts.record import ContactRecord, marked, refreshed, without_lease, written
 from ses_feedback.contacts.status import UNLISTED, Limits, Status, required_list_reason, standing
 from ses_feedback.contacts.status_change import StatusChange
@@ -261,7 +261,7 @@ class ListSync:
         """Write the list as the leased contact wants it, and say so on the contact; return why it does not stand."""
         wanted = required_list_reason(leased.contact, self._limits)
         refusal = self._call(leased, wanted, until)
-        if refusal and refusal.why is Refused.FOR_GOOD:
+        if refusal and refusal.kind is RefusalKind.REJECTED:
             done.refused[refusal.code] += 1
             return self._contacts.write(replace(without_lease(leased), retry_at=self._now() + POSTPONEMENT))
         if refusal:
@@ -277,7 +277,7 @@ class ListSync:
     def _leave(self, leased: ContactRecord, refusal: Refusal, done: SyncReport) -> None:
         """Leave a contact due whose entry could not be written now, and tell how long it has been."""
         done.waiting(leased.pending_since, self._now())
-        if refusal.why is Refused.UNANSWERED:
+        if refusal.kind is RefusalKind.UNANSWERED:
             # The lease stays: SES may yet carry the call out, and what is written before it does would not stand. The
             # sweep writes the list again when the lease has run out.
             return
@@ -291,7 +291,7 @@ class ListSync:
         refused: Refusal | None = None
         for entry in entries_of(leased.contact, wanted):
             refusal = self._call_one(entry, wanted, until)
-            if refusal and refusal.why is not Refused.FOR_GOOD:
+            if refusal and refusal.kind is not RefusalKind.REJECTED:
                 return refusal
             refused = refusal or refused  # one variant SES won't have must not keep the others off
         return refused
@@ -304,7 +304,7 @@ class ListSync:
             if refusal:
                 return refusal
             refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
-            if refusal is None or refusal.why in {Refused.FOR_GOOD, Refused.UNANSWERED}:
+            if refusal is None or refusal.kind in {RefusalKind.REJECTED, RefusalKind.UNANSWERED}:
                 break
         return refusal
 

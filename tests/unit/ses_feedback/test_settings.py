@@ -186,7 +186,7 @@ def test_whose_certificates_are_trusted(tmp_path: Path) -> None:
     roots.touch()
     told = {"AWS_CA_BUNDLE": "/etc/ssl/own.pem"}
     found = [access_from_environment(LAMBDA | more, path) for more in (told, {}) for path in (roots, NO_ROOTS)]
-    assert [access and access.authorities for access in found] == ["/etc/ssl/own.pem"] * 2 + [str(roots), ""]
+    assert [access and access.ca_bundle for access in found] == ["/etc/ssl/own.pem"] * 2 + [str(roots), ""]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ses_feedback.aws.dynamodb.connection_pool import Answer, Connections
+from ses_feedback.aws.dynamodb.connection_pool import Answer, ConnectionPool
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
-from ses_feedback.aws.errors import MalformedResponseError, code, fault
+from ses_feedback.aws.errors import MalformedResponseError, error_code, loggable_code
 
 Json = dict[str, Any]
 
@@ -41,7 +41,7 @@ _PASSING_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQ
 """Of those that what stands between here and DynamoDB answers with."""
 
 
-class DynamoDb:
+class DynamoDbClient:
     """The calls that the functions make, with the names, requests and answers that botocore's client has them with.
 
     Binary values would be base64 text, both ways. Every call raises one of `AWS_ERRORS`:
@@ -53,7 +53,7 @@ class DynamoDb:
 
     def __init__(
         self,
-        connections: Connections,
+        connections: ConnectionPool,
         sign: Callable[[str, bytes], dict[str, str]],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -110,10 +110,10 @@ class DynamoDb:
         return said
 
 
-def connect(access: Access) -> DynamoDb:
+def connect(access: Access) -> DynamoDbClient:
     """Return DynamoDB as a function has access to it; nothing is sent yet."""
-    connections = Connections(access.url, access.authorities)
-    return DynamoDb(connections, Signer(access, connections.host))
+    connections = ConnectionPool(access.url, access.ca_bundle)
+    return DynamoDbClient(connections, Signer(access, connections.host))
 
 
 def _document(request: Mapping[str, Any]) -> bytes:
@@ -137,7 +137,7 @@ def _refusal(operation: str, status: int, said: Json | None) -> ClientError:
     # "com.amazonaws.dynamodb.v20120810#ThrottlingException"
     named = str((said or {}).get("__type") or status).rpartition("#")[2]
     answered: Any = {  # of what botocore has in it, what is asked for
-        "Error": {"Code": code(named), "Message": "(left out)"},
+        "Error": {"Code": loggable_code(named), "Message": "(left out)"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(answered, operation)
@@ -145,4 +145,4 @@ def _refusal(operation: str, status: int, said: Json | None) -> ClientError:
 
 def _passes(error: ClientError) -> bool:
     status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status in _PASSING_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or fault(error) in _PASSING
+    return status in _PASSING_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or error_code(error) in _PASSING

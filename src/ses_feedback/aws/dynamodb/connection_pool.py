@@ -24,22 +24,22 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Connections:
+class ConnectionPool:
     """Connections to `url`, as many as there are requests under way at once."""
 
     def __init__(
         self,
         url: str,
-        authorities: str = "",
+        ca_bundle: str = "",
         *,
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
-        """Trust the certificates in the file `authorities`, those this machine trusts when it is empty."""
+        """Trust the certificates in the file `ca_bundle`, those this machine trusts when it is empty."""
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self.host = parts.netloc
-        self._authorities = authorities
+        self._ca_bundle = ca_bundle
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         # Last in, first out: those that a quieter time does not need grow old, and are found closed. Appending and
@@ -108,7 +108,7 @@ class Connections:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._authorities or None)
+        return ssl.create_default_context(cafile=self._ca_bundle or None)
 
 
 def _taken(connections: deque[HTTPConnection]) -> HTTPConnection | None:

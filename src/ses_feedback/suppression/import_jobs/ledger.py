@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ses_feedback.aws.errors import AWS_ERRORS, fault, reading_object, require
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.errors import AWS_ERRORS, error_code, require, translate_read_errors
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.statements import put
 from ses_feedback.suppression.import_jobs.model import KEY, Action, Ledger, Outcome, decode, encode
 
@@ -112,7 +112,7 @@ class ImportObjects:
         """
         client = self._s3()
         try:
-            with reading_object():
+            with translate_read_errors():
                 answer = client.get_object(Bucket=self._bucket, Key=PREFIX + name)
                 body: bytes = require(answer, "Body").read()
         except AWS_ERRORS:
@@ -152,7 +152,7 @@ class ImportJobs:
             answer = self._client.get_import_job(JobId=job_id)
             status = str(require(answer, "JobStatus"))
         except AWS_ERRORS as error:
-            return Outcome.UNKNOWN if fault(error) == "NotFoundException" else _refusal(error)
+            return Outcome.UNKNOWN if error_code(error) == "NotFoundException" else _refusal(error)
         if status in {"CREATED", "PROCESSING"}:
             return Outcome.UNDER_WAY
         whole = not answer.get("FailedRecordsCount") and answer.get("ProcessedRecordsCount", 0) >= entries
@@ -166,12 +166,12 @@ _REFUSED = frozenset({"BadRequestException", "ValidationException", "LimitExceed
 
 def _refusal(error: Exception) -> Refusal:
     """Tell what was certainly not done from what may have been: SES may fail after it began a job."""
-    code = fault(error)
+    code = error_code(error)
     if code in _THROTTLED:
-        return Refusal(Refused.FOR_NOW, code)
+        return Refusal(RefusalKind.THROTTLED, code)
     status = (
         error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(error, ClientError) else 0
     )
     if code in _REFUSED or HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Refusal(Refused.FOR_GOOD, code)
-    return Refusal(Refused.UNANSWERED, code)
+        return Refusal(RefusalKind.REJECTED, code)
+    return Refusal(RefusalKind.UNANSWERED, code)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import chain, count, islice
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits, required_list_reason
 from ses_feedback.immutable import replace
@@ -143,18 +143,18 @@ class ImportStarter:
             self._note(replace(one, job_id=answer), Stage.RUNNING)
             return
         done.imports[f"refused: {answer.code}"] += 1
-        if answer.why is not Refused.UNANSWERED:
+        if answer.kind is not RefusalKind.UNANSWERED:
             self._note(one, Stage.ABANDONED)
 
     def _ask(self, one: Import, until: datetime) -> str | Refusal:
         """Return the id of the job that SES began, or why it began none; a busy SES certainly began none."""
-        answer: str | Refusal = Refusal(Refused.FOR_NOW, "never-asked")
+        answer: str | Refusal = Refusal(RefusalKind.THROTTLED, "never-asked")
         for _ in range(TRIES):
             refusal = self._turns.acquire(until)
             if refusal:
-                return Refusal(Refused.FOR_NOW, refusal.code)
+                return Refusal(RefusalKind.THROTTLED, refusal.code)
             answer = self._jobs.create(self._objects.url(one.name), one.action)
-            if isinstance(answer, str) or answer.why is not Refused.FOR_NOW:
+            if isinstance(answer, str) or answer.kind is not RefusalKind.THROTTLED:
                 break
         return answer
 

@@ -18,7 +18,7 @@ from campaigns.wire.http_server import Reply, Server
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.dynamodb.client import ATTEMPTS
-from ses_feedback.aws.errors import MalformedResponseError, fault
+from ses_feedback.aws.errors import MalformedResponseError, error_code
 from ses_feedback.handlers import feedback
 from ses_feedback.settings import Settings
 from tests.support.builders import RECIPIENT, a_bounce, an_sqs_event
@@ -202,7 +202,7 @@ def test_an_error_that_is_not_awss(service: str, status: int, body: bytes) -> No
         )
         with mock.patch.object(botocore.endpoint, "time"), pytest.raises(ClientError) as raised:
             getattr(client, operation)(**request)
-    assert fault(raised.value) == str(status)
+    assert error_code(raised.value) == str(status)
 
 
 def _answered(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:

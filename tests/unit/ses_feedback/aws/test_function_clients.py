@@ -4,7 +4,7 @@ from botocore.session import Session
 
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
-from ses_feedback.aws.dynamodb.client import DynamoDb
+from ses_feedback.aws.dynamodb.client import DynamoDbClient
 from ses_feedback.aws.endpoints import Access
 from ses_feedback.aws.function_clients import FunctionClients
 
@@ -14,7 +14,7 @@ ACCESS = Access("http://127.0.0.1:4566", "us-east-1", "key", "secret")
 def test_dynamodb_is_spoken_to_directly() -> None:
     """Where the function is told how; once for all calls, so that connections are kept."""
     clients = FunctionClients(ACCESS)
-    assert isinstance(clients.dynamodb, DynamoDb)
+    assert isinstance(clients.dynamodb, DynamoDbClient)
     assert clients.dynamodb is clients.dynamodb
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from localaws.in_process.embedded_aws import EmbeddedAws
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.list_client import SuppressionList
 from tests.support.builders import RECIPIENT
@@ -20,17 +20,17 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 ANSWERS: list[tuple[Fault, Refusal]] = [
-    (refuses("TooManyRequestsException"), Refusal(Refused.FOR_NOW, "TooManyRequestsException")),
-    (refuses("ThrottlingException"), Refusal(Refused.FOR_NOW, "ThrottlingException")),
-    (refuses("LimitExceededException"), Refusal(Refused.FOR_NOW, "LimitExceededException")),
-    (refuses("BadRequestException"), Refusal(Refused.FOR_GOOD, "BadRequestException")),
-    (refuses("ValidationException"), Refusal(Refused.FOR_GOOD, "ValidationException")),
-    (refuses("AccessDeniedException"), Refusal(Refused.UNAVAILABLE, "AccessDeniedException")),
-    (refuses("InternalServiceErrorException"), Refusal(Refused.UNAVAILABLE, "InternalServiceErrorException")),
-    (refuses("404"), Refusal(Refused.UNAVAILABLE, "404")),
-    (refuses(""), Refusal(Refused.UNAVAILABLE, "UnknownError")),
-    (times_out, Refusal(Refused.UNANSWERED, "ReadTimeoutError")),
-    (garbles, Refusal(Refused.UNANSWERED, "MalformedResponseError")),
+    (refuses("TooManyRequestsException"), Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")),
+    (refuses("ThrottlingException"), Refusal(RefusalKind.THROTTLED, "ThrottlingException")),
+    (refuses("LimitExceededException"), Refusal(RefusalKind.THROTTLED, "LimitExceededException")),
+    (refuses("BadRequestException"), Refusal(RefusalKind.REJECTED, "BadRequestException")),
+    (refuses("ValidationException"), Refusal(RefusalKind.REJECTED, "ValidationException")),
+    (refuses("AccessDeniedException"), Refusal(RefusalKind.UNAVAILABLE, "AccessDeniedException")),
+    (refuses("InternalServiceErrorException"), Refusal(RefusalKind.UNAVAILABLE, "InternalServiceErrorException")),
+    (refuses("404"), Refusal(RefusalKind.UNAVAILABLE, "404")),
+    (refuses(""), Refusal(RefusalKind.UNAVAILABLE, "UnknownError")),
+    (times_out, Refusal(RefusalKind.UNANSWERED, "ReadTimeoutError")),
+    (garbles, Refusal(RefusalKind.UNANSWERED, "MalformedResponseError")),
 ]
 
 
@@ -49,14 +49,14 @@ def test_throttled_by_ses(aws: EmbeddedAws) -> None:
     """A second call within the second is refused for now."""
     suppression_list = SuppressionList(aws.client("sesv2"))
     answers = [suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)]
-    assert answers == [None, Refusal(Refused.FOR_NOW, "TooManyRequestsException")]
+    assert answers == [None, Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")]
 
 
 def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> None:
     """SES's NotFound is what a deletion wants; of a put it would be a fault."""
     suppression_list = SuppressionList(FaultyClient(aws.client("sesv2"), otherwise=refuses("NotFoundException")))
     answers = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
-    assert answers == [None, Refusal(Refused.UNAVAILABLE, "NotFoundException")]
+    assert answers == [None, Refusal(RefusalKind.UNAVAILABLE, "NotFoundException")]
 
 
 @pytest.mark.parametrize("reason", ListReason)

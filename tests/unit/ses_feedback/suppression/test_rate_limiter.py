@@ -10,7 +10,7 @@ import pytest
 
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED
-from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, Refused
+from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.suppression.rate_limiter import KEY, RateLimiter
 from tests.support.fakes import (
     NOON,
@@ -160,13 +160,13 @@ def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualCloc
 def test_no_turn_without_dynamodb(client: FaultyClient, clock: ManualClock, fault: Fault, call: int, code: str) -> None:
     """When the turn can't be reserved, nobody may call, and is told why."""
     client.faults[call] = fault
-    assert a_pace(client, clock).acquire(LATER) == Refusal(Refused.UNAVAILABLE, code)
+    assert a_pace(client, clock).acquire(LATER) == Refusal(RefusalKind.UNAVAILABLE, code)
 
 
 def test_no_turn_on_an_answer_that_proves_nothing(client: FaultyClient, clock: ManualClock) -> None:
     """A 200 that is not DynamoDB's reserves nothing."""
     client.faults[1] = garbles
-    assert a_pace(client, clock).acquire(LATER) == Refusal(Refused.UNAVAILABLE, "MalformedResponseError")
+    assert a_pace(client, clock).acquire(LATER) == Refusal(RefusalKind.UNAVAILABLE, "MalformedResponseError")
 
 
 def test_a_garbled_read_is_harmless(client: FaultyClient, clock: ManualClock) -> None:
@@ -187,4 +187,4 @@ def test_a_moment_that_can_not_be_read(client: FaultyClient, clock: ManualClock)
 def test_the_condition_is_dynamodbs_own(client: FaultyClient, clock: ManualClock) -> None:
     """A lost race is told from every other refusal by its code."""
     client.faults = {1: refuses(CONDITION_FAILED), 3: refuses("ValidationException")}
-    assert a_pace(client, clock).acquire(LATER) == Refusal(Refused.UNAVAILABLE, "ValidationException")
+    assert a_pace(client, clock).acquire(LATER) == Refusal(RefusalKind.UNAVAILABLE, "ValidationException")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from ses_feedback.aws.refusals import Refusal, Refused
+from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.suppression.report import SyncReport
@@ -275,7 +275,7 @@ def test_out_of_time_between_two_spellings(fixture: SyncFixture) -> None:
 def test_no_turn_without_dynamodb(fixture: SyncFixture) -> None:
     """When no turn can be reserved, the contact is handed back like after any other fault."""
     fixture.learn(a_fact())
-    fixture.rate_limiter.refusal = Refusal(Refused.UNAVAILABLE, "InternalServerError")
+    fixture.rate_limiter.refusal = Refusal(RefusalKind.UNAVAILABLE, "InternalServerError")
     assert fixture.sync().left == {RECIPIENT: "InternalServerError"}
     assert (fixture.contact().lease, fixture.due(), fixture.list.calls) == ("", [RECIPIENT], [])
 

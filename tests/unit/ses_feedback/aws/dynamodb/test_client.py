@@ -15,11 +15,11 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.session import Session
 
 from campaigns.wire.http_server import Manner, Reply, Request, Server
-from ses_feedback.aws.dynamodb.client import ATTEMPTS, DynamoDb, connect
-from ses_feedback.aws.dynamodb.connection_pool import Connections
+from ses_feedback.aws.dynamodb.client import ATTEMPTS, DynamoDbClient, connect
+from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
-from ses_feedback.aws.errors import AWS_ERRORS, MalformedResponseError, fault
+from ses_feedback.aws.errors import AWS_ERRORS, MalformedResponseError, error_code
 from tools.package_build.botocore_data import OPERATIONS
 
 Json = dict[str, Any]
@@ -101,11 +101,11 @@ class Recorded:
         self.sent.append(request)
         return self._answers[min(len(self.sent), len(self._answers)) - 1]
 
-    def ours(self) -> DynamoDb:
+    def ours(self) -> DynamoDbClient:
         """Return a client of ours."""
-        connections = Connections(self.url, read_timeout=0.2)
+        connections = ConnectionPool(self.url, read_timeout=0.2)
         access = Access(self.url, REGION, "key", "secret", "token")
-        return DynamoDb(connections, Signer(access, connections.host), self.pauses.append)
+        return DynamoDbClient(connections, Signer(access, connections.host), self.pauses.append)
 
     def botocores(self) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
         """Return a client of botocore's."""
@@ -136,7 +136,7 @@ def test_every_call_that_is_made_is_tried_here() -> None:
     """As the package has them."""
     names = {"".join(map(str.title, name.split("_"))) for name in CALLS}
     assert names == set(OPERATIONS["dynamodb"])
-    assert {name for name in vars(DynamoDb) if not name.startswith("_")} == set(CALLS)
+    assert {name for name in vars(DynamoDbClient) if not name.startswith("_")} == set(CALLS)
 
 
 @pytest.mark.parametrize("operation", CALLS)
@@ -204,7 +204,7 @@ def test_a_refusal_has_the_code_that_botocore_makes_of_it(status: int, body: byt
         for client in (dynamodb.botocores(), dynamodb.ours()):
             with pytest.raises(ClientError) as raised:
                 client.get_item(**CALLS["get_item"][0])
-            refusals.append((fault(raised.value), raised.value.response["ResponseMetadata"]["HTTPStatusCode"]))
+            refusals.append((error_code(raised.value), raised.value.response["ResponseMetadata"]["HTTPStatusCode"]))
             texts.append(str(raised.value))
     assert refusals[0] == refusals[1]
     assert texts[1] == f"An error occurred ({refusals[0][0]}) when calling the GetItem operation: (left out)"
@@ -230,7 +230,7 @@ def test_another_status_is_a_refusal(status: int) -> None:
     body = b"" if status == HTTPStatus.NO_CONTENT else b"{}"
     with recorded(Reply(status, body)) as dynamodb, pytest.raises(ClientError) as raised:
         dynamodb.ours().get_item(**CALLS["get_item"][0])
-    assert (fault(raised.value), len(dynamodb.sent)) == (str(status), 1)
+    assert (error_code(raised.value), len(dynamodb.sent)) == (str(status), 1)
 
 
 PASSING = [
@@ -271,7 +271,7 @@ def test_what_is_no_code_is_told_to_nobody(named: object) -> None:
     """Whoever answers in DynamoDB's stead may quote the request, and codes are logged."""
     with recorded(answered({"__type": named}, 400)) as dynamodb, pytest.raises(ClientError) as raised:
         dynamodb.ours().get_item(**CALLS["get_item"][0])
-    assert fault(raised.value) in {"UnknownError", "5", "400"}
+    assert error_code(raised.value) in {"UnknownError", "5", "400"}
     assert "jane" not in str(raised.value)
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from campaigns.wire.http_server import Manner, Reply, Request, Server
-from ses_feedback.aws.dynamodb.connection_pool import Answer, Connections
+from ses_feedback.aws.dynamodb.connection_pool import Answer, ConnectionPool
 from ses_feedback.aws.errors import MalformedResponseError
 
 ANSWER = Reply(200, b'{"so": "it is"}')
@@ -43,9 +43,9 @@ class Visited(Server):
         super()._serve(connection)  # type: ignore[arg-type]
 
 
-def connections(url: str) -> Connections:
+def connections(url: str) -> ConnectionPool:
     """Return connections that are soon out of patience."""
-    return Connections(url, connect_timeout=0.2, read_timeout=0.2)
+    return ConnectionPool(url, connect_timeout=0.2, read_timeout=0.2)
 
 
 def test_one_connection_serves_request_after_request() -> None:
@@ -56,7 +56,7 @@ def test_one_connection_serves_request_after_request() -> None:
         assert server.visits == 1
 
 
-def post_at_once(kept: Connections, server: Server, number: int) -> list[Answer]:
+def post_at_once(kept: ConnectionPool, server: Server, number: int) -> list[Answer]:
     """Make so many requests, of which none is answered before all are made; return the answers."""
     together = threading.Barrier(number, timeout=5)
 
@@ -74,7 +74,7 @@ def post_at_once(kept: Connections, server: Server, number: int) -> list[Answer]
 def test_requests_at_once_have_a_connection_each() -> None:
     """And keep them for the next."""
     with Visited() as server:
-        kept = Connections(server.url)
+        kept = ConnectionPool(server.url)
         for _ in range(3):
             assert post_at_once(kept, server, 4) == [(200, ANSWER.body)] * 4
         assert server.visits == 4
@@ -94,7 +94,7 @@ def test_a_connection_that_was_ended_meanwhile_is_left() -> None:
 def test_connections_that_were_forgotten_meanwhile_cost_one_attempt() -> None:
     """However many there are: what is in between forgets all of them at once, and tells whoever uses one."""
     with Visited() as server:
-        kept = Connections(server.url)
+        kept = ConnectionPool(server.url)
         post_at_once(kept, server, 6)
         server.forget()
         with pytest.raises(OSError, match="reset"):
@@ -227,16 +227,16 @@ def behind_tls(certificate: Path) -> Iterator[str]:
 def test_whom_to_trust(certificate: Path) -> None:
     """The authorities it is told of, and nobody else."""
     with behind_tls(certificate) as url:
-        assert Connections(url, str(certificate)).post(HEADERS, b"{}") == (200, b"{}")
+        assert ConnectionPool(url, str(certificate)).post(HEADERS, b"{}") == (200, b"{}")
         with pytest.raises(ssl.SSLCertVerificationError):
-            Connections(url).post(HEADERS, b"{}")
+            ConnectionPool(url).post(HEADERS, b"{}")
         with pytest.raises(ssl.SSLCertVerificationError, match="localhost"):
-            Connections(url.replace("127.0.0.1", "localhost"), str(certificate)).post(HEADERS, b"{}")
+            ConnectionPool(url.replace("127.0.0.1", "localhost"), str(certificate)).post(HEADERS, b"{}")
 
 
 def test_what_nobody_asked_for_is_no_answer_behind_tls_neither(certificate: Path) -> None:
     """There it may be decrypted already, where the socket shows nothing of it."""
     with behind_tls(certificate) as url:
-        kept = Connections(url, str(certificate))
+        kept = ConnectionPool(url, str(certificate))
         answers = [kept.post({**HEADERS, "x-twice": name}, b"{}").body.strip() for name in ("one", "two", "three")]
     assert answers == [b"one", b"two", b"three"]
