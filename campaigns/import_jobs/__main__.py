@@ -216,7 +216,7 @@ def a_backlog(contacts: int, imports_take: timedelta) -> Aws:
         address = f"recipient{number:06d}@example.com"
         learnt = learn(ContactRecord(Contact(address)), [a_fact(verdict, address=address)], LIMITS, aws.clock.now())
         if learnt:
-            aws.put(encode(learnt, standing(learnt.contact, LIMITS)))
+            aws.put(encode(learnt, LIMITS))
     aws.clock.sleep(90)
     return aws
 

@@ -1,6 +1,7 @@
 """What the stack tells a function: the only reader of the environment."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,17 @@ from urllib.parse import urlsplit
 
 from ses_feedback.aws.endpoints import AMAZON_ROOTS, Access, has_amazon_certificate
 from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS
-from ses_feedback.contacts.contact import KEPT_SOFT_BOUNCE_DAYS
+from ses_feedback.contacts.contact import MAX_SOFT_BOUNCE_LIMIT
 from ses_feedback.contacts.status import Limits
-from ses_feedback.judging.policy import AmbiguousComplaint
+from ses_feedback.judging.policy import AmbiguousComplaint, PolicyOptions
 
 LANES = ("Bounce", "Complaint", "Delivery")
+DELIVERIES_BY = ("Topic", "Firehose", "None")
+WINDOW_WITH_DELIVERIES = 365
+"""Days of the automatic soft-bounce window: only a clean delivery tells a dead mailbox from a living one."""
+WINDOW_WITHOUT = 60
+"""Days of the automatic window if SES publishes no deliveries: soft bounces far apart may have deliveries between."""
+MAX_STREAMS = 20
 
 _ROUNDABOUT = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -25,6 +32,9 @@ _ROUNDABOUT = (
     "http_proxy",
 )
 """What makes the way to AWS another one than the plain one. botocore knows them all."""
+
+_STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Names of configuration sets: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html."""
 
 _T = TypeVar("_T")
 
@@ -41,7 +51,11 @@ class Settings:
     quarantine_queue_url: str = ""
     lane: str = ""
     soft_bounce_limit: int = 5
-    soft_bounce_window_days: int = 90
+    soft_bounce_window_days: int = 0
+    suspension_days: int = 30
+    list_suspended: bool = False
+    deliveries_by: str = "Topic"
+    streams: tuple[str, ...] = field(default=())
     ambiguous_complaint: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE
     history_days: int = 365
     metric_configuration_sets: tuple[str, ...] = field(default=())
@@ -55,7 +69,24 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """When soft bounces suspend, and whether the unsubscribed are listed."""
-        return Limits(self.soft_bounce_limit, self.soft_bounce_window_days, self.suppress_unsubscribed)
+        return Limits(
+            self.soft_bounce_limit,
+            self.soft_bounce_window_days or (WINDOW_WITH_DELIVERIES if self.deliveries_published else WINDOW_WITHOUT),
+            self.suppress_unsubscribed,
+            self.list_suspended,
+            self.suspension_days,
+            self.deliveries_published,
+        )
+
+    @property
+    def deliveries_published(self) -> bool:
+        """True if SES publishes deliveries to the stack."""
+        return self.deliveries_by != "None"
+
+    @property
+    def policy_options(self) -> PolicyOptions:
+        """The choices that change verdicts."""
+        return PolicyOptions(self.ambiguous_complaint, frozenset(self.streams))
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -71,9 +102,13 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         quarantine_queue_url=read("QUARANTINE_QUEUE_URL", str, "the URL of the QuarantineQueue", ""),
         lane=read("LANE", _one_of(*LANES), f"one of {', '.join(LANES)}", ""),
         soft_bounce_limit=read(
-            "SOFT_BOUNCE_LIMIT", _whole(1, KEPT_SOFT_BOUNCE_DAYS), f"a number from 1 to {KEPT_SOFT_BOUNCE_DAYS}", 5
+            "SOFT_BOUNCE_LIMIT", _whole(1, MAX_SOFT_BOUNCE_LIMIT), f"a number from 1 to {MAX_SOFT_BOUNCE_LIMIT}", 5
         ),
-        soft_bounce_window_days=read("SOFT_BOUNCE_WINDOW_DAYS", _whole(1, 3650), "a number of days from 1 to 3650", 90),
+        soft_bounce_window_days=read("SOFT_BOUNCE_WINDOW_DAYS", _whole(0, 3650), "a number of days from 0 to 3650", 0),
+        suspension_days=read("SUSPENSION_DAYS", _whole(0, 365), "a number of days from 0 to 365", 30),
+        list_suspended=read("LIST_SUSPENDED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
+        deliveries_by=read("DELIVERIES_BY", _one_of(*DELIVERIES_BY), f"one of {', '.join(DELIVERIES_BY)}", "Topic"),
+        streams=read("STREAMS", _streams, f"at most {MAX_STREAMS} names of {_STREAM.pattern}, separated by commas", ()),
         ambiguous_complaint=read(
             "AMBIGUOUS_COMPLAINT", AmbiguousComplaint, "unsubscribe or note", AmbiguousComplaint.UNSUBSCRIBE
         ),
@@ -167,6 +202,13 @@ def _hours(value: str) -> float:
 
 def _boolean(value: str) -> bool:
     return ("false", "true").index(value) == 1
+
+
+def _streams(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if len(names) > MAX_STREAMS or not all(map(_STREAM.fullmatch, names)):
+        raise ValueError
+    return names
 
 
 def _names(value: str) -> tuple[str, ...]:

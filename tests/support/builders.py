@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from ses_feedback.address import Address, parse_address
-from ses_feedback.contacts.contact import Contact, Evidence, fold, merge
+from ses_feedback.contacts.contact import KEPT_STREAMS, Contact, Evidence, learn_facts, merge
 from ses_feedback.contacts.status import Limits
-from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Verdict
+from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Register, Verdict
+from ses_feedback.message_order import day_of_time, number_message
 from ses_feedback.timestamps import format_timestamp
 
 Json = dict[str, Any]
@@ -312,6 +313,17 @@ def an_address(raw: str = RECIPIENT) -> Address:
     return parse_address(raw)
 
 
+REGISTERS = {
+    Verdict.SUPPRESS: Register.BOUNCED,
+    Verdict.COMPLAIN: Register.COMPLAINED,
+    Verdict.UNSUBSCRIBE: Register.UNSUBSCRIBED,
+    Verdict.SUBSCRIBE: Register.OPTED_INTO,
+    Verdict.SOFT_BOUNCE: Register.SOFT_BOUNCES,
+    Verdict.DELIVERED: Register.DELIVERED,
+}
+"""Register of each verdict that has one."""
+
+
 def a_fact(
     verdict: Verdict = Verdict.SUPPRESS,
     at: datetime = AT,
@@ -319,16 +331,31 @@ def a_fact(
     address: str = RECIPIENT,
     reason: str = "Permanent/General",
     configuration_set: str = CONFIGURATION_SET,
-    listed: ListReason | None = None,
+    register: Register | None = None,
+    mailed_at: datetime | None = None,
+    message_id: str = "",
+    stream: str = "",
 ) -> Fact:
-    """Return a fact about the contact of `address`."""
-    said = EventDetails("Bounce", "Permanent", "General", MESSAGE_ID, FEEDBACK_ID)
-    return Fact(parse_address(address), verdict, at, "bounce-permanent", reason, said, configuration_set, listed)
+    """Return a fact about the contact of `address`, by default of an email of its own sent at `at`."""
+    details = EventDetails("Bounce", "Permanent", "General", message_id or MESSAGE_ID, FEEDBACK_ID)
+    return Fact(
+        parse_address(address),
+        verdict,
+        at,
+        number_message(mailed_at or at, message_id or verdict.value),
+        "bounce-permanent",
+        reason,
+        details,
+        configuration_set,
+        REGISTERS.get(verdict, Register.NONE) if register is None else register,
+        stream,
+    )
 
 
 def an_echo(listed: ListReason = ListReason.BOUNCE, at: datetime = AT, *, address: str = RECIPIENT) -> Fact:
-    """Return the fact that SES did not send because `address` is on the suppression list."""
-    return a_fact(Verdict.ECHO, at, address=address, listed=listed)
+    """Return an echo of the suppression-list entry with the reason `listed`."""
+    register = Register.LISTED_BOUNCE if listed is ListReason.BOUNCE else Register.LISTED_COMPLAINT
+    return a_fact(Verdict.ECHO, at, address=address, register=register)
 
 
 def soft_bounce_days(*days: float, address: str = RECIPIENT) -> list[Fact]:
@@ -336,10 +363,25 @@ def soft_bounce_days(*days: float, address: str = RECIPIENT) -> list[Fact]:
     return [a_fact(Verdict.SOFT_BOUNCE, on_day(day), address=address, reason="Transient/General") for day in days]
 
 
-def a_contact(*facts: Fact, address: str = RECIPIENT, opted_in: datetime | None = None) -> Contact:
-    """Return the contact of which `facts` are known, reinstated at `opted_in`."""
-    known = fold(Contact(parse_address(address).key), facts)
-    return merge(known, Contact(known.address, opted_in=Evidence(opted_in, "operator"))) if opted_in else known
+def a_contact(
+    *facts: Fact, address: str = RECIPIENT, opted_in: datetime | None = None, cleared: datetime | None = None
+) -> Contact:
+    """Return the contact of which `facts` are known, reinstated at `opted_in` or `cleared`."""
+    contact = learn_facts(Contact(parse_address(address).key), facts)
+    return reinstated(reinstated(contact, opted_in), cleared, "cleared")
+
+
+def reinstated(contact: Contact, at: datetime | None, kind: str = "opted_in") -> Contact:
+    """Return `contact` with a reinstatement of `kind` at `at`, if that is a time."""
+    if at is None:
+        return contact
+    evidence = Evidence(at, "operator")
+    given = (
+        Contact(contact.address, opted_in=evidence)
+        if kind == "opted_in"
+        else Contact(contact.address, cleared=evidence)
+    )
+    return merge(contact, given)
 
 
 # Strategies are made once: Hypothesis spends more on making one than on drawing from it.
@@ -591,27 +633,76 @@ _OF_RECIPIENT = (RECIPIENT, "Recipient@example.com", "RECIPIENT@example.com")
 @cache
 def limits() -> st.SearchStrategy[Limits]:
     """Return the choices a stack may make."""
-    return st.builds(Limits, st.integers(1, 30), st.sampled_from((1, 2, 30, 90, 400)), st.booleans())
-
-
-@cache
-@st.composite
-def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact:
-    """Return facts about one contact, in any of a few variants."""
-    verdict = draw(st.sampled_from(verdicts))
-    return a_fact(
-        verdict,
-        draw(moments() | st.just(LATE)),
-        address=draw(st.sampled_from(_OF_RECIPIENT)),
-        reason=draw(st.sampled_from(("Permanent/General", "Complaint/abuse"))),
-        configuration_set=draw(st.sampled_from(("", CONFIGURATION_SET))),
-        listed=draw(st.sampled_from(ListReason)) if verdict is Verdict.ECHO else None,
+    return st.builds(
+        Limits,
+        st.integers(1, 30),
+        st.sampled_from((1, 2, 30, 90, 400)),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from((0, 1, 30)),
+        st.booleans(),
     )
 
 
 @cache
 @st.composite
-def runs_of_strikes(draw: st.DrawFn) -> list[Fact]:
+def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact:
+    """Return facts about one contact, in any of a few variants, of few emails."""
+    verdict = draw(st.sampled_from(verdicts))
+    at = draw(moments() | st.just(LATE))
+    register = draw(st.sampled_from(_REGISTERS_OF.get(verdict, (None,))))
+    streams = {Register.UNSUBSCRIBED_FROM: _STREAMS, Register.OPTED_INTO: ("", *_STREAMS)}.get(register, ("",))
+    return a_fact(
+        verdict,
+        at,
+        address=draw(st.sampled_from(_OF_RECIPIENT)),
+        reason=draw(st.sampled_from(("Permanent/General", "Complaint/abuse"))),
+        configuration_set=draw(st.sampled_from(("", CONFIGURATION_SET))),
+        register=register,
+        mailed_at=at - timedelta(days=draw(st.sampled_from((0, 0, 0, 1, 5, 9)))) if at > on_day(9) else at,
+        message_id=draw(st.sampled_from(("one", "two", "three"))),
+        stream=draw(st.sampled_from(streams)),
+    )
+
+
+_STREAMS = ("newsletter", "receipts")
+_REGISTERS_OF: dict[Verdict, tuple[Register, ...]] = {
+    Verdict.SUPPRESS: (Register.BOUNCED, Register.GLOBALLY_SUPPRESSED),
+    Verdict.UNSUBSCRIBE: (Register.UNSUBSCRIBED, Register.UNSUBSCRIBED_FROM),
+    Verdict.SUBSCRIBE: (Register.OPTED_INTO,),
+    Verdict.SOFT_BOUNCE: (Register.SOFT_BOUNCES, Register.SOFT_BOUNCES, Register.NAMELESS),
+    Verdict.ECHO: (Register.LISTED_BOUNCE, Register.LISTED_COMPLAINT),
+}
+
+
+@cache
+@st.composite
+def accepted_then_bounced(draw: st.DrawFn) -> list[Fact]:
+    """Return deliveries on many days and soft bounces of the same emails, up to six days late."""
+    first, number, late = draw(st.integers(10, 100)), draw(st.integers(1, 45)), draw(st.integers(0, 6))
+    history = []
+    for day in range(first, first + number):
+        email = {"mailed_at": on_day(day), "message_id": "accepted"}
+        history.append(a_fact(Verdict.DELIVERED, on_day(day), **email))
+        if draw(st.integers(0, 5)):
+            history.append(a_fact(Verdict.SOFT_BOUNCE, on_day(day + late), **email))
+    return history
+
+
+@cache
+@st.composite
+def opt_out_storms(draw: st.DrawFn) -> list[Fact]:
+    """Return opt-outs from more streams than a contact keeps."""
+    number = draw(st.integers(KEPT_STREAMS - 2, KEPT_STREAMS + 3))
+    register = Register.UNSUBSCRIBED_FROM
+    return [
+        a_fact(Verdict.UNSUBSCRIBE, on_day(1), register=register, stream=f"stream-{one:02d}") for one in range(number)
+    ]
+
+
+@cache
+@st.composite
+def runs_of_soft_bounces(draw: st.DrawFn) -> list[Fact]:
     """Return soft_bounce_days at regular intervals, often more of them than a contact keeps."""
     first, interval, number = draw(st.integers(0, 100)), draw(st.sampled_from((1, 2, 9, 40))), draw(st.integers(1, 45))
     return soft_bounce_days(*range(first, first + interval * number, interval))
@@ -627,7 +718,7 @@ def forgotten_suspensions(draw: st.DrawFn) -> list[Fact]:
 
 @cache
 @st.composite
-def spelling_storms(draw: st.DrawFn, verdicts: Sequence[Verdict]) -> list[Fact]:
+def variant_storms(draw: st.DrawFn, verdicts: Sequence[Verdict]) -> list[Fact]:
     """Return facts in more variants than a contact keeps."""
     verdict = draw(st.sampled_from(verdicts))
     letters = len("recipient")
@@ -645,7 +736,16 @@ def orders(items: Sequence[T]) -> st.SearchStrategy[list[T]]:
 def _parts(verdicts: Sequence[Verdict]) -> st.SearchStrategy[list[list[Fact]]]:
     single = facts(verdicts).map(lambda one: [one])
     return st.lists(
-        st.one_of(single, single, single, runs_of_strikes(), forgotten_suspensions(), spelling_storms(verdicts)),
+        st.one_of(
+            single,
+            single,
+            single,
+            runs_of_soft_bounces(),
+            forgotten_suspensions(),
+            variant_storms(verdicts),
+            accepted_then_bounced() if Verdict.DELIVERED in verdicts else single,
+            opt_out_storms() if Verdict.UNSUBSCRIBE in verdicts else single,
+        ),
         max_size=8,
     )
 
@@ -662,5 +762,7 @@ def histories(draw: st.DrawFn, *, verdicts: Sequence[Verdict] = tuple(Verdict), 
 @st.composite
 def contacts(draw: st.DrawFn) -> Contact:
     """Return contacts of one address, some of them reinstated, as facts could have made them."""
-    opted_in = draw(st.none() | moments())
-    return a_contact(*draw(histories(shuffled=False)), opted_in=opted_in)
+    opted_in, cleared = draw(st.none() | moments()), draw(st.none() | moments())
+    contact = a_contact(*draw(histories(shuffled=False)), opted_in=opted_in, cleared=cleared)
+    releases = tuple(sorted(draw(st.sets(st.integers(day_of_time(START), day_of_time(START) + 150), max_size=4))))
+    return merge(contact, Contact(contact.address, releases=releases))

@@ -19,7 +19,7 @@ from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.contacts.contact import Contact, changes_contact
 from ses_feedback.contacts.history import history_item
 from ses_feedback.contacts.record import RECORD, ContactRecord, ContactRecordError, Item, decode, encode, learn
-from ses_feedback.contacts.status import Limits, standing
+from ses_feedback.contacts.status import Limits
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from ses_feedback.timestamps import parse_timestamp
@@ -92,7 +92,7 @@ class FakeContacts:
             return dict.fromkeys(by_address, "out-of-time")
         failed: dict[str, str] = {}
         for address, known in by_address.items():
-            changing = [fact for fact in known if changes_contact(fact.verdict)]
+            changing = [fact for fact in known if changes_contact(fact)]
             lost = self._learn(address, changing, failed) if changing else None
             if lost:
                 failed[address] = lost
@@ -140,7 +140,7 @@ class FakeContacts:
         if (held and held["rev"]) != (stored.item and stored.item["rev"]):
             return CONDITION_FAILED
         others = {name: kept for name, kept in (held or {}).items() if name not in (stored.item or {})}
-        self.items[address] = others | encode(stored, standing(stored.contact, self._limits))
+        self.items[address] = others | encode(stored, self._limits)
         self.written.append(stored)
         return None
 

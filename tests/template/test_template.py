@@ -499,7 +499,7 @@ class TestEventSources:
         stored = ContactRecord(
             contact, rev=1, list_pending=due, pending_since=datetime(2026, 1, 1, tzinfo=UTC) if due else None
         )
-        image = encode(stored, standing(contact, Limits()))
+        image = encode(stored, Limits())
         ((attribute, asked),) = pattern["dynamodb"]["NewImage"].items()
         assert asked == {"S": [{"exists": True}]}
         assert ("S" in image.get(attribute, {})) is due

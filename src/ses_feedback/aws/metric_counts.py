@@ -11,6 +11,8 @@ class MetricCounts:
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     longest: dict[tuple[str, str], int] = field(default_factory=dict)
+    by_provider: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Counts by mailbox provider and metric name."""
 
     def count(self, configuration_set: str, name: str, number: int = 1) -> None:
         """Add `number` to the count `name`."""
@@ -24,6 +26,7 @@ class MetricCounts:
     def include(self, other: "MetricCounts") -> None:
         """Add what another metric_counts counted and timed."""
         self.counts.update(other.counts)
+        self.by_provider.update(other.by_provider)
         for key, milliseconds in other.longest.items():
             self.delay(*key, milliseconds)
 

@@ -6,13 +6,16 @@ from types import MappingProxyType
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from ses_feedback.aws.metric_counts import MetricCounts
+from ses_feedback.judging.judge import SIMULATOR
 
 NAMESPACE = "SesFeedback"
 DIMENSION = "ConfigurationSet"
+PROVIDER_DIMENSION = "Provider"
 MAX_CONFIGURATION_SETS = 40
 """Names that may have a dimension value of their own: CloudWatch bills every combination as a metric."""
 OTHER = "other"
 NONE = "none"
+_ALWAYS_OWN = frozenset({SIMULATOR})
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {
@@ -24,7 +27,11 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "Send": "Messages SES accepted, per recipient (with TrackSends).",
         "Reject": "Messages SES dropped because of a virus.",
         "RenderingFailure": "Messages whose template could not be rendered.",
-        "DeliveryDelay": "Temporary failures SES goes on from.",
+        "DeliveryDelay": "Temporary failures that SES retries; also by provider.",
+        "ProviderRejection": "Bounces in which a provider rejects the sender, not the mailbox (status x.7.z or a block "
+        "list), by provider only.",
+        "UnmatchedRecipient": "Recipients in bounces that the email was not sent to: forwarded email, or forged.",
+        "UnsubscribedRecipient": "Emails that SES did not send because the recipient opted out of their topic.",
         "Open": "Opens.",
         "Click": "Clicks.",
         "Subscription": "Changes of preference on an SES contact list.",
@@ -60,7 +67,7 @@ class Metrics:
         """
         if len(configuration_sets) > MAX_CONFIGURATION_SETS:
             raise ValueError(f"at most {MAX_CONFIGURATION_SETS} configuration sets can have metrics of their own")
-        self._own = frozenset(configuration_sets)
+        self._own = frozenset(configuration_sets) | _ALWAYS_OWN
 
     def emit(self, metric_counts: MetricCounts) -> None:
         """Emit everything in `metric_counts`."""
@@ -70,16 +77,25 @@ class Metrics:
         for (configuration_set, name), longest in metric_counts.longest.items():
             by_dimension.setdefault(self.dimension(configuration_set), MetricCounts()).delay("", name, longest)
         for dimension, part in by_dimension.items():
-            line = EphemeralMetrics(namespace=NAMESPACE)
-            line.service = ""  # else POWERTOOLS_SERVICE_NAME, when somebody sets it, becomes a dimension too
-            line.add_dimension(DIMENSION, dimension)
-            for _, name, value in part:
-                unit = MetricUnit.Milliseconds if name in _MILLISECONDS else MetricUnit.Count
-                line.add_metric(name, unit, value)
-            line.flush_metrics()
+            _print_line(DIMENSION, dimension, {name: value for _, name, value in part})
+        by_provider: dict[str, dict[str, int]] = {}
+        for (provider, name), number in metric_counts.by_provider.items():
+            by_provider.setdefault(provider, {})[name] = number
+        for provider, numbers in by_provider.items():
+            _print_line(PROVIDER_DIMENSION, provider, numbers)
 
     def dimension(self, configuration_set: str) -> str:
         """Return the dimension value `configuration_set` counts under."""
         if not configuration_set:
             return NONE
         return configuration_set if configuration_set in self._own else OTHER
+
+
+def _print_line(dimension: str, value: str, numbers: Mapping[str, int]) -> None:
+    """Print one EMF line with one dimension."""
+    line = EphemeralMetrics(namespace=NAMESPACE)
+    line.service = ""  # otherwise the environment variable POWERTOOLS_SERVICE_NAME becomes a dimension
+    line.add_dimension(dimension, value)
+    for name, number in numbers.items():
+        line.add_metric(name, MetricUnit.Milliseconds if name in _MILLISECONDS else MetricUnit.Count, number)
+    line.flush_metrics()

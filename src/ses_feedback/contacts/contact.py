@@ -1,141 +1,248 @@
-"""What a contact becomes: its registers, how they merge, its status, and what the suppression list should hold of it.
+"""Registers of a contact, and their merge.
 
-A contact is a join-semilattice: every register is the maximum, or the union, of all that was ever seen of its kind, so
-that feedback may arrive in any order and any number of times and the contact ends the same. Everything else about a
-contact (status, may_send, list_sync) is a function of the registers, never stored state of its own.
+A contact is a join-semilattice: each register is a maximum or a bounded union of all evidence of its kind. Feedback may
+therefore arrive in any order and any number of times; the contact ends the same. Everything else about a contact
+(status, may_send, the required list entry) is a function of its registers (`status`).
 """
 
-from collections.abc import Iterable
-from datetime import date, datetime
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
 
-from ses_feedback.immutable import Struct
-from ses_feedback.judging.facts import Fact, ListReason, Verdict
+from ses_feedback.immutable import value
+from ses_feedback.judging.facts import Fact, Register, Tags, Verdict
+from ses_feedback.message_order import NUMBERS_A_DAY, day_of_message, day_of_time
 
-KEPT_SOFT_BOUNCE_DAYS = 30
-"""Distinct UTC days with a soft_bounce that a contact keeps, the latest; also the largest `SoftBounceLimit`."""
-
+MAX_SOFT_BOUNCE_LIMIT = 30
+"""Largest `SoftBounceLimit`, and the soft-bounce days that suspend without regard to the window."""
+MAX_LATENESS = 7
+"""Days by which a soft bounce may follow its email; later ones count as this late."""
+KEPT_DAYS = MAX_SOFT_BOUNCE_LIMIT + MAX_LATENESS
+"""Latest days kept of deliveries and of soft bounces: the last clean day stays while it can matter."""
+KEPT_SOFT_BOUNCES_A_DAY = 2
+"""Least message numbers kept of the soft bounces of one day."""
+KEPT_RELEASES = 4
+"""Latest releases kept, and the most that follow one another without a clean delivery."""
+KEPT_NAMELESS_DAYS = 2
+"""Latest days kept with a permanent bounce that named no recipient."""
 KEPT_VARIANTS = 16
-"""Variants of one address that a contact keeps; a sender that has one address in more cases than this is hostile."""
+"""Address variants kept of one contact."""
+KEPT_STREAMS = 65
+"""Names kept of streams: a contact with this many opt-outs counts as unsubscribed."""
+ALL_EMAIL = "*"
+"""Key of `opted_into` for all email. No stream has this name: streams use `[A-Za-z0-9_-]`."""
 
 
-class Evidence(Struct, frozen=True, order=True):
-    """When something was said, why it counts, and in which configuration set's stream of mail. The latest wins."""
+@value(frozen=True, slots=True, order=True)
+class Evidence:
+    """Time, reason and origin of a register's value. The latest is kept.
+
+    `status_code` is the enhanced status code x.y.z of a bounce (https://www.rfc-editor.org/rfc/rfc3463).
+    """
 
     at: datetime
     reason: str = ""
     configuration_set: str = ""
+    message_id: str = ""
+    status_code: str = ""
+    tags: Tags = ()
 
 
-_Time = TypeVar("_Time", Evidence, date)
-_Element = TypeVar("_Element", str, date)
+Streams = tuple[tuple[str, Evidence], ...]
+"""Latest evidence by stream, in order of name."""
+
+_Comparable = TypeVar("_Comparable", Evidence, int)
+_Element = TypeVar("_Element", str, int)
 
 
-class Contact(Struct, frozen=True):
-    """All that is known of one address: its registers. The defaults are the contact of which nothing is known.
+@value(frozen=True, slots=True)
+class Contact:
+    """Registers of one address. The defaults are those of an unknown contact.
 
-    `listed_bounce` and `listed_complaint` are suppression-list entries SES told of in an echo. `soft_bounced` is the latest
-    soft_bounce's evidence; `soft_bounce_days` the UTC days that have one; `delivered_on` the latest UTC day with a delivery.
-    `opted_in` is an authenticated reinstatement: only what is newer counts.
+    First-hand evidence: `complained`, `bounced`, `nameless` (permanent bounces that name no recipient, with their
+    latest two days in `nameless_days`), `unsubscribed`, `soft_bounced` (the latest soft bounce). Evidence of lists:
+    `globally_suppressed` (SES's global list), `listed_bounce` and `listed_complaint` (echoes of the account's list).
+
+    Message numbers (`message_order`): `delivered` has the least number delivered on each of the latest days,
+    `soft_bounces` the least two that soft-bounced. `late` is the most days by which a soft bounce followed its email.
+    `releases` has the last soft-bounce day of each suspension that ended.
+
+    Requests: `cleared` (an operator's reinstatement), `opted_in` (the person's own), `unsubscribed_from` and
+    `opted_into` by stream.
     """
 
     address: str
     variants: tuple[str, ...] = ()
     complained: Evidence | None = None
     bounced: Evidence | None = None
+    globally_suppressed: Evidence | None = None
+    nameless: Evidence | None = None
     unsubscribed: Evidence | None = None
     listed_bounce: Evidence | None = None
     listed_complaint: Evidence | None = None
     soft_bounced: Evidence | None = None
+    cleared: Evidence | None = None
     opted_in: Evidence | None = None
-    delivered_on: date | None = None
-    soft_bounce_days: tuple[date, ...] = ()
+    delivered: tuple[int, ...] = ()
+    soft_bounces: tuple[int, ...] = ()
+    late: int = 0
+    releases: tuple[int, ...] = ()
+    nameless_days: tuple[int, ...] = ()
+    unsubscribed_from: Streams = ()
+    opted_into: Streams = ()
 
 
 EVIDENCE_REGISTERS = (
     "complained",
     "bounced",
+    "globally_suppressed",
+    "nameless",
     "unsubscribed",
     "listed_bounce",
     "listed_complaint",
     "soft_bounced",
+    "cleared",
     "opted_in",
 )
 
 
 def merge(one: Contact, other: Contact) -> Contact:
-    """Return the contact that knows all that `one` and `other` know. Commutative, associative and idempotent.
+    """Return the contact with all evidence of both. Commutative, associative and idempotent.
 
     Raises:
-        ValueError: they are contacts of two addresses.
+        ValueError: the contacts have different addresses.
 
     """
     if one.address != other.address:
-        raise ValueError("only contacts of one address merge")
-    # Register by register, written out: this runs for every fact, and a loop over their names takes twice as long.
+        raise ValueError("only contacts with the same address can be merged")
+    # Written out register by register: this runs for every fact, and a loop over names takes twice as long.
     return Contact(
         one.address,
-        # Both cuts keep the joint order: the least variants, the latest days of a union are those of the unions.
+        # Each cut keeps associativity: the least or latest elements of a union are those of the parts' cuts.
         variants=_union(one.variants, other.variants)[:KEPT_VARIANTS],
         complained=_latest(one.complained, other.complained),
         bounced=_latest(one.bounced, other.bounced),
+        globally_suppressed=_latest(one.globally_suppressed, other.globally_suppressed),
+        nameless=_latest(one.nameless, other.nameless),
         unsubscribed=_latest(one.unsubscribed, other.unsubscribed),
-        opted_in=_latest(one.opted_in, other.opted_in),
         listed_bounce=_latest(one.listed_bounce, other.listed_bounce),
         listed_complaint=_latest(one.listed_complaint, other.listed_complaint),
         soft_bounced=_latest(one.soft_bounced, other.soft_bounced),
-        delivered_on=_latest(one.delivered_on, other.delivered_on),
-        soft_bounce_days=_union(one.soft_bounce_days, other.soft_bounce_days)[-KEPT_SOFT_BOUNCE_DAYS:],
+        cleared=_latest(one.cleared, other.cleared),
+        opted_in=_latest(one.opted_in, other.opted_in),
+        delivered=_union_by_day(one.delivered, other.delivered, 1),
+        soft_bounces=_union_by_day(one.soft_bounces, other.soft_bounces, KEPT_SOFT_BOUNCES_A_DAY),
+        late=max(one.late, other.late),
+        releases=_union(one.releases, other.releases)[-KEPT_RELEASES:],
+        nameless_days=_union(one.nameless_days, other.nameless_days)[-KEPT_NAMELESS_DAYS:],
+        unsubscribed_from=_union_of_streams(one.unsubscribed_from, other.unsubscribed_from),
+        opted_into=_union_of_streams(one.opted_into, other.opted_into),
     )
 
 
-def fold(contact: Contact, facts: Iterable[Fact]) -> Contact:
-    """Return what `contact` becomes when it learns `facts`, all about its address."""
+def learn_facts(contact: Contact, facts: Iterable[Fact]) -> Contact:
+    """Return `contact` with the evidence of `facts`, all about its address."""
     for fact in facts:
-        if not _has_had(contact, fact):
-            contact = merge(contact, observed(fact))
+        if not _is_known_delivery(contact, fact):
+            contact = merge(contact, contact_of(fact))
     return contact
 
 
-def _has_had(contact: Contact, fact: Fact) -> bool:
-    """Say whether a fact is the commonest of all, and nothing new: one more delivery of a day that has had one."""
-    return (
-        fact.verdict is Verdict.DELIVERED
-        and contact.delivered_on is not None
-        and fact.at.date() <= contact.delivered_on
-        and fact.address.variant in contact.variants
+def _is_known_delivery(contact: Contact, fact: Fact) -> bool:
+    """True if `fact` is a delivery that changes nothing. Most facts are, so this comes before any merge."""
+    if fact.verdict is not Verdict.DELIVERED or (fact.address.variant and fact.address.variant not in contact.variants):
+        return False
+    day = fact.message // NUMBERS_A_DAY
+    delivered = contact.delivered
+    if len(delivered) == KEPT_DAYS and day < delivered[0] // NUMBERS_A_DAY:
+        return True
+    return any(number <= fact.message for number in reversed(delivered) if number // NUMBERS_A_DAY == day)
+
+
+def contact_of(fact: Fact) -> Contact:
+    """Return a contact with the evidence of `fact` alone."""
+    address = fact.address.key
+    variants = (fact.address.variant,) if fact.address.variant else ()
+    if fact.verdict is Verdict.DELIVERED:
+        return Contact(address, variants, delivered=(fact.message,))
+    make = _CONTACT_OF_REGISTER.get(fact.register)
+    return make(address, variants, fact, _evidence(fact)) if make else Contact(address, variants)
+
+
+def _evidence(fact: Fact) -> Evidence:
+    details = fact.details
+    keeps_tags = fact.register in _REGISTERS_WITH_TAGS
+    return Evidence(
+        fact.at,
+        fact.reason,
+        fact.configuration_set,
+        details.message_id,
+        details.status,
+        details.tags if keeps_tags else (),
     )
 
 
-def observed(fact: Fact) -> Contact:
-    """Return the contact that knows nothing but `fact`."""
-    address, variants = fact.address.key, (fact.address.variant,)
-    if fact.verdict is Verdict.DELIVERED:
-        return Contact(address, variants, delivered_on=fact.at.date())
-    evidence = Evidence(fact.at, fact.reason, fact.configuration_set)
-    match fact.verdict, fact.listed:
-        case Verdict.SUPPRESS, _:
-            return Contact(address, variants, bounced=evidence)
-        case Verdict.SOFT_BOUNCE, _:
-            return Contact(address, variants, soft_bounced=evidence, soft_bounce_days=(fact.at.date(),))
-        case Verdict.COMPLAIN, _:
-            return Contact(address, variants, complained=evidence)
-        case Verdict.UNSUBSCRIBE, _:
-            return Contact(address, variants, unsubscribed=evidence)
-        case Verdict.ECHO, ListReason.BOUNCE:
-            return Contact(address, variants, listed_bounce=evidence)
-        case Verdict.ECHO, ListReason.COMPLAINT:
-            return Contact(address, variants, listed_complaint=evidence)
-        case _:
-            return Contact(address, variants)
+_REGISTERS_WITH_TAGS = frozenset({Register.BOUNCED, Register.COMPLAINED})
+"""Registers whose tags are published with a change of status."""
 
 
-def changes_contact(verdict: Verdict) -> bool:
-    """Say whether facts of this verdict touch a register; the others are history at most."""
-    return verdict is not Verdict.NOTE and verdict is not Verdict.COUNT and verdict is not Verdict.IGNORE
+def _soft_bounced(address: str, variants: tuple[str, ...], fact: Fact, evidence: Evidence) -> Contact:
+    lateness = day_of_time(fact.at) - day_of_message(fact.message)
+    return Contact(
+        address,
+        variants,
+        soft_bounced=evidence,
+        soft_bounces=(fact.message,),
+        late=min(max(lateness, 0), MAX_LATENESS),
+    )
 
 
-def _latest(one: _Time | None, other: _Time | None) -> _Time | None:
+def _nameless(address: str, variants: tuple[str, ...], fact: Fact, evidence: Evidence) -> Contact:
+    soft = _soft_bounced(address, variants, fact, evidence)
+    return merge(soft, Contact(address, nameless=evidence, nameless_days=(day_of_message(fact.message),)))
+
+
+def _opted_out(address: str, variants: tuple[str, ...], fact: Fact, evidence: Evidence) -> Contact:
+    return Contact(address, variants, unsubscribed_from=((fact.stream, evidence),))
+
+
+def _opted_into(address: str, variants: tuple[str, ...], fact: Fact, evidence: Evidence) -> Contact:
+    return Contact(address, variants, opted_into=((fact.stream or ALL_EMAIL, evidence),))
+
+
+def _single(register: Register) -> Callable[[str, tuple[str, ...], Fact, Evidence], Contact]:
+    def make(address: str, variants: tuple[str, ...], _: Fact, evidence: Evidence) -> Contact:
+        registers: dict[str, Any] = {register.value: evidence}
+        return Contact(address, variants, **registers)
+
+    return make
+
+
+_CONTACT_OF_REGISTER: dict[Register, Callable[[str, tuple[str, ...], Fact, Evidence], Contact]] = {
+    Register.SOFT_BOUNCES: _soft_bounced,
+    Register.NAMELESS: _nameless,
+    Register.UNSUBSCRIBED_FROM: _opted_out,
+    Register.OPTED_INTO: _opted_into,
+    **{
+        register: _single(register)
+        for register in (
+            Register.COMPLAINED,
+            Register.BOUNCED,
+            Register.GLOBALLY_SUPPRESSED,
+            Register.LISTED_BOUNCE,
+            Register.LISTED_COMPLAINT,
+            Register.UNSUBSCRIBED,
+        )
+    },
+}
+
+
+def changes_contact(fact: Fact) -> bool:
+    """True if `fact` is merged into a register; other facts are stored in the history at most."""
+    return fact.register is not Register.NONE
+
+
+def _latest(one: _Comparable | None, other: _Comparable | None) -> _Comparable | None:
     if one is None or other is None:
         return one or other
     return max(one, other)
@@ -145,3 +252,37 @@ def _union(one: tuple[_Element, ...], other: tuple[_Element, ...]) -> tuple[_Ele
     if one == other or not other:
         return one
     return tuple(sorted(set(one) | set(other))) if one else other
+
+
+def _union_by_day(one: tuple[int, ...], other: tuple[int, ...], kept_a_day: int) -> tuple[int, ...]:
+    """Return the least `kept_a_day` message numbers of each of the latest `KEPT_DAYS` days."""
+    if one == other or not other:
+        return one
+    if not one:
+        return other
+    kept: list[int] = []
+    days = 0
+    day, of_day = -1, 0
+    numbers = sorted({*one, *other})
+    for number in numbers:
+        its_day = number // NUMBERS_A_DAY
+        if its_day != day:
+            day, of_day, days = its_day, 0, days + 1
+        if of_day < kept_a_day:
+            kept.append(number)
+        of_day += 1
+    if days <= KEPT_DAYS:
+        return tuple(kept)
+    first = sorted({number // NUMBERS_A_DAY for number in kept})[-KEPT_DAYS] * NUMBERS_A_DAY
+    return tuple(number for number in kept if number >= first)
+
+
+def _union_of_streams(one: Streams, other: Streams) -> Streams:
+    if one == other or not other:
+        return one
+    if not one:
+        return other
+    latest = dict(one)
+    for name, evidence in other:
+        latest[name] = max(latest[name], evidence) if name in latest else evidence
+    return tuple(sorted(latest.items())[:KEPT_STREAMS])

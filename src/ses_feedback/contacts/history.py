@@ -2,40 +2,55 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from ses_feedback.contacts.record import Item
-from ses_feedback.judging.facts import EventDetails, Fact
+from ses_feedback.judging.facts import Fact
+from ses_feedback.message_order import date_of_day, day_of_message
 from ses_feedback.timestamps import format_timestamp
 
 HISTORY_A_DAY = 64
-"""Places for the history of one contact, day and rule: without a bound, one mail could be answered with any number."""
+"""Items kept of one contact, day and rule: a recipient can answer one email with any number of bounces."""
 
 
 def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
-    """Return the history record of `fact`: what SES said, the verdict, and the rule that gave it.
+    """Return the history item of `fact`: the event's fields, the verdict, and the rule that gave it.
 
-    Its key comes from the feedback alone, so that the same feedback, however often and however it comes, is one record.
-    Whoever got one mail can answer it with thousands of bounces: of one rule and day a contact has `HISTORY_A_DAY`
-    places, and what falls on a place that is taken is not kept (of two, one time in so many). `now` only bounds when it
-    is removed: DynamoDB never removes what expired more than five years ago, and a clock that runs ahead must not keep
-    a record for good.
+    The key depends on the feedback alone, so copies of the same feedback are one item. Its day is that of the email,
+    which SES dates: a mail server can date a bounce freely, and must not fill the history by that. Of one day and rule
+    a contact has `HISTORY_A_DAY` items; feedback with the slot of another is not stored. `now` bounds only the expiry:
+    DynamoDB never removes an item that expired more than five years ago
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html), and a clock that is ahead
+    must not keep an item forever.
     """
-    said = fact.said
+    details = fact.details
     at = format_timestamp(fact.at)
-    identity = f"{said.kind}\x1f{said.message_id}\x1f{said.feedback_id}\x1f{at}"
+    identity = f"{details.kind}\x1f{details.message_id}\x1f{details.feedback_id}\x1f{at}\x1f{fact.stream}"
     slot = hashlib.sha256(identity.encode()).digest()[0] % HISTORY_A_DAY
+    day = date_of_day(day_of_message(fact.message)).isoformat()
     item: Item = {
         "address": {"S": fact.address.key},
-        "record": {"S": f"feedback#{at[:10]}#{fact.rule}#{slot:02x}"},
+        "record": {"S": f"feedback#{day}#{fact.rule}#{slot:02x}"},
         "at": {"S": at},
         "verdict": {"S": fact.verdict.value},
         "rule": {"S": fact.rule},
         "expires_at": {"N": str(int(max(min(fact.at, now) + timedelta(days=keep_days), now).timestamp()))},
     }
-    item |= {name: {"S": value} for name, value in zip(_IF_SAID, _if_said(fact), strict=True) if value}
+    texts = {name: getattr(fact, name) for name in _FACT_TEXTS} | {name: getattr(details, name) for name in _DETAILS}
+    item |= {name: {"S": text} for name, text in texts.items() if text}
+    if details.tags:
+        item["tags"] = {"M": {name: {"S": text} for name, text in details.tags}}
     return item
 
 
-_IF_SAID = ("reason", "configuration_set", *EventDetails.__struct_fields__)
-_if_said = attrgetter("reason", "configuration_set", *(f"said.{name}" for name in EventDetails.__struct_fields__))
+_FACT_TEXTS = ("reason", "configuration_set", "stream")
+_DETAILS = (
+    "kind",
+    "type",
+    "sub_type",
+    "message_id",
+    "feedback_id",
+    "action",
+    "status",
+    "diagnostic_code",
+    "tenant",
+)

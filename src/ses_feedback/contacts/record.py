@@ -1,46 +1,61 @@
-"""A contact as the table holds it: its registers, what follows from them, and what has yet to sync from them.
+"""A contact as a DynamoDB item: its registers, derived attributes, and bookkeeping for the list and for events.
 
-An application that only asks whether it may send reads `may_send`, a boolean, from the item. Everything else on the
-item is for operators, for the indexes, and for the list_sync.
+An application reads `may_send`, `may_send_transactional` and `no_streams`. All other attributes are for operators, for
+the indexes, and for the sync with the suppression list.
 """
 
 import hashlib
 from collections.abc import Iterable
-from datetime import date, datetime
+from dataclasses import field, replace
+from datetime import datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
-from ses_feedback.contacts.contact import EVIDENCE_REGISTERS, Contact, Evidence, fold
-from ses_feedback.contacts.status import Limits, Standing, Status, needs_list_call, standing
-from ses_feedback.immutable import Struct, replace
-from ses_feedback.judging.facts import Fact
+from ses_feedback.contacts.contact import EVIDENCE_REGISTERS, Contact, Evidence, Streams, learn_facts
+from ses_feedback.contacts.status import (
+    Limits,
+    Standing,
+    Status,
+    list_reason,
+    needs_list_call,
+    opted_out_streams,
+    release_time,
+    standing,
+)
+from ses_feedback.immutable import value
+from ses_feedback.judging.facts import Fact, Tags
+from ses_feedback.judging.recipients import is_simulator
+from ses_feedback.message_order import day_of_message, start_of_day
 from ses_feedback.timestamps import format_timestamp, read_timestamp
 
 Item = dict[str, dict[str, Any]]
-"""An item in DynamoDB's own JSON: attribute name → {type: value}."""
+"""An item in DynamoDB JSON: attribute name → {type: value}."""
 
 RECORD = "contact"
 UNREADABLE = "unreadable-contact"
-"""The reason when the item under a contact's key can't be read: no retry mends it, somebody must."""
+"""Reason of a failure: the item under a contact's key is unreadable. No retry helps; an operator must fix the item."""
 SHARDS = 16
-"""Partitions of each sparse index: a storm of bounces must not heat one partition key."""
+"""Partition key values of each sparse index: a storm of bounces must not concentrate on one partition.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-sharding.html"""
+RETENTION_DAYS = 60
+"""Days after the last delivery for which a contact with deliveries only is kept. A soft bounce of an email that is
+delivered needs that delivery; queues hold feedback for at most 28 days."""
 
 
 class ContactRecordError(ValueError):
-    """The item under a contact's key is not a contact's. Somebody else wrote it; see the runbook."""
+    """The item under a contact's key is not a contact. Another writer put it there; see the runbook."""
 
 
-class ContactRecord(Struct, frozen=True):
+@value(frozen=True, slots=True)
+class ContactRecord:
     """A contact with its bookkeeping.
 
-    `rev` counts writes (0: none yet) and guards each. `synced` is what the list_sync last made the suppression list
-    hold (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote), `published` the status the outside world was last
-    told of. `pending_since` is set while the list or the outside world has something to sync, `retry_at` when SES
-    refused it and is not to be asked again before. `list_pending` is True while it is the list that has, `publish_pending`
-    while it is the outside world: also when the status is back at the published one, for another may be on its way
-    out. `lease` names the list_sync worker that may write the list for this contact until `leased_until`. `item` is the
-    item it was read from, None when there was none: what a write changes is told from it.
+    `rev` counts writes (0: none yet) and is the optimistic lock of each. `synced` is the entry that this stack last
+    wrote to the suppression list (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote one). `published` is the status
+    in the latest published event. `list_pending` is True while the list must be written, `publish_pending` while an
+    event must be published; `pending_since` is when either began. SES is not called before `retry_at` after it refused
+    an entry. `lease` names the worker that may write the list for this contact until `leased_until`. `item` is the item
+    that the record was read from, or None: a write contains the differences from it.
     """
 
     contact: Contact
@@ -54,30 +69,16 @@ class ContactRecord(Struct, frozen=True):
     retry_at: datetime | None = None
     lease: str = ""
     leased_until: datetime | None = None
-    item: Item | None = None
+    item: Item | None = field(default=None, compare=False, repr=False)
 
     @property
     def others(self) -> Item:
-        """The attributes of its item that this system does not know: they are kept as they are."""
+        """Attributes of the item that other applications wrote; they are kept."""
         return {name: self.item[name] for name in self.item.keys() - _OWN} if self.item else {}
 
-    # `item` is the source of a record, not part of its value: records with equal fields are equal and print the same.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ContactRecord) and _values(self) == _values(other)
-
-    def __hash__(self) -> int:
-        return hash(_values(self))
-
-    def __repr__(self) -> str:
-        return f"ContactRecord({', '.join(map('{}={!r}'.format, _VALUE_FIELDS, _values(self)))})"
-
     def is_pending(self, now: datetime) -> bool:
-        """Say whether the list or the outside world has something to sync now."""
+        """True if the list must be written or an event must be published now."""
         return self.pending_since is not None and (self.retry_at is None or self.retry_at <= now)
-
-
-_VALUE_FIELDS = tuple(name for name in ContactRecord.__struct_fields__ if name != "item")
-_values = attrgetter(*_VALUE_FIELDS)
 
 
 @lru_cache(1024)
@@ -87,22 +88,22 @@ def shard(address: str) -> str:
 
 
 def learn(stored: ContactRecord, facts: Iterable[Fact], limits: Limits, now: datetime) -> ContactRecord | None:
-    """Return what `stored` becomes when its contact learns `facts`, or None when nothing changes; as `become`."""
-    return become(stored, fold(stored.contact, facts), limits, now)
+    """Return `stored` with the evidence of `facts`, or None if nothing changes; see `become`."""
+    return become(stored, learn_facts(stored.contact, facts), limits, now)
 
 
 def become(stored: ContactRecord, contact: Contact, limits: Limits, now: datetime) -> ContactRecord | None:
-    """Return `stored` with its contact become `contact`, a merge of it with something, or None when nothing changes.
+    """Return `stored` with `contact`, a merge of its contact, or None if nothing changes.
 
-    Whoever changes a contact (feedback, an operator's reinstatement) does it through this, so that the suppression
-    list and the outside world sync. `now` only dates how long the change waits for that; no register ever holds it.
+    Every change of a contact (feedback, a reinstatement, a release) goes through this function, so that the suppression
+    list and subscribers of events follow. `now` dates only how long they wait; no register holds it.
     """
     status = standing(contact, limits).status
     unchanged = contact is stored.contact or contact == stored.contact
     if stored.rev and unchanged and status is stored.status:
         return None
     list_pending = stored.list_pending or needs_list_call(stored.contact, contact, limits, stored.synced)
-    publish_pending = stored.publish_pending or status is not stored.published
+    publish_pending = stored.publish_pending or (status is not stored.published and not is_simulator(contact.address))
     # Written out: `dataclasses.replace` takes five times as long, and this runs for every contact that changes.
     return ContactRecord(
         contact,
@@ -121,27 +122,24 @@ def become(stored: ContactRecord, contact: Contact, limits: Limits, now: datetim
 
 
 def refreshed(stored: ContactRecord, limits: Limits, now: datetime) -> ContactRecord:
-    """Return `stored` as `limits` have it, not yet written: they may have changed since it was."""
+    """Return `stored` under `limits`, not yet written: the limits may have changed since the last write."""
     return replace(become(stored, stored.contact, limits, now) or stored, rev=stored.rev)
 
 
 def without_lease(stored: ContactRecord) -> ContactRecord:
-    """Return a contact that whoever leased it lets go of."""
+    """Return `stored` with its lease released."""
     return replace(stored, rev=stored.rev + 1, lease="", leased_until=None, retry_at=None)
 
 
 def marked(stored: ContactRecord, held: str) -> ContactRecord:
-    """Return a contact as it is let go of once the list holds of it what it should: `held`, what `synced` is to say.
-
-    What is left to sync is the outside world's.
-    """
+    """Return `stored` with its lease released after the list was written; `held` is the new value of `synced`."""
     pending_since = stored.pending_since if stored.publish_pending else None
     return replace(without_lease(stored), synced=held, list_pending=False, pending_since=pending_since)
 
 
 def written(stored: ContactRecord, limits: Limits) -> ContactRecord:
-    """Return a contact as it is once it was written, for what is written of it next."""
-    return replace(stored, item=encode(stored, standing(stored.contact, limits)))
+    """Return `stored` after it was written: its next write contains the differences from this one."""
+    return replace(stored, item=encode(stored, limits))
 
 
 def key(address: str) -> Item:
@@ -149,45 +147,82 @@ def key(address: str) -> Item:
     return {"address": {"S": address}, "record": {"S": RECORD}}
 
 
-def encode(stored: ContactRecord, current: Standing) -> Item:
-    """Return the item of `stored`, whose standing is `current`."""
+def encode(stored: ContactRecord, limits: Limits) -> Item:
+    """Return the item of `stored`."""
     contact = stored.contact
+    current = standing(contact, limits)
     texts = {"address": contact.address, "record": RECORD}
-    if contact.delivered_on:
-        texts["delivered_on"] = contact.delivered_on.isoformat()
-    _add_registers(texts, contact)
-    _add_standing(texts, contact, current)
+    item = others = stored.others
+    item = dict(others)
+    _add_evidence(texts, item, contact)
+    _add_standing(texts, contact, current, limits)
     _add_bookkeeping(texts, stored)
-    item = stored.others
     item |= {name: {"S": text} for name, text in texts.items()}
     item["rev"] = {"N": str(stored.rev)}
     item["may_send"] = {"BOOL": current.may_send}
-    if stored.list_pending:
-        item["list_pending"] = {"BOOL": True}
-    if stored.publish_pending:
-        item["publish_pending"] = {"BOOL": True}
+    item["may_send_transactional"] = {"BOOL": list_reason(current.status, limits) is None}
     item["variants"] = {"L": [{"S": variant} for variant in contact.variants]}
-    if contact.soft_bounce_days:
-        item["soft_bounce_days"] = {"L": [{"S": day.isoformat()} for day in contact.soft_bounce_days]}
+    for name in _FLAGS:
+        if getattr(stored, name):
+            item[name] = {"BOOL": True}
+    for name in _NUMBERS:
+        numbers = getattr(contact, name)
+        if numbers:
+            item[name] = {"L": [{"N": str(number)} for number in numbers]}
+    if contact.late:
+        item["late"] = {"N": str(contact.late)}
+    _add_streams(item, contact)
+    if contact.delivered and not others and _has_deliveries_only(contact):
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+        expires_at = start_of_day(day_of_message(contact.delivered[-1]) + RETENTION_DAYS + 1)
+        item["expires_at"] = {"N": str(int(expires_at.timestamp()))}
     return item
 
 
-def _add_registers(texts: dict[str, str], contact: Contact) -> None:
-    for name, at, reason, configuration_set in _REGISTERS:
+def _has_deliveries_only(contact: Contact) -> bool:
+    return contact == Contact(contact.address, contact.variants, delivered=contact.delivered)
+
+
+def _add_evidence(texts: dict[str, str], item: Item, contact: Contact) -> None:
+    for name, at, fields, tags in _REGISTERS:
         evidence: Evidence | None = getattr(contact, name)
         if evidence:
             texts[at] = format_timestamp(evidence.at)
-            texts[reason] = evidence.reason
-            texts[configuration_set] = evidence.configuration_set
+            for attribute, field_name in fields:
+                text = getattr(evidence, field_name)
+                if text:
+                    texts[attribute] = text
+            if evidence.tags:
+                item[tags] = {"M": {tag: {"S": text} for tag, text in evidence.tags}}
 
 
-def _add_standing(texts: dict[str, str], contact: Contact, current: Standing) -> None:
+def _add_streams(item: Item, contact: Contact) -> None:
+    for name in _STREAMS:
+        streams: Streams = getattr(contact, name)
+        if streams:
+            item[name] = {"M": {stream: {"M": _encode_evidence(evidence)} for stream, evidence in streams}}
+    opted_out = opted_out_streams(contact)
+    if opted_out:
+        item["no_streams"] = {"L": [{"S": name} for name in opted_out]}
+
+
+def _encode_evidence(evidence: Evidence) -> Item:
+    texts = {name: getattr(evidence, name) for name in _EVIDENCE_TEXTS}
+    return {"at": {"S": format_timestamp(evidence.at)}, **{name: {"S": text} for name, text in texts.items() if text}}
+
+
+def _add_standing(texts: dict[str, str], contact: Contact, current: Standing, limits: Limits) -> None:
     texts["status"] = status = current.status.value
     if current.evidence:
         texts["reason"] = current.evidence.reason
         texts["status_at"] = format_timestamp(current.evidence.at)
         if not current.may_send:
             texts["unsendable"] = f"{status}#{shard(contact.address)}"
+    if current.status is Status.SUSPENDED:
+        ends_at = release_time(contact, limits)
+        if ends_at:
+            texts["release_shard"] = shard(contact.address)
+            texts["release_at"] = format_timestamp(ends_at)
 
 
 def _add_bookkeeping(texts: dict[str, str], stored: ContactRecord) -> None:
@@ -207,41 +242,55 @@ def _add_bookkeeping(texts: dict[str, str], stored: ContactRecord) -> None:
 
 
 def decode(item: Item) -> ContactRecord:
-    """Return what `encode` wrote.
+    """Return the record in an item that `encode` made.
 
     Raises:
-        ContactRecordError: the item is not one that it wrote.
+        ContactRecordError: `encode` did not make the item.
 
     """
     try:
         return _decode(item)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ContactRecordError(
-            f"the contact's item can't be read ({type(error).__name__}); see the runbook, \"Unreadable contact\""
+            f'the contact\'s item is unreadable ({type(error).__name__}); see the runbook, "Unreadable contact"'
         ) from None
 
 
-_REGISTERS = tuple((name, f"{name}_at", f"{name}_reason", f"{name}_configuration_set") for name in EVIDENCE_REGISTERS)
-_BOOKKEEPING = (
-    "address record rev status may_send reason status_at unsendable variants soft_bounce_days delivered_on "
-    "published_status synced list_pending publish_pending pending_since retry_at pending_shard pending_at lease leased_until"
+_EVIDENCE_TEXTS = ("reason", "configuration_set", "message_id", "status_code")
+_REGISTERS = tuple(
+    (name, f"{name}_at", tuple((f"{name}_{text}", text) for text in _EVIDENCE_TEXTS), f"{name}_tags")
+    for name in EVIDENCE_REGISTERS
 )
-_OWN = frozenset(_BOOKKEEPING.split()) | {name for register in _REGISTERS for name in register[1:]}
+_NUMBERS = ("delivered", "soft_bounces", "releases", "nameless_days")
+_STREAMS = ("unsubscribed_from", "opted_into")
+_FLAGS = ("list_pending", "publish_pending")
+_BOOKKEEPING = (
+    "address record rev status may_send may_send_transactional no_streams reason status_at unsendable variants late "
+    "published_status synced pending_since retry_at pending_shard pending_at lease leased_until release_shard "
+    "release_at expires_at"
+)
+_OWN = (
+    frozenset(_BOOKKEEPING.split())
+    | {*_NUMBERS, *_STREAMS, *_FLAGS}
+    | {name for _, at, fields, tags in _REGISTERS for name in (at, tags, *(attribute for attribute, _ in fields))}
+)
 
 
 def _decode(item: Item) -> ContactRecord:
+    registers: dict[str, Any] = {
+        name: _decode_register(item, at, fields, tags) for name, at, fields, tags in _REGISTERS if at in item
+    }
+    for name in _NUMBERS:
+        if name in item:
+            registers[name] = tuple([int(number["N"]) for number in item[name]["L"]])
+    for name in _STREAMS:
+        if name in item:
+            registers[name] = _decode_streams(item[name]["M"])
     contact = Contact(
         _text(item, "address"),
         variants=tuple([variant["S"] for variant in item["variants"]["L"]]),
-        delivered_on=_day(item["delivered_on"]["S"]) if "delivered_on" in item else None,
-        soft_bounce_days=tuple([_day(day["S"]) for day in item["soft_bounce_days"]["L"]])
-        if "soft_bounce_days" in item
-        else (),
-        **{
-            name: Evidence(read_timestamp(_text(item, at)), _text(item, reason), _text(item, configuration_set))
-            for name, at, reason, configuration_set in _REGISTERS
-            if at in item
-        },
+        late=int(item["late"]["N"]) if "late" in item else 0,
+        **registers,
     )
     return ContactRecord(
         contact,
@@ -259,13 +308,27 @@ def _decode(item: Item) -> ContactRecord:
     )
 
 
+def _decode_register(item: Item, at: str, fields: tuple[tuple[str, str], ...], tags: str) -> Evidence:
+    texts: dict[str, Any] = {name: _text(item, attribute) for attribute, name in fields if attribute in item}
+    if tags in item:
+        return Evidence(read_timestamp(_text(item, at)), tags=_decode_tags(item[tags]["M"]), **texts)
+    return Evidence(read_timestamp(_text(item, at)), **texts)
+
+
+def _decode_tags(tags: Item) -> Tags:
+    return tuple(sorted((name, str(text["S"])) for name, text in tags.items()))
+
+
+def _decode_streams(streams: Item) -> Streams:
+    return tuple((name, _decode_evidence(evidence["M"])) for name, evidence in sorted(streams.items()))
+
+
+def _decode_evidence(item: Item) -> Evidence:
+    texts: dict[str, Any] = {name: _text(item, name) for name in _EVIDENCE_TEXTS if name in item}
+    return Evidence(read_timestamp(_text(item, "at")), **texts)
+
+
 _STATUSES = {status.value: status for status in Status}
-
-
-# The deliveries and soft_bounce_days of a batch fall on a few days.
-@lru_cache(1024)
-def _day(text: str) -> date:
-    return date.fromisoformat(text)
 
 
 def _text(item: Item, name: str) -> str:

@@ -35,7 +35,7 @@ from ses_feedback.contacts.record import (
     learn,
 )
 from ses_feedback.contacts.statements import Statement, insert, update
-from ses_feedback.contacts.status import Limits, standing
+from ses_feedback.contacts.status import Limits
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
@@ -157,7 +157,7 @@ class ContactRepository:
             learnt = learn(one, waiting[address], self._limits, now)
             if learnt:
                 work.contacts[address] = waiting[address]
-                item = encode(learnt, standing(learnt.contact, self._limits))
+                item = encode(learnt, self._limits)
                 yield self._contact_write(address, one.item, item)
 
     def _contact_write(self, address: str, before: Item | None, item: Item) -> "_Write":
@@ -235,7 +235,7 @@ class ContactRepository:
         What others wrote on the item meanwhile stays. Returns None, or why it was not written: `LOST_RACE`, or the
         fault.
         """
-        item = encode(stored, standing(stored.contact, self._limits))
+        item = encode(stored, self._limits)
         write = self._contact_write(stored.contact.address, stored.item, item)
         outcome: str | None = None
         for attempt in range(ATTEMPTS):
@@ -252,21 +252,41 @@ class ContactRepository:
             AWS_ERRORS: DynamoDB did not answer.
 
         """
-        shards = (f"{number:02d}" for number in range(SHARDS))
-        return heapq.merge(*(self._due_in(name, before) for name in shards))
+        return self._oldest_first("PendingSync", "pending_shard", "pending_at", before)
 
-    def _due_in(self, name: str, before: datetime) -> Iterator[tuple[datetime, str]]:
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": "PendingSync",
-            "KeyConditionExpression": "pending_shard = :shard AND pending_at <= :before",
-            "ExpressionAttributeValues": {":shard": {"S": name}, ":before": {"S": format_timestamp(before)}},
-            "Limit": DUE_AT_ONCE,
-        }
+    def suspensions_ended(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield the end of suspension and the address of contacts whose suspension ended by `before`, the oldest first.
+
+        Raises:
+            AWS_ERRORS: DynamoDB did not answer.
+
+        """
+        return self._oldest_first("SuspensionEnd", "release_shard", "release_at", before)
+
+    def _oldest_first(
+        self, index: str, shard_name: str, time_name: str, before: datetime
+    ) -> Iterator[tuple[datetime, str]]:
+        """Yield time and address from all shards of a sparse index, in order of time."""
+        requests: Iterator[dict[str, Any]] = (
+            {
+                "TableName": self._table,
+                "IndexName": index,
+                "KeyConditionExpression": f"{shard_name} = :shard AND {time_name} <= :before",
+                "ExpressionAttributeValues": {
+                    ":shard": {"S": f"{number:02d}"},
+                    ":before": {"S": format_timestamp(before)},
+                },
+                "Limit": DUE_AT_ONCE,
+            }
+            for number in range(SHARDS)
+        )
+        return heapq.merge(*(self._query_all(request, time_name) for request in requests))
+
+    def _query_all(self, request: dict[str, Any], time_name: str) -> Iterator[tuple[datetime, str]]:
         while True:
             answer = self._client.query(**request)
             for item in require(answer, "Items"):
-                since = parse_timestamp(item["pending_at"]["S"])
+                since = parse_timestamp(item[time_name]["S"])
                 if since:
                     yield since, item["address"]["S"]
             if "LastEvaluatedKey" not in answer:
@@ -290,9 +310,7 @@ def _changing(facts: Mapping[str, list[Fact]]) -> dict[str, list[Fact]]:
 
     The others must leave no trace in the contact, or it would depend on which batch they share with which.
     """
-    changing = (
-        (address, [fact for fact in known if changes_contact(fact.verdict)]) for address, known in facts.items()
-    )
+    changing = ((address, [fact for fact in known if changes_contact(fact)]) for address, known in facts.items())
     return {address: known for address, known in changing if known}
 
 

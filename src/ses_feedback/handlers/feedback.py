@@ -103,7 +103,7 @@ def pipelines(
     store = ContactRepository(
         clients.dynamodb, settings.table_name, settings.limits, history_days=settings.history_days, now=now, sleep=sleep
     )
-    return lambda keeper: Pipeline(store, keeper, now=now, ambiguous=settings.ambiguous_complaint, lane=settings.lane)
+    return lambda keeper: Pipeline(store, keeper, now=now, options=settings.policy_options, lane=settings.lane)
 
 
 def quarantine(settings: Settings, clients: Clients) -> Quarantine:
@@ -147,6 +147,8 @@ def answer(report: Report) -> dict[str, Any]:
 
 
 def _described(outcome: Outcome) -> Mapping[str, Any]:
+    if outcome.error_kind:
+        return {"kind": outcome.kind, "template": outcome.template, "error_kind": outcome.error_kind}
     return {
         "record_id": safe_id(outcome.record.id),
         "disposition": outcome.disposition.value,

@@ -21,6 +21,7 @@ from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger
 from ses_feedback.suppression.import_jobs.start import ImportStarter
 from ses_feedback.suppression.list_client import SuppressionList
 from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.releases import SuspensionReleases
 from ses_feedback.suppression.report import SyncReport
 from ses_feedback.suppression.sync import ListSync
 
@@ -57,6 +58,7 @@ class SuppressionHandler:
             "put": report.put,
             "deleted": report.deleted,
             "imported": report.imported,
+            "released": report.released,
             "left": len(report.left),
         }
         if report.left:
@@ -92,6 +94,7 @@ def compose(
         limits,
         now=now,
         worker=worker,
+        releases=SuspensionReleases(contacts, limits, now),
         backlog=_backlog(settings, clients, contacts, rate_limiter, now=now, worker=worker),
     )
     metrics = Metrics(settings.metric_configuration_sets)
@@ -138,6 +141,8 @@ def _changed(held: list[Any]) -> Iterator[tuple[str, str]]:
     """Yield address and sequence number of the records that are about a contact itself, not its history."""
     for record in held:
         try:
+            if record.get("eventName") == "REMOVE":
+                continue  # the contact expired: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
             stream = record["dynamodb"]
             if stream["Keys"]["record"]["S"] == RECORD:
                 yield stream["Keys"]["address"]["S"], stream["SequenceNumber"]

@@ -4,41 +4,67 @@ from datetime import datetime
 from enum import StrEnum
 
 from ses_feedback.address import Address
-from ses_feedback.immutable import Struct
+from ses_feedback.immutable import value
+
+Tags = tuple[tuple[str, str], ...]
+"""The sender's own message tags: name and value, in order of name."""
 
 
 class Verdict(StrEnum):
-    """What a piece of feedback comes to."""
+    """Meaning of an SES event for one recipient."""
 
     SUPPRESS = "SUPPRESS"
-    """The address is dead."""
+    """The address cannot receive mail."""
     COMPLAIN = "COMPLAIN"
-    """The recipient called the mail spam."""
+    """The recipient reported the email as spam."""
     UNSUBSCRIBE = "UNSUBSCRIBE"
-    """The recipient wants no more mail; the address lives."""
+    """The recipient opted out of one stream or of all email; the mailbox works."""
+    SUBSCRIBE = "SUBSCRIBE"
+    """The recipient opted into one stream or into all email."""
     ECHO = "ECHO"
-    """SES did not send, because the address is on the suppression list already."""
+    """SES did not send, because the address is on the account suppression list."""
     SOFT_BOUNCE = "SOFT_BOUNCE"
-    """A soft bounce that counts against the address."""
+    """A temporary failure that counts against the address."""
     DELIVERED = "DELIVERED"
-    """The recipient's mail server took the message."""
+    """The recipient's mail server accepted the email."""
     NOTE = "NOTE"
-    """Kept in the contact's history; changes nothing."""
+    """Stored in the contact's history; the contact does not change."""
     COUNT = "COUNT"
     """Counted as a metric only."""
     IGNORE = "IGNORE"
-    """Not feedback about a message."""
+    """Not feedback about an email."""
 
 
 class ListReason(StrEnum):
-    """Why SES keeps an address on the suppression list."""
+    """Reason of a suppression-list entry.
+
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
+    """
 
     BOUNCE = "BOUNCE"
     COMPLAINT = "COMPLAINT"
 
 
-class EventDetails(Struct, frozen=True):
-    """What SES said, cut to size, for the contact's history."""
+class Register(StrEnum):
+    """Register of a contact that a fact is merged into."""
+
+    NONE = ""
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
+    GLOBALLY_SUPPRESSED = "globally_suppressed"
+    NAMELESS = "nameless"
+    LISTED_BOUNCE = "listed_bounce"
+    LISTED_COMPLAINT = "listed_complaint"
+    SOFT_BOUNCES = "soft_bounces"
+    DELIVERED = "delivered"
+    UNSUBSCRIBED = "unsubscribed"
+    UNSUBSCRIBED_FROM = "unsubscribed_from"
+    OPTED_INTO = "opted_into"
+
+
+@value(frozen=True, slots=True)
+class EventDetails:
+    """Fields of an SES event, cut to size, for the contact's history."""
 
     kind: str
     type: str = ""
@@ -49,30 +75,46 @@ class EventDetails(Struct, frozen=True):
     status: str = ""
     diagnostic_code: str = ""
     tenant: str = ""
+    tags: Tags = ()
 
 
-class Fact(Struct, frozen=True):
+@value(frozen=True, slots=True)
+class Fact:
     """A verdict about one contact, with its time and identity.
 
-    `reason` is from a closed vocabulary (`Permanent/NoEmail`, `Complaint/abuse`), so that it may be logged; `said`
-    holds SES's own words, which may not.
+    `message` is the number of the email (`message_order`). `reason` is from a closed vocabulary
+    (`Permanent/NoEmail`, `Complaint/abuse`), so that it may be logged; `details` holds text of SES, of mail servers
+    and of the sender, which may not. `stream` names the stream of an opt-out or opt-in; empty means all email.
     """
 
     address: Address
     verdict: Verdict
     at: datetime
+    message: int
     rule: str
     reason: str
-    said: EventDetails
+    details: EventDetails
     configuration_set: str = ""
-    listed: ListReason | None = None
+    register: Register = Register.NONE
+    stream: str = ""
 
 
-class Judgement(Struct, frozen=True):
-    """What a piece of feedback comes to: facts about contacts, and counts by metric name.
+@value(frozen=True, slots=True)
+class ProviderCount:
+    """A count by mailbox provider (`providers.PROVIDERS`)."""
 
-    `problem`, one of a few fixed words, is set when something in the message can't be acted on, so that the message
-    must be kept in quarantine although its facts hold.
+    provider: str
+    name: str
+    number: int
+
+
+@value(frozen=True, slots=True)
+class Judgement:
+    """Result of judging an SES event: facts about contacts, and counts by metric name.
+
+    `problem`, one of a few fixed words, is set if part of the message cannot be used. The message is then kept in
+    quarantine although its facts hold. `counted_under` is the configuration set for metrics; it differs from the
+    email's own for email to the mailbox simulator. `template` and `error_kind` describe a rendering failure.
     """
 
     kind: str
@@ -82,4 +124,7 @@ class Judgement(Struct, frozen=True):
     problem: str = ""
     at: datetime | None = None
     message_id: str = ""
-    configuration_set: str = ""
+    counted_under: str = ""
+    provider_counts: tuple[ProviderCount, ...] = ()
+    template: str = ""
+    error_kind: str = ""

@@ -1,21 +1,29 @@
 """Judge an SES event: find the policy rule that applies and return facts about contacts."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from ses_feedback.address import Address, AddressError, parse_address
-from ses_feedback.judging.facts import EventDetails, Fact, Judgement, Verdict
-from ses_feedback.judging.policy import KNOWN_TYPES, AmbiguousComplaint, Rule, Trait, find_rule
+from ses_feedback.address import Address
+from ses_feedback.judging import providers
+from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ProviderCount, Register, Tags, Verdict
+from ses_feedback.judging.policy import KNOWN_TYPES, AmbiguousComplaint, PolicyOptions, Rule, Trait, find_rule
+from ses_feedback.judging.recipients import EmailRecipients, domain_of
+from ses_feedback.judging.rendering import describe_failure
+from ses_feedback.judging.subscriptions import changes_of
+from ses_feedback.message_order import number_message
 from ses_feedback.reading.envelope import Notice
 from ses_feedback.reading.ses_events import (
     Bounce,
     BouncedRecipient,
     Complaint,
     Delivery,
+    DeliveryDelay,
     Feedback,
+    RenderingFailure,
     Send,
     Subscription,
     fold,
@@ -23,222 +31,434 @@ from ses_feedback.reading.ses_events import (
 
 MAX_DIAGNOSTIC_LENGTH = 1_000
 MAX_ID_LENGTH = 128
+MAX_TAGS = 10
+MAX_TAG_BYTES = 512
+"""Size of a contact's tags in total, names and values."""
+SIMULATOR = "simulator"
+"""Configuration set that email to the mailbox simulator is counted under."""
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# DSN actions other than `failed`: https://www.rfc-editor.org/rfc/rfc3464#section-2.3.3
+_NOT_FAILED = frozenset({"delayed", "relayed", "delivered", "expanded"})
+_DEFAULT_OPTIONS = PolicyOptions()
+
+
+class _Times(NamedTuple):
+    """Times of one event: of the event, and of its email if SES published it. `message` is the email's number."""
+
+    at: datetime | None
+    message: int
+
+
+class _Judged(NamedTuple):
+    """A verdict for one recipient."""
+
+    address: Address
+    rule: Rule
+    verdict: Verdict
+    reason: str
+    details: EventDetails
+    stream: str = ""
 
 
 def judge(
-    feedback: Feedback | Notice,
-    sent_at: datetime | None = None,
-    ambiguous: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE,
+    feedback: Feedback | Notice, sent_at: datetime | None = None, options: PolicyOptions = _DEFAULT_OPTIONS
 ) -> Judgement:
-    """Return what `feedback` comes to. Total: never raises, whatever SES said.
+    """Return the result of judging `feedback`. Never raises.
 
-    Only recipients named by the feedback itself get facts, never those of `mail.destination`. `sent_at` is when the
-    carrier took the message: a time after it is a wrong clock's, and is clamped to it.
+    `sent_at` is the carrier's time. Feedback is never earlier than its email and never later than its carrier.
     """
     if isinstance(feedback, Notice):
         rule = find_rule("Notice")
         return Judgement("Notice", rule.name, counts=((rule.metric, 1),))
-    # By the very type: pydantic's models make `isinstance` a call of some microseconds, and this runs for every record.
-    if type(feedback) is Bounce:
-        return _judge_bounce(feedback, sent_at)
-    if type(feedback) is Delivery:
-        return _judge_delivery(feedback, sent_at)
-    if type(feedback) is Complaint:
-        return _judge_complaint(feedback, sent_at, ambiguous)
-    if type(feedback) is Subscription:
-        return _judge_subscription(feedback, sent_at)
+    # By exact type: pydantic's models make `isinstance` a call of some microseconds, and this runs for every record.
+    kind = type(feedback)
+    if kind is Bounce:
+        return _judge_bounce(feedback, sent_at, options)  # type: ignore[arg-type]
+    if kind is Delivery:
+        return _judge_delivery(feedback, sent_at)  # type: ignore[arg-type]
+    if kind is Complaint:
+        return _judge_complaint(feedback, sent_at, options)  # type: ignore[arg-type]
+    if kind is Subscription:
+        return _judge_subscription(feedback, sent_at, options)  # type: ignore[arg-type]
+    return _count_only(feedback, sent_at)
+
+
+def _count_only(feedback: Feedback, sent_at: datetime | None) -> Judgement:
     rule = find_rule(feedback.kind)
-    return _judgement(feedback, sent_at, rule, [], [(rule.metric, _counted(feedback))])
+    recipients = _recipients(feedback)
+    result = _Result(feedback, sent_at, rule, recipients)
+    result.counts[rule.metric] = _count_recipients(feedback)
+    if type(feedback) is DeliveryDelay and feedback.delivery_delay:
+        for delayed in feedback.delivery_delay.delayed_recipients or ():
+            result.count_provider(recipients.parse(delayed.email_address), "DeliveryDelay", delayed.diagnostic_code)
+    if type(feedback) is RenderingFailure and feedback.failure:
+        return result.judgement(*describe_failure(feedback.failure))
+    return result.judgement()
 
 
-class _Named(NamedTuple):
-    """A recipient the feedback names, and what was decided about it."""
-
-    raw: str | None
-    rule: Rule
-    verdict: Verdict
-    reason: str
-    said: EventDetails
-
-
-_SAID_OF_DELIVERY = EventDetails("Delivery")
+_DELIVERY_DETAILS = EventDetails("Delivery")
 
 
 def _judge_delivery(feedback: Delivery, sent_at: datetime | None) -> Judgement:
     rule = find_rule("Delivery")
-    recipients = feedback.delivery.recipients or ()
-    named = [_Named(raw, rule, rule.verdict, "Delivery", _SAID_OF_DELIVERY) for raw in recipients]
-    return _judgement(feedback, sent_at, rule, named, [(rule.metric, max(1, len(named)))])
+    email = _recipients(feedback)
+    result = _Result(feedback, sent_at, rule, email)
+    raw_recipients = feedback.delivery.recipients or ()
+    for raw in raw_recipients:
+        named = email.parse(raw)
+        if named is None:
+            result.problem = "unusable-recipient"
+            continue
+        mailed = named if email.holds(raw) else email.as_mailed(named)
+        result.add(_Judged(mailed, rule, rule.verdict, "Delivery", _DELIVERY_DETAILS))
+    result.counts[rule.metric] = max(1, len(raw_recipients))
+    return result.judgement()
+
+
+def _judge_bounce(feedback: Bounce, sent_at: datetime | None, options: PolicyOptions) -> Judgement:
+    bounce = feedback.bounce
+    type_, sub_type = fold(bounce.bounce_type or ""), fold(bounce.bounce_sub_type or "")
+    labels = _labels_of_bounce(type_, sub_type)
+    declared = feedback.configuration_set in options.streams
+    base = find_rule("Bounce", type_, sub_type, frozenset({Trait.DECLARED_STREAM}) if declared else frozenset())
+    email = _recipients(feedback)
+    result = _Result(feedback, sent_at, base, email)
+    judging = _BounceJudging(result, email, base, label="/".join(labels), type_=type_, sub_type=sub_type)
+    judging.judge_all(bounce.bounced_recipients or ())
+    if "unrecognized" in labels or base.name == "bounce-of-unknown-type":
+        result.counts["UnrecognizedFeedback"] = 1
+    return result.judgement()
+
+
+class _BounceJudging:
+    """Judges the recipients of one bounce."""
+
+    def __init__(
+        self, result: "_Result", email: EmailRecipients, base: Rule, *, label: str, type_: str, sub_type: str
+    ) -> None:
+        self._result = result
+        self._email = email
+        self._label = label
+        self._type = type_
+        self._sub_type = sub_type
+        self._base = base
+        self._unmatched: BouncedRecipient | None = None
+        self._unmatched_domain = ""
+        self._matched = 0
+
+    def judge_all(self, recipients: Iterable[BouncedRecipient]) -> None:
+        """Judge every recipient that the bounce names, then the email's only one if none of them is usable."""
+        unusable = 0
+        for recipient in recipients:
+            named = self._email.parse(recipient.email_address)
+            if named is None and self._is_beyond_parsing(recipient):
+                self._note_unmatched(recipient, "")
+            elif named is None:
+                unusable += 1
+            else:
+                self._judge_named(named, recipient)
+        if self._unmatched and not self._matched:
+            self._judge_instead(self._unmatched)
+        if self._matched or self._unmatched:
+            self._result.problem = "unusable-recipient" if unusable else ""
+        elif self._email.only:
+            self._judge_nameless(self._email.only)
+        elif unusable:
+            self._result.problem = "unusable-recipient"
+        self._result.counts.setdefault(self._base.metric, 1)
+
+    def _is_beyond_parsing(self, recipient: BouncedRecipient) -> bool:
+        return self._email.exhausted and bool(recipient.email_address)
+
+    def _judge_named(self, named: Address, recipient: BouncedRecipient) -> None:
+        if self._base.ses_text or not self._email.known:
+            self._judge_one(self._email.as_mailed(named), recipient, self._rule_for(recipient))
+            return
+        mailed = named if self._email.holds(recipient.email_address) else self._email.find(named)
+        if mailed is None:
+            self._note_unmatched(recipient, domain_of(named))
+        else:
+            self._judge_one(mailed, recipient, self._rule_for(recipient))
+
+    def _note_unmatched(self, recipient: BouncedRecipient, domain: str) -> None:
+        self._result.counts["UnmatchedRecipient"] += 1
+        if self._unmatched is None:
+            self._unmatched, self._unmatched_domain = recipient, domain
+
+    def _judge_instead(self, recipient: BouncedRecipient) -> None:
+        """Judge the email's only recipient for a bounce that names other addresses only."""
+        only = self._email.only
+        rule = self._rule_for(recipient)
+        if only is None:
+            return
+        suffix = ""
+        if rule.verdict in {Verdict.SUPPRESS, Verdict.SOFT_BOUNCE}:
+            forwarded = self._unmatched_domain != domain_of(only)
+            trait = Trait.FORWARDED if forwarded else Trait.MEMBER_GONE
+            rule = find_rule("Bounce", self._type, self._sub_type, frozenset({trait}))
+            suffix = " (forwarded)" if forwarded else " (member gone)"
+        self._judge_one(only, recipient, rule, suffix, counted=False)
+
+    def _judge_nameless(self, only: Address) -> None:
+        """Judge the email's only recipient for a bounce that names no usable recipient."""
+        recipient = BouncedRecipient()
+        traits = _traits_of(recipient) | {Trait.NAMELESS}
+        rule = self._base if self._base.ses_text else find_rule("Bounce", self._type, self._sub_type, traits)
+        self._judge_one(only, recipient, rule)
+
+    def _rule_for(self, recipient: BouncedRecipient) -> Rule:
+        traits = _traits_of(recipient)
+        if not traits or self._base.ses_text:
+            return self._base
+        return find_rule("Bounce", self._type, self._sub_type, traits)
+
+    def _judge_one(
+        self, address: Address, recipient: BouncedRecipient, rule: Rule, suffix: str = "", *, counted: bool = True
+    ) -> None:
+        status, text = recipient.status or "", recipient.diagnostic_code or ""
+        fault = ""
+        if (status or text) and providers.is_provider_rejection(status, text):
+            fault = providers.describe_sender_fault(status, text)
+            self._result.count_provider(address, "ProviderRejection", text)
+        reason = f"{self._label}{f' (sender: {fault})' if fault else ''}{suffix}"
+        details = self._result.details_of_bounce(recipient)
+        if counted:
+            self._matched += 1
+            self._result.counts[rule.metric] += 1
+        stream = self._result.configuration_set if rule.register is Register.UNSUBSCRIBED_FROM else ""
+        self._result.add(_Judged(address, rule, rule.verdict, reason, details, stream))
+
+
+def _traits_of(recipient: BouncedRecipient) -> frozenset[Trait]:
+    action, status = (recipient.action or "").strip().lower(), (recipient.status or "").strip()
+    if not action and not status:
+        return _AUTO_REPLY
+    return _DID_NOT_FAIL if action in _NOT_FAILED and not status.startswith("5") else frozenset()
 
 
 _AUTO_REPLY = frozenset({Trait.AUTO_REPLY})
-
-
-def _judge_bounce(feedback: Bounce, sent_at: datetime | None) -> Judgement:
-    bounce = feedback.bounce
-    type_, sub_type = fold(bounce.bounce_type or ""), fold(bounce.bounce_sub_type or "")
-    type_label, sub_label = _labels_of_bounce(type_, sub_type)
-    rule = find_rule("Bounce", type_, sub_type)
-    recipients = bounce.bounced_recipients or ()
-
-    def named(recipient: BouncedRecipient) -> _Named:
-        fits = rule if _from_dsn(recipient) else find_rule("Bounce", type_, sub_type, _AUTO_REPLY)
-        said = EventDetails(
-            kind="Bounce",
-            type=_cut(bounce.bounce_type, MAX_ID_LENGTH),
-            sub_type=_cut(bounce.bounce_sub_type, MAX_ID_LENGTH),
-            feedback_id=_cut(bounce.feedback_id, MAX_ID_LENGTH),
-            message_id=_cut(feedback.message_id, MAX_ID_LENGTH),
-            action=_cut(recipient.action, MAX_ID_LENGTH),
-            status=_cut(recipient.status, MAX_ID_LENGTH),
-            diagnostic_code=_cut(recipient.diagnostic_code, MAX_DIAGNOSTIC_LENGTH),
-            tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
-        )
-        return _Named(recipient.email_address, fits, fits.verdict, f"{type_label}/{sub_label}", said)
-
-    counts = [(rule.metric, max(1, len(recipients)))]
-    if "unrecognized" in (type_label, sub_label) or rule.name == "bounce-of-unknown-type":
-        counts.append(("UnrecognizedFeedback", 1))
-    return _judgement(feedback, sent_at, rule, [named(recipient) for recipient in recipients], counts)
+_DID_NOT_FAIL = frozenset({Trait.NOT_FAILED})
 
 
 @lru_cache(maxsize=512)
 def _labels_of_bounce(type_: str, sub_type: str) -> tuple[str, str]:
-    """Return the names SES documents for a folded bounceType and bounceSubType."""
+    """Return the documented names of a normalized bounceType and bounceSubType."""
     type_label = _label(type_, tuple(KNOWN_TYPES["Bounce"]))
     return type_label, _label(sub_type, KNOWN_TYPES["Bounce"].get(type_label, ()))
 
 
-def _judge_complaint(feedback: Complaint, sent_at: datetime | None, ambiguous: AmbiguousComplaint) -> Judgement:
+def _judge_complaint(feedback: Complaint, sent_at: datetime | None, options: PolicyOptions) -> Judgement:
     complaint = feedback.complaint
     sub_type, feedback_type = fold(complaint.complaint_sub_type or ""), fold(complaint.complaint_feedback_type or "")
-    recipients = [recipient.email_address for recipient in complaint.complained_recipients or ()]
-    traits = frozenset({Trait.SEVERAL}) if _several(recipients) else frozenset()
-    rule = find_rule("Complaint", sub_type, feedback_type, traits)
+    email = _recipients(feedback)
+    named = [email.parse(recipient.email_address) for recipient in complaint.complained_recipients or ()]
+    if email.only and not any(named):
+        named = [email.only]
+    several = len({address.key if address else "" for address in named}) > 1
+    rule = find_rule("Complaint", sub_type, feedback_type, frozenset({Trait.SEVERAL}) if several else frozenset())
     verdict = rule.verdict
-    if rule.trait is Trait.SEVERAL and ambiguous is AmbiguousComplaint.NOTE:
+    if rule.trait is Trait.SEVERAL and options.ambiguous_complaint is AmbiguousComplaint.NOTE:
         verdict = Verdict.NOTE
     sub_label = _label(sub_type, tuple(KNOWN_TYPES["Complaint"]))
     type_label = _label(feedback_type, KNOWN_TYPES["Complaint"][""])
-    said = EventDetails(
-        kind="Complaint",
-        type=_cut(complaint.complaint_sub_type, MAX_ID_LENGTH),
-        sub_type=_cut(complaint.complaint_feedback_type, MAX_ID_LENGTH),
-        feedback_id=_cut(complaint.feedback_id, MAX_ID_LENGTH),
-        message_id=_cut(feedback.message_id, MAX_ID_LENGTH),
-        tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
-    )
     reason = f"Complaint/{sub_label if sub_type and sub_label != 'unrecognized' else type_label}"
-    # One report is one complaint, however many recipients SES guesses at.
-    counts = [(rule.metric, 1)] if rule.metric else []
+    result = _Result(feedback, sent_at, rule, email)
+    details = result.details(
+        complaint.complaint_sub_type, complaint.complaint_feedback_type, feedback_id=complaint.feedback_id
+    )
+    # One report is one complaint, although SES may name several recipients.
+    if rule.metric:
+        result.counts[rule.metric] = 1
     if "unrecognized" in {sub_label, type_label}:
-        counts.append(("UnrecognizedFeedback", 1))
-    named = [_Named(raw, rule, verdict, reason, said) for raw in recipients]
-    return _judgement(feedback, sent_at, rule, named, counts)
+        result.counts["UnrecognizedFeedback"] = 1
+    for address in named:
+        if address is None:
+            result.problem = "unusable-recipient"
+        else:
+            result.add(_Judged(email.as_mailed(address), rule, verdict, reason, details))
+    return result.judgement()
 
 
-def _judge_subscription(feedback: Subscription, sent_at: datetime | None) -> Judgement:
-    preferences = feedback.subscription.new_topic_preferences
-    everything = bool(preferences and preferences.unsubscribe_all)
-    rule = find_rule("Subscription", traits=frozenset({Trait.UNSUBSCRIBE_ALL}) if everything else frozenset())
-    counts = [(rule.metric, 1)]
-    if not everything:
-        return _judgement(feedback, sent_at, rule, [], counts)
-    # The subscription object names nobody. SES manages subscriptions only on messages to a single recipient, so that
-    # one is meant; of several, nobody can tell.
-    destination = (feedback.mail.destination if feedback.mail else None) or ()
-    said = EventDetails(
-        "Subscription", message_id=_cut(feedback.message_id, MAX_ID_LENGTH), tenant=_cut(feedback.tenant, MAX_ID_LENGTH)
-    )
-    raw = destination[0] if len(destination) == 1 else None
-    return _judgement(
-        feedback, sent_at, rule, [_Named(raw, rule, rule.verdict, "Subscription/UnsubscribeAll", said)], counts
-    )
+def _judge_subscription(feedback: Subscription, sent_at: datetime | None, options: PolicyOptions) -> Judgement:
+    changes = changes_of(feedback.subscription, options.streams)
+    rule = find_rule("Subscription", traits=frozenset({changes[0].trait}) if changes else frozenset())
+    # The subscription object names no recipient. SES manages subscriptions of emails with a single recipient only:
+    # https://docs.aws.amazon.com/ses/latest/dg/sending-email-subscription-management.html
+    email = _recipients(feedback)
+    result = _Result(feedback, sent_at, rule, email)
+    result.counts[rule.metric] = 1
+    if not changes:
+        return result.judgement()
+    if email.only is None:
+        result.problem = "unusable-recipient"
+        return result.judgement()
+    details = result.details()
+    for change in changes:
+        one = find_rule("Subscription", traits=frozenset({change.trait}))
+        result.add(_Judged(email.only, one, one.verdict, change.reason, details, change.stream))
+    return result.judgement()
 
 
-def _judgement(
-    feedback: Feedback,
-    sent_at: datetime | None,
-    rule: Rule,
-    named: list[_Named],
-    counts: Iterable[tuple[str, int]],
-) -> Judgement:
-    at = feedback.time or sent_at
-    if at and sent_at and at > sent_at:
-        at = sent_at
-    configuration_set = feedback.configuration_set
-    if not _CONFIGURATION_SET.fullmatch(configuration_set):
-        configuration_set = ""
-    facts: dict[tuple[str, str], Fact] = {}
-    problem = ""
-    for one in named:
-        address = _address(one.raw)
-        when = _soft_bounce_time(feedback, sent_at) if one.verdict is Verdict.SOFT_BOUNCE else at
-        if when is None or address is None:
-            problem = "unusable-recipient" if when else "no-timestamp"
-            continue
-        fact = Fact(address, one.verdict, when, one.rule.name, one.reason, one.said, configuration_set, one.rule.listed)
-        facts.setdefault((address.variant, one.rule.name), fact)
-    return Judgement(
-        feedback.kind,
-        rule.name,
-        tuple(facts.values()),
-        tuple(counts),
-        problem,
-        at,
-        feedback.message_id,
-        configuration_set,
-    )
+class _Result:
+    """Collects the facts and counts of one event."""
+
+    def __init__(self, feedback: Feedback, sent_at: datetime | None, rule: Rule, email: EmailRecipients) -> None:
+        self._feedback = feedback
+        self._rule = rule
+        self._email = email
+        self._times = _times_of(feedback, sent_at)
+        self._facts: dict[tuple[str, str, str], Fact] = {}
+        self._provider_counts: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.problem = ""
+        configuration_set = feedback.configuration_set
+        self.configuration_set = configuration_set if _CONFIGURATION_SET.fullmatch(configuration_set) else ""
+
+    def add(self, one: _Judged) -> None:
+        """Add the fact of one recipient, once for each rule and stream."""
+        at = self._times.at
+        if at is None:
+            self.problem = "no-timestamp"
+            return
+        rule = one.rule
+        register = rule.register if one.verdict is rule.verdict else Register.NONE
+        key = one.address.key, rule.name, one.stream
+        if key not in self._facts:
+            self._facts[key] = Fact(
+                one.address,
+                one.verdict,
+                at,
+                self._times.message,
+                rule.name,
+                one.reason,
+                one.details,
+                self.configuration_set,
+                register,
+                one.stream,
+            )
+
+    def count_provider(self, address: Address | None, name: str, text: str | None) -> None:
+        """Count a metric by the provider of `address`, or of a mail server that answered with `text`."""
+        domain = domain_of(address) if address else ""
+        self._provider_counts[providers.find_provider(domain, text or ""), name] += 1
+
+    def details(self, type_: str | None = "", sub_type: str | None = "", **texts: str | None) -> EventDetails:
+        """Return fields of the event, cut to size."""
+        feedback = self._feedback
+        return EventDetails(
+            kind=feedback.kind,
+            type=_cut(type_, MAX_ID_LENGTH),
+            sub_type=_cut(sub_type, MAX_ID_LENGTH),
+            message_id=_cut(feedback.message_id, MAX_ID_LENGTH),
+            feedback_id=_cut(texts.get("feedback_id"), MAX_ID_LENGTH),
+            action=_cut(texts.get("action"), MAX_ID_LENGTH),
+            status=_cut(texts.get("status"), MAX_ID_LENGTH),
+            diagnostic_code=_cut(texts.get("diagnostic_code"), MAX_DIAGNOSTIC_LENGTH),
+            tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
+            tags=tags_of(feedback),
+        )
+
+    def details_of_bounce(self, recipient: BouncedRecipient) -> EventDetails:
+        """Return fields of a bounce and of one recipient."""
+        bounce = self._feedback.bounce  # type: ignore[attr-defined]
+        return self.details(
+            bounce.bounce_type,
+            bounce.bounce_sub_type,
+            feedback_id=bounce.feedback_id,
+            action=recipient.action,
+            status=recipient.status,
+            diagnostic_code=recipient.diagnostic_code,
+        )
+
+    def judgement(self, template: str = "", error_kind: str = "") -> Judgement:
+        """Return everything collected."""
+        counted_under = self.configuration_set
+        provider_counts = self._provider_counts
+        if self._email.simulated:
+            # AWS does not count email to the simulator either:
+            # https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
+            counted_under, provider_counts = SIMULATOR, Counter()
+        return Judgement(
+            self._feedback.kind,
+            self._rule.name,
+            tuple(self._facts.values()),
+            tuple((name, number) for name, number in self.counts.items() if name),
+            self.problem,
+            self._times.at,
+            self._feedback.message_id,
+            counted_under,
+            tuple(ProviderCount(provider, name, number) for (provider, name), number in provider_counts.items()),
+            template,
+            error_kind,
+        )
 
 
-def _soft_bounce_time(feedback: Feedback, sent_at: datetime | None) -> datetime | None:
-    """Return when a soft_bounce was: of all facts only soft_bounce_days add up, so that no carrier's time may date them.
+def _recipients(feedback: Feedback) -> EmailRecipients:
+    return EmailRecipients(feedback.mail.destination if feedback.mail else None)
 
-    The same message, sent again on other days, must be one soft_bounce. A time ahead of its carrier's is a wrong clock's
-    (SES passes on the receiving server's); then the message's own time has to do, which is SES's.
+
+def _times_of(feedback: Feedback, sent_at: datetime | None) -> _Times:
+    """Return when the event happened, and the number of its email.
+
+    A mail server's clock dates bounces and complaints, so their time is bounded on both sides by times of AWS: that of
+    the email, and that of the carrier. A time after the carrier's becomes the email's, so that a redrive, which has a
+    later carrier, never changes a date.
     """
-    time = feedback.time
-    if time and sent_at and time > sent_at:
-        time = feedback.mail.timestamp if feedback.mail else None
-        return time if time and time <= sent_at else None
-    return time
+    mailed_at = feedback.mail.timestamp if feedback.mail else None
+    if mailed_at and sent_at and mailed_at > sent_at:
+        mailed_at = None
+    at = feedback.time
+    if at is None or (sent_at and at > sent_at):
+        at = mailed_at or sent_at
+    elif mailed_at and at < mailed_at:
+        at = mailed_at
+    dated = mailed_at or at
+    return _Times(at, number_message(dated, feedback.message_id) if dated else 0)
 
 
-def _address(raw: str | None) -> Address | None:
-    try:
-        return parse_address(raw or "")
-    except AddressError:
-        return None
+def tags_of(feedback: Feedback) -> Tags:
+    """Return the sender's own message tags, at most `MAX_TAGS` and `MAX_TAG_BYTES`; SES's own begin with `ses:`.
+
+    https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html#event-publishing-retrieving-sns-contents-mail-object
+    """
+    tags = feedback.mail.tags if feedback.mail else None
+    if not tags:
+        return ()
+    return tuple(_fitting_tags(tags))
 
 
-def _several(recipients: Iterable[str | None]) -> bool:
-    # An unusable one is somebody too, though nobody knows who.
-    return len({address.key if address else "" for address in map(_address, recipients)}) > 1
+def _fitting_tags(tags: dict[str, object]) -> Iterator[tuple[str, str]]:
+    names = sorted(name for name in tags if not name.startswith("ses:"))
+    left = MAX_TAG_BYTES
+    for name in names[:MAX_TAGS]:
+        values = tags[name]
+        first = values[0] if isinstance(values, list | tuple) and values else values
+        if not isinstance(first, str):
+            continue
+        pair = _cut(name, MAX_TAG_BYTES), _cut(first, MAX_TAG_BYTES)
+        left -= sum(len(text.encode()) for text in pair)
+        if left < 0:
+            return
+        yield pair
 
 
 def _cut(text: str | None, length: int) -> str:
-    """Return `text` as the history can hold it: not too long, and without lone surrogates, which DynamoDB refuses."""
+    """Return `text` cut to `length`, without lone surrogates, which DynamoDB rejects."""
     if not text:
         return ""
     text = text[:length]
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def _from_dsn(recipient: BouncedRecipient) -> bool:
-    said = (recipient.action, recipient.status, recipient.diagnostic_code)
-    return bool("".join(filter(None, said)).strip())
-
-
-def _counted(feedback: Feedback) -> int:
-    # Rates are per recipient: a message to three is three sends, as its deliveries and bounces will be.
+def _count_recipients(feedback: Feedback) -> int:
+    # Rates are per recipient: an email to three recipients is three sends, as its deliveries and bounces will be.
     if isinstance(feedback, Send) and feedback.mail and feedback.mail.destination:
         return len(feedback.mail.destination)
     return 1
 
 
-def _label(folded: str, known: tuple[str, ...]) -> str:
-    """Return the name SES documents for `folded`: labels go where SES's own words must not."""
-    if not folded:
+def _label(normalized: str, known: tuple[str, ...]) -> str:
+    """Return the documented name of `normalized`: labels may be logged, other text of an event may not."""
+    if not normalized:
         return "unspecified"
-    return next((label for label in known if fold(label) == folded), "unrecognized")
+    return next((label for label in known if fold(label) == normalized), "unrecognized")

@@ -1,6 +1,8 @@
-"""What it means: the table from what SES says to a verdict, and `judge`, which rate_limiter feedback into facts.
+"""The policy: a table from SES events to verdicts.
 
-`POLICY` is read from top to bottom; the first rule that fits decides. The README's table is generated from it.
+`POLICY` is read from top to bottom; the first rule that applies decides. docs/explain/policy.md is generated from it.
+Fields of the events: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html.
 """
 
 from collections.abc import Mapping
@@ -8,34 +10,50 @@ from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 
-from ses_feedback.immutable import Struct
-from ses_feedback.judging.facts import ListReason, Verdict
-from ses_feedback.reading.ses_events import (
-    fold,
-)
+from ses_feedback.immutable import value
+from ses_feedback.judging.facts import Register, Verdict
+from ses_feedback.reading.ses_events import fold
 
 
 class Trait(StrEnum):
-    """What must also be true for a rule to fit."""
+    """Further condition of a rule."""
 
-    AUTO_REPLY = "recipient has no action, status or diagnosticCode"
+    AUTO_REPLY = "recipient has no action and no status"
+    NOT_FAILED = "recipient's action is delayed, relayed, delivered or expanded, and its status is not 5.x.x"
+    NAMELESS = "no usable recipient, and the email had exactly one"
+    FORWARDED = "recipient is not one of the email's; the email had exactly one, in another domain"
+    MEMBER_GONE = "recipient is not one of the email's; the email had exactly one, in the same domain"
+    DECLARED_STREAM = "configuration set is one of `Streams`"
     SEVERAL = "names several recipients"
     UNSUBSCRIBE_ALL = "unsubscribeAll"
+    SUBSCRIBE_ALL = "unsubscribeAll was true and is false"
+    OPT_OUT = "a topic in `Streams` changed to OptOut"
+    OPT_IN = "a topic in `Streams` changed to OptIn"
 
 
 class AmbiguousComplaint(StrEnum):
-    """What becomes of a complaint that names several recipients (the stack's `AmbiguousComplaint`)."""
+    """Handling of a complaint that names several recipients (the stack's parameter `AmbiguousComplaint`)."""
 
     UNSUBSCRIBE = "unsubscribe"
     NOTE = "note"
 
 
-class Rule(Struct, frozen=True):
+@value(frozen=True, slots=True)
+class PolicyOptions:
+    """The stack's choices that change verdicts. `streams` are the declared streams (parameter `Streams`)."""
+
+    ambiguous_complaint: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE
+    streams: frozenset[str] = frozenset()
+
+
+@value(frozen=True, slots=True)
+class Rule:
     """One row of the policy table.
 
-    A rule fits feedback of its `kind` whose type is one of `types` and sub type one of `sub_types` (an empty tuple:
-    any, none, or one SES has not told us of) and that has its `trait`. For a bounce these are bounceType and
-    bounceSubType, for a complaint complaintSubType and complaintFeedbackType.
+    A rule applies to events of its `kind` with one of its `types`, one of its `sub_types` and its `trait`. An empty
+    tuple means any type, none, or one that SES has not documented. For a bounce these are bounceType and
+    bounceSubType, for a complaint complaintSubType and complaintFeedbackType. `register` is the contact's register
+    that a fact is merged into. `ses_text` is True if SES itself writes the recipient's address, not a mail server.
     """
 
     name: str
@@ -46,10 +64,11 @@ class Rule(Struct, frozen=True):
     types: tuple[str, ...] = ()
     sub_types: tuple[str, ...] = ()
     trait: Trait | None = None
-    listed: ListReason | None = None
+    register: Register = Register.NONE
+    ses_text: bool = False
 
-    def fits(self, kind: str, type_: str, sub_type: str, traits: frozenset[Trait]) -> bool:
-        """Say whether this rule fits; `type_` and `sub_type` are folded (`feedback.fold`)."""
+    def applies(self, kind: str, type_: str, sub_type: str, traits: frozenset[Trait]) -> bool:
+        """True if this rule applies; `type_` and `sub_type` are normalized names (`ses_events.fold`)."""
         return (
             self.kind == kind
             and (not self.types or type_ in map(fold, self.types))
@@ -60,18 +79,21 @@ class Rule(Struct, frozen=True):
 
 POLICY: tuple[Rule, ...] = (
     # --- Bounces -----------------------------------------------------------------------------------------------
-    # SES did not send: the address is on this account's list already. Says nothing new about the mailbox.
+    # SES did not send: the address is on the account's own list. This says nothing new about the mailbox.
+    # https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
     Rule(
         name="bounce-on-account-suppression-list",
         kind="Bounce",
         types=("Permanent",),
         sub_types=("OnAccountSuppressionList",),
         verdict=Verdict.ECHO,
-        listed=ListReason.BOUNCE,
+        register=Register.LISTED_BOUNCE,
         metric="SuppressionEcho",
-        effect="`listed` = BOUNCE; not in any rate; no SES call",
+        effect="`listed_bounce`: counts if no first-hand bounce does; not in any rate; no SES call",
+        ses_text=True,
     ),
-    # SES did not send: a tenant's list, or SES's own guess about the address. Neither is evidence for the account.
+    # SES did not send: a tenant's list, or SES's own estimate of the address. Neither is evidence for the account.
+    # https://docs.aws.amazon.com/ses/latest/dg/email-validation.html
     Rule(
         name="bounce-not-attempted",
         kind="Bounce",
@@ -80,27 +102,95 @@ POLICY: tuple[Rule, ...] = (
         verdict=Verdict.NOTE,
         metric="SuppressionEcho",
         effect="history only; not in any rate",
+        ses_text=True,
     ),
-    # SES did not send: the recipient opted out of the contact list. An opt-out, not a dead address.
+    # SES did not send: the recipient opted out of a topic of an SES contact list, which SES enforces by itself.
+    # https://docs.aws.amazon.com/ses/latest/dg/sending-email-subscription-management.html
+    Rule(
+        name="bounce-unsubscribed-from-stream",
+        kind="Bounce",
+        types=("Permanent",),
+        sub_types=("UnsubscribedRecipient",),
+        trait=Trait.DECLARED_STREAM,
+        verdict=Verdict.UNSUBSCRIBE,
+        register=Register.UNSUBSCRIBED_FROM,
+        metric="UnsubscribedRecipient",
+        effect="`unsubscribed_from` that stream; not in any rate",
+        ses_text=True,
+    ),
     Rule(
         name="bounce-unsubscribed-recipient",
         kind="Bounce",
         types=("Permanent",),
         sub_types=("UnsubscribedRecipient",),
-        verdict=Verdict.UNSUBSCRIBE,
-        metric="SuppressionEcho",
-        effect="`unsubscribed_at`; not a dead address; not in any rate",
+        verdict=Verdict.NOTE,
+        metric="UnsubscribedRecipient",
+        effect="history only: SES enforces its topic by itself; not in any rate",
+        ses_text=True,
     ),
-    # A hard bounce. A sub type AWS adds later is still Permanent: not mailing is the safe side.
+    # A DSN action other than `failed` is no failure of the recipient. https://www.rfc-editor.org/rfc/rfc3464#section-2.3.3
+    Rule(
+        name="bounce-recipient-did-not-fail",
+        kind="Bounce",
+        trait=Trait.NOT_FAILED,
+        verdict=Verdict.NOTE,
+        metric="TransientBounce",
+        effect="history only: the recipient did not fail",
+    ),
+    # The name comes from a DSN, which any receiver of the email can forge: the named address is never judged.
+    # https://www.rfc-editor.org/rfc/rfc3464#section-4
+    Rule(
+        name="bounce-forwarded",
+        kind="Bounce",
+        trait=Trait.FORWARDED,
+        verdict=Verdict.SOFT_BOUNCE,
+        register=Register.SOFT_BOUNCES,
+        metric="UnmatchedRecipient",
+        effect="one soft-bounce day for the email's only recipient, reason `… (forwarded)`; nothing for the name",
+    ),
+    Rule(
+        name="bounce-member-gone",
+        kind="Bounce",
+        trait=Trait.MEMBER_GONE,
+        verdict=Verdict.NOTE,
+        metric="UnmatchedRecipient",
+        effect="history of the email's only recipient: a member of this address is gone; nothing for the name",
+    ),
+    # SES did not send: the address is on SES's global list. Counted in the account's bounce rate.
+    # https://docs.aws.amazon.com/ses/latest/dg/sending-email-global-suppression-list.html
+    Rule(
+        name="bounce-on-global-suppression-list",
+        kind="Bounce",
+        types=("Permanent",),
+        sub_types=("Suppressed",),
+        verdict=Verdict.SUPPRESS,
+        register=Register.GLOBALLY_SUPPRESSED,
+        metric="PermanentBounce",
+        effect="`globally_suppressed`: shown if no first-hand bounce counts",
+        ses_text=True,
+    ),
+    # `NoEmail` can mean that the recipient could not be read from the bounce: one such day may be a mistake.
+    Rule(
+        name="bounce-nameless",
+        kind="Bounce",
+        types=("Permanent",),
+        trait=Trait.NAMELESS,
+        verdict=Verdict.SOFT_BOUNCE,
+        register=Register.NAMELESS,
+        metric="PermanentBounce",
+        effect="`nameless`: one soft-bounce day; bounced on the second UTC day",
+    ),
+    # A hard bounce. A subtype that AWS adds later is still Permanent: to stop mail is the safe choice.
     Rule(
         name="bounce-permanent",
         kind="Bounce",
         types=("Permanent",),
         verdict=Verdict.SUPPRESS,
+        register=Register.BOUNCED,
         metric="PermanentBounce",
-        effect="`bounced_at`",
+        effect="`bounced`",
     ),
-    # The message's fault, not the address's.
+    # The fault of the email, not of the address.
     Rule(
         name="bounce-message-refused",
         kind="Bounce",
@@ -108,9 +198,10 @@ POLICY: tuple[Rule, ...] = (
         sub_types=("MessageTooLarge", "ContentRejected", "AttachmentRejected", "CustomTimeoutExceeded"),
         verdict=Verdict.NOTE,
         metric="TransientBounce",
-        effect="history only: the message's fault, not the address's",
+        effect="history only: the fault of the email, not of the address",
     ),
-    # SES reports out-of-fixture replies as Transient/General, without what only a DSN can say.
+    # SES reports out-of-office replies as Transient/General. A DSN has action and status for each recipient, so text
+    # alone is no DSN. https://www.rfc-editor.org/rfc/rfc3464#section-2.3
     Rule(
         name="bounce-auto-reply",
         kind="Bounce",
@@ -121,16 +212,17 @@ POLICY: tuple[Rule, ...] = (
         metric="TransientBounce",
         effect="history only: an auto-reply",
     ),
-    # A soft bounce, published when SES stopped trying. Dead mailboxes come as these too, hence soft_bounce_days.
+    # A soft bounce, published when SES stops retrying. Dead mailboxes are reported this way too.
     Rule(
         name="bounce-transient",
         kind="Bounce",
         types=("Transient",),
         verdict=Verdict.SOFT_BOUNCE,
+        register=Register.SOFT_BOUNCES,
         metric="TransientBounce",
-        effect="one soft_bounce per UTC day",
+        effect="`soft_bounces`: one soft-bounce day per UTC day of emails",
     ),
-    # Too little information to act on.
+    # The bounce holds too little information.
     Rule(
         name="bounce-undetermined",
         kind="Bounce",
@@ -147,15 +239,15 @@ POLICY: tuple[Rule, ...] = (
         effect="history only; counts `UnrecognizedFeedback`",
     ),
     # --- Complaints --------------------------------------------------------------------------------------------
-    # SES did not send: a complaint put the address on this account's list. Not a new complaint.
+    # SES did not send: an earlier complaint put the address on the account's list. Not a new complaint.
     Rule(
         name="complaint-on-account-suppression-list",
         kind="Complaint",
         types=("OnAccountSuppressionList",),
         verdict=Verdict.ECHO,
-        listed=ListReason.COMPLAINT,
+        register=Register.LISTED_COMPLAINT,
         metric="SuppressionEcho",
-        effect="`listed` = COMPLAINT; not in any rate; no SES call",
+        effect="`listed_complaint`: counts if no first-hand complaint does; not in any rate; no SES call",
     ),
     Rule(
         name="complaint-on-tenant-suppression-list",
@@ -165,48 +257,83 @@ POLICY: tuple[Rule, ...] = (
         metric="SuppressionEcho",
         effect="history only; not in any rate",
     ),
-    # The recipient says it is not spam; or a machine reports on authentication. Nobody complained.
+    # `not-spam`: the recipient says that the email is not spam. `auth-failure`: a report about authentication.
+    # https://www.rfc-editor.org/rfc/rfc6591, https://www.iana.org/assignments/marf-parameters
     Rule(
-        name="complaint-nobody-complained",
+        name="complaint-without-complainer",
         kind="Complaint",
         sub_types=("not-spam", "auth-failure"),
         verdict=Verdict.NOTE,
-        effect="history only: nobody complained",
+        effect="history only: no recipient complained",
     ),
-    # Providers redact who complained; SES then names everybody at that domain the message went to.
+    # Providers redact the complainer; SES then names every recipient at that domain.
+    # https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#complained-recipients
     Rule(
         name="complaint-several-recipients",
         kind="Complaint",
         trait=Trait.SEVERAL,
         verdict=Verdict.UNSUBSCRIBE,
+        register=Register.UNSUBSCRIBED,
         metric="Complaint",
-        effect="`unsubscribed_at` of each (`AmbiguousComplaint` = unsubscribe, the default) or history only (= note)",
+        effect="`unsubscribed` of each (`AmbiguousComplaint` = unsubscribe, the default) or history only (= note)",
     ),
-    # Any other feedback type, or none: a complaint. Losing one can cost the account.
+    # Any other feedback type, or none, is a complaint. A lost complaint can cost the account. SES derives complainers
+    # from the email's recipients, so a complaint without a recipient is about the only one.
     Rule(
         name="complaint",
         kind="Complaint",
         verdict=Verdict.COMPLAIN,
+        register=Register.COMPLAINED,
         metric="Complaint",
-        effect="`complained_at`: unsubscribed everywhere",
+        effect="`complained`: no more email of any kind",
     ),
     # --- Everything else ---------------------------------------------------------------------------------------
     Rule(
         name="delivery",
         kind="Delivery",
         verdict=Verdict.DELIVERED,
+        register=Register.DELIVERED,
         metric="Delivery",
-        effect="`delivered_on`, to the day; clears older soft_bounce_days",
+        effect="`delivered`: clears soft bounces of earlier emails, never of the same email",
     ),
+    # https://docs.aws.amazon.com/ses/latest/dg/sending-email-subscription-management.html
     Rule(
         name="subscription-unsubscribe-all",
         kind="Subscription",
         trait=Trait.UNSUBSCRIBE_ALL,
         verdict=Verdict.UNSUBSCRIBE,
+        register=Register.UNSUBSCRIBED,
         metric="Subscription",
-        effect="`unsubscribed_at`",
+        effect="`unsubscribed`",
     ),
-    # Topics are the application's business; only a whole opt-out stops all mail.
+    Rule(
+        name="subscription-subscribe-all",
+        kind="Subscription",
+        trait=Trait.SUBSCRIBE_ALL,
+        verdict=Verdict.SUBSCRIBE,
+        register=Register.OPTED_INTO,
+        metric="Subscription",
+        effect="`opted_into` all email; `unsubscribed_from` each declared stream that is not OptIn",
+    ),
+    Rule(
+        name="subscription-opt-out",
+        kind="Subscription",
+        trait=Trait.OPT_OUT,
+        verdict=Verdict.UNSUBSCRIBE,
+        register=Register.UNSUBSCRIBED_FROM,
+        metric="Subscription",
+        effect="`unsubscribed_from` that stream",
+    ),
+    Rule(
+        name="subscription-opt-in",
+        kind="Subscription",
+        trait=Trait.OPT_IN,
+        verdict=Verdict.SUBSCRIBE,
+        register=Register.OPTED_INTO,
+        metric="Subscription",
+        effect="`opted_into` that stream",
+    ),
+    # Other topics are the application's own; an unchanged topic changes nothing.
     Rule(name="subscription", kind="Subscription", verdict=Verdict.COUNT, metric="Subscription", effect="metrics only"),
     Rule(name="send", kind="Send", verdict=Verdict.COUNT, metric="Send", effect="metrics only"),
     Rule(name="reject", kind="Reject", verdict=Verdict.COUNT, metric="Reject", effect="metrics only"),
@@ -215,14 +342,14 @@ POLICY: tuple[Rule, ...] = (
         kind="RenderingFailure",
         verdict=Verdict.COUNT,
         metric="RenderingFailure",
-        effect="metrics only",
+        effect="metrics, and a log line with the template's name and the kind of error",
     ),
     Rule(
         name="delivery-delay",
         kind="DeliveryDelay",
         verdict=Verdict.COUNT,
         metric="DeliveryDelay",
-        effect="metrics only",
+        effect="metrics only, also by provider",
     ),
     Rule(name="open", kind="Open", verdict=Verdict.COUNT, metric="Open", effect="metrics only"),
     Rule(name="click", kind="Click", verdict=Verdict.COUNT, metric="Click", effect="metrics only"),
@@ -264,10 +391,10 @@ KNOWN_TYPES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
         },
     },
 )
-"""kind → type → sub types SES documents. Anything else is judged all the same, and counts as `UnrecognizedFeedback`."""
+"""Kind → type → subtypes that SES documents. Others are judged too, and counted as `UnrecognizedFeedback`."""
 
 
 @lru_cache(maxsize=512)
 def find_rule(kind: str, type_: str = "", sub_type: str = "", traits: frozenset[Trait] = frozenset()) -> Rule:
-    """Return the first rule of `POLICY` that fits; `type_` and `sub_type` are folded."""
-    return next(rule for rule in POLICY if rule.fits(kind, type_, sub_type, traits))
+    """Return the first rule of `POLICY` that applies; `type_` and `sub_type` are normalized names."""
+    return next(rule for rule in POLICY if rule.applies(kind, type_, sub_type, traits))

@@ -18,10 +18,11 @@ from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Fact, Judgement
 from ses_feedback.judging.judge import judge
-from ses_feedback.judging.policy import AmbiguousComplaint
+from ses_feedback.judging.policy import PolicyOptions
 from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, records
 from ses_feedback.reading.ses_events import FeedbackError, parse
 
+_DEFAULT_OPTIONS = PolicyOptions()
 _LANES = frozenset({"Bounce", "Complaint"})
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -59,11 +60,13 @@ class Outcome(Struct, frozen=True):
     reason: str = ""
     message_id: str = ""
     contacts: tuple[str, ...] = ()
+    template: str = ""
+    error_kind: str = ""
 
     @property
     def exceptional(self) -> bool:
         """Whether somebody may want to know of this record by itself."""
-        return bool(self.reason)
+        return bool(self.reason or self.error_kind)
 
 
 class Report(Struct, frozen=True):
@@ -86,6 +89,7 @@ class _Read:
     judgement: Judgement | None = None
     problem: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
+    late: bool = False
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -101,14 +105,14 @@ class Pipeline:
         quarantine: QuarantineStore,
         *,
         now: Callable[[], datetime],
-        ambiguous: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE,
+        options: PolicyOptions = _DEFAULT_OPTIONS,
         lane: str = "",
     ) -> None:
         """Store in `contacts`; `lane` is the kind of feedback expected, empty for any."""
         self._contacts = contacts
         self._quarantine = quarantine
         self._now = now
-        self._ambiguous = ambiguous
+        self._options = options
         self._lane = lane
 
     def process(self, event: object, until: datetime | None = None) -> Report:
@@ -121,17 +125,21 @@ class Pipeline:
 
     def process_records(self, taken: Iterable[Record], until: datetime | None = None) -> Report:
         """Process records, as `process` does those of an event."""
-        read = [self._read(record) for record in taken]
+        read = [self._read_in_time(record, until) for record in taken]
         self._store(read, until)
         metric_counts, now = MetricCounts(), self._now()
         return Report(tuple([self._settle(one, metric_counts, now, until) for one in read]), metric_counts)
+
+    def _read_in_time(self, record: Record, until: datetime | None) -> _Read:
+        """Read and judge a record unless the deadline has passed: one expensive record must not delay all others."""
+        return _Read(record, late=True) if until and self._now() >= until else self._read(record)
 
     def _read(self, record: Record) -> _Read:
         try:
             opened = open_record(record)
             if isinstance(opened, Notice):
                 return _Read(record, judge(opened))
-            judgement = judge(parse(opened.fields), opened.sent_at, self._ambiguous)
+            judgement = judge(parse(opened.fields), opened.sent_at or self._now(), self._options)
         except EnvelopeError as error:
             return _Read(record, problem=error.reason)
         except FeedbackError as error:
@@ -163,12 +171,14 @@ class Pipeline:
         if disposition is Disposition.RETRY:
             return _outcome(one, disposition, reason)
         if disposition is Disposition.QUARANTINED:
-            metric_counts.count(judgement.configuration_set if judgement else "", "Quarantined")
+            metric_counts.count(judgement.counted_under if judgement else "", "Quarantined")
         if judgement:
             self._count(judgement, metric_counts, now)
         return _outcome(one, disposition, reason)
 
     def _disposition(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
+        if one.late:
+            return Disposition.RETRY, OUT_OF_TIME.code
         if one.failures:
             return Disposition.RETRY, ", ".join(sorted(set(one.failures.values())))
         if one.problem:
@@ -192,9 +202,11 @@ class Pipeline:
         return (Disposition.RETRY, f"not quarantined: {refused}") if refused else (Disposition.QUARANTINED, one.problem)
 
     def _count(self, judgement: Judgement, metric_counts: MetricCounts, now: datetime) -> None:
-        stream = judgement.configuration_set
+        stream = judgement.counted_under
         for name, number in judgement.counts:
             metric_counts.count(stream, name, number)
+        for one in judgement.provider_counts:
+            metric_counts.by_provider[one.provider, one.name] += one.number
         lane = judgement.kind if judgement.kind in _LANES else "Delivery"
         if self._lane and judgement.kind != "Notice" and lane != self._lane:
             metric_counts.count(stream, "MisroutedFeedback")
@@ -223,6 +235,8 @@ def _outcome(one: _Read, disposition: Disposition, reason: str) -> Outcome:
         contacts=tuple(contact_hash(address) for address in {fact.address.key: None for fact in one.facts})
         if reason
         else (),
+        template=judgement.template if judgement else "",
+        error_kind=judgement.error_kind if judgement else "",
     )
 
 

@@ -25,6 +25,7 @@ class SyncReport:
     put: int = 0
     deleted: int = 0
     imported: int = 0
+    released: int = 0
     imports: Counter[str] = field(default_factory=Counter)
     bus_hangs: bool = False
 

@@ -94,6 +94,13 @@ class ImportStarter(Protocol):
         """Have SES import what waits, if that is too much; return what is left."""
 
 
+class Releases(Protocol):
+    """Ends suspensions."""
+
+    def release_ended(self, until: datetime) -> int:
+        """End suspensions that are over; return their number."""
+
+
 class ListSync:
     """Keeps the suppression list in step with the contacts, and publishes what changed."""
 
@@ -108,6 +115,7 @@ class ListSync:
         now: Callable[[], datetime],
         worker: str,
         backlog: ImportStarter | None = None,
+        releases: Releases | None = None,
     ) -> None:
         """Work under the name `worker`, which no other worker bears; without a `backlog`, call by call only."""
         self._contacts = contacts
@@ -118,6 +126,7 @@ class ListSync:
         self._now = now
         self._worker = worker
         self._backlog = backlog
+        self._releases = releases
         self._claims = count()
 
     def sync(self, addresses: Iterable[str], until: datetime) -> SyncReport:
@@ -149,6 +158,8 @@ class ListSync:
 
         """
         swept = SyncReport()
+        if self._releases:
+            swept.released = self._releases.release_ended(until)
         if self._backlog:
             self._backlog.settle_finished(until, swept)
         waiting = self._contacts.due(self._now() - SETTLED)
@@ -214,7 +225,15 @@ class ListSync:
         change = StatusChange(stored.contact.address, stored.published, stored.status, stored.rev)
         if evidence is None:
             return change
-        return replace(change, reason=evidence.reason, time=evidence.at, configuration_set=evidence.configuration_set)
+        return replace(
+            change,
+            reason=evidence.reason,
+            time=evidence.at,
+            configuration_set=evidence.configuration_set,
+            message_id=evidence.message_id,
+            status_code=evidence.status_code,
+            tags=evidence.tags,
+        )
 
     def _count(self, stored: ContactRecord, done: SyncReport) -> None:
         done.published += 1

@@ -125,7 +125,7 @@ def test_what_was_put_off_is_not_due_before_its_time() -> None:
     """Its own postponement, which the stream brings like any change, must not have it tried again at once."""
     postponed = replace(BOUNCED, pending_since=NOW, retry_at=NOW + timedelta(hours=6))
     assert [postponed.is_pending(NOW + timedelta(hours=hours)) for hours in (0, 5, 6)] == [False, False, True]
-    item = encode(postponed, standing(postponed.contact, LIMITS))
+    item = encode(postponed, LIMITS)
     assert (item["pending_since"]["S"], item["pending_at"]["S"]) == (
         "2026-03-02T12:00:00.000Z",
         "2026-03-02T18:00:00.000Z",
@@ -205,7 +205,7 @@ def test_what_other_limits_change_is_due_from_when_it_is_seen() -> None:
 
 def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
     """Contacts are compared, and shown, by what the item was read as."""
-    read = decode(encode(BOUNCED, standing(BOUNCED.contact, LIMITS)))
+    read = decode(encode(BOUNCED, LIMITS))
     assert read.item
     assert (read, repr(read)) == (BOUNCED, repr(BOUNCED))
 
@@ -254,7 +254,7 @@ FULL = ContactRecord(
 
 def test_an_item_is_what_an_application_reads() -> None:
     """Whether it may send, and why not."""
-    item = encode(BOUNCED, standing(BOUNCED.contact, LIMITS))
+    item = encode(BOUNCED, LIMITS)
     expected = {
         "address": {"S": "recipient@example.com"},
         "record": {"S": "contact"},
@@ -281,7 +281,7 @@ def test_an_item_is_what_an_application_reads() -> None:
 def test_a_contact_that_may_be_mailed_is_in_no_index() -> None:
     """Sparse indexes hold what somebody looks for."""
     stored = report(learnt(*soft_bounce_days(0)))
-    item = encode(stored, standing(stored.contact, LIMITS))
+    item = encode(stored, LIMITS)
     assert (True, {"reason", "status_at"}) == (
         item["may_send"]["BOOL"],
         item.keys() & {"unsendable", "pending_shard", "pending_at", "reason", "status_at"},
@@ -291,7 +291,7 @@ def test_a_contact_that_may_be_mailed_is_in_no_index() -> None:
 def test_an_active_contact_has_no_reason() -> None:
     """Nobody keeps it from being mailed."""
     stored = learnt(a_fact(Verdict.DELIVERED))
-    item = encode(stored, standing(stored.contact, LIMITS))
+    item = encode(stored, LIMITS)
     expected = {
         "address": {"S": "recipient@example.com"},
         "record": {"S": "contact"},
@@ -314,14 +314,14 @@ def test_what_is_read_is_what_was_written(stored: ContactRecord) -> None:
 
 def test_what_is_read_keeps_the_item_it_was_read_from() -> None:
     """What a write changes is told from it."""
-    item = encode(FULL, standing(FULL.contact, LIMITS))
+    item = encode(FULL, LIMITS)
     assert decode(item).item is item
 
 
 def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
     """The registers are the truth."""
     stored = replace(BOUNCED, item={"status": {"S": "active"}, "variants": {"L": []}, "note": {"S": "kept"}})
-    read = decode(encode(stored, standing(stored.contact, LIMITS)))
+    read = decode(encode(stored, LIMITS))
     assert (read, read.others) == (BOUNCED, {"note": {"S": "kept"}})
 
 
@@ -348,7 +348,7 @@ def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
 )
 def test_an_item_that_somebody_broke_is_refused(wrong: dict[str, Any]) -> None:
     """It is left as it is, and the error says where to look but not what is in it."""
-    item = encode(FULL, standing(FULL.contact, LIMITS)) | wrong
+    item = encode(FULL, LIMITS) | wrong
     with pytest.raises(ContactRecordError, match="see the runbook") as error:
         decode(item)
     assert RECIPIENT not in f"{error.value!r}{error.value.__cause__!r}"
@@ -357,7 +357,7 @@ def test_an_item_that_somebody_broke_is_refused(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize("missing", ["rev", "status", "published_status", "variants"])
 def test_an_item_that_lacks_what_every_contact_has_is_refused(missing: str) -> None:
     """It is somebody else's."""
-    item = encode(FULL, standing(FULL.contact, LIMITS))
+    item = encode(FULL, LIMITS)
     del item[missing]
     with pytest.raises(ContactRecordError):
         decode(item)
@@ -454,6 +454,6 @@ def test_what_was_written_is_what_the_next_write_goes_by() -> None:
     limits = replace(LIMITS, soft_bounces=2)
     stored = replace(learnt(*soft_bounce_days(0, 1)), item={"theirs": {"S": "kept"}})
     after = written(stored, limits)
-    assert (after, after.item) == (stored, encode(stored, standing(stored.contact, limits)))
-    assert after.item != encode(stored, standing(stored.contact, LIMITS))
+    assert (after, after.item) == (stored, encode(stored, limits))
+    assert after.item != encode(stored, LIMITS)
     assert (after.item or {})["theirs"] == {"S": "kept"}

@@ -1,0 +1,71 @@
+"""End suspensions: contacts whose suspension is over may be tried again."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+
+from ses_feedback.aws.batches import batched
+from ses_feedback.contacts.contact import merge
+from ses_feedback.contacts.record import ContactRecord, become
+from ses_feedback.contacts.status import Limits, Status, release_time, released, standing
+
+MAX_RELEASES_A_RUN = 1_000
+"""Suspensions that one sweep ends: a sweep has other work, and the next one follows in minutes."""
+_READ_AT_ONCE = 100
+
+
+class SuspendedContacts(Protocol):
+    """The contact repository, as far as suspensions need it."""
+
+    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
+        """Return contacts; put those that cannot be read in `failed`."""
+
+    def write(self, stored: ContactRecord) -> str | None:
+        """Write a contact under its optimistic lock; return None, or why it was not written."""
+
+    def suspensions_ended(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield the end of suspension and the address of contacts, the oldest first."""
+
+
+class SuspensionReleases:
+    """Ends suspensions, the oldest first."""
+
+    def __init__(self, contacts: SuspendedContacts, limits: Limits, now: Callable[[], datetime]) -> None:
+        """Release contacts of the repository `contacts` under `limits`."""
+        self._contacts = contacts
+        self._limits = limits
+        self._now = now
+
+    def release_ended(self, until: datetime) -> int:
+        """End at most `MAX_RELEASES_A_RUN` suspensions, begun before the deadline `until`; return their number.
+
+        A contact that cannot be read or written now stays in the index for the next run.
+
+        Raises:
+            AWS_ERRORS: the index cannot be read.
+
+        """
+        number = 0
+        ended = islice(self._contacts.suspensions_ended(self._now()), MAX_RELEASES_A_RUN)
+        for batch in batched((address for _, address in ended), _READ_AT_ONCE):
+            for stored in self._contacts.read(batch, {}, consistent=True).values():
+                if self._now() >= until:
+                    return number
+                number += self._release(stored)
+        return number
+
+    def _release(self, stored: ContactRecord) -> bool:
+        """End the suspension of a contact if it is over under the current limits; return True if it was ended."""
+        if standing(stored.contact, self._limits).status is not Status.SUSPENDED:
+            return False
+        now = self._now()
+        ends_at = release_time(stored.contact, self._limits)
+        if ends_at is None or ends_at > now:
+            # The limits changed since the item was written: write the item anew, with the new end in the index.
+            self._contacts.write(replace(stored, rev=stored.rev + 1))
+            return False
+        contact = merge(stored.contact, released(stored.contact, self._limits))
+        after = become(stored, contact, self._limits, now)
+        return after is not None and self._contacts.write(after) is None
