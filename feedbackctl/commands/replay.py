@@ -15,7 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from feedbackctl.replay import display, message_files
 from feedbackctl.replay.replay import Replay, Result
 from localaws.in_process.embedded_aws import EmbeddedAws
-from ses_feedback.contacts.contact import KEPT_SOFT_BOUNCE_DAYS
+from ses_feedback.contacts.contact import MAX_SOFT_BOUNCE_LIMIT
 from ses_feedback.judging.policy import AmbiguousComplaint
 from ses_feedback.settings import Settings
 
@@ -33,7 +33,7 @@ NO_TERMINAL_WIDTH = 160
 @click.option("--sandbox", is_flag=True, help="Let SES refuse suppression list entries, as in its sandbox.")
 @click.option(
     "--soft-bounce-limit",
-    type=click.IntRange(1, KEPT_SOFT_BOUNCE_DAYS),
+    type=click.IntRange(1, MAX_SOFT_BOUNCE_LIMIT),
     metavar="DAYS",
     default=5,
     show_default=True,
