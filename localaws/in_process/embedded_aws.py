@@ -59,7 +59,7 @@ TABLE: dict[str, Any] = {
     "BillingMode": "PAY_PER_REQUEST",
     "AttributeDefinitions": [
         {"AttributeName": name, "AttributeType": "S"}
-        for name in ("address", "record", "unsendable", "status_at", "pending_shard", "pending_at")
+        for name in ("address", "record", "unsendable", "status_at", "pending_shard", "pending_at", "release_shard", "release_at")
     ],
     "KeySchema": [
         {"AttributeName": "address", "KeyType": "HASH"},
@@ -77,6 +77,7 @@ TABLE: dict[str, Any] = {
         for index, partition, sort in (
             ("Unsendable", "unsendable", "status_at"),
             ("PendingSync", "pending_shard", "pending_at"),
+            ("SuspensionEnd", "release_shard", "release_at"),
         )
     ],
     "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},

@@ -65,7 +65,7 @@ def a_mail(vocabulary: str = EVENT, *, configuration_set: str = CONFIGURATION_SE
         "source": SENDER,
         "sourceArn": "arn:aws:ses:us-east-1:123456789012:identity/example.com",
         "sendingAccountId": "123456789012",
-        "destination": [RECIPIENT, BYSTANDER],
+        "destination": [RECIPIENT, OTHER_RECIPIENT, BYSTANDER],
         "headersTruncated": False,
         "headers": [{"name": "From", "value": SENDER}, {"name": "To", "value": RECIPIENT}],
         "commonHeaders": {"from": [SENDER], "to": [f"{RECIPIENT}, {BYSTANDER}"], "subject": "Your receipt"},

@@ -13,7 +13,7 @@ import pytest
 
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, encode
-from ses_feedback.contacts.status import Limits, standing
+from ses_feedback.contacts.status import Limits
 from ses_feedback.settings import Settings, from_environment
 from ses_feedback.suppression import sync
 from ses_feedback.suppression.import_jobs import settle
@@ -296,7 +296,7 @@ class TestRoles:
             for action in listed(statement["Action"])
         }
         expected = {
-            "dynamodb:Query": "${ContactsTable.Arn}/index/PendingSync",
+            "dynamodb:Query": [f"${{ContactsTable.Arn}}/index/{name}" for name in ("PendingSync", "SuspensionEnd")],
             "dynamodb:GetRecords": "${ContactsTable.StreamArn}",
             "events:PutEvents": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/mine",
             "ses:PutSuppressedDestination": "*",
@@ -560,7 +560,11 @@ class TestTable:
         indexes = {one["IndexName"]: one for one in table["GlobalSecondaryIndexes"]}
         keyed = {name: [part["AttributeName"] for part in one["KeySchema"]] for name, one in indexes.items()}
         assert [part["AttributeName"] for part in table["KeySchema"]] == ["address", "record"]
-        assert keyed == {"Unsendable": ["unsendable", "status_at"], "PendingSync": ["pending_shard", "pending_at"]}
+        assert keyed == {
+            "Unsendable": ["unsendable", "status_at"],
+            "PendingSync": ["pending_shard", "pending_at"],
+            "SuspensionEnd": ["release_shard", "release_at"],
+        }
         assert {one["Projection"]["ProjectionType"] for one in indexes.values()} == {"KEYS_ONLY"}
 
 

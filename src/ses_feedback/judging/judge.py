@@ -43,10 +43,11 @@ _DEFAULT_OPTIONS = PolicyOptions()
 
 
 class _Times(NamedTuple):
-    """Times of one event: of the event, and of its email if SES published it. `message` is the email's number."""
+    """Time of one event and number of its email. `certain` is False if only the carrier dates the email."""
 
     at: datetime | None
     message: int
+    certain: bool
 
 
 class _Judged(NamedTuple):
@@ -159,13 +160,12 @@ class _BounceJudging:
                 self._judge_named(named, recipient)
         if self._unmatched and not self._matched:
             self._judge_instead(self._unmatched)
-        if self._matched or self._unmatched:
-            self._result.problem = "unusable-recipient" if unusable else ""
-        elif self._email.only:
+        if not self._matched and not self._unmatched and self._email.only:
             self._judge_nameless(self._email.only)
         elif unusable:
             self._result.problem = "unusable-recipient"
-        self._result.counts.setdefault(self._base.metric, 1)
+        if not self._matched:
+            self._result.counts.setdefault(self._base.metric, 1)
 
     def _is_beyond_parsing(self, recipient: BouncedRecipient) -> bool:
         return self._email.exhausted and bool(recipient.email_address)
@@ -317,7 +317,8 @@ class _Result:
     def add(self, one: _Judged) -> None:
         """Add the fact of one recipient, once for each rule and stream."""
         at = self._times.at
-        if at is None:
+        # Soft bounces add up by day: a carrier, which is later with each redrive, must not date them.
+        if at is None or (one.verdict is Verdict.SOFT_BOUNCE and not self._times.certain):
             self.problem = "no-timestamp"
             return
         rule = one.rule
@@ -407,13 +408,14 @@ def _times_of(feedback: Feedback, sent_at: datetime | None) -> _Times:
     mailed_at = feedback.mail.timestamp if feedback.mail else None
     if mailed_at and sent_at and mailed_at > sent_at:
         mailed_at = None
-    at = feedback.time
+    at = feedback.own_time
+    certain = mailed_at is not None or (at is not None and not (sent_at and at > sent_at))
     if at is None or (sent_at and at > sent_at):
         at = mailed_at or sent_at
     elif mailed_at and at < mailed_at:
         at = mailed_at
     dated = mailed_at or at
-    return _Times(at, number_message(dated, feedback.message_id) if dated else 0)
+    return _Times(at, number_message(dated, feedback.message_id) if dated else 0, certain)
 
 
 def tags_of(feedback: Feedback) -> Tags:

@@ -1,5 +1,6 @@
 """A contact as the table holds it, and what it still owes to the suppression list and to the outside world."""
 
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,7 @@ from ses_feedback.contacts.record import (
     without_lease,
     written,
 )
-from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status, standing
-from ses_feedback.immutable import replace
+from ses_feedback.contacts.status import UNLISTED, Limits, Standing, Status
 from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Verdict
 from tests.support.builders import (
     AT,
@@ -186,7 +186,7 @@ def test_of_a_contact_never_written_nothing_is_due() -> None:
     """It is active, as far as anybody was told."""
     expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, None)
     assert UNKNOWN.others == {}
-    assert expected == tuple(getattr(UNKNOWN, name) for name in ContactRecord.__struct_fields__ if name != "contact")
+    assert expected == tuple(getattr(UNKNOWN, one.name) for one in fields(ContactRecord) if one.name != "contact")
 
 
 def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
