@@ -25,7 +25,7 @@ from ses_feedback.aws.events import EventPublisher
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, Item, encode, learn
 from ses_feedback.contacts.repository import ContactRepository
-from ses_feedback.contacts.status import Limits, standing
+from ses_feedback.contacts.status import Limits
 from ses_feedback.judging.facts import Verdict
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
 from ses_feedback.suppression.import_jobs.start import ImportStarter

@@ -59,7 +59,16 @@ TABLE: dict[str, Any] = {
     "BillingMode": "PAY_PER_REQUEST",
     "AttributeDefinitions": [
         {"AttributeName": name, "AttributeType": "S"}
-        for name in ("address", "record", "unsendable", "status_at", "pending_shard", "pending_at", "release_shard", "release_at")
+        for name in (
+            "address",
+            "record",
+            "unsendable",
+            "status_at",
+            "pending_shard",
+            "pending_at",
+            "release_shard",
+            "release_at",
+        )
     ],
     "KeySchema": [
         {"AttributeName": "address", "KeyType": "HASH"},

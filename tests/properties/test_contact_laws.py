@@ -6,7 +6,7 @@ Hypothesis looks for what breaks them; `pytest --hypothesis-profile=long tests/t
 import contextlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,7 @@ from ses_feedback.contacts.status import (
     released,
     standing,
 )
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import POLICY
@@ -474,7 +475,7 @@ def test_bounded_registers_give_the_status_of_the_unbounded_model(
     limits = replace(limits, deliveries_published=True)
     history = []
     for number, email in enumerate(emails):
-        about = {"mailed_at": on_day(email.day), "message_id": f"email-{number}"}
+        about: dict[str, Any] = {"mailed_at": on_day(email.day), "message_id": f"email-{number}"}
         if email.delivered:
             history.append(a_fact(Verdict.DELIVERED, on_day(email.day), **about))
         if email.bounced_on is not None:

@@ -651,7 +651,7 @@ def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact
     verdict = draw(st.sampled_from(verdicts))
     at = draw(moments() | st.just(LATE))
     register = draw(st.sampled_from(_REGISTERS_OF.get(verdict, (None,))))
-    streams = {Register.UNSUBSCRIBED_FROM: _STREAMS, Register.OPTED_INTO: ("", *_STREAMS)}.get(register, ("",))
+    streams = _STREAMS_OF.get(register or Register.NONE, ("",))
     return a_fact(
         verdict,
         at,
@@ -666,6 +666,7 @@ def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact
 
 
 _STREAMS = ("newsletter", "receipts")
+_STREAMS_OF = {Register.UNSUBSCRIBED_FROM: _STREAMS, Register.OPTED_INTO: ("", *_STREAMS)}
 _REGISTERS_OF: dict[Verdict, tuple[Register, ...]] = {
     Verdict.SUPPRESS: (Register.BOUNCED, Register.GLOBALLY_SUPPRESSED),
     Verdict.UNSUBSCRIBE: (Register.UNSUBSCRIBED, Register.UNSUBSCRIBED_FROM),
@@ -682,7 +683,7 @@ def accepted_then_bounced(draw: st.DrawFn) -> list[Fact]:
     first, number, late = draw(st.integers(10, 100)), draw(st.integers(1, 45)), draw(st.integers(0, 6))
     history = []
     for day in range(first, first + number):
-        email = {"mailed_at": on_day(day), "message_id": "accepted"}
+        email: dict[str, Any] = {"mailed_at": on_day(day), "message_id": "accepted"}
         history.append(a_fact(Verdict.DELIVERED, on_day(day), **email))
         if draw(st.integers(0, 5)):
             history.append(a_fact(Verdict.SOFT_BOUNCE, on_day(day + late), **email))

@@ -4,7 +4,7 @@
 # ruff: noqa: ANN401, SLF001
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import Patch, mutant
@@ -14,13 +14,14 @@ from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, Verdict
+from ses_feedback.message_order import number_message
 from ses_feedback.processing import pipeline
 from ses_feedback.suppression import sync
 
 
 def _last_write_wins(known: Contact, facts: Sequence[Fact]) -> Contact:
     for fact in facts:
-        seen = contact.observed(fact)
+        seen = contact.contact_of(fact)
         known = replace(
             contact.merge(known, seen),
             **{name: getattr(seen, name) or getattr(known, name) for name in contact.EVIDENCE_REGISTERS},
@@ -30,32 +31,57 @@ def _last_write_wins(known: Contact, facts: Sequence[Fact]) -> Contact:
 
 def _delivery_erases(known: Contact, facts: Sequence[Fact]) -> Contact:
     for fact in facts:
-        known = contact.merge(known, contact.observed(fact))
+        known = contact.merge(known, contact.contact_of(fact))
         if fact.verdict is Verdict.DELIVERED:
             known = replace(known, bounced=None, complained=None)
     return known
 
 
 def _first_fact_only(known: Contact, facts: Sequence[Fact]) -> Contact:
-    return contact.merge(known, contact.observed(next(iter(facts))))
+    return contact.merge(known, contact.contact_of(next(iter(facts))))
 
 
 def _dated_now(original: Callable[[Fact], Contact]) -> Callable[[Fact], Contact]:
     return lambda fact: original(replace(fact, at=datetime.now(UTC)))
 
 
-def _counted_strikes(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
-    days = isinstance((*one, *other, "")[0], date)
-    return tuple(sorted(one + other)) if days else _union(one, other)
+def _delivery_clears_its_own_bounce(known: Contact) -> int:
+    """Clear the soft bounces of an email by its own delivery."""
+    return _last_clean_day(replace(known, soft_bounces=()))
 
 
-_union = contact._union
+def _clean_before_lateness(known: Contact) -> int:
+    """Count a delivery as clean before the mailbox's bounces can have arrived."""
+    return _last_clean_day(replace(known, late=0))
+
+
+_last_clean_day = status.last_clean_day
+
+
+def _day_of_bounce(fact: Fact) -> Contact:
+    """Count soft bounces by the day of the bounce, not of the email."""
+    seen = _contact_of(fact)
+    return replace(seen, soft_bounces=(number_message(fact.at, ""),)) if seen.soft_bounces else seen
+
+
+_contact_of = contact.contact_of
+
+
+def _echo_over_first_hand(known: Contact, limits: Limits) -> Any:
+    return known.listed_bounce or _bounce(known, limits)
+
+
+_bounce = status._bounce
+
+
+def _cleared_removes_complaints(known: Contact) -> Any:
+    return status._after(known.complained or known.listed_complaint, status._reinstated(known))
 
 
 def _reversed_status(known: Contact, limits: Limits) -> status.Standing:
     """Weigh an unsubscription more than a bounce."""
     found = _standing(known, limits)
-    if found.status is Status.BOUNCED and status._counting(known, known.unsubscribed):
+    if found.status is Status.BOUNCED and status._after(known.unsubscribed, known.opted_in):
         return status.Standing(Status.UNSUBSCRIBED, known.unsubscribed)
     return found
 
@@ -63,8 +89,8 @@ def _reversed_status(known: Contact, limits: Limits) -> status.Standing:
 _standing = status.standing
 
 
-def _tie_counts(known: Contact, evidence: Any) -> Any:
-    return None if evidence and known.opted_in and evidence.at < known.opted_in.at else evidence
+def _tie_counts(evidence: Any, reinstated: Any, grace: timedelta = timedelta(0)) -> Any:
+    return None if evidence and reinstated and evidence.at < reinstated.at + grace else evidence
 
 
 def _skip_unchanged(old: Contact, new: Contact, limits: Limits, _mirrored: str | None) -> bool:
@@ -104,13 +130,17 @@ def _no_spelling_change(known: ContactRecord, new: Contact, limits: Limits, now:
 
 
 MUTANTS = (
-    mutant("the last write wins", (record, "fold", _last_write_wins)),
-    mutant("a late delivery erases a complaint", (record, "fold", _delivery_erases)),
-    mutant("only the first fact of a batch is learnt", (record, "fold", _first_fact_only)),
-    mutant("now() in stored state", (contact, "observed", _dated_now(contact.observed))),
-    mutant("soft_bounce_days are counted, not days", (contact, "_union", _counted_strikes)),
+    mutant("the last write wins", (record, "learn_facts", _last_write_wins)),
+    mutant("a late delivery erases a complaint", (record, "learn_facts", _delivery_erases)),
+    mutant("only the first fact of a batch is learnt", (record, "learn_facts", _first_fact_only)),
+    mutant("now() in stored state", (contact, "contact_of", _dated_now(contact.contact_of))),
+    mutant(
+        "a delivery clears the soft bounce of its own email",
+        (status, "last_clean_day", _delivery_clears_its_own_bounce),
+    ),
+    mutant("soft bounces count by the day of the bounce", (contact, "contact_of", _day_of_bounce)),
     mutant("an unsubscription outweighs a bounce", *_everywhere(status, "standing", _reversed_status)),
-    mutant("evidence as old as the reinstatement counts", (status, "_counting", _tie_counts)),
+    mutant("evidence as old as the reinstatement counts", (status, "_after", _tie_counts)),
     mutant("an echo undoes a reinstatement", (status, "ECHO_GRACE", timedelta(0))),
     mutant("unchanged, so no SES call", (record, "needs_list_call", _skip_unchanged)),
     mutant("whoever changes a contact takes the lease away", (record, "become", _reopened)),

@@ -9,14 +9,14 @@ from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import mutant
 from ses_feedback.aws.errors import AWS_ERRORS, error_code
-from ses_feedback.contacts import history, repository, statements, status
+from ses_feedback.contacts import history, repository, statements
 from ses_feedback.contacts import record as stored
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.judging.facts import Fact, Verdict
 
 
 def _unguarded(self: Any, one: ContactRecord) -> str | None:
-    item = stored.encode(one, status.standing(one.contact, self._limits))
+    item = stored.encode(one, self._limits)
     try:
         self._client.put_item(TableName=self._table, Item=item)
     except AWS_ERRORS as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Fact, Register, Tags, Verdict
 from ses_feedback.message_order import NUMBERS_A_DAY, day_of_message, day_of_time
 
@@ -33,8 +33,7 @@ ALL_EMAIL = "*"
 """Key of `opted_into` for all email. No stream has this name: streams use `[A-Za-z0-9_-]`."""
 
 
-@value(frozen=True, slots=True, order=True)
-class Evidence:
+class Evidence(Struct, frozen=True, order=True):
     """Time, reason and origin of a register's value. The latest is kept.
 
     `status_code` is the enhanced status code x.y.z of a bounce (https://www.rfc-editor.org/rfc/rfc3463).
@@ -55,8 +54,7 @@ _Comparable = TypeVar("_Comparable", Evidence, int)
 _Element = TypeVar("_Element", str, int)
 
 
-@value(frozen=True, slots=True)
-class Contact:
+class Contact(Struct, frozen=True):
     """Registers of one address. The defaults are those of an unknown contact.
 
     First-hand evidence: `complained`, `bounced`, `nameless` (permanent bounces that name no recipient, with their

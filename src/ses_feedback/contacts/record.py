@@ -6,9 +6,9 @@ the indexes, and for the sync with the suppression list.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import field, replace
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from ses_feedback.contacts.contact import EVIDENCE_REGISTERS, Contact, Evidence, Streams, learn_facts
@@ -22,7 +22,7 @@ from ses_feedback.contacts.status import (
     release_time,
     standing,
 )
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging.facts import Fact, Tags
 from ses_feedback.judging.recipients import is_simulator
 from ses_feedback.message_order import day_of_message, start_of_day
@@ -46,8 +46,7 @@ class ContactRecordError(ValueError):
     """The item under a contact's key is not a contact. Another writer put it there; see the runbook."""
 
 
-@value(frozen=True, slots=True)
-class ContactRecord:
+class ContactRecord(Struct, frozen=True):
     """A contact with its bookkeeping.
 
     `rev` counts writes (0: none yet) and is the optimistic lock of each. `synced` is the entry that this stack last
@@ -69,16 +68,30 @@ class ContactRecord:
     retry_at: datetime | None = None
     lease: str = ""
     leased_until: datetime | None = None
-    item: Item | None = field(default=None, compare=False, repr=False)
+    item: Item | None = None
 
     @property
     def others(self) -> Item:
         """Attributes of the item that other applications wrote; they are kept."""
         return {name: self.item[name] for name in self.item.keys() - _OWN} if self.item else {}
 
+    # `item` is the source of a record, not part of its value: records with equal fields are equal and print the same.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ContactRecord) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+    def __repr__(self) -> str:
+        return f"ContactRecord({', '.join(map('{}={!r}'.format, _VALUE_FIELDS, _values(self)))})"
+
     def is_pending(self, now: datetime) -> bool:
         """True if the list must be written or an event must be published now."""
         return self.pending_since is not None and (self.retry_at is None or self.retry_at <= now)
+
+
+_VALUE_FIELDS = tuple(name for name in ContactRecord.__struct_fields__ if name != "item")
+_values = attrgetter(*_VALUE_FIELDS)
 
 
 @lru_cache(1024)

@@ -1,7 +1,6 @@
 """Status of a contact and its required suppression-list entry, computed from registers and limits."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -15,7 +14,7 @@ from ses_feedback.contacts.contact import (
     Contact,
     Evidence,
 )
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.judging.recipients import is_simulator
 from ses_feedback.message_order import NUMBERS_A_DAY, day_of_time, start_of_day
@@ -42,8 +41,7 @@ class Status(StrEnum):
         return self is Status.ACTIVE or self is Status.BOUNCING
 
 
-@value(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The stack's choices that change statuses.
 
     `window_days` is `SoftBounceWindowDays`, with 0 replaced by the automatic window. `deliveries_published` is False
@@ -58,8 +56,7 @@ class Limits:
     deliveries_published: bool = True
 
 
-@value(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A contact's status and its evidence (None for an active contact)."""
 
     status: Status

@@ -4,15 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from ses_feedback.contacts.status import Status
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Tags
 from ses_feedback.timestamps import format_timestamp
 
 DETAIL_TYPE = "Contact Status Changed"
 
 
-@value(frozen=True, slots=True)
-class StatusChange:
+class StatusChange(Struct, frozen=True):
     """A contact's change of status.
 
     `reason`, `time`, `configuration_set`, `message_id`, `status_code` and `tags` are those of the feedback that gives

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ses_feedback.address import Address
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 
 Tags = tuple[tuple[str, str], ...]
 """The sender's own message tags: name and value, in order of name."""
@@ -62,8 +62,7 @@ class Register(StrEnum):
     OPTED_INTO = "opted_into"
 
 
-@value(frozen=True, slots=True)
-class EventDetails:
+class EventDetails(Struct, frozen=True):
     """Fields of an SES event, cut to size, for the contact's history."""
 
     kind: str
@@ -78,8 +77,7 @@ class EventDetails:
     tags: Tags = ()
 
 
-@value(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A verdict about one contact, with its time and identity.
 
     `message` is the number of the email (`message_order`). `reason` is from a closed vocabulary
@@ -99,8 +97,7 @@ class Fact:
     stream: str = ""
 
 
-@value(frozen=True, slots=True)
-class ProviderCount:
+class ProviderCount(Struct, frozen=True):
     """A count by mailbox provider (`providers.PROVIDERS`)."""
 
     provider: str
@@ -108,8 +105,7 @@ class ProviderCount:
     number: int
 
 
-@value(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """Result of judging an SES event: facts about contacts, and counts by metric name.
 
     `problem`, one of a few fixed words, is set if part of the message cannot be used. The message is then kept in

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 
-from ses_feedback.immutable import value
+from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Register, Verdict
 from ses_feedback.reading.ses_events import fold
 
@@ -38,16 +38,14 @@ class AmbiguousComplaint(StrEnum):
     NOTE = "note"
 
 
-@value(frozen=True, slots=True)
-class PolicyOptions:
+class PolicyOptions(Struct, frozen=True):
     """The stack's choices that change verdicts. `streams` are the declared streams (parameter `Streams`)."""
 
     ambiguous_complaint: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE
     streams: frozenset[str] = frozenset()
 
 
-@value(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One row of the policy table.
 
     A rule applies to events of its `kind` with one of its `types`, one of its `sub_types` and its `trait`. An empty

@@ -1,7 +1,7 @@
 """Registers of a contact, and their merge."""
 
-from dataclasses import fields, replace
 from datetime import timedelta
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -22,6 +22,7 @@ from ses_feedback.contacts.contact import (
     learn_facts,
     merge,
 )
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, ListReason, Register, Verdict
 from ses_feedback.message_order import day_of_message, day_of_time, number_message
 from tests.support.builders import (
@@ -53,12 +54,14 @@ def message(number: float, message_id: str = "an-email") -> int:
 
 
 def test_bounds_of_the_registers_are_those_of_the_documentation() -> None:
-    assert (30, 7, 37) == (MAX_SOFT_BOUNCE_LIMIT, MAX_LATENESS, KEPT_DAYS)
-    assert (16, 65, 4, 2) == (KEPT_VARIANTS, KEPT_STREAMS, KEPT_RELEASES, KEPT_NAMELESS_DAYS)
+    assert (MAX_SOFT_BOUNCE_LIMIT, MAX_LATENESS, KEPT_DAYS) == (30, 7, 37)
+    assert (KEPT_VARIANTS, KEPT_STREAMS, KEPT_RELEASES, KEPT_NAMELESS_DAYS) == (16, 65, 4, 2)
 
 
 def test_every_register_of_evidence_is_named() -> None:
-    assert {one.name for one in fields(Contact) if one.type == Evidence | None} == set(EVIDENCE_REGISTERS)
+    assert {name for name, kind in get_type_hints(Contact).items() if kind == Evidence | None} == set(
+        EVIDENCE_REGISTERS
+    )
     assert len(EVIDENCE_REGISTERS) == len(set(EVIDENCE_REGISTERS))
 
 
@@ -94,8 +97,8 @@ EMAIL = number_message(AT, Verdict.SOFT_BOUNCE.value)
     ],
     ids=lambda value: f"{value.verdict} {value.register} {value.stream}" if isinstance(value, Fact) else None,
 )
-def test_a_fact_is_merged_into_its_register_and_no_other(fact: Fact, registers: dict[str, object]) -> None:
-    assert replace(Contact(RECIPIENT, variants=(RECIPIENT,)), **registers) == contact_of(fact)  # type: ignore[arg-type]
+def test_a_fact_is_merged_into_its_register_and_no_other(fact: Fact, registers: dict[str, Any]) -> None:
+    assert replace(Contact(RECIPIENT, variants=(RECIPIENT,)), **registers) == contact_of(fact)
 
 
 def test_evidence_of_bounces_and_complaints_keeps_status_code_and_tags() -> None:
@@ -122,7 +125,8 @@ def test_a_fact_without_a_variant_adds_none() -> None:
 
 @pytest.mark.parametrize("register", EVIDENCE_REGISTERS)
 def test_a_register_of_evidence_keeps_the_latest_of_both_contacts(register: str) -> None:
-    earlier, later = (replace(NOTHING, **{register: Evidence(on_day(number))}) for number in (0, 1))  # type: ignore[arg-type]
+    values: list[dict[str, Any]] = [{register: Evidence(on_day(number))} for number in (0, 1)]
+    earlier, later = (replace(NOTHING, **one) for one in values)
     pairs = ((earlier, later), (later, earlier), (later, NOTHING), (NOTHING, later))
     assert [later] * 4 == [merge(*pair) for pair in pairs]
 

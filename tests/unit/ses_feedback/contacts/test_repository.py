@@ -458,8 +458,8 @@ def test_history_says_what_ses_said(world: World) -> None:
         "kind": "Bounce",
         "type": "Permanent",
         "sub_type": "General",
-        "message_id": a_fact().said.message_id,
-        "feedback_id": a_fact().said.feedback_id,
+        "message_id": a_fact().details.message_id,
+        "feedback_id": a_fact().details.feedback_id,
     }
 
 
@@ -468,9 +468,9 @@ def test_history_says_what_ses_said(world: World) -> None:
     [
         replace(a_fact(), at=AT + timedelta(milliseconds=1)),
         replace(a_fact(), rule="bounce-transient"),
-        replace(a_fact(), said=replace(a_fact().said, message_id="other")),
-        replace(a_fact(), said=replace(a_fact().said, feedback_id="other")),
-        replace(a_fact(), said=replace(a_fact().said, kind="Complaint")),
+        replace(a_fact(), details=replace(a_fact().details, message_id="other")),
+        replace(a_fact(), details=replace(a_fact().details, feedback_id="other")),
+        replace(a_fact(), details=replace(a_fact().details, kind="Complaint")),
     ],
     ids=["time", "rule", "message", "feedback", "kind"],
 )

@@ -1,7 +1,7 @@
 """Status of a contact, its reinstatement and release, and its required suppression-list entry."""
 
-from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from ses_feedback.contacts.status import (
     released,
     standing,
 )
+from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, ListReason, Register, Verdict
 from ses_feedback.message_order import day_of_time, start_of_day
 from tests.support.builders import (
@@ -160,7 +161,7 @@ def test_a_clean_delivery_clears_soft_bounce_days_up_to_its_own(delivered: int, 
 
 def email(number: int, *, bounced_after: int | None = None, refused: bool = False) -> list[Fact]:
     """Return the feedback of an email sent on a day: a delivery unless it was refused, and perhaps a soft bounce."""
-    about = {"mailed_at": on_day(number), "message_id": f"email-{number}"}
+    about: dict[str, Any] = {"mailed_at": on_day(number), "message_id": f"email-{number}"}
     delivery = [] if refused else [a_fact(Verdict.DELIVERED, on_day(number), **about)]
     if bounced_after is None:
         return delivery

@@ -1,7 +1,6 @@
 """What each thing SES says means: the policy table, row by row, and what `judge` makes of whole documents."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from time import process_time
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from ses_feedback.address import Address
+from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging import policy
 from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ListReason, ProviderCount, Register, Verdict
 from ses_feedback.judging.judge import judge
@@ -48,8 +48,7 @@ from tools import generated_documents
 # --- The table ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """Expected result of a document, written by hand from the design and SES's documentation, not from `POLICY`."""
 
     rule: str

@@ -11,7 +11,7 @@ from ses_feedback.contacts.record import decode
 from ses_feedback.contacts.status import Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact
-from ses_feedback.judging.policy import AmbiguousComplaint
+from ses_feedback.judging.policy import AmbiguousComplaint, PolicyOptions
 from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, Report, contact_hash, safe_id
 from ses_feedback.reading.envelope import Carrier
 from tests.support.builders import (
@@ -44,12 +44,12 @@ POISON = '{"eventType": "Bounce"}'
 class Entrance:
     """A pipeline between fakes."""
 
-    def __init__(self, *, lane: str = "", ambiguous: AmbiguousComplaint = AmbiguousComplaint.UNSUBSCRIBE) -> None:
+    def __init__(self, *, lane: str = "", options: PolicyOptions = PolicyOptions()) -> None:  # noqa: B008 (immutable)
         """Put it together."""
         self.clock = ManualClock()
         self.contacts = FakeContacts(now=self.clock.now)
         self.quarantine = FakeQuarantine()
-        self.pipeline = Pipeline(self.contacts, self.quarantine, now=self.clock.now, ambiguous=ambiguous, lane=lane)
+        self.pipeline = Pipeline(self.contacts, self.quarantine, now=self.clock.now, options=options, lane=lane)
 
     def __call__(self, *bodies: object, until: datetime | None = None) -> Report:
         """Process an SQS event with these bodies."""
@@ -315,7 +315,7 @@ def test_a_clock_ahead_is_no_lag() -> None:
 def test_ambiguous_complaints() -> None:
     """What becomes of a complaint that names several is the stack's choice."""
     complaint = a_complaint(recipients=[RECIPIENT, OTHER])
-    entrances = Entrance(), Entrance(ambiguous=AmbiguousComplaint.NOTE)
+    entrances = Entrance(), Entrance(options=PolicyOptions(AmbiguousComplaint.NOTE))
     for entrance in entrances:
         entrance(complaint)
     both = {RECIPIENT: Status.UNSUBSCRIBED, OTHER: Status.UNSUBSCRIBED}
