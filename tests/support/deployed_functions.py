@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,6 @@ from ses_feedback.contacts.record import ContactRecord, Item, become
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers import feedback, suppression
-from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact
 from ses_feedback.settings import Settings
 from tests.support.builders import START

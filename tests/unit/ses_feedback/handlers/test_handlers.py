@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.contacts.repository import LEARN_AT_ONCE
 from ses_feedback.handlers import deadline, feedback, suppression
 from ses_feedback.handlers.feedback import LOGGED_RECORDS, FeedbackNotStoredError, answer
-from ses_feedback.immutable import replace
 from ses_feedback.processing.pipeline import Disposition, Outcome, Report, contact_hash
 from ses_feedback.reading.envelope import Carrier, Record
 from ses_feedback.settings import SettingsError

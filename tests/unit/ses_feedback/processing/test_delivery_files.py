@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from string import ascii_letters, digits
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES
 from ses_feedback.handlers import deliveries
 from ses_feedback.handlers.feedback import RESERVE, FeedbackHandler, FeedbackNotStoredError
-from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact
 from ses_feedback.processing import delivery_files as entrance
 from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT, Deliveries
