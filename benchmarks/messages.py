@@ -139,7 +139,7 @@ def _message(kind: str, number: int, sequence: int) -> Json:
     return {
         "eventType": kind,
         "mail": {
-            "timestamp": SENT.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "timestamp": (SENT + timedelta(seconds=sequence)).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "source": "receipts@shop.example.com",
             "sourceArn": "arn:aws:ses:us-east-1:123456789012:identity/shop.example.com",
             "sendingAccountId": "123456789012",

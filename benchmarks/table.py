@@ -11,6 +11,7 @@ from localaws.in_process import partiql
 INDEXES: Mapping[str, tuple[str, str]] = {
     "Unsendable": ("unsendable", "status_at"),
     "PendingSync": ("pending_shard", "pending_at"),
+    "SuspensionEnd": ("release_shard", "release_at"),
 }
 """The table's indexes as template.yaml has them (a test compares), each of keys only: its partition and sort key."""
 KEY = ("address", "record")

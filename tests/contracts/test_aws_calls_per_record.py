@@ -40,7 +40,7 @@ FEEDBACK = {
     "100 hard bounces": Cost(1, 8, 50, 200, 200),
     "1000 hard bounces": Cost(10, 80, 500, 2000, 2000),
     # Folded: a hundred contacts are read and written once each; ten bounces of a day are ten records or fewer.
-    "1000 hard bounces of 100 contacts": Cost(1, 42, 50, 1041, 200),
+    "1000 hard bounces of 100 contacts": Cost(1, 42, 50, 1037, 200),
     "100 soft bounces": Cost(1, 8, 50, 200, 100),
     "100 complaints": Cost(1, 8, 50, 200, 200),
     "100 deliveries to unknown contacts": Cost(1, 4, 50, 100, 0),
