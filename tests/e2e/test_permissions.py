@@ -111,7 +111,7 @@ def test_every_statement_of_every_role_is_needed(world: World) -> None:
         noticed[f"{owner.rpartition('/')[2]} {statement.get('Sid', statement['Action'])}"] = missing
     print(json.dumps(noticed, indent=1))  # noqa: T201 (what pytest shows when this fails)
     assert len(noticed) == len(every)
-    assert {name.rpartition(" ")[2] for name in noticed} >= {"UseTheKey", "TakeFromItsQueue", "FollowTheStream"}
+    assert {name.rpartition(" ")[2] for name in noticed} >= {"UseKey", "ReceiveFromQueue", "ReadStream"}
     assert [statement for statement, missing in noticed.items() if not missing] == []
 
 

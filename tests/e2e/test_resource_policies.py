@@ -62,7 +62,7 @@ def key_without(world: World, sid: str) -> Iterator[None]:
     kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
 
 
-@pytest.mark.parametrize("sid", ["SesPublishesToTheTopics", "SnsDeliversToTheQueues"])
+@pytest.mark.parametrize("sid", ["SesPublishToTopics", "SnsDeliverToQueues"])
 def test_a_service_uses_the_key_because_its_policy_lets_it(world: World, sid: str) -> None:
     """Without the statement that admits the service nothing is heard of a bounce."""
     refused, heard = world.address("bounce"), world.address("bounce")
@@ -76,7 +76,7 @@ def test_a_service_uses_the_key_because_its_policy_lets_it(world: World, sid: st
 def test_roles_use_the_key_because_its_policy_leaves_it_to_iam(impatient: World) -> None:
     """Without the statement that leaves it to IAM feedback waits in its lane."""
     address = impatient.address("bounce")
-    with key_without(impatient, "TheAccountDecidesThroughIam"):
+    with key_without(impatient, "AccountAccessThroughIam"):
         impatient.send(address)
         assert eventually(partial(impatient.contact, address), seconds=8) == {}
         assert impatient.waiting("BounceQueueUrl") == 1
@@ -86,7 +86,7 @@ def test_roles_use_the_key_because_its_policy_leaves_it_to_iam(impatient: World)
 def test_logs_are_stored_because_the_keys_policy_lets_them(world: World) -> None:
     """Without the statement that admits CloudWatch Logs a function works, and nothing is heard of it."""
     began = int(time.time() * 1000)
-    with key_without(world, "LogsAreStored"):
+    with key_without(world, "CloudWatchLogsEncrypt"):
         unlogged = world.address("bounce")
         world.send(unlogged)
         assert eventually(partial(world.contact, unlogged)).get("status") == "bounced"

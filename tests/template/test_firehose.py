@@ -1,4 +1,4 @@
-"""What template.yaml makes for deliveries that come by Firehose, and that none of it is there when they don't."""
+"""Deliveries through Firehose (DeliveriesBy=Firehose) in template.yaml."""
 
 from typing import Any
 
@@ -6,104 +6,88 @@ import pytest
 
 from benchmarks import bill
 from ses_feedback.aws.objects import MAX_OBJECT_BYTES, PREFIX
-from tests.support.sam_template import Stack, listed, named, stack, template
+from tests.support.sam_template import DAY, FUNCTIONS, Stack, as_list, stack, template
 
-DAY = 24 * 60 * 60
-NAME = "deliveries-${2 of ${AWS::StackId} by /}"
-"""The bucket's: what a deployment makes of it has the stack's id, and no capitals."""
-ARN = f"arn:${{AWS::Partition}}:s3:::{NAME}"
-RESOURCES = {
+BUCKET_NAME = "deliveries-${2 of ${AWS::StackId} by /}"
+"""The id of the stack, which a deployment inserts, has no upper-case letters."""
+BUCKET_ARN = f"arn:${{AWS::Partition}}:s3:::{BUCKET_NAME}"
+ALARMS = {"DeliveryStreamWaits", "DeliveryStreamThrottled"}
+RESOURCES = ALARMS | {
     "StreamDestination",
     "PublishingRole",
     "DeliveryStream",
     "DeliveryStreamRole",
     "DeliveryBucket",
     "DeliveryBucketPolicy",
-    "DeliveryStreamWaits",
-    "DeliveryStreamThrottled",
 }
 
 
-def by_firehose(**parameters: str) -> Stack:
-    """Return the stack with deliveries by Firehose."""
+def with_firehose(**parameters: str) -> Stack:
+    """Return the stack with DeliveriesBy=Firehose."""
     return stack(DeliveriesBy="Firehose", **parameters)
 
 
-def statements(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the statements of a policy, by Sid."""
-    return {one["Sid"]: one for one in document["Statement"]}
-
-
-def queue_policy(made: Stack) -> dict[str, dict[str, Any]]:
-    """Return the statements on DeliveryQueue."""
-    return statements(made.properties("DeliveryQueuePolicy")["PolicyDocument"])
-
-
-def key_policy(made: Stack) -> dict[str, dict[str, Any]]:
-    """Return the statements on the key."""
-    return statements(made.properties("Key")["KeyPolicy"])
-
-
-def granted(made: Stack, role: str) -> dict[str, dict[str, Any]]:
-    """Return the statements of a role."""
+def role_policy(made: Stack, role: str) -> dict[str, dict[str, Any]]:
+    """Return the statements of the only policy of a role, by Sid."""
     (attached,) = made.properties(role)["Policies"]
-    return statements(attached["PolicyDocument"])
+    return {statement["Sid"]: statement for statement in attached["PolicyDocument"]["Statement"]}
 
 
-def trusted(role: str) -> dict[str, Any]:
-    """Return who takes a role, and on which condition."""
-    (statement,) = by_firehose().properties(role)["AssumeRolePolicyDocument"]["Statement"]
-    return {"who": statement["Principal"], "if": statement["Condition"]}
+def trust_policy(made: Stack, role: str) -> dict[str, Any]:
+    """Return the only statement of the trust policy of a role."""
+    (statement,) = made.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    found: dict[str, Any] = statement
+    return found
 
 
-class TestTheChoice:
-    """Nothing of it is there unless it is asked for, and little else changes when it is."""
+def buffering_hints() -> dict[str, Any]:
+    """Return how long and how much the stream collects."""
+    destination = with_firehose().properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
+    hints: dict[str, Any] = destination["BufferingHints"]
+    return hints
 
-    def test_what_it_adds(self) -> None:
-        """These resources and no others, and without Monitoring no alarms."""
-        assert set(by_firehose().resources) - set(stack().resources) == RESOURCES
-        alarms = {"DeliveryStreamWaits", "DeliveryStreamThrottled"}
-        quiet = set(by_firehose(Monitoring="false").resources) - set(stack(Monitoring="false").resources)
-        assert quiet == RESOURCES - alarms
 
-    def test_what_it_takes_away(self) -> None:
-        """Nothing: an identity's notification settings, and whatever is no delivery, still need the topic."""
-        assert set(stack().resources) - set(by_firehose().resources) == set()
+class TestParameter:
+    """The effect of the parameter DeliveriesBy."""
 
-    def test_what_it_changes(self) -> None:
-        """The delivery lane's function, what may be on its queue, what is published to its topic, and the key."""
-        changed = {name for name in stack().resources if stack().resources[name] != by_firehose().resources[name]}
+    def test_firehose_adds_exactly_these_resources(self) -> None:
+        assert set(with_firehose().resources) - set(stack().resources) == RESOURCES
+
+    def test_without_monitoring_it_adds_no_alarms(self) -> None:
+        added = set(with_firehose(Monitoring="false").resources) - set(stack(Monitoring="false").resources)
+        assert added == RESOURCES - ALARMS
+
+    def test_firehose_removes_nothing(self) -> None:
+        """Events other than deliveries and the notification settings of identities still use the topic."""
+        assert set(stack().resources) - set(with_firehose().resources) == set()
+
+    def test_firehose_changes_only_the_delivery_lane_the_key_and_one_variable(self) -> None:
+        made = with_firehose()
+        changed = {name for name in stack().resources if stack().resources[name] != made.resources[name]}
         lane = {"DeliveryDestination", "DeliveryQueuePolicy", "DeliveryRole", "DeliveryFunctionFeedback"}
-        assert changed == {"Key", "DeliveryFunction", *lane}
+        assert changed == {"Key", *FUNCTIONS, *lane}
+        for function in set(FUNCTIONS) - {"DeliveryFunction"}:
+            difference = made.environment(function).items() - stack().environment(function).items()
+            assert difference == {("DELIVERIES_BY", "Firehose")}
 
-    def test_by_topic_there_is_no_word_of_it(self) -> None:
-        """No function is told of a bucket, and nobody is let in for one."""
-        assert "DELIVERY_BUCKET" not in stack().properties("DeliveryFunction")["Environment"]["Variables"]
-        assert set(queue_policy(stack())) == {"OnlyItsTopicSends", "OnlyOverTls"}
-        assert "S3NotifiesTheDeliveryQueue" not in key_policy(stack())
+    def test_topic_mentions_no_bucket(self) -> None:
+        assert "DELIVERY_BUCKET" not in stack().environment("DeliveryFunction")
+        assert set(stack().resource_policy("DeliveryQueuePolicy")) == {"TopicSendMessage", "DenyInsecureTransport"}
+        assert "S3NotifyDeliveryQueue" not in stack().resource_policy("Key")
 
-    def test_only_the_delivery_lane_reads_objects(self) -> None:
-        """The others' code can't, and their roles don't let them."""
-        made = by_firehose()
-        reading = {
+    def test_only_the_delivery_function_reads_objects(self) -> None:
+        made = with_firehose()
+        readers = {
             name
-            for name, one in made.of_type("AWS::Lambda::Function").items()
-            if one["Handler"] == "ses_feedback.handlers.deliveries.handle"
+            for name, function in made.of_type("AWS::Lambda::Function").items()
+            if function["Handler"] == "ses_feedback.handlers.deliveries.handle"
         }
-        assert reading == {"DeliveryFunction"}
-        assert made.properties("DeliveryFunction")["Environment"]["Variables"]["DELIVERY_BUCKET"] == "${DeliveryBucket}"
+        assert readers == {"DeliveryFunction"}
+        assert made.environment("DeliveryFunction")["DELIVERY_BUCKET"] == "${DeliveryBucket}"
 
 
 class TestPublishing:
-    """SES publishes each event once: to the stream what there is most of, to the topics what somebody waits for."""
-
-    def kinds(self, **parameters: str) -> tuple[set[str], set[str]]:
-        """Return what is published to the stream, and to the delivery topic."""
-        made = by_firehose(**parameters)
-        stream, topic = (
-            made.properties(name)["EventDestination"] for name in ("StreamDestination", "DeliveryDestination")
-        )
-        return set(stream["MatchingEventTypes"]), set(topic["MatchingEventTypes"])
+    """SES publishes each event once, either to the stream or to a topic."""
 
     @pytest.mark.parametrize(
         ("parameters", "stream"),
@@ -113,16 +97,19 @@ class TestPublishing:
             ({"TrackOpensAndClicks": "true"}, {"delivery", "open", "click"}),
         ],
     )
-    def test_deliveries_and_what_is_tracked_go_to_the_stream(
+    def test_deliveries_and_tracked_events_go_to_the_stream_and_the_rest_to_the_topic(
         self, parameters: dict[str, str], stream: set[str]
     ) -> None:
-        """Opt-outs and what went wrong come by the topic, within a minute, as ever."""
+        made = with_firehose(**parameters)
+        types = {
+            name: set(made.properties(name)["EventDestination"]["MatchingEventTypes"])
+            for name in ("StreamDestination", "DeliveryDestination")
+        }
         rest = {"reject", "renderingFailure", "deliveryDelay", "subscription"}
-        assert self.kinds(**parameters) == (stream, rest)
+        assert types == {"StreamDestination": stream, "DeliveryDestination": rest}
 
     def test_the_destination_is_the_stream(self) -> None:
-        """In the role that may publish to it."""
-        destination = by_firehose().properties("StreamDestination")["EventDestination"]
+        destination = with_firehose().properties("StreamDestination")["EventDestination"]
         assert destination["Enabled"] is True
         assert destination["KinesisFirehoseDestination"] == {
             "DeliveryStreamARN": "${DeliveryStream.Arn}",
@@ -130,209 +117,188 @@ class TestPublishing:
         }
 
     @pytest.mark.parametrize(("existing", "name"), [("", "${ConfigurationSet}"), ("mine", "mine")])
-    def test_it_is_on_the_configuration_set_there_is(self, existing: str, name: str) -> None:
-        """The stack's own, or the existing one; and SES takes the role for no other."""
-        made = by_firehose(ExistingConfigurationSet=existing)
-        (statement,) = made.properties("PublishingRole")["AssumeRolePolicyDocument"]["Statement"]
+    def test_the_configuration_set_is_new_or_the_existing_one(self, existing: str, name: str) -> None:
+        made = with_firehose(ExistingConfigurationSet=existing)
+        source = trust_policy(made, "PublishingRole")["Condition"]["ArnEquals"]["aws:SourceArn"]
         assert made.properties("StreamDestination")["ConfigurationSetName"] == name
-        assert statement["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(f":configuration-set/{name}")
+        assert source.endswith(f":configuration-set/{name}")
 
-    def test_ses_publishes_for_this_account_and_does_nothing_else(self) -> None:
-        """One action on one stream."""
+    def test_ses_publishes_to_the_stream_for_this_account_only(self) -> None:
         source = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/${ConfigurationSet}"
-        assert trusted("PublishingRole") == {
-            "who": {"Service": "ses.amazonaws.com"},
-            "if": {
-                "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
-                "ArnEquals": {"aws:SourceArn": source},
-            },
+        trust = trust_policy(with_firehose(), "PublishingRole")
+        assert trust["Principal"] == {"Service": "ses.amazonaws.com"}
+        assert trust["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+            "ArnEquals": {"aws:SourceArn": source},
         }
-        (statement,) = granted(by_firehose(), "PublishingRole").values()
+        (statement,) = role_policy(with_firehose(), "PublishingRole").values()
         assert (statement["Action"], statement["Resource"]) == ("firehose:PutRecordBatch", "${DeliveryStream.Arn}")
 
-    def test_the_topic_is_silent_only_once_the_stream_is_there(self) -> None:
-        """What is published to the topic refers to the stream's destination, hence is changed after it is made."""
-        written = template()["Resources"]["DeliveryDestination"]["Properties"]["EventDestination"]["MatchingEventTypes"]
-        assert {
-            "Fn::If": ["ByFirehose", {"Fn::Select": [0, ["reject", {"Ref": "StreamDestination"}]]}, "reject"]
-        } in written
+    def test_the_topic_destination_is_updated_after_the_stream_destination_exists(self) -> None:
+        """The reference to StreamDestination orders the two updates."""
+        destination = template()["Resources"]["DeliveryDestination"]["Properties"]["EventDestination"]
+        reference = {"Fn::Select": [0, ["reject", {"Ref": "StreamDestination"}]]}
+        assert {"Fn::If": ["ByFirehose", reference, "reject"]} in destination["MatchingEventTypes"]
 
 
-class TestTheStream:
-    """Firehose gathers, writes to one bucket, and may do no more."""
+class TestStream:
+    """The Firehose stream and its role."""
 
-    def test_it_gathers_as_long_as_it_can_and_as_much_as_is_read_at_once(self) -> None:
-        """A quarter of an hour, or 5 MB; plain, in objects the function takes for its own."""
-        destination = by_firehose().properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
-        assert destination["BufferingHints"] == {"IntervalInSeconds": 900, "SizeInMBs": 5}
-        assert destination["BufferingHints"]["SizeInMBs"] * 1024**2 * 10 < MAX_OBJECT_BYTES
+    def test_it_collects_for_15_minutes_or_5_mb(self) -> None:
+        assert buffering_hints() == {"IntervalInSeconds": 900, "SizeInMBs": 5}
+
+    def test_it_writes_plain_objects_that_the_function_can_read(self) -> None:
+        destination = with_firehose().properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
+        assert buffering_hints()["SizeInMBs"] * 1024**2 * 10 < MAX_OBJECT_BYTES
         assert (destination["Prefix"], destination["ErrorOutputPrefix"]) == (PREFIX, "failed/")
         assert destination["CompressionFormat"] == "UNCOMPRESSED"
-        assert (destination["BucketARN"], destination["RoleARN"]) == (
-            "${DeliveryBucket.Arn}",
-            "${DeliveryStreamRole.Arn}",
-        )
+        assert destination["BucketARN"] == "${DeliveryBucket.Arn}"
+        assert destination["RoleARN"] == "${DeliveryStreamRole.Arn}"
 
     @pytest.mark.parametrize(
-        ("own", "expected"),
+        ("customer_managed", "expected"),
         [
             ("true", {"KeyType": "CUSTOMER_MANAGED_CMK", "KeyARN": "${Key.Arn}"}),
             ("false", {"KeyType": "AWS_OWNED_CMK"}),
         ],
     )
-    def test_what_it_holds_is_encrypted(self, own: str, expected: dict[str, str]) -> None:
-        """With the stack's key when there is one."""
-        stream = by_firehose(CustomerManagedKey=own).properties("DeliveryStream")
+    def test_it_is_encrypted(self, customer_managed: str, expected: dict[str, str]) -> None:
+        stream = with_firehose(CustomerManagedKey=customer_managed).properties("DeliveryStream")
         assert stream["DeliveryStreamType"] == "DirectPut"
         assert stream["DeliveryStreamEncryptionConfigurationInput"] == expected
 
-    def test_it_writes_what_its_guide_lists_to_this_bucket(self) -> None:
-        """For this account; and uses the key through S3 alone."""
-        assert trusted("DeliveryStreamRole") == {
-            "who": {"Service": "firehose.amazonaws.com"},
-            "if": {"StringEquals": {"sts:ExternalId": "${AWS::AccountId}"}},
-        }
-        found = granted(by_firehose(), "DeliveryStreamRole")
+    def test_only_firehose_of_this_account_assumes_its_role(self) -> None:
+        trust = trust_policy(with_firehose(), "DeliveryStreamRole")
+        assert trust["Principal"] == {"Service": "firehose.amazonaws.com"}
+        assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": "${AWS::AccountId}"}}
+
+    def test_its_role_has_the_documented_actions_on_this_bucket(self) -> None:
+        """https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3."""
+        statements = role_policy(with_firehose(), "DeliveryStreamRole")
         bucket = "${DeliveryBucket.Arn}"
-        assert {name: (sorted(one["Action"]), one["Resource"]) for name, one in found.items()} == {
-            "FindTheBucket": (["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], bucket),
+        assert {sid: (sorted(each["Action"]), each["Resource"]) for sid, each in statements.items()} == {
+            "FindBucket": (["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], bucket),
             "WriteObjects": (
                 ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
                 [f"{bucket}/deliveries/*", f"{bucket}/failed/*"],
             ),
-            "UseTheKey": (["kms:Decrypt", "kms:GenerateDataKey"], "${Key.Arn}"),
+            "UseKey": (["kms:Decrypt", "kms:GenerateDataKey"], "${Key.Arn}"),
         }
-        through = {"StringEquals": {"kms:ViaService": "s3.${AWS::Region}.amazonaws.com"}}
-        assert found["UseTheKey"]["Condition"] == through
-        assert "UseTheKey" not in granted(by_firehose(CustomerManagedKey="false"), "DeliveryStreamRole")
+
+    def test_its_role_uses_the_key_only_through_s3(self) -> None:
+        statement = role_policy(with_firehose(), "DeliveryStreamRole")["UseKey"]
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.${AWS::Region}.amazonaws.com"}}
+        assert "UseKey" not in role_policy(with_firehose(CustomerManagedKey="false"), "DeliveryStreamRole")
 
 
-class TestTheBucket:
-    """What SES says holds addresses: nobody else sees it, and it goes when a message would."""
+class TestBucket:
+    """The bucket for deliveries, which contain addresses."""
 
-    def test_it_is_named_before_it_is_made(self) -> None:
-        """Queue and key admit it by the name it will have."""
-        made = by_firehose()
-        assert made.properties("DeliveryBucket")["BucketName"] == NAME
-        for statement in (queue_policy(made)["ItsBucketNotifies"], key_policy(made)["S3NotifiesTheDeliveryQueue"]):
+    def test_queue_and_key_allow_its_notifications_by_name(self) -> None:
+        """Both exist before the bucket, so its name is fixed."""
+        made = with_firehose()
+        assert made.properties("DeliveryBucket")["BucketName"] == BUCKET_NAME
+        notification = made.resource_policy("DeliveryQueuePolicy")["BucketSendNotification"]
+        encryption = made.resource_policy("Key")["S3NotifyDeliveryQueue"]
+        for statement in (notification, encryption):
             assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
             assert statement["Condition"] == {
                 "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
-                "ArnEquals": {"aws:SourceArn": ARN},
+                "ArnEquals": {"aws:SourceArn": BUCKET_ARN},
             }
+        assert (notification["Action"], notification["Resource"]) == ("sqs:SendMessage", "${DeliveryQueue.Arn}")
+        assert sorted(encryption["Action"]) == ["kms:Decrypt", "kms:GenerateDataKey"]
 
-    def test_what_s3_may_do(self) -> None:
-        """Send to the delivery queue, encrypted as it is; to no other."""
-        made = by_firehose()
-        notifies = queue_policy(made)["ItsBucketNotifies"]
-        assert (notifies["Action"], notifies["Resource"]) == ("sqs:SendMessage", "${DeliveryQueue.Arn}")
-        assert sorted(key_policy(made)["S3NotifiesTheDeliveryQueue"]["Action"]) == [
-            "kms:Decrypt",
-            "kms:GenerateDataKey",
-        ]
-        for queue in ("BounceQueue", "ComplaintQueue"):
-            assert made.resources[f"{queue}Policy"] == stack().resources[f"{queue}Policy"]
+    @pytest.mark.parametrize("queue", ["BounceQueue", "ComplaintQueue"])
+    def test_the_other_queues_do_not_allow_its_notifications(self, queue: str) -> None:
+        assert with_firehose().resources[f"{queue}Policy"] == stack().resources[f"{queue}Policy"]
 
-    def test_it_notifies_the_lane_of_deliveries_alone(self) -> None:
-        """Not of what failed. S3 tries the queue at once, which must admit it by then."""
-        bucket = by_firehose().resources["DeliveryBucket"]
-        (notified,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    def test_it_notifies_the_delivery_queue_of_deliveries_only(self) -> None:
+        """S3 sends a test notification when the bucket is created, so the queue policy must exist."""
+        bucket = with_firehose().resources["DeliveryBucket"]
+        (notification,) = bucket["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
         assert bucket["DependsOn"] == "DeliveryQueuePolicy"
-        assert (notified["Event"], notified["Queue"]) == ("s3:ObjectCreated:*", "${DeliveryQueue.Arn}")
-        assert notified["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": PREFIX}]}}
+        assert (notification["Event"], notification["Queue"]) == ("s3:ObjectCreated:*", "${DeliveryQueue.Arn}")
+        assert notification["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": PREFIX}]}}
 
-    def test_it_is_private(self) -> None:
-        """No object is ever public, every object is the account's, and nobody comes without TLS."""
-        made = by_firehose()
+    def test_it_is_private_and_denies_access_without_tls(self) -> None:
+        made = with_firehose()
         properties = made.properties("DeliveryBucket")
         assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
         assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
-        (deny,) = made.properties("DeliveryBucketPolicy")["PolicyDocument"]["Statement"]
+        (deny,) = made.resource_policy("DeliveryBucketPolicy").values()
         assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:*")
         assert deny["Resource"] == ["${DeliveryBucket.Arn}", "${DeliveryBucket.Arn}/*"]
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
-    def test_it_is_encrypted_in_any_case(self) -> None:
-        """With a key with it, without one by S3."""
+    @pytest.mark.parametrize(
+        ("customer_managed", "expected"),
+        [
+            ("true", {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "${Key.Arn}"}),
+            ("false", {"SSEAlgorithm": "AES256"}),
+        ],
+    )
+    def test_it_is_encrypted(self, customer_managed: str, expected: dict[str, str]) -> None:
+        properties = with_firehose(CustomerManagedKey=customer_managed).properties("DeliveryBucket")
+        (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == expected
 
-        def by_default(made: Stack) -> Any:  # noqa: ANN401 (CloudFormation's JSON)
-            (rule,) = made.properties("DeliveryBucket")["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-            return rule["ServerSideEncryptionByDefault"]
-
-        assert by_default(by_firehose()) == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "${Key.Arn}"}
-        assert by_default(by_firehose(CustomerManagedKey="false")) == {"SSEAlgorithm": "AES256"}
-
-    def test_an_object_is_kept_as_long_as_what_tells_of_it(self) -> None:
-        """In the lane first, and once it is set aside in quarantine, where each message has its time anew."""
-        made = by_firehose()
+    def test_an_object_is_kept_for_28_days_as_long_as_its_notification(self) -> None:
+        """A notification is kept for 14 days in the lane and for another 14 days in quarantine."""
+        made = with_firehose()
         (rule,) = made.properties("DeliveryBucket")["LifecycleConfiguration"]["Rules"]
+        retention = [made.properties(f"{queue}Queue")["MessageRetentionPeriod"] for queue in ("Delivery", "Quarantine")]
         assert rule["Status"] == "Enabled"
-        waiting = [made.properties(f"{queue}Queue")["MessageRetentionPeriod"] for queue in ("Delivery", "Quarantine")]
-        assert rule["ExpirationInDays"] * DAY == sum(waiting)
-        assert rule["ExpirationInDays"] == bill.OBJECT_DAYS
+        assert rule["ExpirationInDays"] * DAY == sum(retention)
+        assert rule["ExpirationInDays"] == bill.OBJECT_DAYS == 28
 
     @pytest.mark.parametrize("name", ["DeliveryBucket", "DeliveryBucketPolicy"])
-    def test_it_outlives_the_stack(self, name: str) -> None:
-        """It is seldom empty, and no stack can delete one that is not; its objects expire, and nobody is let in."""
-        resource = by_firehose().resources[name]
+    def test_it_remains_after_the_stack_is_deleted(self, name: str) -> None:
+        """CloudFormation cannot delete a bucket that holds objects. The objects expire."""
+        resource = with_firehose().resources[name]
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
-class TestTheFunction:
-    """The delivery lane's function reads deliveries, an object as it takes a batch otherwise."""
+class TestFunction:
+    """The delivery function, which reads objects."""
 
-    def test_it_reads_deliveries_and_sees_what_is_gone(self) -> None:
-        """Nothing that failed, and no other bucket."""
-        added = [
-            one for one in by_firehose().statements("DeliveryFunction") if one.get("Sid") not in self.sids(stack())
-        ]
-        found = {action: one["Resource"] for one in added for action in listed(one["Action"])}
+    def test_it_may_read_deliveries_and_list_the_bucket(self) -> None:
+        """ListBucket lets S3 return 404 for an object that does not exist."""
+        before = [statement["Sid"] for statement in stack().statements("DeliveryFunction")]
+        statements = with_firehose().statements("DeliveryFunction")
+        added = [statement for statement in statements if statement["Sid"] not in before]
+        found = {action: statement["Resource"] for statement in added for action in as_list(statement["Action"])}
         assert found == {
             "s3:GetObject": f"${{DeliveryBucket.Arn}}/{PREFIX}*",
             "s3:ListBucket": "${DeliveryBucket.Arn}",
         }
 
-    def sids(self, made: Stack) -> set[str]:
-        """Return what the function may do, by name."""
-        return {one["Sid"] for one in made.statements("DeliveryFunction")}
-
-    def test_a_batch_is_of_few_objects(self) -> None:
-        """Ten of the stream's are 25,000 deliveries or so."""
-        (source,) = [
-            one
-            for one in by_firehose().of_type("AWS::Lambda::EventSourceMapping").values()
-            if named(one["FunctionName"]) == "DeliveryFunction"
-        ]
+    def test_a_batch_has_at_most_ten_objects(self) -> None:
+        """Ten objects of 5 MB are about 25,000 deliveries."""
+        source = with_firehose().event_source("DeliveryFunction")
         assert source["BatchSize"] == 10
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 class TestAlarms:
-    """Somebody is told before Firehose lets go of anything."""
+    """The alarms of the stream."""
 
-    def test_each_measures_what_it_says(self) -> None:
-        """Twice what the stream may hold a delivery for, a small part of what it can; and nothing thrown back."""
-        made = by_firehose()
-        waits, throttled = (made.properties(name) for name in ("DeliveryStreamWaits", "DeliveryStreamThrottled"))
-        hints = made.properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]["BufferingHints"]
-        assert (waits["MetricName"], waits["Statistic"], waits["Threshold"]) == (
-            "DeliveryToS3.DataFreshness",
-            "Maximum",
-            2 * hints["IntervalInSeconds"],
-        )
-        assert "30 minutes" in waits["AlarmDescription"]
-        assert (throttled["MetricName"], throttled["Statistic"], throttled["Threshold"]) == (
-            "ThrottledRecords",
-            "Sum",
-            0,
-        )
-        for alarm in (waits, throttled):
-            assert alarm["Namespace"] == "AWS/Firehose"
-            assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-            assert alarm["Dimensions"] == [{"Name": "DeliveryStreamName", "Value": "${DeliveryStream}"}]
+    def test_an_alarm_starts_when_a_delivery_waits_twice_as_long_as_the_stream_collects(self) -> None:
+        alarm = with_firehose().properties("DeliveryStreamWaits")
+        metric = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"])
+        assert metric == ("AWS/Firehose", "DeliveryToS3.DataFreshness", "Maximum")
+        assert alarm["Threshold"] == 2 * buffering_hints()["IntervalInSeconds"]
 
-    def test_they_tell_whom_the_others_tell(self) -> None:
-        """AlarmTopicArn, when there is one."""
+    def test_an_alarm_starts_when_a_record_is_throttled(self) -> None:
+        alarm = with_firehose().properties("DeliveryStreamThrottled")
+        metric = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"])
+        assert metric == ("AWS/Firehose", "ThrottledRecords", "Sum")
+        assert alarm["Threshold"] == 0
+
+    @pytest.mark.parametrize("name", sorted(ALARMS))
+    def test_both_monitor_the_stream_and_publish_to_the_alarm_topic(self, name: str) -> None:
         topic = "arn:aws:sns:us-east-1:123456789012:alarms"
-        told = by_firehose(AlarmTopicArn=topic).of_type("AWS::CloudWatch::Alarm").values()
-        assert {tuple(one["AlarmActions"]) for one in told} == {(topic,)}
+        alarm = with_firehose(AlarmTopicArn=topic).properties(name)
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert alarm["Dimensions"] == [{"Name": "DeliveryStreamName", "Value": "${DeliveryStream}"}]
+        assert alarm["AlarmActions"] == [topic]

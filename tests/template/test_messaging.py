@@ -1,0 +1,146 @@
+"""SES event destinations, topics and queues of template.yaml."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.sam_template import DAY, LANES, MINUTE, QUEUES, Stack, named, stack
+
+DENY_INSECURE_TRANSPORT = {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def matching_event_types(made: Stack) -> dict[str, set[str]]:
+    """Return the event types of every SNS event destination, by topic."""
+    destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination").values()
+    declared = [destination["EventDestination"] for destination in destinations]
+    return {named(each["SnsDestination"]["TopicARN"]): set(each["MatchingEventTypes"]) for each in declared}
+
+
+class TestSes:
+    """The configuration set and its event destinations."""
+
+    def test_bounces_and_complaints_have_their_topics_and_the_delivery_topic_has_the_rest(self) -> None:
+        """Sends, opens and clicks are not published by default."""
+        rest = {"delivery", "reject", "renderingFailure", "deliveryDelay", "subscription"}
+        expected = {"BounceTopic": {"bounce"}, "ComplaintTopic": {"complaint"}, "DeliveryTopic": rest}
+        assert matching_event_types(stack()) == expected
+
+    @pytest.mark.parametrize(
+        ("parameter", "kinds"), [("TrackSends", {"send"}), ("TrackOpensAndClicks", {"open", "click"})]
+    )
+    def test_tracked_events_go_to_the_delivery_topic(self, parameter: str, kinds: set[str]) -> None:
+        tracked = matching_event_types(stack(**{parameter: "true"}))
+        assert tracked["DeliveryTopic"] - matching_event_types(stack())["DeliveryTopic"] == kinds
+
+    def test_the_configuration_set_of_the_stack_suppresses_for_both_reasons(self) -> None:
+        options = stack().properties("ConfigurationSet")["SuppressionOptions"]
+        assert sorted(options["SuppressedReasons"]) == ["BOUNCE", "COMPLAINT"]
+
+    def test_an_existing_configuration_set_only_gets_the_event_destinations(self) -> None:
+        made = stack(ExistingConfigurationSet="mine")
+        destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination").values()
+        assert made.of_type("AWS::SES::ConfigurationSet") == {}
+        assert [destination["ConfigurationSetName"] for destination in destinations] == ["mine"] * 3
+
+    def test_every_event_destination_is_created_after_the_topic_policy(self) -> None:
+        """SES publishes a notice when a destination is created."""
+        made = stack()
+        destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination")
+        assert {made.resources[name]["DependsOn"] for name in destinations} == {"TopicPolicy"}
+
+
+class TestTopics:
+    """Topics, their policy and their subscriptions."""
+
+    def test_one_policy_covers_all_topics(self) -> None:
+        covered = {named(topic) for topic in stack().properties("TopicPolicy")["Topics"]}
+        assert set(stack().of_type("AWS::SNS::Topic")) == covered
+
+    def test_the_policy_has_two_statements(self) -> None:
+        assert set(stack().resource_policy("TopicPolicy")) == {"SesPublishForThisAccount", "DenyInsecureTransport"}
+
+    def test_only_ses_may_publish_and_only_for_this_account(self) -> None:
+        statements = stack().resource_policy("TopicPolicy").values()
+        (allow,) = [statement for statement in statements if statement["Effect"] == "Allow"]
+        arn = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}"
+        assert (allow["Principal"], allow["Action"]) == ({"Service": "ses.amazonaws.com"}, "sns:Publish")
+        assert allow["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+            "ArnLike": {"aws:SourceArn": [f"{arn}:identity/*", f"{arn}:configuration-set/*"]},
+        }
+
+    def test_publishing_without_tls_is_denied(self) -> None:
+        deny = stack().resource_policy("TopicPolicy")["DenyInsecureTransport"]
+        assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sns:Publish")
+        assert deny["Condition"] == DENY_INSECURE_TRANSPORT
+
+    @pytest.mark.parametrize("lane", LANES)
+    def test_a_topic_delivers_raw_messages_to_the_queue_of_its_lane(self, lane: str) -> None:
+        assert stack().properties(f"{lane}Subscription") == {
+            "TopicArn": f"${{{lane}Topic}}",
+            "Protocol": "sqs",
+            "Endpoint": f"${{{lane}Queue.Arn}}",
+            "RawMessageDelivery": True,
+            "RedrivePolicy": {"deadLetterTargetArn": "${UndeliveredQueue.Arn}"},
+        }
+
+
+class TestQueues:
+    """Queues and their policies."""
+
+    def test_the_stack_has_exactly_these_queues(self) -> None:
+        assert set(QUEUES) == set(stack().of_type("AWS::SQS::Queue"))
+
+    @pytest.mark.parametrize("queue", QUEUES)
+    def test_every_queue_keeps_messages_for_14_days(self, queue: str) -> None:
+        """The maximum: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html."""
+        assert stack().properties(queue)["MessageRetentionPeriod"] == 14 * DAY
+
+    @pytest.mark.parametrize("lane", LANES)
+    def test_a_message_of_a_lane_is_received_again_after_seven_minutes(self, lane: str) -> None:
+        """At least six times the timeout of the function plus the batching window.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        """
+        source = stack().event_source(f"{lane}Function")
+        minimum = 6 * stack().properties(f"{lane}Function")["Timeout"] + source["MaximumBatchingWindowInSeconds"]
+        assert stack().properties(f"{lane}Queue")["VisibilityTimeout"] == 7 * MINUTE >= minimum
+
+    @pytest.mark.parametrize("lane", LANES)
+    def test_a_lane_retries_for_about_five_days(self, lane: str) -> None:
+        queue = stack().properties(f"{lane}Queue")
+        redrive = queue["RedrivePolicy"]
+        assert (redrive["deadLetterTargetArn"], redrive["maxReceiveCount"]) == ("${DeadLetterQueue.Arn}", 1000)
+        assert round(redrive["maxReceiveCount"] * queue["VisibilityTimeout"] / DAY) == 5
+
+    def test_the_quarantine_queue_accepts_the_largest_message_of_a_lane_and_a_reason(self) -> None:
+        sizes = {stack().properties(f"{lane}Queue")["MaximumMessageSize"] for lane in LANES}
+        assert sizes == {256 * 1024}
+        assert stack().properties("QuarantineQueue")["MaximumMessageSize"] == 1024 * 1024
+
+    @pytest.mark.parametrize("queue", QUEUES)
+    def test_a_queue_policy_concerns_its_own_queue_and_denies_access_without_tls(self, queue: str) -> None:
+        statements = stack().resource_policy(f"{queue}Policy")
+        assert stack().properties(f"{queue}Policy")["Queues"] == [f"${{{queue}}}"]
+        assert {statement["Resource"] for statement in statements.values()} == {f"${{{queue}.Arn}}"}
+        assert statements["DenyInsecureTransport"] == {
+            "Sid": "DenyInsecureTransport",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": f"${{{queue}.Arn}}",
+            "Condition": DENY_INSECURE_TRANSPORT,
+        }
+
+    @pytest.mark.parametrize("queue", QUEUES)
+    def test_only_the_topics_of_a_queue_may_send_to_it(self, queue: str) -> None:
+        """Quarantine and dead letters are sent with the permissions of a role, so their policies allow no service."""
+        topics: dict[str, Any] = {f"{lane}Queue": f"${{{lane}Topic}}" for lane in LANES}
+        topics["UndeliveredQueue"] = [f"${{{lane}Topic}}" for lane in LANES]
+        statements = stack().resource_policy(f"{queue}Policy").values()
+        allows = [statement for statement in statements if statement["Effect"] == "Allow"]
+        sources = [allow["Condition"]["ArnEquals"]["aws:SourceArn"] for allow in allows]
+        assert sources == ([topics[queue]] if queue in topics else [])
+        assert len(statements) == len(allows) + 1
+        assert {allow["Principal"]["Service"] for allow in allows} <= {"sns.amazonaws.com"}
+        assert {allow["Action"] for allow in allows} <= {"sqs:SendMessage"}
