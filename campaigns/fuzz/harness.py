@@ -19,7 +19,7 @@ from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers import suppression
 from ses_feedback.handlers.feedback import FeedbackHandler
-from ses_feedback.processing.pipeline import Outcome, Pipeline, Report
+from ses_feedback.processing.pipeline import BatchReport, Pipeline, RecordResult
 from ses_feedback.settings import Settings
 from tests.support.fakes import InlineExecutor
 
@@ -33,13 +33,13 @@ SETTINGS = Settings("Contacts", "queue", lane="Bounce", metric_configuration_set
 class Watched(Pipeline):
     """A pipeline whose reports can be looked at; a handler tells of a batch no more than Lambda wants to know."""
 
-    outcomes: tuple[Outcome, ...] = ()
+    results: tuple[RecordResult, ...] = ()
 
-    def process(self, event: object, until: datetime | None = None) -> Report:
+    def process(self, event: object, until: datetime | None = None) -> BatchReport:
         """Process an event, and remember what became of its records."""
-        self.outcomes = ()
+        self.results = ()
         report = super().process(event, until)
-        self.outcomes = report.outcomes
+        self.results = report.results
         return report
 
 
@@ -80,7 +80,7 @@ class Seen:
 
     answer: object
     error: BaseException | None
-    outcomes: tuple[Outcome, ...]
+    results: tuple[RecordResult, ...]
     printed: str
     seconds: float
 
@@ -169,7 +169,7 @@ class House:
             except Exception as raised:  # noqa: BLE001 (whether it may raise this is the question)
                 error = raised
             seconds = thread_time() - began
-        return Seen(answer, error, watched.outcomes if watched else (), heard.getvalue(), seconds)
+        return Seen(answer, error, watched.results if watched else (), heard.getvalue(), seconds)
 
 
 @contextmanager

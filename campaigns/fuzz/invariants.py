@@ -17,7 +17,7 @@ from campaigns.fuzz.canaries import leaks, undocumented
 from campaigns.fuzz.harness import House, Seen
 from campaigns.fuzz.payloads import Payload
 from campaigns.fuzz.statistics import Figures
-from ses_feedback.processing.pipeline import Disposition, Outcome
+from ses_feedback.processing.pipeline import Disposition, RecordResult
 from ses_feedback.reading.envelope import Carrier
 
 MAX_ITEM_BYTES = 16 * 1024
@@ -50,15 +50,15 @@ class Referee:
         shared = [payload.entry for payload in payloads if payload.entry is not None]
         together = self.house.feedback({"Records": shared})
         violations = [*self._judged(together, None)]
-        if not together.error and len(together.outcomes) != len(shared):
-            violations.append(Violation("P5", f"{len(together.outcomes)} outcomes of {len(shared)} records"))
+        if not together.error and len(together.results) != len(shared):
+            violations.append(Violation("P5", f"{len(together.results)} outcomes of {len(shared)} records"))
         stored, kept = self._registers(), self._kept()
         violations += [*self._repeated({"Records": shared}, None), *self._followed()]
         self.house.clear()
-        outcomes = iter(reversed(together.outcomes))
+        results = iter(reversed(together.results))
         for number, payload in reversed(list(enumerate(payloads))):
             if payload.entry is not None:
-                violations += self._alone(payload, seed + number, next(outcomes, None))
+                violations += self._alone(payload, seed + number, next(results, None))
         if (self._registers(), self._kept()) != (stored, kept):
             violations.append(Violation("P6", "one by one they leave something else than in one batch"))
         for number, payload in enumerate(payloads):
@@ -78,7 +78,7 @@ class Referee:
         seen = self.house.feedback({"Records": [payload.entry for payload in queued]})
         self.house.fail(_nobody)
         yield from _quiet(seen, None)
-        again = [outcome.record.id for outcome in seen.outcomes if outcome.disposition is Disposition.RETRY]
+        again = [outcome.record.id for outcome in seen.results if outcome.disposition is Disposition.RETRY]
         if queued and seen.answer != {"batchItemFailures": [{"itemIdentifier": one} for one in again]}:
             yield Violation("P2", f"{len(again)} of {len(queued)} must come again, but the answer is {seen.answer!r}")
         left = [payload.entry for payload in queued if payload.entry["messageId"] in again]
@@ -86,13 +86,13 @@ class Referee:
         if (self._registers(), self._kept()) != (stored, kept):
             yield Violation("P2", "after faults, what is stored or kept differs from what it is without")
 
-    def _alone(self, payload: Payload, seed: int, among_others: Outcome | None) -> Iterator[Violation]:
+    def _alone(self, payload: Payload, seed: int, among_others: RecordResult | None) -> Iterator[Violation]:
         before = len(self.house.sqs.kept)
         seen = self.house.feedback(payload.event)
-        self.figures.add(payload.shape, [outcome.disposition.value for outcome in seen.outcomes], seen.seconds, seed)
+        self.figures.add(payload.shape, [outcome.disposition.value for outcome in seen.results], seen.seconds, seed)
         yield from self._judged(seen, payload)
         yield from _kept_whole(seen, self.house.sqs.kept[before:], payload)
-        if among_others and [_became(outcome) for outcome in seen.outcomes] != [_became(among_others)]:
+        if among_others and [_became(outcome) for outcome in seen.results] != [_became(among_others)]:
             yield Violation("P6", f"among others it was {_became(among_others)}", payload)
 
     def _repeated(self, event: object, payload: Payload | None) -> Iterator[Violation]:
@@ -116,13 +116,13 @@ class Referee:
         """Yield what is wrong with an invocation during which nothing of AWS's failed."""
         if seen.error:
             yield Violation("P5", f"raised {type(seen.error).__name__}", payload)
-        for outcome in seen.outcomes:
+        for outcome in seen.results:
             if outcome.disposition is Disposition.RETRY:
                 yield Violation("P5", f"comes again for ever: {outcome.reason}", payload)
             if outcome.reason.startswith("internal-error"):
                 yield Violation("P5", f"unhandled, {outcome.reason}", payload)
         if not seen.error and not _accounted_for(seen):
-            yield Violation("P5", f"{len(seen.outcomes)} outcomes, but it answers {seen.answer!r}", payload)
+            yield Violation("P5", f"{len(seen.results)} outcomes, but it answers {seen.answer!r}", payload)
         yield from _quiet(seen, payload)
         yield from self._within_bounds(seen, payload)
 
@@ -155,7 +155,7 @@ def original(body: str, attributes: dict[str, str]) -> str:
 
 
 def _kept_whole(seen: Seen, kept: Sequence[tuple[str, dict[str, str]]], payload: Payload) -> Iterator[Violation]:
-    poison = [outcome for outcome in seen.outcomes if outcome.disposition is Disposition.QUARANTINED]
+    poison = [outcome for outcome in seen.results if outcome.disposition is Disposition.QUARANTINED]
     if len(poison) != len(kept):
         yield Violation("P2", f"{len(poison)} records quarantined, {len(kept)} kept", payload)
         return
@@ -169,13 +169,13 @@ def _kept_whole(seen: Seen, kept: Sequence[tuple[str, dict[str, str]]], payload:
 
 def _accounted_for(seen: Seen) -> bool:
     """Say whether the answer, and the log, tell of every record."""
-    again = sum(outcome.disposition is Disposition.RETRY for outcome in seen.outcomes)
+    again = sum(outcome.disposition is Disposition.RETRY for outcome in seen.results)
     logged = next(json.loads(line) for line in seen.printed.splitlines() if '"message":"batch"' in line)
-    if sum(logged.get(one.value, 0) for one in Disposition) != len(seen.outcomes) or not isinstance(seen.answer, dict):
+    if sum(logged.get(one.value, 0) for one in Disposition) != len(seen.results) or not isinstance(seen.answer, dict):
         return False
-    if any(outcome.record.carrier is Carrier.SQS for outcome in seen.outcomes):
+    if any(outcome.record.carrier is Carrier.SQS for outcome in seen.results):
         return len(seen.answer["batchItemFailures"]) == again
-    return sum(seen.answer.values()) == len(seen.outcomes)
+    return sum(seen.answer.values()) == len(seen.results)
 
 
 def _quiet(seen: Seen, payload: Payload | None) -> Iterator[Violation]:
@@ -189,7 +189,7 @@ def _quiet(seen: Seen, payload: Payload | None) -> Iterator[Violation]:
         yield from (Violation("P7", f"{where} tells {leak!r}", payload) for leak in leaks(text))
 
 
-def _became(outcome: Outcome) -> tuple[object, ...]:
+def _became(outcome: RecordResult) -> tuple[object, ...]:
     return outcome.disposition, outcome.kind, outcome.reason, outcome.message_id, outcome.contacts
 
 

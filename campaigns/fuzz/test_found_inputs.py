@@ -57,7 +57,7 @@ def test_poison_as_long_as_a_message_may_be_is_quarantined(house: House, size: i
     """What a queue carried, another can: text that does not shrink must not come again for ever."""
     chance = Random(1)  # noqa: S311 (repeatable chance, not secrecy)
     body = "".join(chr(chance.randrange(33, 127)) for _ in range(size))
-    [outcome] = house.feedback(an_sqs_event(body)).outcomes
+    [outcome] = house.feedback(an_sqs_event(body)).results
     assert (outcome.disposition, outcome.reason) == (Disposition.QUARANTINED, "not-json")
     assert [original(*kept) == body for kept in house.sqs.kept] == [True]
 
@@ -75,7 +75,7 @@ def _with(recipients: list[Json], kind: str) -> Json:
 def test_a_recipient_of_a_wrong_type_keeps_no_other_off(house: House, kind: str, wrong: Json) -> None:
     """Decision 7: the usable ones are applied, and the message is quarantined for the sake of the other."""
     recipients = [RECIPIENT, wrong] if kind == "delivery" else [{"emailAddress": RECIPIENT}, wrong]
-    [outcome] = house.feedback(an_sqs_event(_with(recipients, kind))).outcomes
+    [outcome] = house.feedback(an_sqs_event(_with(recipients, kind))).results
     assert (outcome.disposition, outcome.reason) == (Disposition.QUARANTINED, "unusable-recipient")
     assert contacts(house) == [RECIPIENT]
 
@@ -84,7 +84,7 @@ def test_a_recipient_of_a_wrong_type_keeps_no_other_off(house: House, kind: str,
 def test_an_address_of_a_wrong_type_keeps_no_other_off(house: House, wrong: Json) -> None:
     """As above, for a recipient whose address is of a wrong type."""
     recipients = [{"emailAddress": wrong}, a_bounced_recipient(), {"emailAddress": OTHER_RECIPIENT}]
-    [outcome] = house.feedback(an_sqs_event(_with(recipients, "bounce"))).outcomes
+    [outcome] = house.feedback(an_sqs_event(_with(recipients, "bounce"))).results
     assert (outcome.disposition, outcome.reason) == (Disposition.QUARANTINED, "unusable-recipient")
     assert contacts(house) == [OTHER_RECIPIENT, RECIPIENT]
 
@@ -124,7 +124,7 @@ def test_history_of_a_time_far_ahead_ends(house: House) -> None:
 def test_a_field_said_twice_is_the_one_said_last(house: House) -> None:
     """JSON leaves it open; whoever reads the message again, from quarantine or anywhere, reads the same."""
     text = json.dumps(a_bounce()).replace('"bounceType"', '"bounceType": "Transient", "bounceType"')
-    [outcome] = house.feedback(an_sqs_event(text)).outcomes
+    [outcome] = house.feedback(an_sqs_event(text)).results
     assert outcome.disposition is Disposition.APPLIED
     assert [item["status"]["S"] for item in house.table.items.values() if "status" in item and "rev" in item] == [
         "bounced"

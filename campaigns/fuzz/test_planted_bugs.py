@@ -16,6 +16,7 @@ from campaigns.fuzz.invariants import Referee
 from ses_feedback.aws import metrics, quarantine
 from ses_feedback.contacts import contact, history
 from ses_feedback.judging import judge
+from ses_feedback.judging.facts import Fact
 from ses_feedback.processing import pipeline
 from ses_feedback.reading import envelope, ses_events
 from ses_feedback.reading.envelope import Record
@@ -75,7 +76,7 @@ def _anything_is_carried(patch: pytest.MonkeyPatch) -> None:
 
 
 def _only_the_first(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(pipeline, "records", lambda event: envelope.records(event)[:1])
+    patch.setattr(pipeline, "read_records", lambda event: envelope.read_records(event)[:1])
 
 
 def _last_write_wins(patch: pytest.MonkeyPatch) -> None:
@@ -142,13 +143,15 @@ def test_a_quadratic_loop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Comparing every recipient to every other shows in the calls counted."""
     real = judge.judge
 
+    # A function in Python: growth is measured in calls of those, and facts compare themselves in C.
+    def differ(one: Fact, other: Fact) -> bool:
+        return one != other
+
     def careful(*arguments: Any) -> Any:  # noqa: ANN401 (judge's own)
         judgement = real(*arguments)
-        assert all(
-            str(one) != str(other) for one in judgement.facts[::8] for other in judgement.facts if one is not other
-        )
+        assert all(differ(one, other) for one in judgement.facts for other in judgement.facts if one is not other)
         return judgement
 
     monkeypatch.setattr(pipeline, "judge", careful)
-    [row] = rows({"bounced recipients": (160, HOSTILE["bounced recipients"][1])})
+    [row] = rows({"bounced recipients": (320, HOSTILE["bounced recipients"][1])})
     assert not row.counts_linear

@@ -93,7 +93,7 @@ def _kept(self: Any, original: str, reason: str, source: str) -> str:
     return ""
 
 
-_keep = quarantine.Quarantine.keep
+_keep = quarantine.Quarantine.store
 
 
 def _any_body(**parsing: Any) -> None:
@@ -131,7 +131,7 @@ MUTANTS = (
     mutant("a lost race is done", (repository, "_outcome", _lost_is_done)),
     mutant("a call that fails is done", (repository.ContactRepository, "_execute", _calls_succeed)),
     mutant("everything is acknowledged", (feedback, "answer", _acknowledged)),
-    mutant("a message that is not taken is kept", (quarantine.Quarantine, "keep", _kept)),
+    mutant("a message that is not taken is kept", (quarantine.Quarantine, "store", _kept)),
     mutant("a call of SES without answer is done", (list_client, "_refusal", _unanswered_is_done)),
     mutant("whatever succeeds is SES's", (list_client, "_prove", _nothing_to_prove)),
     mutant("a call that SES refuses is done", (list_client, "_refusal", _refused_is_done)),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ses_feedback.aws.events import SOURCE
-from ses_feedback.reading.s3_notifications import messages_in
+from ses_feedback.reading.s3_notifications import split_messages
 
 NOT_MESSAGES = frozenset({".md", ".toml"})
 """In a folder, files that tell about the messages beside them."""
@@ -125,7 +125,7 @@ def _told_apart(source: str, line: bytes) -> Iterator[Message]:
 
 
 def _documents(line: bytes) -> list[bytes]:
-    found = messages_in(line.removeprefix(BOM_UTF8))
+    found = split_messages(line.removeprefix(BOM_UTF8))
     return [document.encode("utf-8", "surrogateescape") for document in found]
 
 

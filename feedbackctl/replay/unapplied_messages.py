@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localaws.in_process.embedded_aws import QuarantinedMessage
-from ses_feedback.reading.envelope import EnvelopeError, Notice, open_record, records
+from ses_feedback.reading.envelope import EnvelopeError, Notice, open_record, read_records
 
 NO_ROOM = "unknown: the message leaves no room for a reason"
 
@@ -26,7 +26,7 @@ class Finding:
 
 def notices(done: Sequence[tuple[Any, str]]) -> Iterator[Finding]:
     """Find the records that are no feedback, and say what they are."""
-    for record, (_, source) in zip(records({"Records": [raw for raw, _ in done]}), done, strict=True):
+    for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in done]}), done, strict=True):
         try:
             opened = open_record(record)
         except EnvelopeError:
@@ -38,7 +38,7 @@ def notices(done: Sequence[tuple[Any, str]]) -> Iterator[Finding]:
 def kept(done: Sequence[tuple[Any, str]], messages: Iterable[QuarantinedMessage]) -> Iterator[Finding]:
     """Find where the messages in quarantine came from. Their own ids may be missing, or the same in several files."""
     sources: dict[str, list[str]] = {}
-    for record, (_, source) in zip(records({"Records": [raw for raw, _ in done]}), done, strict=True):
+    for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in done]}), done, strict=True):
         sources.setdefault(record.original(), []).append(source)
     for message in messages:
         named = sources.get(original(message))

@@ -54,7 +54,7 @@ def aws() -> Iterator[EmbeddedAws]:
 # --- Where contacts are kept ----------------------------------------------------------------------------------------
 
 
-class Contacts(sync.Contacts, pipeline.Contacts, Protocol):
+class Contacts(sync.PendingContacts, pipeline.FactStore, Protocol):
     """What both the list_sync and the pipeline want of it."""
 
 
@@ -471,5 +471,5 @@ TEXTS = ("{}", " spaces\n\tstay ", "", "\x00\x01", "\ud800", "\ufffe", "é" * 40
 def test_quarantine(quarantine: tuple[pipeline.QuarantineStore, Callable[[], list[Kept]]], original: str) -> None:
     """Whatever the text, quarantine keeps it whole, with its reason and where it came from."""
     keeper, kept = quarantine
-    assert keeper.keep(original, "not-json", "") == ""
+    assert keeper.store(original, "not-json", "") == ""
     assert kept() == [Kept(original, "not-json", "unknown")]

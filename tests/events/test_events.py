@@ -19,7 +19,7 @@ from localaws.in_process.embedded_aws import EmbeddedAws, VirtualClock
 from localaws.in_process.functions import Functions, Invocation
 from localaws.ses_list.suppression_list import SuppressedDestination
 from ses_feedback.aws.metrics import METRICS
-from ses_feedback.reading.envelope import records
+from ses_feedback.reading.envelope import read_records
 from ses_feedback.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -157,7 +157,7 @@ def test_an_event_is_quarantined_for_the_reasons_of_its_row(replayed: Replayed) 
     """Each quarantined message is one of the event's own, byte for byte, and is logged with its reason."""
     reasons = [attributes["reason"] for attributes in replayed.outcome["quarantined"]]
     assert reasons == replayed.row.get("quarantined", [])
-    assert set(replayed.quarantined) <= {record.original() for record in records(replayed.event)}
+    assert set(replayed.quarantined) <= {record.original() for record in read_records(replayed.event)}
     logged = [line["reason"] for line in replayed.outcome["log"] if line.get("disposition") == "quarantined"]
     assert logged == reasons
 

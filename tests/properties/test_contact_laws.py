@@ -41,8 +41,8 @@ from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import POLICY
-from ses_feedback.reading.envelope import Document, EnvelopeError, Notice, open_record, records
-from ses_feedback.reading.ses_events import Feedback, FeedbackError, parse
+from ses_feedback.reading.envelope import Document, EnvelopeError, Notice, open_record, read_records
+from ses_feedback.reading.ses_events import Feedback, FeedbackError, parse_feedback
 from tests.support.builders import (
     AT,
     EVENT,
@@ -117,7 +117,7 @@ HOSTILE_TEXTS = {
 def opened(event: Event) -> list[Document | Notice | str]:
     """Return what is inside each record of `event`, or why it can't be opened."""
     found: list[Document | Notice | str] = []
-    for record in records(event):
+    for record in read_records(event):
         try:
             found.append(open_record(record))
         except EnvelopeError as error:
@@ -128,7 +128,7 @@ def opened(event: Event) -> list[Document | Notice | str]:
 def parsed(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
     """Return what SES says in `document`, None when that is nothing."""
     with contextlib.suppress(FeedbackError):
-        return parse(document)
+        return parse_feedback(document)
     return None
 
 
@@ -165,7 +165,7 @@ def test_no_text_breaks_opening_and_parsing(text: str, carrier: Callable[[Any], 
     """Whatever brings it, and however often it was wrapped on its way."""
     event = carrier(text)
     found = opened(event)
-    assert len(records(event)) == len(found)
+    assert len(read_records(event)) == len(found)
     feedback = [parsed(document.fields) for document in found if isinstance(document, Document)]
     assert all(one is None or judge(one).counts for one in feedback)
 
@@ -173,7 +173,7 @@ def test_no_text_breaks_opening_and_parsing(text: str, carrier: Callable[[Any], 
 @given(json_values())
 def test_records_never_fail(event: Event) -> None:
     """And what quarantine would keep of each is a text, or too deep to be one."""
-    for record in records(event):
+    for record in read_records(event):
         with contextlib.suppress(RecursionError, ValueError):
             assert isinstance(record.original(), str)
 
@@ -182,7 +182,7 @@ def test_records_never_fail(event: Event) -> None:
 def test_parsing_raises_its_own_error_only(document: Json) -> None:
     """Whatever fields are missing, of another type, or in the wrong place; and the error can be logged."""
     try:
-        parse(document)
+        parse_feedback(document)
     except FeedbackError as refusal:
         error = refusal
     else:
@@ -194,7 +194,7 @@ def test_parsing_raises_its_own_error_only(document: Json) -> None:
 @given(documents())
 def test_what_ses_publishes_is_parsed(document: Json) -> None:
     """Every kind of it, in both vocabularies, whatever it names its recipients and types."""
-    assert parse(document).kind
+    assert parse_feedback(document).kind
 
 
 # --- Judging --------------------------------------------------------------------------------------------------------
@@ -289,13 +289,13 @@ def test_both_vocabularies_say_the_same(document: Json) -> None:
     """Whom it touches and how does not depend on the mechanism that published it."""
     kind = document.get(EVENT) or document.get(NOTIFICATION)
     rest = {name: value for name, value in document.items() if name not in {EVENT, NOTIFICATION}}
-    assert judge(parse({EVENT: kind, **rest})) == judge(parse({NOTIFICATION: kind, **rest}))
+    assert judge(parse_feedback({EVENT: kind, **rest})) == judge(parse_feedback({NOTIFICATION: kind, **rest}))
 
 
 @given(documents())
 def test_judging_depends_on_nothing_else(document: Json) -> None:
     """The same feedback comes to the same facts whenever it comes."""
-    assert judge(parse(document)) == judge(parse(json.loads(json.dumps(document))))
+    assert judge(parse_feedback(document)) == judge(parse_feedback(json.loads(json.dumps(document))))
 
 
 # --- Merging --------------------------------------------------------------------------------------------------------

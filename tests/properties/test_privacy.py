@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ses_feedback.reading.envelope import Document, EnvelopeError, open_record, records
-from ses_feedback.reading.ses_events import FeedbackError, parse
+from ses_feedback.reading.envelope import Document, EnvelopeError, open_record, read_records
+from ses_feedback.reading.ses_events import FeedbackError, parse_feedback
 from tests.support.builders import (
     RECIPIENT,
     a_bounce,
@@ -164,11 +164,11 @@ def test_what_the_rooms_raise(document: Any) -> None:  # noqa: ANN401 (JSON)
 
 def error_of(text: str) -> Exception | None:
     """Return what opening and parsing `text` raises."""
-    [record] = records(text)
+    [record] = read_records(text)
     try:
         opened = open_record(record)
         if isinstance(opened, Document):
-            parse(opened.fields)
+            parse_feedback(opened.fields)
     except (EnvelopeError, FeedbackError) as error:
         return error
     return None

@@ -274,7 +274,7 @@ class FakeQuarantine:
         self.kept: list[Kept] = []
         self.refusal = ""
 
-    def keep(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str) -> str:
         """Keep a message; return why it could not be kept, empty when it is."""
         if not self.refusal:
             self.kept.append(Kept(original, reason, source or "unknown"))

@@ -37,7 +37,7 @@ def _poison_dropped(self: Any, one: Any, until: datetime | None) -> Any:
 
 
 def _quarantine_hoped_for(self: Any, one: Any, until: datetime | None) -> Any:
-    self._quarantine.keep(one.record.original(), one.problem, "")
+    self._quarantine.store(one.record.original(), one.problem, "")
     return pipeline.Disposition.QUARANTINED, one.problem
 
 

@@ -38,7 +38,7 @@ class Quarantine:
     def _client(self) -> Sqs:
         return self._connect()
 
-    def keep(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str) -> str:
         """Put a message's `original` text in quarantine with the `reason` and the `source` record's id.
 
         The body is the text itself, so that it can be sent to a lane's queue again as it is. Text SQS does not take

@@ -13,7 +13,7 @@ from ses_feedback.aws.metrics import Metrics
 from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
-from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, QuarantineStore, Report, safe_id
+from ses_feedback.processing.pipeline import BatchReport, Disposition, Pipeline, QuarantineStore, RecordResult, safe_id
 from ses_feedback.reading.envelope import Carrier
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 
@@ -44,7 +44,7 @@ class Clients(Protocol):
 class Processor(Protocol):
     """What takes events in."""
 
-    def process(self, event: object, until: datetime | None = None) -> Report:
+    def process(self, event: object, until: datetime | None = None) -> BatchReport:
         """Process a Lambda event, and say what became of each of its records."""
 
 
@@ -71,12 +71,12 @@ class FeedbackHandler:
         self._log(report)
         return answer(report)
 
-    def _log(self, report: Report) -> None:
-        exceptional = [outcome for outcome in report.outcomes if outcome.exceptional]
+    def _log(self, report: BatchReport) -> None:
+        exceptional = [outcome for outcome in report.results if outcome.exceptional]
         for outcome in exceptional[:LOGGED_RECORDS]:
             self._logger.warning("record", extra=_described(outcome))
         self._logger.info(
-            "batch", extra={"records": len(report.outcomes), "exceptional": len(exceptional), **report.dispositions}
+            "batch", extra={"records": len(report.results), "exceptional": len(exceptional), **report.dispositions}
         )
 
 
@@ -127,26 +127,26 @@ def _handler() -> FeedbackHandler:
     return compose(from_environment(), FunctionClients(access_from_environment()))
 
 
-def answer(report: Report) -> dict[str, Any]:
+def answer(report: BatchReport) -> dict[str, Any]:
     """Return what Lambda is told of `report`.
 
     Raises:
         FeedbackNotStoredError: as `FeedbackHandler.__call__`.
 
     """
-    again = [outcome for outcome in report.outcomes if outcome.disposition is Disposition.RETRY]
+    again = [outcome for outcome in report.results if outcome.disposition is Disposition.RETRY]
     if any(outcome.record.carrier is not Carrier.SQS or not outcome.record.id for outcome in again):
         reasons = ", ".join(sorted({outcome.reason for outcome in again}))
         raise FeedbackNotStoredError(
-            f"{len(again)} of {len(report.outcomes)} records could not be stored ({reasons}); Lambda tries again"
+            f"{len(again)} of {len(report.results)} records could not be stored ({reasons}); Lambda tries again"
         )
-    if any(outcome.record.carrier is Carrier.SQS for outcome in report.outcomes):
+    if any(outcome.record.carrier is Carrier.SQS for outcome in report.results):
         # A record that stands for many messages is named once.
         return {"batchItemFailures": [{"itemIdentifier": one} for one in dict.fromkeys(one.record.id for one in again)]}
     return dict(report.dispositions)
 
 
-def _described(outcome: Outcome) -> Mapping[str, Any]:
+def _described(outcome: RecordResult) -> Mapping[str, Any]:
     if outcome.error_kind:
         return {"kind": outcome.kind, "template": outcome.template, "error_kind": outcome.error_kind}
     return {

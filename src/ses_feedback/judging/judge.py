@@ -26,7 +26,7 @@ from ses_feedback.reading.ses_events import (
     RenderingFailure,
     Send,
     Subscription,
-    fold,
+    normalize_name,
 )
 
 MAX_DIAGNOSTIC_LENGTH = 1_000
@@ -118,7 +118,7 @@ def _judge_delivery(feedback: Delivery, sent_at: datetime | None) -> Judgement:
 
 def _judge_bounce(feedback: Bounce, sent_at: datetime | None, options: PolicyOptions) -> Judgement:
     bounce = feedback.bounce
-    type_, sub_type = fold(bounce.bounce_type or ""), fold(bounce.bounce_sub_type or "")
+    type_, sub_type = normalize_name(bounce.bounce_type or ""), normalize_name(bounce.bounce_sub_type or "")
     labels = _labels_of_bounce(type_, sub_type)
     declared = feedback.configuration_set in options.streams
     base = find_rule("Bounce", type_, sub_type, frozenset({Trait.DECLARED_STREAM}) if declared else frozenset())
@@ -249,7 +249,10 @@ def _labels_of_bounce(type_: str, sub_type: str) -> tuple[str, str]:
 
 def _judge_complaint(feedback: Complaint, sent_at: datetime | None, options: PolicyOptions) -> Judgement:
     complaint = feedback.complaint
-    sub_type, feedback_type = fold(complaint.complaint_sub_type or ""), fold(complaint.complaint_feedback_type or "")
+    sub_type, feedback_type = (
+        normalize_name(complaint.complaint_sub_type or ""),
+        normalize_name(complaint.complaint_feedback_type or ""),
+    )
     email = _recipients(feedback)
     named = [email.parse(recipient.email_address) for recipient in complaint.complained_recipients or ()]
     if email.only and not any(named):
@@ -463,4 +466,4 @@ def _label(normalized: str, known: tuple[str, ...]) -> str:
     """Return the documented name of `normalized`: labels may be logged, other text of an event may not."""
     if not normalized:
         return "unspecified"
-    return next((label for label in known if fold(label) == normalized), "unrecognized")
+    return next((label for label in known if normalize_name(label) == normalized), "unrecognized")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Register, Verdict
-from ses_feedback.reading.ses_events import fold
+from ses_feedback.reading.ses_events import normalize_name
 
 
 class Trait(StrEnum):
@@ -69,8 +69,8 @@ class Rule(Struct, frozen=True):
         """True if this rule applies; `type_` and `sub_type` are normalized names (`ses_events.fold`)."""
         return (
             self.kind == kind
-            and (not self.types or type_ in map(fold, self.types))
-            and (not self.sub_types or sub_type in map(fold, self.sub_types))
+            and (not self.types or type_ in map(normalize_name, self.types))
+            and (not self.sub_types or sub_type in map(normalize_name, self.sub_types))
             and (self.trait is None or self.trait in traits)
         )
 

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 from typing import NamedTuple
 
 from ses_feedback.judging.policy import Trait
-from ses_feedback.reading.ses_events import SubscriptionObject, TopicPreferences, fold
+from ses_feedback.reading.ses_events import SubscriptionObject, TopicPreferences, normalize_name
 
 _OPT_OUT, _OPT_IN = "optout", "optin"
 
@@ -41,7 +41,7 @@ def changes_of(subscription: SubscriptionObject, streams: frozenset[str]) -> lis
 def _topics(preferences: TopicPreferences | None) -> dict[str, str]:
     topics = (preferences.topic_subscription_status if preferences else None) or ()
     return {
-        topic.topic_name: fold(topic.subscription_status)
+        topic.topic_name: normalize_name(topic.subscription_status)
         for topic in topics
         if topic.topic_name and topic.subscription_status
     }

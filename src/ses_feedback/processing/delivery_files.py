@@ -16,9 +16,9 @@ from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.immutable import replace
-from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, QuarantineStore, Report, safe_id
-from ses_feedback.reading.envelope import Record, records
-from ses_feedback.reading.s3_notifications import ObjectName, messages_in, objects_of
+from ses_feedback.processing.pipeline import BatchReport, Disposition, Pipeline, QuarantineStore, RecordResult, safe_id
+from ses_feedback.reading.envelope import Record, read_records
+from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names, split_messages
 
 AT_ONCE = 1_000
 """Messages of an object that are in work at a time: what a batch of the lane's queue is otherwise."""
@@ -52,29 +52,29 @@ class Deliveries:
         self._objects = objects
         self._now = now
 
-    def process(self, event: object, until: datetime | None = None) -> Report:
+    def process(self, event: object, until: datetime | None = None) -> BatchReport:
         """Process a Lambda event, as `Pipeline.process`; every message of an object has an outcome of its own.
 
         Of an object that has to come again those outcomes alone are told that are why.
         """
         messages: list[Record] = []
         notified: list[tuple[Record, tuple[ObjectName, ...]]] = []
-        for record in records(event):
-            names = objects_of(record)
+        for record in read_records(event):
+            names = parse_object_names(record)
             if names:
                 notified.append((record, names))
             else:
                 messages.append(record)
         report = self._pipeline(self._quarantine).process_records(messages, until)
-        outcomes = list(report.outcomes)
+        results = list(report.results)
         for record, names in notified:
             told = _Notification(record)
             pipeline = self._pipeline(told.kept)
             for name in names:
                 self._read(told, name, pipeline, until)
             late = until is not None and self._now() >= until
-            outcomes += told.settle(self._quarantine, report.metric_counts, late=late)
-        return Report(tuple(outcomes), report.metric_counts)
+            results += told.settle(self._quarantine, report.metric_counts, late=late)
+        return BatchReport(tuple(results), report.metric_counts)
 
     def _read(self, told: "_Notification", name: ObjectName, pipeline: Pipeline, until: datetime | None) -> None:
         """Process what is in an object, so many messages at a time, as long as it is not too late to begin."""
@@ -94,7 +94,7 @@ class Deliveries:
     def _chunks(self, record: Record, name: ObjectName) -> Iterator[tuple[Record, ...]]:
         """Yield the messages of an object, as records that are acknowledged as `record` is."""
         yield ()  # to see whether there is time to read it
-        messages = messages_in(self._objects.read(name))
+        messages = split_messages(self._objects.read(name))
         yield from batched((replace(record, content=message) for message in messages), AT_ONCE)
 
 
@@ -104,18 +104,18 @@ class _Notification:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.kept = _Kept()
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[RecordResult] = []
         self._problem = ""
         self._tally = MetricCounts()
 
-    def include(self, report: Report) -> None:
+    def include(self, report: BatchReport) -> None:
         """Take in what became of some of its messages; not the messages, of which there may be tens of thousands."""
-        self._outcomes += [replace(outcome, record=self.record) for outcome in report.outcomes]
+        self._outcomes += [replace(outcome, record=self.record) for outcome in report.results]
         self._tally.include(report.metric_counts)
 
     def again(self, reason: str) -> None:
         """Have it come again."""
-        self._outcomes.append(Outcome(self.record, Disposition.RETRY, reason=reason))
+        self._outcomes.append(RecordResult(self.record, Disposition.RETRY, reason=reason))
 
     def break_off(self) -> None:
         """Have it come again for what there was no time for, unless no try would ever come to the end of it."""
@@ -126,7 +126,7 @@ class _Notification:
         """Have the notification itself put in quarantine, for the first reason there is."""
         self._problem = self._problem or reason
 
-    def settle(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> Iterable[Outcome]:
+    def settle(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> Iterable[RecordResult]:
         """Put in quarantine and count what was put off, or tell what has to come again."""
         if self.kept.unusable:
             self.kept = _Kept()
@@ -136,16 +136,16 @@ class _Notification:
             return again
         refused = self.kept.hand_over(quarantine, late=late) or self._hand_over(quarantine)
         if refused:
-            return [Outcome(self.record, Disposition.RETRY, reason=f"not quarantined: {refused}")]
+            return [RecordResult(self.record, Disposition.RETRY, reason=f"not quarantined: {refused}")]
         metric_counts.include(self._tally)
-        return self._outcomes or [Outcome(self.record, Disposition.IGNORED)]
+        return self._outcomes or [RecordResult(self.record, Disposition.IGNORED)]
 
     def _hand_over(self, quarantine: QuarantineStore) -> str:
         if not self._problem:
             return ""
-        self._outcomes.append(Outcome(self.record, Disposition.QUARANTINED, reason=self._problem))
+        self._outcomes.append(RecordResult(self.record, Disposition.QUARANTINED, reason=self._problem))
         self._tally.count("", "Quarantined")
-        return quarantine.keep(self.record.original(), self._problem, safe_id(self.record.id))
+        return quarantine.store(self.record.original(), self._problem, safe_id(self.record.id))
 
 
 class _Kept:
@@ -155,7 +155,7 @@ class _Kept:
         self._messages: list[tuple[str, str, str]] = []
         self.unusable = False
 
-    def keep(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str) -> str:
         """Keep a message for later."""
         self.unusable = self.unusable or len(self._messages) >= MOST_KEPT or too_long(original)
         if not self.unusable:
@@ -167,7 +167,7 @@ class _Kept:
         if self._messages and late:
             return OUT_OF_TIME.code
         for message in self._messages:
-            refused = quarantine.keep(*message)
+            refused = quarantine.store(*message)
             if refused:
                 return refused
         return ""

@@ -19,15 +19,15 @@ from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Fact, Judgement
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import PolicyOptions
-from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, records
-from ses_feedback.reading.ses_events import FeedbackError, parse
+from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, read_records
+from ses_feedback.reading.ses_events import FeedbackError, parse_feedback
 
 _DEFAULT_OPTIONS = PolicyOptions()
 _LANES = frozenset({"Bounce", "Complaint"})
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-class Contacts(Protocol):
+class FactStore(Protocol):
     """Where facts are stored."""
 
     def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
@@ -37,7 +37,7 @@ class Contacts(Protocol):
 class QuarantineStore(Protocol):
     """Where messages that can't be acted on are kept."""
 
-    def keep(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str) -> str:
         """Keep a message; return why it could not be kept, empty when it is."""
 
 
@@ -51,7 +51,7 @@ class Disposition(StrEnum):
     """Not acknowledged: it will come again."""
 
 
-class Outcome(Struct, frozen=True):
+class RecordResult(Struct, frozen=True):
     """What became of one record, in words fit for logs: no address, and no text of the sender's or the recipient's."""
 
     record: Record
@@ -69,16 +69,16 @@ class Outcome(Struct, frozen=True):
         return bool(self.reason or self.error_kind)
 
 
-class Report(Struct, frozen=True):
+class BatchReport(Struct, frozen=True):
     """What became of a batch."""
 
-    outcomes: tuple[Outcome, ...]
+    results: tuple[RecordResult, ...]
     metric_counts: MetricCounts
 
     @property
     def dispositions(self) -> Mapping[str, int]:
         """How many records each disposition took."""
-        return Counter(outcome.disposition.value for outcome in self.outcomes)
+        return Counter(outcome.disposition.value for outcome in self.results)
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class Pipeline:
 
     def __init__(
         self,
-        contacts: Contacts,
+        contacts: FactStore,
         quarantine: QuarantineStore,
         *,
         now: Callable[[], datetime],
@@ -115,20 +115,20 @@ class Pipeline:
         self._options = options
         self._lane = lane
 
-    def process(self, event: object, until: datetime | None = None) -> Report:
+    def process(self, event: object, until: datetime | None = None) -> BatchReport:
         """Process a Lambda event, whatever it holds, and say what became of each of its records.
 
         What is not begun by `until` is left for another try, so that an event that takes too long gets further
         with each.
         """
-        return self.process_records(records(event), until)
+        return self.process_records(read_records(event), until)
 
-    def process_records(self, taken: Iterable[Record], until: datetime | None = None) -> Report:
+    def process_records(self, taken: Iterable[Record], until: datetime | None = None) -> BatchReport:
         """Process records, as `process` does those of an event."""
         read = [self._read_in_time(record, until) for record in taken]
         self._store(read, until)
         metric_counts, now = MetricCounts(), self._now()
-        return Report(tuple([self._settle(one, metric_counts, now, until) for one in read]), metric_counts)
+        return BatchReport(tuple([self._settle(one, metric_counts, now, until) for one in read]), metric_counts)
 
     def _read_in_time(self, record: Record, until: datetime | None) -> _Read:
         """Read and judge a record unless the deadline has passed: one expensive record must not delay all others."""
@@ -139,7 +139,7 @@ class Pipeline:
             opened = open_record(record)
             if isinstance(opened, Notice):
                 return _Read(record, judge(opened))
-            judgement = judge(parse(opened.fields), opened.sent_at or self._now(), self._options)
+            judgement = judge(parse_feedback(opened.fields), opened.sent_at or self._now(), self._options)
         except EnvelopeError as error:
             return _Read(record, problem=error.reason)
         except FeedbackError as error:
@@ -165,7 +165,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 (as above)
             one.problem = _bug(error)
 
-    def _settle(self, one: _Read, metric_counts: MetricCounts, now: datetime, until: datetime | None) -> Outcome:
+    def _settle(self, one: _Read, metric_counts: MetricCounts, now: datetime, until: datetime | None) -> RecordResult:
         disposition, reason = self._disposition(one, until)
         judgement = one.judgement
         if disposition is Disposition.RETRY:
@@ -187,7 +187,7 @@ class Pipeline:
             return Disposition.IGNORED, ""
         # A complaint or a bounce that names nobody changes nothing: somebody should know of it.
         unnamed = one.judgement and one.judgement.kind in _LANES and not one.facts
-        return Disposition.APPLIED, "names-nobody" if unnamed else ""
+        return Disposition.APPLIED, "no-recipient" if unnamed else ""
 
     def _keep(self, one: _Read, until: datetime | None) -> tuple[Disposition, str]:
         if until and self._now() >= until:
@@ -198,7 +198,7 @@ class Pipeline:
         except (RecursionError, TypeError, ValueError) as error:
             # The record came decoded and can't be written as JSON again.
             return Disposition.RETRY, f"not quarantined: {type(error).__name__}"
-        refused = self._quarantine.keep(original, one.problem, safe_id(one.record.id))
+        refused = self._quarantine.store(original, one.problem, safe_id(one.record.id))
         return (Disposition.RETRY, f"not quarantined: {refused}") if refused else (Disposition.QUARANTINED, one.problem)
 
     def _count(self, judgement: Judgement, metric_counts: MetricCounts, now: datetime) -> None:
@@ -224,9 +224,9 @@ def safe_id(text: str) -> str:
     return text if _SAFE_ID.fullmatch(text) else ""
 
 
-def _outcome(one: _Read, disposition: Disposition, reason: str) -> Outcome:
+def _outcome(one: _Read, disposition: Disposition, reason: str) -> RecordResult:
     judgement = one.judgement
-    return Outcome(
+    return RecordResult(
         one.record,
         disposition,
         kind=judgement.kind if judgement else "",

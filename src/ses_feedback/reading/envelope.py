@@ -88,7 +88,7 @@ class Notice(Struct, frozen=True):
     what: str
 
 
-def records(event: object) -> list[Record]:
+def read_records(event: object) -> list[Record]:
     """Return the records of a Lambda event, whatever it is; an event that holds none is one record itself."""
     if not isinstance(event, dict):
         return [Record(Carrier.INVOKE, "", event)]

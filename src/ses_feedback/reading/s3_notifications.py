@@ -27,7 +27,7 @@ class ObjectName(Struct, frozen=True):
     key: str
 
 
-def objects_of(record: Record) -> tuple[ObjectName, ...]:
+def parse_object_names(record: Record) -> tuple[ObjectName, ...]:
     """Return the objects that S3 tells of in `record`; none when it is no notification of S3's, or no sound one."""
     content = record.content
     if isinstance(content, str):
@@ -39,7 +39,7 @@ def objects_of(record: Record) -> tuple[ObjectName, ...]:
     return tuple(one for one in found if one) if all(found) else ()
 
 
-def messages_in(data: bytes) -> Iterator[str]:
+def split_messages(data: bytes) -> Iterator[str]:
     """Yield the messages in an object: its lines, and where a line holds several documents, each of them.
 
     Blank lines are none. Bytes that are no UTF-8 come as lone surrogates, which no JSON has.

@@ -416,7 +416,7 @@ KINDS: Mapping[str, type[Feedback]] = {
 }
 
 
-def fold(name: str) -> str:
+def normalize_name(name: str) -> str:
     """Return `name` as SES's names are compared: ASCII letters and digits only, in lower case.
 
     SES spells one name in several ways: `Rendering Failure`, `RenderingFailure`, `RENDERING_FAILURE`. Names longer
@@ -430,7 +430,7 @@ def _fold(name: str) -> str:
     return "".join(c for c in name if c.isascii() and c.isalnum()).lower()
 
 
-def parse(document: Mapping[str, Any]) -> Feedback:
+def parse_feedback(document: Mapping[str, Any]) -> Feedback:
     """Return what SES says in `document`, a decoded JSON object of either vocabulary.
 
     Raises:
@@ -446,7 +446,9 @@ def parse(document: Mapping[str, Any]) -> Feedback:
 
 
 def _model(document: Mapping[str, Any]) -> type[Feedback]:
-    named = {fold(name) for key in ("eventType", "notificationType") if isinstance(name := document.get(key), str)}
+    named = {
+        normalize_name(name) for key in ("eventType", "notificationType") if isinstance(name := document.get(key), str)
+    }
     if len(named) > 1:
         raise FeedbackError("two-kinds")
     model = KINDS.get(named.pop()) if named else None

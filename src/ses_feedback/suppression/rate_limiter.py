@@ -22,7 +22,7 @@ SLACK = timedelta(milliseconds=50)
 """How long after its moment a call may still begin; moments lie that much further apart, so calls never get closer."""
 
 
-class DynamoDb(Protocol):
+class RateLimiterClient(Protocol):
     """The calls of botocore's DynamoDB client that are made here."""
 
     def get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
@@ -34,7 +34,7 @@ class RateLimiter:
 
     def __init__(
         self,
-        client: DynamoDb,
+        client: RateLimiterClient,
         table: str,
         rate: float,
         *,

@@ -39,7 +39,7 @@ Waiting = tuple[datetime, str]
 """Since when a contact waits, and its address."""
 
 
-class Contacts(Protocol):
+class PendingContacts(Protocol):
     """Where contacts are kept."""
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
@@ -106,7 +106,7 @@ class ListSync:
 
     def __init__(
         self,
-        contacts: Contacts,
+        contacts: PendingContacts,
         suppression_list: SuppressionList,
         publisher: EventPublisher,
         rate_limiter: RateLimit,

@@ -17,7 +17,7 @@ PREFIX = "imports/"
 """What the key of every object begins with."""
 
 
-class DynamoDb(Protocol):
+class LedgerClient(Protocol):
     """The calls of botocore's DynamoDB client that are made here."""
 
     def get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
@@ -42,7 +42,7 @@ class SesV2(Protocol):
 class ImportLedger:
     """The ledger of imports, on an item of the table `table`."""
 
-    def __init__(self, client: DynamoDb, table: str) -> None:
+    def __init__(self, client: LedgerClient, table: str) -> None:
         """Keep it through `client`."""
         self._client = client
         self._table = table

@@ -25,7 +25,7 @@ from ses_feedback.suppression.import_jobs.model import (
     resting,
 )
 from ses_feedback.suppression.report import SyncReport, stream_of
-from ses_feedback.suppression.sync import LEASE, READ_AT_ONCE, Contacts, RateLimit
+from ses_feedback.suppression.sync import LEASE, READ_AT_ONCE, PendingContacts, RateLimit
 
 LIFE = timedelta(days=3)
 """How long a job whose end nobody sees may yet write entries. Its object is kept longer (the template says)."""
@@ -72,7 +72,7 @@ class Settlement:
 
     def __init__(
         self,
-        contacts: Contacts,
+        contacts: PendingContacts,
         books: Books,
         objects: Objects,
         jobs: Jobs,

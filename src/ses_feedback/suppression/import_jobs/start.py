@@ -27,7 +27,7 @@ from ses_feedback.suppression.import_jobs.model import (
 )
 from ses_feedback.suppression.import_jobs.settle import Books, Jobs, Objects, Settlement
 from ses_feedback.suppression.report import SyncReport
-from ses_feedback.suppression.sync import LOST_RACE, READ_AT_ONCE, Contacts, RateLimit, Waiting, can_lease
+from ses_feedback.suppression.sync import LOST_RACE, READ_AT_ONCE, PendingContacts, RateLimit, Waiting, can_lease
 
 FINISHING = timedelta(seconds=60)
 """Time kept back from claiming contacts, to write the object and have SES begin."""
@@ -43,7 +43,7 @@ class ImportStarter:
 
     def __init__(
         self,
-        contacts: Contacts,
+        contacts: PendingContacts,
         books: Books,
         objects: Objects,
         jobs: Jobs,

@@ -166,7 +166,7 @@ def test_a_queue_is_redriven_as_it_came(aws: EmbeddedAws) -> None:
     target = sqs.create_queue(QueueName="Lane")["QueueUrl"]
     quarantine = Quarantine(lambda: sqs, aws.quarantine_url)
     text = json.dumps(a_bounce())
-    assert [quarantine.keep(one, "unknown-kind", "1") for one in (text, "a\0b", text)] == ["", "", ""]
+    assert [quarantine.store(one, "unknown-kind", "1") for one in (text, "a\0b", text)] == ["", "", ""]
     result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", target])
     assert (result.exit_code, result.output) == (0, "Moved 2, left 1 that SQS can't carry as they are.\n")
     bodies = [message["Body"] for message in sqs.receive_message(QueueUrl=target, MaxNumberOfMessages=10)["Messages"]]
@@ -178,14 +178,14 @@ def test_what_was_only_too_long_is_unpacked(aws: EmbeddedAws) -> None:
     sqs = aws.client("sqs")
     target = sqs.create_queue(QueueName="Lane", Attributes={"MaximumMessageSize": "1048576"})["QueueUrl"]
     long = " " * (1_048_576 - 1)
-    assert Quarantine(lambda: sqs, aws.quarantine_url).keep(long, "no-content", "1") == ""
+    assert Quarantine(lambda: sqs, aws.quarantine_url).store(long, "no-content", "1") == ""
     assert redrive_queue(sqs, aws.quarantine_url, target) == (1, 0, 0)
 
 
 def test_bytes_that_are_no_text_become_no_other_text(aws: EmbeddedAws) -> None:
     """A lane would take the address that came of them for somebody's."""
     sqs, target = aws.client("sqs"), lane(aws)
-    kept = Quarantine(lambda: sqs, aws.quarantine_url).keep(b"jos\xe9".decode("utf-8", "surrogateescape"), "x", "1")
+    kept = Quarantine(lambda: sqs, aws.quarantine_url).store(b"jos\xe9".decode("utf-8", "surrogateescape"), "x", "1")
     assert (kept, redrive_queue(sqs, aws.quarantine_url, target)) == ("", (0, 1, 0))
     assert (bodies(sqs, target), len(aws.quarantined())) == ([], 1)
 

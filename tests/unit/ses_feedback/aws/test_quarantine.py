@@ -23,11 +23,11 @@ def aws() -> Iterator[EmbeddedAws]:
         yield aws
 
 
-def keep(
+def store(
     aws: EmbeddedAws, original: str, reason: str = "not-json", source: str = "record-1"
 ) -> tuple[str, dict[str, str]]:
     """Keep a message; return the body and the attributes on the queue."""
-    assert Quarantine(lambda: aws.client("sqs"), aws.quarantine_url).keep(original, reason, source) == ""
+    assert Quarantine(lambda: aws.client("sqs"), aws.quarantine_url).store(original, reason, source) == ""
     [message] = aws.quarantined()
     return message.body, message.attributes
 
@@ -35,7 +35,7 @@ def keep(
 @pytest.mark.parametrize("original", ["{}", " \t\r\n{", "x" * SQS_BODY, "é😀\ufffd\u20ac", "\x85\x7f"], ids=range(5))
 def test_what_sqs_carries(aws: EmbeddedAws, original: str) -> None:
     """Text that SQS takes is kept as it came, so that it can be redriven as it is."""
-    assert keep(aws, original) == (original, {"reason": "not-json", "source": "record-1"})
+    assert store(aws, original) == (original, {"reason": "not-json", "source": "record-1"})
 
 
 PACKED = ["", "\x00", "\x0b", "a\x1fb", "\ufffe", "\uffff", "\ud800", "x" * (SQS_BODY + 1), "é" * (SQS_BODY // 2 + 1)]
@@ -44,7 +44,7 @@ PACKED = ["", "\x00", "\x0b", "a\x1fb", "\ufffe", "\uffff", "\ud800", "x" * (SQS
 @pytest.mark.parametrize("original", PACKED, ids=range(len(PACKED)))
 def test_what_sqs_does_not_carry(aws: EmbeddedAws, original: str) -> None:
     """Text that SQS refuses is packed, and an attribute says how."""
-    body, attributes = keep(aws, original)
+    body, attributes = store(aws, original)
     assert attributes == {"reason": "not-json", "source": "record-1", "encoding": "gzip+base64"}
     assert gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass") == original
 
@@ -53,20 +53,20 @@ def test_the_same_message_packs_to_the_same_text(aws: EmbeddedAws) -> None:
     """Nothing of the time it was packed is in it: who compares what is kept twice sees it is one message."""
     client = FaultyClient(aws.client("sqs"))
     for _ in range(2):
-        Quarantine(lambda: client, aws.quarantine_url).keep("\x00", "not-json", "1")
+        Quarantine(lambda: client, aws.quarantine_url).store("\x00", "not-json", "1")
     assert client.calls[0].request["MessageBody"] == client.calls[1].request["MessageBody"]
     assert base64.b64decode(client.calls[0].request["MessageBody"])[4:8] == bytes(4)
 
 
 def test_attributes_are_cut_to_size(aws: EmbeddedAws) -> None:
     """However long a reason, body and attributes stay within what one message may hold."""
-    _, attributes = keep(aws, "x" * SQS_BODY, reason="r" * 5_000, source="s" * 5_000)
+    _, attributes = store(aws, "x" * SQS_BODY, reason="r" * 5_000, source="s" * 5_000)
     assert attributes == {"reason": "r" * 256, "source": "s" * 256}
 
 
 def test_a_record_without_an_id(aws: EmbeddedAws) -> None:
     """SQS takes no empty attribute."""
-    assert keep(aws, "{}", source="")[1]["source"] == "unknown"
+    assert store(aws, "{}", source="")[1]["source"] == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_record_without_an_id(aws: EmbeddedAws) -> None:
 def test_a_message_is_kept_only_when_sqs_says_so(aws: EmbeddedAws, fault: Fault, reason: str) -> None:
     """A fault is returned in one word, none of it SQS's own; nothing is raised."""
     client = FaultyClient(aws.client("sqs"), otherwise=fault)
-    assert Quarantine(lambda: client, aws.quarantine_url).keep("{}", "not-json", "1") == reason
+    assert Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1") == reason
 
 
 def test_what_nobody_foresaw_is_a_reason_too(aws: EmbeddedAws) -> None:
@@ -92,7 +92,7 @@ def test_what_nobody_foresaw_is_a_reason_too(aws: EmbeddedAws) -> None:
         raise RecursionError
 
     client = FaultyClient(aws.client("sqs"), otherwise=trips)
-    kept = Quarantine(lambda: client, aws.quarantine_url).keep("{}", "not-json", "1")
+    kept = Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1")
     assert kept == "internal-error: RecursionError"
 
 
@@ -106,7 +106,7 @@ def test_what_no_queue_carries_is_not_tried(aws: EmbeddedAws) -> None:
     client = FaultyClient(aws.client("sqs"))
     for original in (NOISE, NOISE[:-1_000] + "\x00"):
         assert too_long(original)
-        assert Quarantine(lambda: client, aws.quarantine_url).keep(original, "not-json", "1") == TOO_LONG
+        assert Quarantine(lambda: client, aws.quarantine_url).store(original, "not-json", "1") == TOO_LONG
     assert client.calls == []
 
 
@@ -114,7 +114,7 @@ def test_what_no_queue_carries_is_not_tried(aws: EmbeddedAws) -> None:
 def test_what_is_not_too_long_is_kept(aws: EmbeddedAws, original: str) -> None:
     """Without attributes, where there is room for none."""
     assert not too_long(original)
-    keep(aws, original)
+    store(aws, original)
 
 
 def test_it_connects_when_there_is_something_to_keep(aws: EmbeddedAws) -> None:
@@ -127,6 +127,6 @@ def test_it_connects_when_there_is_something_to_keep(aws: EmbeddedAws) -> None:
 
     quarantine = Quarantine(connect, aws.quarantine_url)  # type: ignore[arg-type]  # botocore's clients have no type
     assert connected == []
-    quarantine.keep("{}", "not-json", "1")
-    quarantine.keep("{}", "not-json", "2")
+    quarantine.store("{}", "not-json", "1")
+    quarantine.store("{}", "not-json", "2")
     assert connected == [1]

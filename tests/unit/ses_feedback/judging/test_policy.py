@@ -16,7 +16,7 @@ from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import KNOWN_TYPES, POLICY, AmbiguousComplaint, PolicyOptions, Rule, find_rule
 from ses_feedback.message_order import number_message
 from ses_feedback.reading.envelope import Notice
-from ses_feedback.reading.ses_events import parse
+from ses_feedback.reading.ses_events import parse_feedback
 from ses_feedback.timestamps import format_timestamp
 from tests.support.builders import (
     AT,
@@ -295,7 +295,7 @@ UNMATCHED_TABLE: dict[str, tuple[Json, Row]] = {
 
 def decided(document: Json, streams: frozenset[str] = frozenset()) -> Row:
     """Return the result for `document` as a row; ValueError if it is no single row of the table."""
-    judgement = judge(parse(document), options=PolicyOptions(streams=streams))
+    judgement = judge(parse_feedback(document), options=PolicyOptions(streams=streams))
     rules = {rule.name: rule for rule in policy.POLICY}
     rule = rules[judgement.rule]
     of_facts = {(fact.rule, fact.verdict, fact.register) for fact in judgement.facts}
@@ -392,7 +392,7 @@ def test_a_reason_is_spelt_as_ses_documents_it() -> None:
 
 def reasons(document: Json) -> set[str]:
     """Return the reasons of the facts in `document`."""
-    return {fact.reason for fact in judge(parse(document)).facts}
+    return {fact.reason for fact in judge(parse_feedback(document)).facts}
 
 
 def test_the_list_knows_two_reasons() -> None:
@@ -475,7 +475,7 @@ def test_rules_have_names_of_their_own() -> None:
 
 def judged(document: Json, **options: Any) -> Judgement:  # noqa: ANN401 (the options of `judge`)
     """Return the judgement of `document`."""
-    return judge(parse(document), **options)
+    return judge(parse_feedback(document), **options)
 
 
 def touched(document: Json) -> list[str]:
@@ -556,7 +556,7 @@ def test_a_forwarded_bounce_follows_the_row_of_its_type(sub_type: str, verdict: 
 
 def test_a_thousand_forged_recipients_give_one_fact_about_the_only_recipient_and_cost_little() -> None:
     forged = [f"victim-{number}@b\u00fccher-{number}.example" for number in range(1_000)]
-    feedback = parse(a_bounce(recipients=forged, mail=TO_ONE))
+    feedback = parse_feedback(a_bounce(recipients=forged, mail=TO_ONE))
     started = process_time()
     judgement = judge(feedback, AT)
     assert process_time() - started < 0.05

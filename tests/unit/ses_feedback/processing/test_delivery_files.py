@@ -356,7 +356,7 @@ def test_a_bug_holds_up_nobody(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> N
         raise ZeroDivisionError
 
     notification = lane.put(a_delivery(recipients=[OTHER]))
-    monkeypatch.setattr(entrance, "messages_in", crashes)
+    monkeypatch.setattr(entrance, "split_messages", crashes)
     assert lane(notification, a_delivery()) == []
     assert [reason for _, reason, _ in lane.quarantined()] == ["internal-error: ZeroDivisionError"]
     assert len(lane.world.aws.contacts()) == 1
@@ -372,7 +372,7 @@ def test_logs_name_the_notification_and_nobody(lane: Lane, capsys: pytest.Captur
     out = capsys.readouterr().out
     logs = [json.loads(line) for line in out.splitlines() if "_aws" not in line]
     told = [(line["record_id"], line["reason"], line["message_id"]) for line in logs[:-1]]
-    assert told == [("sqs-message-1", "not-json", ""), ("sqs-message-1", "names-nobody", MESSAGE_ID)]
+    assert told == [("sqs-message-1", "not-json", ""), ("sqs-message-1", "no-recipient", MESSAGE_ID)]
     assert ("canary" in out, RECIPIENT in out) == (False, False)
 
 
@@ -430,9 +430,9 @@ def test_a_large_object_is_handled_piece_by_piece() -> None:
     entrance.bucket.objects[ObjectName("deliveries", KEY)] = "\n".join(map(text, messages)).encode()
     report = entrance.deliveries.process(an_sqs_event(an_s3_notification(KEY)))
     assert [size for size in contacts.sizes if size] == [AT_ONCE, AT_ONCE, 10]
-    assert (len(report.outcomes), len(contacts.items)) == (len(messages), len(messages))
+    assert (len(report.results), len(contacts.items)) == (len(messages), len(messages))
     # What is told of a message holds the notification, not the message.
-    assert {one.record.content for one in report.outcomes} == {text(an_s3_notification(KEY))}
+    assert {one.record.content for one in report.results} == {text(an_s3_notification(KEY))}
 
 
 @given(st.lists(documents() | json_values(), max_size=8))
@@ -447,9 +447,9 @@ def test_an_object_is_as_good_as_its_messages(messages: list[Any]) -> None:
     assert [(one.original, one.reason) for one in whole.quarantine.kept] == [
         (one.original, one.reason) for one in single.quarantine.kept
     ]
-    assert {one.record.id for one in together.outcomes} == {"sqs-message-1"}
-    ends = [(one.disposition, one.kind, one.reason, one.contacts) for one in alone.outcomes]
-    assert [(one.disposition, one.kind, one.reason, one.contacts) for one in together.outcomes] == (
+    assert {one.record.id for one in together.results} == {"sqs-message-1"}
+    ends = [(one.disposition, one.kind, one.reason, one.contacts) for one in alone.results]
+    assert [(one.disposition, one.kind, one.reason, one.contacts) for one in together.results] == (
         ends or [(Disposition.IGNORED, "", "", ())]
     )
     assert sorted(together.metric_counts) == sorted(alone.metric_counts)

@@ -12,7 +12,7 @@ from ses_feedback.contacts.status import Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact
 from ses_feedback.judging.policy import AmbiguousComplaint, PolicyOptions
-from ses_feedback.processing.pipeline import Disposition, Outcome, Pipeline, Report, contact_hash, safe_id
+from ses_feedback.processing.pipeline import BatchReport, Disposition, Pipeline, RecordResult, contact_hash, safe_id
 from ses_feedback.reading.envelope import Carrier
 from tests.support.builders import (
     AT,
@@ -51,7 +51,7 @@ class Entrance:
         self.quarantine = FakeQuarantine()
         self.pipeline = Pipeline(self.contacts, self.quarantine, now=self.clock.now, options=options, lane=lane)
 
-    def __call__(self, *bodies: object, until: datetime | None = None) -> Report:
+    def __call__(self, *bodies: object, until: datetime | None = None) -> BatchReport:
         """Process an SQS event with these bodies."""
         return self.pipeline.process(an_sqs_event(*bodies), until)
 
@@ -60,12 +60,12 @@ class Entrance:
         return {address: decode(item).status for address, item in self.contacts.items.items()}
 
 
-def ends(report: Report) -> list[tuple[str, str]]:
+def ends(report: BatchReport) -> list[tuple[str, str]]:
     """Return what became of each record, and why."""
-    return [(outcome.disposition.value, outcome.reason) for outcome in report.outcomes]
+    return [(outcome.disposition.value, outcome.reason) for outcome in report.results]
 
 
-def counts(report: Report) -> dict[str, int]:
+def counts(report: BatchReport) -> dict[str, int]:
     """Return what was counted, over all configuration sets."""
     return {name: report.metric_counts.total(name) for _, name in report.metric_counts.counts}
 
@@ -101,13 +101,13 @@ def test_any_event_at_all(event: object) -> None:
     """Whatever Lambda hands over is kept, record by record; an event with none is one itself."""
     entrance = Entrance()
     report = entrance.pipeline.process(event)
-    assert {outcome.disposition for outcome in report.outcomes} == {Disposition.QUARANTINED}
-    assert len(entrance.quarantine.kept) == len(report.outcomes) > 0
+    assert {outcome.disposition for outcome in report.results} == {Disposition.QUARANTINED}
+    assert len(entrance.quarantine.kept) == len(report.results) > 0
 
 
 def test_no_records() -> None:
     """An event of no records came to nothing."""
-    assert Entrance().pipeline.process({"Records": []}).outcomes == ()
+    assert Entrance().pipeline.process({"Records": []}).results == ()
 
 
 # --- None changes another's -----------------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_ambiguous_complaints() -> None:
 
 def test_an_ordinary_record_needs_no_words() -> None:
     """A record that was applied is not exceptional, and names no contact."""
-    [outcome] = Entrance()(a_bounce()).outcomes
+    [outcome] = Entrance()(a_bounce()).results
     assert (outcome.exceptional, outcome.contacts, outcome.kind) == (False, (), "Bounce")
 
 
@@ -335,7 +335,7 @@ def test_an_exceptional_record_is_told_by_hashes() -> None:
     """Of a record that matters by itself, kind, message and hashes of contacts are told, each once."""
     entrance = Entrance()
     entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
-    [outcome] = entrance(a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), OTHER])).outcomes
+    [outcome] = entrance(a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), OTHER])).results
     told = outcome.exceptional, outcome.kind, outcome.message_id, outcome.contacts
     assert told == (True, "Bounce", MESSAGE_ID, (contact_hash(RECIPIENT), contact_hash(OTHER)))
 
@@ -344,7 +344,7 @@ def test_a_message_id_that_is_none_is_not_told() -> None:
     """Only what looks like an id gets into a log."""
     entrance = Entrance()
     entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
-    [outcome] = entrance(a_bounce(mail=a_mail(messageId="canary@example.com"))).outcomes
+    [outcome] = entrance(a_bounce(mail=a_mail(messageId="canary@example.com"))).results
     assert outcome.message_id == ""
 
 
@@ -353,8 +353,8 @@ def test_a_message_id_that_is_none_is_not_told() -> None:
 )
 def test_a_bounce_that_names_nobody(document: object) -> None:
     """It is applied and changes nothing, and somebody should know."""
-    [outcome] = Entrance()(document).outcomes
-    assert (outcome.disposition, outcome.reason) == (Disposition.APPLIED, "names-nobody")
+    [outcome] = Entrance()(document).results
+    assert (outcome.disposition, outcome.reason) == (Disposition.APPLIED, "no-recipient")
 
 
 def test_a_delivery_that_names_nobody() -> None:
@@ -392,7 +392,7 @@ def test_every_carrier_brings_the_same(event: object, carrier: Carrier) -> None:
     """However a bounce comes, the contact ends the same, and the report says what brought it."""
     entrance = Entrance()
     report = entrance.pipeline.process(event)
-    [outcome] = report.outcomes
+    [outcome] = report.results
     assert (entrance.statuses(), outcome.record.carrier) == ({RECIPIENT: Status.BOUNCED}, carrier)
 
 
@@ -409,9 +409,11 @@ def test_no_time() -> None:
 
 def test_outcomes_compare() -> None:
     """The same record with the same end is the same outcome: reports can be compared."""
-    [one] = Entrance()(a_bounce()).outcomes
-    [other] = Entrance()(a_bounce()).outcomes
-    assert one == other == replace(one) == Outcome(one.record, Disposition.APPLIED, "Bounce", message_id=MESSAGE_ID)
+    [one] = Entrance()(a_bounce()).results
+    [other] = Entrance()(a_bounce()).results
+    assert (
+        one == other == replace(one) == RecordResult(one.record, Disposition.APPLIED, "Bounce", message_id=MESSAGE_ID)
+    )
 
 
 def test_recipients_of_one_bounce_are_judged_by_themselves() -> None:

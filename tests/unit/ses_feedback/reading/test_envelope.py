@@ -13,7 +13,7 @@ from ses_feedback.reading.envelope import (
     Notice,
     Record,
     open_record,
-    records,
+    read_records,
 )
 from tests.support.builders import (
     NOTIFICATION,
@@ -40,7 +40,7 @@ UNSUBSCRIBED = {"Type": "UnsubscribeConfirmation", "Token": "a-token", "Message"
 
 def opened(event: object) -> Document | Notice:
     """Return what is inside the only record of `event`."""
-    (record,) = records(event)
+    (record,) = read_records(event)
     return open_record(record)
 
 
@@ -54,7 +54,7 @@ def refused(event: object) -> str:
 
 def in_sqs(body: object) -> Record:
     """Return the record that SQS made of `body`."""
-    (record,) = records(an_sqs_event(body))
+    (record,) = read_records(an_sqs_event(body))
     return record
 
 
@@ -64,32 +64,32 @@ def in_sqs(body: object) -> Record:
 def test_an_sqs_event_has_a_record_for_each_message() -> None:
     """Each by the id a partial batch response names, with its body and the time SQS took it."""
     expected = [Record(Carrier.SQS, f"sqs-message-{n}", body, SQS_TIME) for n, body in ((1, "one"), (2, "two"))]
-    assert expected == records(an_sqs_event("one", "two"))
+    assert expected == read_records(an_sqs_event("one", "two"))
 
 
 @pytest.mark.parametrize("source_key", ["EventSource", "eventSource"])
 def test_an_sns_event_has_a_record_for_each_message(source_key: str) -> None:
     """With the message's own text, id and time, whatever the case of the key that names the source."""
     event = {"Records": [{source_key: "aws:sns", "Sns": an_sns_envelope(body)} for body in ("one", "two")]}
-    assert [Record(Carrier.SNS, "sns-message-id", body, SNS_TIME) for body in ("one", "two")] == records(event)
+    assert [Record(Carrier.SNS, "sns-message-id", body, SNS_TIME) for body in ("one", "two")] == read_records(event)
 
 
 def test_inbound_mail_to_lambda_is_a_record_of_its_own_kind() -> None:
     """SES hands received mail to Lambda by itself, and nothing in it is feedback."""
     entry = {"eventSource": "aws:ses", "ses": {"mail": {}, "receipt": {}}}
-    assert [Record(Carrier.SES, "", entry)] == records({"Records": [entry]})
+    assert [Record(Carrier.SES, "", entry)] == read_records({"Records": [entry]})
 
 
 def test_a_bus_event_is_one_record_by_its_own_id() -> None:
     """EventBridge invokes Lambda with the event itself."""
     event = a_bus_event(a_bounce())
-    assert [Record(Carrier.INVOKE, "11111111-2222-3333-4444-555555555555", event, BUS_TIME)] == records(event)
+    assert [Record(Carrier.INVOKE, "11111111-2222-3333-4444-555555555555", event, BUS_TIME)] == read_records(event)
 
 
 def test_a_bare_sns_envelope_is_one_record() -> None:
     """As `sam local invoke` and replay hand it over."""
     event = an_sns_envelope("a message")
-    assert [Record(Carrier.INVOKE, "sns-message-id", event, SNS_TIME)] == records(event)
+    assert [Record(Carrier.INVOKE, "sns-message-id", event, SNS_TIME)] == read_records(event)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_bare_sns_envelope_is_one_record() -> None:
 )
 def test_anything_else_is_one_record(event: object) -> None:
     """Whatever Lambda was invoked with is somebody's, and must end somewhere."""
-    assert [Record(Carrier.INVOKE, "", event)] == records(event)
+    assert [Record(Carrier.INVOKE, "", event)] == read_records(event)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_anything_else_is_one_record(event: object) -> None:
 )
 def test_a_record_of_no_known_source_is_kept_as_it_is(entry: object) -> None:
     """So that quarantine can keep all of it."""
-    assert [Record(Carrier.INVOKE, "", entry)] == records({"Records": [entry]})
+    assert [Record(Carrier.INVOKE, "", entry)] == read_records({"Records": [entry]})
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_a_record_of_no_known_source_is_kept_as_it_is(entry: object) -> None:
 def test_an_sqs_record_need_not_say_when_it_was_sent(attributes: object) -> None:
     """Without a usable SentTimestamp no time is clamped."""
     event = {"Records": [an_sqs_record("body", attributes=attributes)]}
-    assert [Record(Carrier.SQS, "sqs-message-1", "body", None)] == records(event)
+    assert [Record(Carrier.SQS, "sqs-message-1", "body", None)] == read_records(event)
 
 
 def test_an_event_without_records_has_none() -> None:
     """An empty batch is nothing to do."""
-    assert records({"Records": []}) == []
+    assert read_records({"Records": []}) == []
 
 
 def test_the_original_of_a_text_is_the_very_text() -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ses_feedback.reading.envelope import Carrier, Document, EnvelopeError, Record, open_record
-from ses_feedback.reading.s3_notifications import ObjectName, messages_in, objects_of
+from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names, split_messages
 from tests.support.builders import a_bounce, a_delivery, a_mail, an_s3_notification, json_objects, json_values, text
 
 HERE = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
@@ -16,7 +16,7 @@ HERE = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
 
 def told(content: object) -> tuple[ObjectName, ...]:
     """Return the objects of a queue's record with that content."""
-    return objects_of(Record(Carrier.SQS, "1", content))
+    return parse_object_names(Record(Carrier.SQS, "1", content))
 
 
 # --- What S3 tells of -----------------------------------------------------------------------------------------------
@@ -112,12 +112,12 @@ ONE, OTHER = '{"eventType":"Delivery"}', '{"eventType":"Open","open":{}}'
 )
 def test_messages_are_told_apart(content: str, messages: list[str]) -> None:
     """By newlines, as SES ends its documents, and where there is none by where a document ends."""
-    assert list(messages_in(content.encode())) == messages
+    assert list(split_messages(content.encode())) == messages
 
 
 def test_bytes_that_are_no_text_are_no_message() -> None:
     """They stay with their line, which nobody takes for JSON."""
-    broken, sound = list(messages_in(b'{"a":"\xff"}\n' + ONE.encode()))
+    broken, sound = list(split_messages(b'{"a":"\xff"}\n' + ONE.encode()))
     with pytest.raises(EnvelopeError, match="not-json"):
         open_record(Record(Carrier.SQS, "1", broken))
     assert (broken.encode("utf-8", "surrogateescape"), sound) == (b'{"a":"\xff"}', ONE)
@@ -129,22 +129,20 @@ def test_no_document_is_lost(documents: list[dict[str, Any]], data: st.DataObjec
     gaps = st.sampled_from(["\n", "", "\r\n", " ", "\n\n"])
     written = [json.dumps(one) for one in documents]
     content = "".join(one + data.draw(gaps) for one in written)
-    assert list(messages_in(content.encode())) == written
+    assert list(split_messages(content.encode())) == written
 
 
 @given(st.binary() | st.lists(st.sampled_from([b"{", b"}", b"\n", b'"', b" ", b"\xff", b"1"])).map(b"".join))
 @example(b"}{" * 50)
-def test_no_byte_is_lost(content: bytes) -> None:
-    """Whatever is in an object, all of it but blanks comes out as a message, for somebody to see."""
-    found = "".join(messages_in(content)).encode("utf-8", "surrogateescape")
-    assert b"".join(found.split()) == b"".join(
-        content.decode("utf-8", "surrogateescape").encode("utf-8", "surrogateescape").split()
-    )
+@example(b"\x1c")
+def test_messages_of_an_object_hold_all_of_it_except_blanks(content: bytes) -> None:
+    text_of_object = content.decode("utf-8", "surrogateescape")
+    assert "".join("".join(split_messages(content)).split()) == "".join(text_of_object.split())
 
 
 def test_a_document_is_opened_as_if_it_had_come_alone() -> None:
     """What SES wrote is what is found."""
-    [message] = messages_in(text(a_delivery()).encode() + b"\n")
+    [message] = split_messages(text(a_delivery()).encode() + b"\n")
     opened = open_record(Record(Carrier.SQS, "1", message))
     assert isinstance(opened, Document)
     assert opened.fields == a_delivery()

@@ -25,8 +25,8 @@ from ses_feedback.reading.ses_events import (
     RenderingFailure,
     Send,
     Subscription,
-    fold,
-    parse,
+    normalize_name,
+    parse_feedback,
 )
 from tests.support.builders import (
     AT,
@@ -61,14 +61,14 @@ from tests.support.builders import (
 
 def bounce(document: Json) -> Bounce:
     """Return the bounce in `document`."""
-    feedback = parse(document)
+    feedback = parse_feedback(document)
     assert isinstance(feedback, Bounce)
     return feedback
 
 
 def complaint(document: Json) -> Complaint:
     """Return the complaint in `document`."""
-    feedback = parse(document)
+    feedback = parse_feedback(document)
     assert isinstance(feedback, Complaint)
     return feedback
 
@@ -80,7 +80,7 @@ def mail(**fields: object) -> Mail:
 
 def mail_of(said: Json) -> Mail:
     """Return the mail of a bounce whose `mail` object is `said`."""
-    feedback = parse(a_bounce(mail=said))
+    feedback = parse_feedback(a_bounce(mail=said))
     assert feedback.mail
     return feedback.mail
 
@@ -88,7 +88,7 @@ def mail_of(said: Json) -> Mail:
 def refused(document: Mapping[str, Any]) -> FeedbackError:
     """Return the error that `document` is refused with."""
     with pytest.raises(FeedbackError) as error:
-        parse(document)
+        parse_feedback(document)
     return error.value
 
 
@@ -115,29 +115,29 @@ def test_every_kind_is_read_in_both_vocabularies(
     build: Callable[..., Json], model: type[Feedback], time: datetime, vocabulary: str
 ) -> None:
     """With its own time, or that of the message where SES gives it none."""
-    feedback = parse(build(vocabulary=vocabulary))
+    feedback = parse_feedback(build(vocabulary=vocabulary))
     assert (model, time, MESSAGE_ID) == (type(feedback), feedback.time, feedback.message_id)
 
 
 @pytest.mark.parametrize("name", ["Rendering Failure", "RenderingFailure", "renderingFailure", "RENDERING_FAILURE"])
 def test_every_spelling_of_a_kind_is_that_kind(name: str) -> None:
     """SES spells one kind in several ways."""
-    assert RenderingFailure is type(parse(a_rendering_failure(kind=name)))
+    assert RenderingFailure is type(parse_feedback(a_rendering_failure(kind=name)))
 
 
 def test_a_name_folds_to_its_ascii_letters_and_digits() -> None:
     """KELVIN SIGN is none of them."""
-    assert fold("On-Account_SUPPRESSION list\u212a\u00e91") == "onaccountsuppressionlist1"
+    assert normalize_name("On-Account_SUPPRESSION list\u212a\u00e91") == "onaccountsuppressionlist1"
 
 
 def test_names_longer_than_any_of_ses_fold_to_one() -> None:
     """What is remembered per name stays small, whoever sends what."""
-    assert [fold("a" * length) for length in (64, 65, 9_999)] == ["a" * 64, "toolong", "toolong"]
+    assert [normalize_name("a" * length) for length in (64, 65, 9_999)] == ["a" * 64, "toolong", "toolong"]
 
 
 def test_both_vocabularies_may_name_one_kind() -> None:
     """Forwarders merge them."""
-    assert Bounce is type(parse(a_bounce() | {NOTIFICATION: "bounce"}))
+    assert Bounce is type(parse_feedback(a_bounce() | {NOTIFICATION: "bounce"}))
 
 
 def test_two_kinds_are_refused() -> None:
@@ -157,7 +157,7 @@ def test_an_unknown_kind_is_refused(name: object) -> None:
 @pytest.mark.parametrize("name", [None, 5, ["Complaint"]])
 def test_a_kind_that_is_no_text_names_none(name: object) -> None:
     """The other vocabulary's name decides."""
-    assert Bounce is type(parse(a_bounce() | {NOTIFICATION: name}))
+    assert Bounce is type(parse_feedback(a_bounce() | {NOTIFICATION: name}))
 
 
 def test_an_empty_document_is_refused() -> None:
@@ -234,7 +234,11 @@ def test_a_complaint_says_what_its_report_said() -> None:
 )
 def test_every_field_is_optional(document: Json) -> None:
     """AWS drops fields without notice, and most of them decide nothing."""
-    assert "" == parse({**document, "mail": None}).message_id == parse({**document, "mail": {}}).message_id
+    assert (
+        ""
+        == parse_feedback({**document, "mail": None}).message_id
+        == parse_feedback({**document, "mail": {}}).message_id
+    )
 
 
 SILENT: Json = {
@@ -271,7 +275,7 @@ def said(value: object) -> Iterator[object]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_ses_did_not_say_is_none(kind: str, objects: Json) -> None:
     """Not an empty text, which SES might have said."""
-    assert {*said(parse({EVENT: kind, **objects}).model_dump())} == {None}
+    assert {*said(parse_feedback({EVENT: kind, **objects}).model_dump())} == {None}
 
 
 TIME = "2026-03-01T12:00:05Z"
@@ -351,7 +355,7 @@ DOCUMENTED: dict[str, tuple[str, Json]] = {
 def test_every_documented_field_is_read(kind: str) -> None:
     """Under SES's own name, abbreviations included."""
     name, fields = DOCUMENTED[kind]
-    read = parse({EVENT: kind, name: fields}).model_dump(mode="json", by_alias=True, exclude_none=True)
+    read = parse_feedback({EVENT: kind, name: fields}).model_dump(mode="json", by_alias=True, exclude_none=True)
     assert {name: fields} == read
 
 
@@ -456,7 +460,7 @@ def test_a_field_that_decides_must_be_of_its_type(document: Json, where: str) ->
 )
 def test_a_malformed_recipient_is_one_of_whom_nothing_is_said(document: Json, named: list[str | None]) -> None:
     """It keeps nobody else off."""
-    feedback = parse(document)
+    feedback = parse_feedback(document)
     match feedback:
         case Bounce():
             found = [one.email_address for one in feedback.bounce.bounced_recipients or ()]
@@ -498,7 +502,7 @@ def test_a_crowd_of_recipients_is_refused(build: Callable[..., Json]) -> None:
     for number in (1_001, 100_000):
         assert refused(build(recipients=[RECIPIENT] * number)).reason == "malformed"
     for number in (50, 1_000):
-        assert judge(parse(build(recipients=[RECIPIENT] * number))).facts
+        assert judge(parse_feedback(build(recipients=[RECIPIENT] * number))).facts
 
 
 def test_an_error_does_not_quote_the_message() -> None:
@@ -552,13 +556,13 @@ def test_no_mail_object_loses_a_bounce() -> None:
 def test_what_is_only_counted_is_counted_whatever_it_says(document: Json, name: str) -> None:
     """And has the time of its message when it has none of its own."""
     for other in [*WRONG, *without_sense(document[name])]:
-        assert parse({**document, name: other}).time == START
+        assert parse_feedback({**document, name: other}).time == START
 
 
 def test_old_preferences_do_not_matter() -> None:
     """Only the new ones say what the recipient wants."""
     for other in WRONG:
-        assert parse(a_subscription(oldTopicPreferences=other)).kind == "Subscription"
+        assert parse_feedback(a_subscription(oldTopicPreferences=other)).kind == "Subscription"
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -569,7 +573,7 @@ def test_unknown_fields_are_ignored() -> None:
 
 def test_an_address_of_no_computer_is_no_matter() -> None:
     """The developer guide's own example has remoteMtaIp 123.456.789.012."""
-    feedback = parse(a_delivery(remoteMtaIp="123.456.789.012"))
+    feedback = parse_feedback(a_delivery(remoteMtaIp="123.456.789.012"))
     assert isinstance(feedback, Delivery)
     assert feedback.delivery.remote_mta_ip == "123.456.789.012"
 
@@ -577,7 +581,7 @@ def test_an_address_of_no_computer_is_no_matter() -> None:
 @pytest.mark.parametrize(("tags", "read"), [(None, None), ({"campaign": ["spring"]}, {"campaign": ("spring",)})])
 def test_a_link_may_have_tags(tags: object, read: object) -> None:
     """Null means none."""
-    feedback = parse(a_click(link_tags=tags))
+    feedback = parse_feedback(a_click(link_tags=tags))
     assert isinstance(feedback, Click)
     assert feedback.click
     assert feedback.click.link_tags == read
@@ -600,7 +604,7 @@ def test_every_form_of_time_is_read(text: str) -> None:
 def test_without_a_time_of_its_own_feedback_has_that_of_its_message(value: object) -> None:
     """The message was sent no later than anything came of it."""
     assert [
-        parse(document).time
+        parse_feedback(document).time
         for document in (a_bounce(timestamp=value), a_complaint(timestamp=value), a_delivery(timestamp=value))
     ] == [START] * 3
 
@@ -608,19 +612,19 @@ def test_without_a_time_of_its_own_feedback_has_that_of_its_message(value: objec
 @pytest.mark.parametrize("mail", [None, {}, {"timestamp": None}])
 def test_without_any_time_feedback_has_none(mail: object) -> None:
     """The clock is not asked: the same feedback must come to the same facts whenever it comes."""
-    assert parse(a_bounce(timestamp=None) | {"mail": mail}).time is None
+    assert parse_feedback(a_bounce(timestamp=None) | {"mail": mail}).time is None
 
 
 def test_the_configuration_set_and_the_tenant_are_tags() -> None:
     """In events."""
     tags = {"ses:configuration-set": [CONFIGURATION_SET, "second"], "ses:tenant-name": ["shop"]}
-    feedback = parse(a_bounce(mail=a_mail(tags=tags)))
+    feedback = parse_feedback(a_bounce(mail=a_mail(tags=tags)))
     assert (feedback.configuration_set, feedback.tenant) == (CONFIGURATION_SET, "shop")
 
 
 def test_a_notification_has_no_tags() -> None:
     """So nobody knows its configuration set."""
-    feedback = parse(a_bounce(vocabulary=NOTIFICATION))
+    feedback = parse_feedback(a_bounce(vocabulary=NOTIFICATION))
     assert (feedback.configuration_set, feedback.tenant) == ("", "")
 
 
@@ -644,21 +648,21 @@ def test_a_tag_is_its_first_text(value: object, first: str) -> None:
 
 def test_without_a_mail_object_nothing_is_said_of_the_message() -> None:
     """Neither its id, its configuration set nor its tenant."""
-    feedback = parse(a_bounce() | {"mail": None})
+    feedback = parse_feedback(a_bounce() | {"mail": None})
     assert (feedback.message_id, feedback.configuration_set, feedback.tenant) == ("", "", "")
 
 
 def test_every_kind_is_known_by_its_folded_name() -> None:
-    """As `fold` returns it; `kind` itself is SES's name without the space, which rules and history bear."""
+    """As `normalize_name` returns it; `kind` itself is SES's name without the space, which rules and history bear."""
     kinds = [model.kind for model in KINDS.values()]
     said = "Bounce Complaint Delivery Send Reject RenderingFailure DeliveryDelay Open Click Subscription"
-    assert (said.split(), list(map(fold, kinds))) == (kinds, list(KINDS))
+    assert (said.split(), list(map(normalize_name, kinds))) == (kinds, list(KINDS))
 
 
 def test_a_message_of_a_kind_may_hold_objects_of_others() -> None:
     """Only its own kind's object counts."""
     document = a_message("Delivery", **{name: a_bounce()[name] for name in ("bounce",)}, delivery={})
-    assert Delivery is type(parse(document))
+    assert Delivery is type(parse_feedback(document))
 
 
 @pytest.mark.parametrize(
@@ -666,7 +670,7 @@ def test_a_message_of_a_kind_may_hold_objects_of_others() -> None:
 )
 def test_a_flag_may_be_a_text(flag: object, meaning: bool | None) -> None:  # noqa: FBT001 (JSON)
     """SES's documentation calls its booleans strings, and its examples show booleans."""
-    feedback = parse(a_subscription(unsubscribe_all=flag))
+    feedback = parse_feedback(a_subscription(unsubscribe_all=flag))
     assert isinstance(feedback, Subscription)
     preferences = feedback.subscription.new_topic_preferences
     assert preferences
