@@ -40,12 +40,15 @@ class Invocation:
 
     @property
     def counts(self) -> Mapping[str, float]:
-        """The metrics that count, summed over configuration sets."""
+        """The metrics that count, summed over configuration sets, or over providers if they have no configuration set."""
         totals: Counter[str] = Counter()
+        by_provider: Counter[str] = Counter()
         for datum in self.metrics:
             if datum.unit == "Count":
-                totals[datum.name] += int(datum.value)
-        return totals
+                counted = by_provider if "Provider" in datum.dimensions else totals
+                counted[datum.name] += int(datum.value)
+        # A metric that has both dimensions is published twice.
+        return totals + Counter({name: number for name, number in by_provider.items() if name not in totals})
 
 
 class Functions:

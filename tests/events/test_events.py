@@ -141,11 +141,11 @@ def test_an_event_publishes_the_status_of_each_contact_that_is_no_longer_active(
                 "rev": 1,
                 "reason": contact["reason"],
                 "time": contact["status_at"],
-                "configuration_set": evidence_configuration_set(contact),
+                **evidence_of(contact),
             },
         }
         for contact in replayed.outcome["contacts"]
-        if contact["status"] != "active"
+        if contact["status"] != "active" and not contact["address"].endswith("@simulator.amazonses.com")
     ]
 
 
@@ -228,15 +228,17 @@ def logged(line: str) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in {"timestamp", "location"}}
 
 
-def evidence_configuration_set(contact: Mapping[str, Any]) -> str:
-    """Return the configuration set of the evidence that the status of `contact` rests on."""
-    evidence = next(
-        register
-        for register in ("complained", "listed_complaint", "bounced", "listed_bounce", "unsubscribed", "soft_bounced")
-        if contact.get(f"{register}_at") == contact["status_at"]
-    )
-    found: str = contact[f"{evidence}_configuration_set"]
-    return found
+def evidence_of(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the published fields of the evidence that gives a contact its status."""
+    names = [name.removesuffix("_at") for name in contact if name.endswith("_at") and name != "status_at"]
+    registers = [
+        name
+        for name in names
+        if contact[f"{name}_at"] == contact["status_at"] and contact.get(f"{name}_reason") == contact["reason"]
+    ]
+    name = min(registers, key=lambda one: one == "soft_bounced")
+    fields = {field: contact.get(f"{name}_{field}", "") for field in ("configuration_set", "message_id", "status_code")}
+    return {**fields, "tags": contact.get(f"{name}_tags", {})}
 
 
 def strings(value: object) -> Iterator[str]:
@@ -264,4 +266,6 @@ def untyped(value: dict[str, Any]) -> Any:  # noqa: ANN401 (an attribute of any 
     ((kind, content),) = value.items()
     if kind == "L":
         return [untyped(element) for element in content]
+    if kind == "M":
+        return plain(content)
     return int(content) if kind == "N" else content
