@@ -14,7 +14,8 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from campaigns.simulation.aws_services import Events, SesList, SesV2
-from campaigns.simulation.case import Case, make
+from campaigns.simulation.case import Case
+from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.dynamodb_client import DynamoDb
 from campaigns.simulation.invariants import Watch
 from campaigns.simulation.lanes import Handler
@@ -300,7 +301,7 @@ class BacklogWorld(World):
 
 def a_world(seed: int) -> BacklogWorld:
     """Return the world of this seed: a case of the simulator's, in which much is said while imports are under way."""
-    chance, case = random.Random(seed), make(seed)  # noqa: S311
+    chance, case = random.Random(seed), generate_case(seed)  # noqa: S311
     later = (0, 0, 320_000, 420_000, 2_000_000, 4_000_000, 25_000_000)
     stretched = replace(
         case,

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from campaigns.import_jobs.simulator import BacklogWorld, a_world, perform
-from campaigns.simulation.case import Case, Fault, Reinstatement, message
+from campaigns.simulation.case import Case, Fault, Reinstatement
 from campaigns.simulation.fault_kinds import FAULTS
-from campaigns.simulation.messages import KINDS, Message
+from campaigns.simulation.message_builder import build_message
+from campaigns.simulation.message_kinds import KINDS
+from campaigns.simulation.messages import Message
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import ContactRecord, marked
 from ses_feedback.suppression import sync
@@ -60,7 +62,7 @@ def test_no_promise_is_broken() -> None:
 
 def _say(kind: str, address: str, at: int, identity: int, number: int) -> Message:
     said = next(one for _, one in KINDS if one.name == kind)
-    return message(said, [(address, address)], at, identity=identity, arrives=max(at, 0), number=number, shape=1)
+    return build_message(said, [(address, address)], at, identity=identity, arrives=max(at, 0), number=number, shape=1)
 
 
 def a_case(*faults: Fault) -> Case:

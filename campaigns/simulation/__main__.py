@@ -14,7 +14,7 @@ from typing import Any
 from botocore.session import get_session
 
 from campaigns.simulation.campaign import Figures, play, play_all
-from campaigns.simulation.case import make
+from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.differential import compare, compare_with_moto
 from campaigns.simulation.exhaustive import explore_all, replay, ways
 from campaigns.simulation.outages import OUTAGES, TOO_LONG, suffer
@@ -37,7 +37,7 @@ def main() -> int:
     """Run what the command line asks for; return 1 when a promise was broken."""
     arguments = _arguments()
     if arguments.case is not None:
-        _tell(readable(play(make(arguments.case))))
+        _tell(readable(play(generate_case(arguments.case))))
         return 0
     if arguments.exhaustive:
         return _explore(arguments.crashes, arguments.processes)

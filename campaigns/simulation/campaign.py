@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from campaigns.simulation.case import Case, make
+from campaigns.simulation.case import Case
+from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.invariants import Violation
 from campaigns.simulation.simulator import World
 from tests.support.sums import Sums
@@ -70,7 +71,7 @@ def play_all(seeds: Iterable[int]) -> Figures:
     """Play the case of each seed."""
     figures = Figures()
     for seed in seeds:
-        world = play(make(seed))
+        world = play(generate_case(seed))
         figures.add(seed, world)
         world.forget()
     return figures

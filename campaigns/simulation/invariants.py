@@ -9,8 +9,16 @@ from campaigns.fuzz.canaries import leaks
 from campaigns.simulation.aws_services import SesList
 from campaigns.simulation.case import Case
 from campaigns.simulation.lanes import Lanes
-from campaigns.simulation.messages import Meant, Message
-from campaigns.simulation.oracle import RANKS, Choices, held, knows, listing, registers, status
+from campaigns.simulation.messages import Message, ReportedFact
+from campaigns.simulation.oracle import (
+    RANKS,
+    Settings,
+    expected_registers,
+    expected_status,
+    holds_fact,
+    required_entry,
+    stored_registers,
+)
 from campaigns.simulation.scheduler import SECOND, Stage
 from ses_feedback.timestamps import format_timestamp
 
@@ -42,7 +50,7 @@ class Watch:
     table: "Table"
     lanes: Lanes
 
-    def __init__(self, case: Case, stage: Stage, suppressed: SesList, choices: Choices) -> None:
+    def __init__(self, case: Case, stage: Stage, suppressed: SesList, settings: Settings) -> None:
         """Watch a run of `case`."""
         self.violations: list[Violation] = []
         self.quarantined: list[str] = []
@@ -52,7 +60,7 @@ class Watch:
         self._case = case
         self._stage = stage
         self._suppressed = suppressed
-        self._choices = choices
+        self._settings = settings
         self._last_call: int | None = None
 
     def state(self) -> object:
@@ -95,10 +103,10 @@ class Watch:
 
     def acknowledged(self, message: Message) -> None:
         """Check P2 as a message is taken off its queue."""
-        if message.fate == "quarantined" and message.body not in self.quarantined:
+        if message.disposition == "quarantined" and message.body not in self.quarantined:
             self.violated("P2", f"message {message.number} is neither on its queue nor in quarantine")
-        for one in message.meant:
-            if not knows(self.table.contact(one.address), one):
+        for one in message.facts:
+            if not holds_fact(self.table.contact(one.address), one):
                 self.violated("P2", f"message {message.number} is acknowledged and its fact not stored: {one}")
             elif one.verdict != "DELIVERED" and not self._remembered(one):
                 self.violated("P2", f"message {message.number} is acknowledged and not in the history: {one}")
@@ -128,7 +136,7 @@ class Watch:
         if not self._stage.settled:
             self.violated("P4", f"not settled after {self._stage.steps} steps")
             return
-        meant = {meant for message in self._case.messages for meant in message.meant}
+        meant = {meant for message in self._case.messages for meant in message.facts}
         addresses = {one.address for one in meant if one.register} | {address for address, _ in self.operators}
         there = {address for address, record in self.table.items if record == "contact"}
         if there != addresses:
@@ -136,24 +144,24 @@ class Watch:
         for address in sorted(addresses & there):
             self._check_contact(address, [one for one in meant if one.address == address])
         self._check_history(one for one in meant if one.verdict != "DELIVERED")
-        wanted = sorted({message.body for message in self._case.messages if message.fate == "quarantined"})
+        wanted = sorted({message.body for message in self._case.messages if message.disposition == "quarantined"})
         if sorted(set(self.quarantined)) != wanted:
             self.violated("P5", "something else in quarantine than what belongs there")
 
-    def _check_contact(self, address: str, meant: Sequence[Meant]) -> None:
+    def _check_contact(self, address: str, meant: Sequence[ReportedFact]) -> None:
         item = self.table.items[address, "contact"]
         opted_in = [
             format_timestamp(operator.opted_in.at)
             for one, operator in self.operators
             if one == address and operator.opted_in
         ]
-        expected = registers(address, meant, opted_in)
-        found = held(item)
+        expected = expected_registers(address, meant, opted_in)
+        found = stored_registers(item)
         if found != expected:
             different = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
             self.violated("P1", f"{address} differs in {different}: {found} instead of {expected}")
             return
-        right = status(expected, self._choices)
+        right = expected_status(expected, self._settings)
         if (item["status"]["S"], item["may_send"]["BOOL"]) != (right, RANKS[right] < RANKS["suspended"]):
             self.violated("P1", f"{address} is {item['status']['S']} instead of {right}")
         if ("unsendable" in item) != (RANKS[right] >= RANKS["suspended"]):
@@ -163,7 +171,7 @@ class Watch:
     def _check_outside(self, address: str, item: "Item", right: str) -> None:
         variants = {one["S"] for one in item["variants"]["L"]} | {address}
         entries = {name: reason for name, reason in self._suppressed.entries.items() if name.lower() == address}
-        wanted = listing(right, self._choices)
+        wanted = required_entry(right, self._settings)
         if set(entries.values()) != ({wanted} if wanted else set()):
             self.violated("P4", f"{address} is {right}, and the list holds {entries}")
         if wanted and address in self._suppressed.written and not variants - {address} <= set(entries):
@@ -174,7 +182,7 @@ class Watch:
         if item["published_status"]["S"] != right or (max(told)[1] if told else "active") != right:
             self.violated("P4", f"{address} is {right}, and was published as {told}")
 
-    def _check_history(self, meant: Iterable[Meant]) -> None:
+    def _check_history(self, meant: Iterable[ReportedFact]) -> None:
         wanted: dict[Slot, set[int]] = {}
         for one in meant:
             wanted.setdefault(_slot(one), set()).add(one.feedback)
@@ -182,13 +190,13 @@ class Watch:
         if kept.keys() != wanted.keys() or any(number > len(wanted[slot]) for slot, number in kept.items()):
             self.violated("P1", f"history of {sorted(kept.items())} instead of {sorted(wanted.items())}")
 
-    def _remembered(self, one: Meant) -> bool:
+    def _remembered(self, one: ReportedFact) -> bool:
         """Say whether the history has what a message said; of one day and verdict, it need not have all."""
         slot = _slot(one)
         others = any(
             _slot(other) == slot and other.feedback != one.feedback
             for message in self._case.messages
-            for other in message.meant
+            for other in message.facts
         )
         return any(kept == slot and (others or at == one.at) for kept, at in self._history())
 
@@ -199,5 +207,5 @@ class Watch:
                 yield (address, at[:10], item["verdict"]["S"]), at
 
 
-def _slot(one: Meant) -> Slot:
+def _slot(one: ReportedFact) -> Slot:
     return one.address, one.at[:10], one.verdict

@@ -1,105 +1,116 @@
-"""What must come of a case, from the distinct things its messages mean, in plain code that shares nothing with src."""
+"""The expected contact, status and list entry, computed from all facts of a case. Shares no code with `ses_feedback`.
+
+Each rule is a function of its own: `expected_registers` (the merge), `expected_status` (strongest first) and
+`required_entry` (the suppression list). `holds_fact` states when a stored contact contains one fact.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from campaigns.simulation.messages import Meant
+from campaigns.simulation.messages import ReportedFact
 
 Item = Mapping[str, Mapping[str, Any]]
+Registers = dict[str, Any]
+"""Register attributes as the table names them."""
 
 RANKS = {"active": 0, "bouncing": 1, "suspended": 2, "unsubscribed": 3, "bounced": 4, "complained": 5}
-"""Statuses, the weakest first."""
+"""Statuses, weakest first."""
+_EVIDENCE = ("complained", "bounced", "unsubscribed", "listed_bounce", "listed_complaint", "soft_bounced", "opted_in")
+_EVIDENCE_PARTS = ("at", "reason", "configuration_set")
+_STATUS_EVIDENCE = (
+    ("complained", ("complained_at", "listed_complaint_at")),
+    ("bounced", ("bounced_at", "listed_bounce_at")),
+    ("unsubscribed", ("unsubscribed_at",)),
+)
+"""Statuses that evidence later than the reinstatement causes, strongest first."""
 _WINDOW = timedelta(days=90)
+_ECHO_GRACE = timedelta(days=1)
+"""Time after a reinstatement in which echoes still report the entry that is being removed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What the stack's owner chose."""
+class Settings:
+    """Settings of the stack on which a status or a list entry depends."""
 
     soft_bounces: int
     list_unsubscribed: bool
 
 
-def registers(address: str, meant: Iterable[Meant], opted_in: Iterable[str]) -> dict[str, Any]:
-    """Return the registers, as the table names them, of an address of which all this was said."""
-    known: dict[str, tuple[str, str, str]] = {}
+def expected_registers(address: str, facts: Iterable[ReportedFact], opted_in: Iterable[str]) -> Registers:
+    """Return the registers of `address` after all `facts` about it and reinstatements at the times `opted_in`."""
+    evidence: dict[str, tuple[str, str, str]] = {}
     soft_bounce_days: set[str] = set()
-    found: dict[str, Any] = {}
     variants: set[str] = set()
-    for one in meant:
-        if not one.register:
+    registers: Registers = {}
+    for fact in facts:
+        if not fact.register:
             continue
-        variants.add(one.variant)
-        if one.register == "delivered":
-            found["delivered_on"] = max(found.get("delivered_on", ""), one.at[:10])
+        variants.add(fact.variant)
+        if fact.register == "delivered":
+            registers["delivered_on"] = max(registers.get("delivered_on", ""), fact.at[:10])
             continue
-        if one.register == "soft_bounced":
-            soft_bounce_days.add(one.at[:10])
-        told = one.at, one.reason, one.configuration_set
-        known[one.register] = max(known.get(one.register, told), told)
+        if fact.register == "soft_bounced":
+            soft_bounce_days.add(fact.at[:10])
+        new = fact.at, fact.reason, fact.configuration_set
+        evidence[fact.register] = max(evidence.get(fact.register, new), new)
     for at in opted_in:
         variants.add(address)
-        known["opted_in"] = max(known.get("opted_in", ("", "", "")), (at, "operator", ""))
-    for name, (at, reason, configuration_set) in known.items():
-        found |= {f"{name}_at": at, f"{name}_reason": reason, f"{name}_configuration_set": configuration_set}
-    return found | {"soft_bounce_days": sorted(soft_bounce_days), "variants": sorted(variants)}
+        evidence["opted_in"] = max(evidence.get("opted_in", ("", "", "")), (at, "operator", ""))
+    for name, parts in evidence.items():
+        registers |= {f"{name}_{part}": text for part, text in zip(_EVIDENCE_PARTS, parts, strict=True)}
+    return registers | {"soft_bounce_days": sorted(soft_bounce_days), "variants": sorted(variants)}
 
 
-def status(known: Mapping[str, Any], choices: Choices) -> str:
-    """Return the status these registers come to."""
-    opted_in = known.get("opted_in_at", "")
-    # For a day after a reinstatement, echoes tell of the entry that is being removed.
-    graced = _a_day_after(opted_in) if opted_in else ""
-    for name, evidence in (
-        ("complained", ("complained_at", "listed_complaint_at")),
-        ("bounced", ("bounced_at", "listed_bounce_at")),
-        ("unsubscribed", ("unsubscribed_at",)),
-    ):
-        if any(known.get(one, "") > (graced if "listed" in one else opted_in) for one in evidence):
+def expected_status(registers: Mapping[str, Any], settings: Settings) -> str:
+    """Return the status of a contact with these registers."""
+    opted_in = registers.get("opted_in_at", "")
+    grace_ends = _add(opted_in, _ECHO_GRACE) if opted_in else ""
+    for name, evidence in _STATUS_EVIDENCE:
+        if any(registers.get(at, "") > (grace_ends if at.startswith("listed_") else opted_in) for at in evidence):
             return name
-    since = max(known.get("delivered_on", ""), opted_in[:10])
-    days = [date.fromisoformat(day) for day in known.get("soft_bounce_days", ()) if day > since]
+    since = max(registers.get("delivered_on", ""), opted_in[:10])
+    days = [date.fromisoformat(day) for day in registers.get("soft_bounce_days", ()) if day > since]
     for first in days:
-        if sum(first <= day <= first + _WINDOW for day in days) >= choices.soft_bounces:
+        if sum(first <= day <= first + _WINDOW for day in days) >= settings.soft_bounces:
             return "suspended"
     return "bouncing" if days else "active"
 
 
-def _a_day_after(at: str) -> str:
-    return f"{datetime.fromisoformat(at) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}{at[19:]}"
-
-
-def listing(name: str, choices: Choices) -> str:
-    """Return the reason a contact of this status is on the suppression list for, empty when it is not."""
-    if name == "complained" or (name == "unsubscribed" and choices.list_unsubscribed):
+def required_entry(status: str, settings: Settings) -> str:
+    """Return the reason of the suppression-list entry that a contact of this status requires, or "" for none."""
+    if status == "complained" or (status == "unsubscribed" and settings.list_unsubscribed):
         return "COMPLAINT"
-    return "BOUNCE" if name in {"bounced", "suspended"} else ""
+    return "BOUNCE" if status in {"bounced", "suspended"} else ""
 
 
-def held(item: Item) -> dict[str, Any]:
-    """Return the registers of a contact's item, in the same words as `registers`."""
-    names = ("complained", "bounced", "unsubscribed", "listed_bounce", "listed_complaint", "soft_bounced", "opted_in")
-    texts = ["delivered_on", *(f"{name}_{part}" for name in names for part in ("at", "reason", "configuration_set"))]
-    found: dict[str, Any] = {name: item[name]["S"] for name in texts if name in item}
+def stored_registers(item: Item) -> Registers:
+    """Return the registers of a contact's item, in the form of `expected_registers`."""
+    texts = ["delivered_on", *(f"{name}_{part}" for name in _EVIDENCE for part in _EVIDENCE_PARTS)]
+    registers: Registers = {name: item[name]["S"] for name in texts if name in item}
     for name in ("soft_bounce_days", "variants"):
-        found[name] = [one["S"] for one in item[name]["L"]] if name in item else []
-    return found
+        registers[name] = [element["S"] for element in item[name]["L"]] if name in item else []
+    return registers
 
 
-def knows(item: Item | None, one: Meant) -> bool:
-    """Say whether a contact's item holds what a message said of it."""
-    if not one.register:
+def holds_fact(item: Item | None, fact: ReportedFact) -> bool:
+    """True if a contact's item (None: there is none) contains `fact`."""
+    if not fact.register:
         return True
     if item is None:
         return False
-    known = held(item)
-    if one.variant not in known["variants"]:
+    registers = stored_registers(item)
+    if fact.variant not in registers["variants"]:
         return False
-    if one.register == "delivered":
-        return bool(known.get("delivered_on", "") >= one.at[:10])
-    if one.register == "soft_bounced" and one.at[:10] not in known["soft_bounce_days"]:
+    if fact.register == "delivered":
+        return bool(registers.get("delivered_on", "") >= fact.at[:10])
+    if fact.register == "soft_bounced" and fact.at[:10] not in registers["soft_bounce_days"]:
         return False
-    parts = (known.get(f"{one.register}_{part}", "") for part in ("at", "reason", "configuration_set"))
-    return tuple(parts) >= (one.at, one.reason, one.configuration_set)
+    stored = tuple(registers.get(f"{fact.register}_{part}", "") for part in _EVIDENCE_PARTS)
+    return stored >= (fact.at, fact.reason, fact.configuration_set)
+
+
+def _add(at: str, duration: timedelta) -> str:
+    """Return an SES timestamp plus `duration`; its milliseconds stay as they are."""
+    return f"{datetime.fromisoformat(at) + duration:%Y-%m-%dT%H:%M:%S}{at[19:]}"

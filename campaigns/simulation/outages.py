@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from campaigns.simulation.campaign import repeatable
-from campaigns.simulation.case import Case, Outage, make
+from campaigns.simulation.case import Case, Outage
+from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.lanes import RECEIVES
 from campaigns.simulation.messages import Message
 from campaigns.simulation.scheduler import SECOND
@@ -99,7 +100,7 @@ def snapshot(world: World) -> bytes:
 
 def _cases(seeds: Iterable[int], outages: tuple[Outage, ...]) -> Iterator[Case]:
     for seed in seeds:
-        yield replace(make(seed), outages=outages)
+        yield replace(generate_case(seed), outages=outages)
 
 
 def _add(outcome: Outcome, world: World) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from campaigns.simulation.campaign import play
-from campaigns.simulation.case import Case, make
+from campaigns.simulation.case import Case
+from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.messages import START
 from campaigns.simulation.simulator import World
 
@@ -46,7 +47,7 @@ def readable(world: World) -> str:
 
 def failure(seed: int, promise: str) -> str:
     """Return the history of the failing case of this seed, shrunk."""
-    return f"The case of seed {seed}, shrunk:\n\n{readable(play(shrink(make(seed), promise)))}"
+    return f"The case of seed {seed}, shrunk:\n\n{readable(play(shrink(generate_case(seed), promise)))}"
 
 
 def _breaks(case: Case, promise: str) -> bool:

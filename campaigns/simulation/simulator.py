@@ -11,7 +11,7 @@ from campaigns.simulation.dynamodb_client import DynamoDb
 from campaigns.simulation.import_jobs import Bucket, ImportingSesV2, Jobs
 from campaigns.simulation.invariants import Watch
 from campaigns.simulation.lanes import FeedbackWorker, Handler, Lanes
-from campaigns.simulation.oracle import Choices
+from campaigns.simulation.oracle import Settings
 from campaigns.simulation.scheduler import LONGEST, Stage
 from campaigns.simulation.stream_workers import Function, Operator, StreamFollower, Sweeper
 from campaigns.simulation.table import Table
@@ -77,7 +77,7 @@ class World:
         self.held = SesList(case.entries())
         self.objects: dict[str, bytes] = {}
         self.jobs = Jobs(self.held, self.objects, case.jobs, self.wires)
-        self.watch = Watch(case, self.stage, self.held, Choices(case.soft_bounces, case.list_unsubscribed))
+        self.watch = Watch(case, self.stage, self.held, Settings(case.soft_bounces, case.list_unsubscribed))
         self.table = Table(case.shards, lambda: self.stage.clock, self.watch.written)
         self.watch.table = self.table
         self.quiet = Silence(self.watch)

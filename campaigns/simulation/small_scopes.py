@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from campaigns.simulation.case import VARIANTS, Case, Reinstatement, message
-from campaigns.simulation.messages import KINDS, Message
+from campaigns.simulation.case import Case, Reinstatement
+from campaigns.simulation.case_generator import VARIANTS
+from campaigns.simulation.message_builder import build_message
+from campaigns.simulation.message_kinds import find_kind
+from campaigns.simulation.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def _cases() -> dict[str, Case]:
             _say("hard bounce", ann, -2, 0), _say("complaint", ann, -1, 1), _say("delivery", ann, 0, 2)
         ),
         "two soft bounces and an opt-out of one address": _case(
-            _say("soft bounce", ann, -86_400_000, 0), _say("soft bounce", ann, 0, 1), _say("opted out", ann, -1, 2)
+            _say("soft bounce", ann, -86_400_000, 0), _say("soft bounce", ann, 0, 1), _say("opt-out", ann, -1, 2)
         ),
         "a bounce, its copy and a complaint of another": _case(
             _say("hard bounce", ann, 0, 0), _say("hard bounce", ann, 0, 0, 1), _say("complaint", bob, 0, 1)
@@ -62,6 +65,5 @@ def _case(*messages: Message) -> Case:
 
 
 def _say(kind: str, about: tuple[str, str], at: int, identity: int, copy: int = 0) -> Message:
-    (found,) = (one for _, one in KINDS if one.name == kind)
     number = identity + 2 * copy
-    return message(found, [about], at, identity=identity, arrives=max(at, 0), number=number, shape=0)
+    return build_message(find_kind(kind), [about], at, identity=identity, arrives=max(at, 0), number=number, shape=0)

@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns.simulation.exhaustive import explore, replay, ways
-from campaigns.simulation.planted_bugs import MUTANTS
+from campaigns.simulation.planted_bugs import PLANTED_BUGS
 from campaigns.simulation.shrink import readable
 from campaigns.simulation.small_scopes import scopes
 
@@ -40,7 +40,7 @@ def test_exploring_again_finds_the_same_states() -> None:
 )
 def test_exploring_finds_design_bugs(bug: str) -> None:
     """Where two workers write one contact, some interleaving or some crash shows what is wrong."""
-    mutant = next(mutant for mutant in MUTANTS if mutant.name == bug)
-    with mutant.planted():
+    planted_bug = next(planted_bug for planted_bug in PLANTED_BUGS if planted_bug.name == bug)
+    with planted_bug.planted():
         explored = explore(scopes(crashes=1)[_QUICK[0]])
     assert explored.violations

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from campaigns.simulation.campaign import play, play_all
-from campaigns.simulation.case import Fault, importing, make
+from campaigns.simulation.case import Fault
+from campaigns.simulation.case_generator import generate_case, with_imports
 from campaigns.simulation.fault_kinds import FAULTS
-from campaigns.simulation.planted_bugs import IMPORTING, MUTANTS, Mutant
+from campaigns.simulation.planted_bugs import IMPORT_BUGS, PLANTED_BUGS, PlantedBug
 from campaigns.simulation.shrink import failure
 
 SLICE = 5_000
@@ -36,7 +37,7 @@ def test_the_same_seed_makes_the_same_history() -> None:
 def test_every_fault_strikes_and_is_survived(operation: str) -> None:
     """Each fault that a call of this kind can have soft_bounce_days in some case, in which no promise is broken."""
     for number, fault in enumerate(FAULTS[operation]):
-        made = (make(seed) for seed in range(SLICE))
+        made = (generate_case(seed) for seed in range(SLICE))
         worlds = (play(replace(case, faults=(*case.faults, Fault(operation, 0, number)))) for case in made)
         soft_bounced = (
             world
@@ -46,12 +47,12 @@ def test_every_fault_strikes_and_is_survived(operation: str) -> None:
         assert next(soft_bounced).watch.violations == []
 
 
-@pytest.mark.parametrize("mutant", [*MUTANTS, *IMPORTING], ids=lambda mutant: mutant.name)
-def test_every_design_bug_is_found(mutant: Mutant) -> None:
+@pytest.mark.parametrize("planted_bug", [*PLANTED_BUGS, *IMPORT_BUGS], ids=lambda planted_bug: planted_bug.name)
+def test_every_design_bug_is_found(planted_bug: PlantedBug) -> None:
     """A design bug seeded into the code breaks a promise that the simulator sees, and is no mere mistake in a name."""
-    made = map(make, range(BUDGET))
-    cases = map(importing, made) if mutant in IMPORTING else made
-    with mutant.planted():
+    made = map(generate_case, range(BUDGET))
+    cases = map(with_imports, made) if planted_bug in IMPORT_BUGS else made
+    with planted_bug.planted():
         found = next((violations for case in cases if (violations := play(case).watch.violations)), [])
     assert found
     assert not any(error in found[0].what for error in ("AttributeError", "NameError", "TypeError"))
@@ -59,9 +60,9 @@ def test_every_design_bug_is_found(mutant: Mutant) -> None:
 
 def test_a_failing_case_is_shrunk_to_a_readable_history() -> None:
     """What is shown of a failing case holds few messages, the calls made, and the promise that was broken."""
-    mutant = next(mutant for mutant in MUTANTS if mutant.name == "calls are not paced")
-    with mutant.planted():
-        seed = next(seed for seed in range(BUDGET) if play(make(seed)).watch.violations)
+    planted_bug = next(planted_bug for planted_bug in PLANTED_BUGS if planted_bug.name == "calls are not paced")
+    with planted_bug.planted():
+        seed = next(seed for seed in range(BUDGET) if play(generate_case(seed)).watch.violations)
         shown = failure(seed, "P8")
     assert shown.count("message") <= 2  # of two variants, so that there are two calls
     assert "put_suppressed_destination" in shown

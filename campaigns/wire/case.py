@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from campaigns.simulation import case as simulated
-from campaigns.simulation.case import message
-from campaigns.simulation.messages import KINDS, Kind, Message
+from campaigns.simulation.message_builder import build_message
+from campaigns.simulation.message_kinds import KINDS, MessageKind
+from campaigns.simulation.messages import Message
 from campaigns.wire.faults import FAULTS
 
 CONTACTS = 32
@@ -57,7 +58,7 @@ def small() -> Case:
     return _told(
         ("soft bounce", 0, -_DAY, 0),
         ("complaint", 1, -_DAY, 0),
-        ("garbage", 0, -_DAY, 0),
+        ("malformed message", 0, -_DAY, 0),
         ("delivery", 0, -1_000, _APART[-1]),
     )
 
@@ -71,7 +72,7 @@ def _told(*said: tuple[str, int, int, int]) -> Case:
     """Return a case of which is told: what is said, of whom, as of when, and when it arrives."""
     kinds = {kind.name: kind for _, kind in KINDS}
     messages = tuple(
-        message(kinds[name], [(f"c{whom}@example.com",) * 2], at, identity=n, arrives=arrives, number=n, shape=0)
+        build_message(kinds[name], [(f"c{whom}@example.com",) * 2], at, identity=n, arrives=arrives, number=n, shape=0)
         for n, (name, whom, at, arrives) in enumerate(said)
     )
     return Case(0, simulated.Case(messages, feedback_workers=1, soft_bounces=1), 0.0)
@@ -89,16 +90,16 @@ def _messages(chance: random.Random, messages: int, contacts: int) -> tuple[Mess
             # Again: the same, come by the other mechanism, or simply repeated.
             arrives = begins + chance.choice((0, 0, 50, 3_000, 80_000))
             parts = {"identity": identity, "arrives": arrives, "number": len(made), "shape": chance.randrange(12)}
-            made.append(message(kind, about, at, **parts))
+            made.append(build_message(kind, about, at, **parts))
     return tuple(made)
 
 
-def _addressed(chance: random.Random, kind: Kind, contacts: int) -> list[tuple[str, str]]:
+def _addressed(chance: random.Random, kind: MessageKind, contacts: int) -> list[tuple[str, str]]:
     """Return whom a message is about: each contact's key, and the variant SES uses."""
     return [
         (
             f"c{number}@example.com",
             chance.choice((f"c{number}@example.com", f"C{number}@example.com", f"c{number}@EXAMPLE.com")),
         )
-        for number in chance.sample(range(contacts), 2 if kind.several else 1)
+        for number in chance.sample(range(contacts), 2 if kind.two_recipients else 1)
     ]

@@ -19,7 +19,7 @@ def readable(world: World) -> str:
     named = _ADDRESS.search(violations[0].what) if violations else None
     address = named[0] if named else ""
     told = world.case.told
-    about = [message for message in told.messages if address and address in {one.address for one in message.meant}]
+    about = [message for message in told.messages if address and address in {one.address for one in message.facts}]
     shown = [called for called in world.aws.log if not address or _names(called, address)]
     sizes = f"{told.feedback_workers} feedback workers, {told.shards} shards, {told.sweeps} sweeps at once"
     sizes += f", DynamoDB {'through botocore' if world.case.botocore else 'directly'}"

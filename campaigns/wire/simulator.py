@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from campaigns.simulation.invariants import Watch
 from campaigns.simulation.lanes import TIMEOUT, Lanes
 from campaigns.simulation.messages import START, Message
-from campaigns.simulation.oracle import Choices
+from campaigns.simulation.oracle import Settings
 from campaigns.simulation.scheduler import SECOND, Stage
 from campaigns.simulation.table import Table
 from campaigns.wire.case import Case
@@ -83,7 +83,7 @@ class World:
         self.clock = Clock(self.stage)
         self.counted = Counted()
         entries = self.entries = Entries(AccountSuppressionList(self.clock.now, calls_per_second=None), told.entries())
-        self.watch = Watch(told, self.stage, entries, Choices(told.soft_bounces, told.list_unsubscribed))
+        self.watch = Watch(told, self.stage, entries, Settings(told.soft_bounces, told.list_unsubscribed))
         self.table = self.watch.table = Table(told.shards, lambda: self.stage.clock, self.watch.written)
         self.aws = Aws(self.stage, self.table, self.watch, entries, plan or Plan(case.seed, case.intensity, case.focus))
         self.lanes = self.watch.lanes = Lanes(told.messages, lambda: self.stage.clock)

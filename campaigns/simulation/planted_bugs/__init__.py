@@ -1,16 +1,21 @@
-"""Design bugs, seeded one at a time into the real code: each must break a promise that the simulator sees.
+"""Planted bugs: design bugs of the real code, each of which must break a promise that the simulator checks.
 
-Most are bugs of public SES feedback processors. A mutant replaces attributes of modules and classes while it is
-`planted`; what it replaces them with is as close to the real code as the bug allows.
+Most are bugs of public SES feedback processors. A planted bug replaces attributes of modules and classes while it is
+`planted`. To add one, write the replacement next to similar ones and add a row to the `PLANTED_BUGS` of its module.
 """
 
 from campaigns.simulation.planted_bugs import contacts, import_jobs, list_sync, messages, repository
-from campaigns.simulation.planted_bugs.planting import Mutant
+from campaigns.simulation.planted_bugs.planting import PlantedBug
 
-MUTANTS: tuple[Mutant, ...] = (*contacts.MUTANTS, *repository.MUTANTS, *messages.MUTANTS, *list_sync.MUTANTS)
-"""Every design bug that is tried."""
+PLANTED_BUGS: tuple[PlantedBug, ...] = (
+    *contacts.PLANTED_BUGS,
+    *repository.MUTANTS,
+    *messages.MUTANTS,
+    *list_sync.MUTANTS,
+)
+"""Planted bugs that ordinary cases must find."""
 
-IMPORTING: tuple[Mutant, ...] = import_jobs.MUTANTS
-"""Those that only show where a backlog is imported."""
+IMPORT_BUGS: tuple[PlantedBug, ...] = import_jobs.MUTANTS
+"""Planted bugs that only cases with import jobs can find (`case_generator.with_imports`)."""
 
-__all__ = ["IMPORTING", "MUTANTS", "Mutant"]
+__all__ = ["IMPORT_BUGS", "PLANTED_BUGS", "PlantedBug"]

@@ -1,4 +1,4 @@
-"""What a seeded design bug is, and how it gets into the code."""
+"""Planted bugs: how one replaces attributes of the real code."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 Patch = tuple[Any, str, Any]
-"""A module or class, the name of something in it, and what to put there instead."""
+"""A module or class, the name of one of its attributes, and the replacement."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
-    """A design bug: what it is, and what it puts in whose place."""
+class PlantedBug:
+    """A design bug: its title, and the attributes that it replaces."""
 
     name: str
     patches: Sequence[Patch]
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Have the bug for as long as the context lasts."""
+        """Replace the attributes while the context is active."""
         originals = [(owner, name, owner.__dict__[name]) for owner, name, _ in self.patches]
         for owner, name, replacement in self.patches:
             setattr(owner, name, replacement)
@@ -29,6 +29,10 @@ class Mutant:
                 setattr(owner, name, original)
 
 
-def mutant(name: str, *patches: Patch) -> Mutant:
-    """Return the design bug called `name`."""
-    return Mutant(name, patches)
+def planted_bug(name: str, *patches: Patch) -> PlantedBug:
+    """Return the planted bug with the title `name`."""
+    return PlantedBug(name, patches)
+
+
+Mutant = PlantedBug
+mutant = planted_bug

@@ -1,0 +1,160 @@
+"""Generate cases from seeds: the same seed always gives the same case."""
+
+import random
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from campaigns.simulation.case import Case, Fault, Outage, Reinstatement, Switch
+from campaigns.simulation.message_builder import build_message
+from campaigns.simulation.message_kinds import KINDS
+from campaigns.simulation.messages import Message
+
+DAY = 86_400_000
+"""Milliseconds of a day."""
+VARIANTS = (
+    ("ann@example.com", "Ann@example.com", "ann@EXAMPLE.com"),
+    ("bob@example.org", "BOB@example.org"),
+    ("cleo@example.com", "Cleo@example.com", "CLEO@example.com"),
+    ("dov@example.org",),
+    ("eve@example.com", "eve@EXAMPLE.com"),
+    ("fay@example.org", "Fay@example.org"),
+)
+"""Address variants of each contact; the first is the contact's key."""
+_OPERATIONS = {
+    "batch_execute_statement": 4,
+    "put_item": 3,
+    "put_suppressed_destination": 3,
+    "delete_suppressed_destination": 3,
+    "batch_get_item": 2,
+    "put_events": 2,
+    "acknowledge": 2,
+    "update_item": 2,
+    "get_item": 1,
+    "query": 1,
+    "send_message": 2,
+    "receive": 1,
+    "checkpoint": 1,
+}
+"""Weights with which faults and context switches select an operation. Writes and list calls have the most weight."""
+_OPERATION_NAMES = tuple(_OPERATIONS)
+_OPERATION_WEIGHTS = tuple(accumulate(_OPERATIONS.values()))
+_IMPORT_OPERATIONS = (
+    "create_import_job",
+    "create_import_job",
+    "get_import_job",
+    "put_object",
+    "get_object",
+    "delete_object",
+    "put_item",
+    "get_item",
+)
+_LARGE = 3
+"""Size of a large case, relative to others. One case in twenty is large: it shows races among many actors."""
+_KINDS = tuple(kind for _, kind in KINDS)
+_KIND_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
+_COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000)
+"""Times of operator commands, in milliseconds."""
+_DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
+"""Milliseconds between the time of an event and its arrival."""
+
+
+def generate_case(seed: int) -> Case:
+    """Return the case of this seed."""
+    rng = random.Random(seed)  # noqa: S311 (a repeatable sequence, not a secret)
+    scale = _LARGE if rng.random() < 0.05 else 1
+    contacts = VARIANTS if scale > 1 else rng.choice((VARIANTS[:1], VARIANTS[:1], VARIANTS[:2]))
+    return _Generator(rng, scale, contacts).case()
+
+
+def with_imports(case: Case) -> Case:
+    """Return `case` with import jobs: contacts are pending while the stream is down, and a job may fail."""
+    number = case.jobs[0]
+    faults = (Fault("create_import_job", 0, number),) if number % 4 else ()
+    return replace(case, backlog=0, outages=(Outage("stream", 0, 700),), faults=(*case.faults, *faults))
+
+
+@dataclass
+class _Generator:
+    """The state that all parts of a case share. The order of calls of `rng` determines the case of a seed."""
+
+    rng: random.Random
+    scale: int
+    contacts: tuple[tuple[str, ...], ...]
+
+    def case(self) -> Case:
+        rng, scale = self.rng, self.scale
+        reinstatements = tuple(self._reinstatement() for _ in range(scale * rng.choice((0, 0, 1, 1, 1, 2))))
+        messages = self._messages(self._event_times(reinstatements))
+        backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
+        import_faults = 0 if backlog is None else scale * self._few()
+        return Case(
+            messages,
+            reinstatements,
+            # While the stream is down, contacts stay pending until a sweep; otherwise a sweep rarely finds one.
+            outages=() if backlog is None else (Outage("stream", 0, rng.choice((0, 700, 700, 4_000))),),
+            backlog=backlog,
+            jobs=tuple(rng.randrange(1 << 16) for _ in range(4 * scale)),
+            added=tuple(number for number in range(4 * scale) if rng.random() < 0.5),
+            faults=(
+                *(Fault(*self._call(), rng.randrange(1 << 16)) for _ in range(scale * self._few())),
+                *(Fault(*self._import_call(), rng.randrange(1 << 16)) for _ in range(import_faults)),
+            ),
+            switches=tuple(Switch(*self._call(), rng.randrange(4)) for _ in range(2 * scale * self._few())),
+            choices=tuple(rng.choices(range(5), k=8 * scale)),
+            staleness=tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
+            feedback_workers=scale * rng.choice((1, 2, 2, 3)),
+            shards=scale * rng.choice((1, 1, 2)),
+            sweeps=rng.choice((1, 1, 2)),
+            batch=rng.choice((1, 2, 10)),
+            soft_bounces=rng.choice((1, 2, 3)),
+            list_unsubscribed=rng.random() < 0.2,
+        )
+
+    def _few(self) -> int:
+        return self.rng.choice((0, 1, 1, 2, 2, 3, 4))
+
+    def _reinstatement(self) -> Reinstatement:
+        return Reinstatement(self.rng.choice(_COMMAND_TIMES), self.rng.choice(self.contacts)[0])
+
+    def _call(self) -> tuple[str, int]:
+        """Return an operation and the index of a call; early calls are more likely, because a case has few calls."""
+        operation = self.rng.choices(_OPERATION_NAMES, cum_weights=_OPERATION_WEIGHTS)[0]
+        return operation, int(8 * self.scale * self.rng.random() ** 2.5)
+
+    def _import_call(self) -> tuple[str, int]:
+        """Return a call that imports make or depend on."""
+        return self.rng.choice(_IMPORT_OPERATIONS), int(5 * self.rng.random() ** 2)
+
+    def _event_times(self, reinstatements: tuple[Reinstatement, ...]) -> list[int]:
+        """Return possible times of events: equal ones, days ago, and immediately around each reinstatement."""
+        times = [-1_000, -1_000, -1_001, -DAY, -2 * DAY, self.rng.randrange(-3 * DAY, 0)]
+        for command in reinstatements:
+            times += [command.at - 1, command.at, command.at + 1, command.at + 1_000, command.at + DAY + 1]
+        return times
+
+    def _messages(self, times: list[int]) -> tuple[Message, ...]:
+        rng = self.rng
+        messages: list[Message] = []
+        for identity in range(self.scale * rng.choice((1, 1, 2, 2, 2, 3, 4))):
+            kind = rng.choices(_KINDS, cum_weights=_KIND_WEIGHTS)[0]
+            recipients = self._recipients(2 if kind.two_recipients else 1)
+            at = rng.choice(times)
+            # A second message is a copy: redelivered, or published by the other mechanism of SES.
+            for _ in range(rng.choice((1, 1, 1, 1, 2))):
+                arrives = max(at, 0) + rng.choice(_DELAYS)
+                options = {
+                    "identity": identity,
+                    "arrives": arrives,
+                    "number": len(messages),
+                    "shape": rng.randrange(12),
+                }
+                messages.append(build_message(kind, recipients, at, **options))
+        return tuple(messages)
+
+    def _recipients(self, count: int) -> list[tuple[str, str]]:
+        """Return the key and one variant of `count` contacts."""
+        if count == 1:
+            chosen = [self.rng.choice(self.contacts)]
+        else:
+            chosen = self.rng.sample(VARIANTS[: max(count, len(self.contacts))], count)
+        return [(variants[0], self.rng.choice(variants)) for variants in chosen]

@@ -1,0 +1,91 @@
+"""Build messages: the body of each kind, as SES and SNS write it, and the facts that it reports."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from campaigns.fuzz.canaries import canary, canary_address
+from campaigns.simulation.message_kinds import MessageKind
+from campaigns.simulation.messages import Message, ReportedFact, format_milliseconds
+
+OTHER_RECIPIENT = "bystander@example.org"
+"""Another recipient of every email. No feedback is about this address, so it must never become a contact."""
+_MALFORMED_ADDRESS = "no-domain"
+_CONFIGURATION_SET = "shop"
+_NOTICE = "Successfully validated SNS topic for Amazon SES event publishing."
+"""https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-sns.html"""
+_SENDING_TIME = 5_000
+"""Milliseconds between an email and its feedback."""
+
+
+def build_message(
+    kind: MessageKind,
+    recipients: Sequence[tuple[str, str]],
+    at: int,
+    *,
+    identity: int,
+    arrives: int,
+    number: int,
+    shape: int,
+) -> Message:
+    """Return a message of this kind, dated `at` (milliseconds), about `recipients` (pairs of key and variant).
+
+    `shape` decides the lane and the format: an event or a notification, with or without the envelope of SNS.
+    """
+    as_event, wrapped, lane = shape % 2 == 0, shape % 3 == 0, shape // 4 % 2
+    configuration_set = _CONFIGURATION_SET if as_event else ""
+    variants = [variant for _, variant in recipients]
+    facts = tuple(
+        ReportedFact(
+            key,
+            variant.replace("EXAMPLE", "example"),
+            kind.register,
+            format_milliseconds(at),
+            kind.reason,
+            configuration_set,
+            kind.verdict,
+            identity,
+        )
+        for key, variant in recipients
+        if kind.verdict
+    )
+    body = _write_body(kind, variants, at, identity, as_event=as_event, wrapped=wrapped)
+    return Message(kind.name, body, facts, kind.disposition, lane, arrives, number)
+
+
+def _write_body(
+    kind: MessageKind, variants: Sequence[str], at: int, identity: int, *, as_event: bool, wrapped: bool
+) -> str:
+    if kind.event_type == "notice":
+        return _NOTICE
+    if kind.event_type == "malformed":
+        return f"garbage {canary('body', identity)}"
+    document: dict[str, Any] = {
+        "eventType" if as_event else "notificationType": kind.event_type.capitalize(),
+        "mail": {
+            "timestamp": format_milliseconds(at - _SENDING_TIME),
+            "messageId": f"mail-{identity}",
+            "destination": [*variants, OTHER_RECIPIENT],
+            "source": canary_address(identity),
+            "commonHeaders": {"subject": canary("subject", identity)},
+            "tags": {"ses:configuration-set": [_CONFIGURATION_SET]} if as_event else {},
+        },
+        kind.event_type: _event_details(kind, variants, at, identity),
+    }
+    text = json.dumps(document)
+    return json.dumps({"Type": "Notification", "TopicArn": "arn", "Message": text}) if wrapped else text
+
+
+def _event_details(kind: MessageKind, variants: Sequence[str], at: int, identity: int) -> dict[str, Any]:
+    details = {
+        **(kind.fields or {}),
+        "timestamp": format_milliseconds(at),
+        "feedbackId": f"feedback-{identity}",
+    }
+    server_text = canary("answered", identity)
+    if kind.event_type == "delivery":
+        return {**details, "recipients": list(variants), "smtpResponse": server_text}
+    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": server_text} for name in variants]
+    if kind.disposition == "quarantined":
+        recipients.append({"emailAddress": _MALFORMED_ADDRESS, "status": "5.1.1"})
+    return {**details, "bouncedRecipients" if kind.event_type == "bounce" else "complainedRecipients": recipients}

@@ -1,0 +1,82 @@
+"""Kinds of messages: the fields of each SES event, and the fact that the policy must derive from it.
+
+To add a kind, add a row to `KINDS`. Its register, verdict and reason are written by hand, not computed by `judging`.
+Fields of the events: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKind:
+    """A kind of message.
+
+    `event_type` is the key of the event's details (`bounce`, `complaint`, `delivery`), or `malformed` or `notice`.
+    `fields` are added to these details. A kind with `two_recipients` names two addresses. `register`, `verdict` and
+    `reason` are those of the fact; a kind without a verdict reports none. `disposition` is the one of the message.
+    """
+
+    name: str
+    event_type: str
+    register: str
+    verdict: str
+    reason: str = ""
+    fields: Mapping[str, Any] | None = None
+    two_recipients: bool = False
+    disposition: str = "applied"
+
+
+def _bounce(
+    name: str,
+    register: str,
+    verdict: str,
+    bounce_type: str,
+    sub_type: str,
+    **options: Any,  # noqa: ANN401 (options of MessageKind)
+) -> MessageKind:
+    fields = {"bounceType": bounce_type, "bounceSubType": sub_type}
+    return MessageKind(name, "bounce", register, verdict, f"{bounce_type}/{sub_type}", fields, **options)
+
+
+def _complaint(
+    name: str,
+    register: str,
+    verdict: str,
+    reason: str,
+    fields: Mapping[str, str],
+    **options: Any,  # noqa: ANN401 (options of MessageKind)
+) -> MessageKind:
+    return MessageKind(name, "complaint", register, verdict, f"Complaint/{reason}", fields, **options)
+
+
+_ON_LIST = "OnAccountSuppressionList"
+
+KINDS: tuple[tuple[int, MessageKind], ...] = (
+    (5, _bounce("hard bounce", "bounced", "SUPPRESS", "Permanent", "General")),
+    (2, _bounce("no such mailbox", "bounced", "SUPPRESS", "Permanent", "NoEmail")),
+    (5, _bounce("soft bounce", "soft_bounced", "SOFT_BOUNCE", "Transient", "MailboxFull")),
+    (5, MessageKind("delivery", "delivery", "delivered", "DELIVERED", "Delivery")),
+    (4, _complaint("complaint", "complained", "COMPLAIN", "abuse", {"complaintFeedbackType": "abuse"})),
+    (1, _complaint("complaint without type", "complained", "COMPLAIN", "unspecified", {})),
+    (2, _complaint("complaint of two", "unsubscribed", "UNSUBSCRIBE", "unspecified", {}, two_recipients=True)),
+    (3, _bounce("bounce echo", "listed_bounce", "ECHO", "Permanent", _ON_LIST)),
+    (2, _complaint("complaint echo", "listed_complaint", "ECHO", _ON_LIST, {"complaintSubType": _ON_LIST})),
+    (3, _bounce("opt-out", "unsubscribed", "UNSUBSCRIBE", "Permanent", "UnsubscribedRecipient")),
+    (1, _bounce("message too large", "", "NOTE", "Transient", "MessageTooLarge")),
+    (1, _complaint("not spam", "", "NOTE", "not-spam", {"complaintFeedbackType": "not-spam"})),
+    (1, _bounce("bounce of two", "bounced", "SUPPRESS", "Permanent", "General", two_recipients=True)),
+    (1, _bounce("bounce with a malformed recipient", "bounced", "SUPPRESS", "Permanent", "General",
+                disposition="quarantined")),
+    (1, MessageKind("malformed message", "malformed", "", "", disposition="quarantined")),
+    (1, MessageKind("validation notice", "notice", "", "", disposition="ignored")),
+)  # fmt: skip
+"""Each kind with its weight: a random message is of a kind with a probability in proportion to its weight."""
+
+
+def find_kind(name: str) -> MessageKind:
+    """Return the kind of this name."""
+    (found,) = (kind for _, kind in KINDS if kind.name == name)
+    return found
