@@ -1,6 +1,6 @@
-"""The tables in README.md and events/README.md, made from what they tell about.
+"""Tables of the documents, generated from the code: policy, metrics, parameters and events.
 
-cog runs these (`make docs`), and `make test` fails when a document no longer says what they say.
+cog inserts them (`make docs`). `make docs-check` fails if a document differs from the code.
 """
 
 import tomllib
@@ -15,82 +15,82 @@ from ses_feedback.judging.policy import POLICY, Rule
 
 ROOT = Path(__file__).parent.parent
 
-# As SES spells it.
+# Types with a space: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 _SPACED = {"RenderingFailure": "Rendering Failure"}
-_NOTICES = "set-up notices, inbound mail, account events"
+_NOTICES = "set-up notices, inbound email, account events"
 
 
 def policy_table() -> str:
-    """Return the policy: what SES says, the verdict, and what that does to the contact."""
+    """Return a table of the policy: the SES event, the verdict, the effect on the contact, and the metric."""
     rows = [
-        (_says(rule), rule.verdict.value, rule.effect, f"`{rule.metric}`" if rule.metric else "") for rule in POLICY
+        (_event_of(rule), rule.verdict.value, rule.effect, f"`{rule.metric}`" if rule.metric else "") for rule in POLICY
     ]
-    return _table(("SES says", "Verdict", "On the contact", "Counted as"), rows)
+    return _table(("SES event", "Verdict", "Effect on the contact", "Metric"), rows)
 
 
 def metrics_table() -> str:
-    """Return every metric and what it says."""
-    return _table(("Metric", "Says"), [(f"`{name}`", says) for name, says in METRICS.items()])
+    """Return a table of every metric and its meaning."""
+    return _table(("Metric", "Meaning"), [(f"`{name}`", meaning) for name, meaning in METRICS.items()])
 
 
 def parameters_table() -> str:
-    """Return the parameters of template.yaml."""
-    # BaseLoader: every value as it is written, and CloudFormation's own tags left alone.
-    template: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Template)  # noqa: S506 (a SafeLoader)
+    """Return a table of the parameters of template.yaml and their defaults."""
+    template: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_TemplateLoader)  # noqa: S506 (a SafeLoader)
     rows = [
-        (f"`{name}`", _code(parameter["Default"]), _takes(parameter))
+        (f"`{name}`", _code(parameter["Default"]), _description_of(parameter))
         for name, parameter in template["Parameters"].items()
     ]
-    return _table(("Parameter", "Default", "What it decides"), rows)
+    return _table(("Parameter", "Default", "Description"), rows)
 
 
 def events_table() -> str:
-    """Return the events in events/: what each shows, what must come of it, and what was counted."""
+    """Return a table of the examples in events/: the case, the required result, and the metrics."""
     index: dict[str, dict[str, Any]] = tomllib.loads((ROOT / "events/index.toml").read_text())
     rows = [
-        (f"[{name}]({name})", case["shows"], case["expect"], _counted(case.get("metrics", {})))
+        (f"[{name}]({name})", case["shows"], case["expect"], _sums_of(case.get("metrics", {})))
         for name, case in index.items()
     ]
-    return _table(("Event", "Shows", "What must come of it", "Counted"), rows)
+    return _table(("Example", "Case", "Required result", "Metrics"), rows)
 
 
-class _Template(yaml.SafeLoader):
-    """A loader that reads CloudFormation's tags as what they are put on."""
+class _TemplateLoader(yaml.SafeLoader):
+    """A loader that ignores the tags of CloudFormation and keeps the values."""
 
 
-def _untagged(loader: _Template, _suffix: str, node: yaml.Node) -> Any:  # noqa: ANN401 (whatever YAML holds)
+def _untagged(loader: _TemplateLoader, _suffix: str, node: yaml.Node) -> Any:  # noqa: ANN401 (any YAML value)
     return loader.construct_sequence(node) if isinstance(node, yaml.SequenceNode) else node.value
 
 
-_Template.add_multi_constructor("!", _untagged)
+_TemplateLoader.add_multi_constructor("!", _untagged)
 
 
-def _says(rule: Rule) -> str:
-    """Return what a rule fits, given that those above it do not."""
+def _event_of(rule: Rule) -> str:
+    """Return the events that a rule applies to, if no rule above it does."""
     if rule.kind == "Notice":
         return _NOTICES
-    named = " / ".join(", ".join(names) for names in (rule.types, rule.sub_types) if names)
-    said = " ".join((_SPACED.get(rule.kind, rule.kind), named)).rstrip()
+    types = " / ".join(", ".join(names) for names in (rule.types, rule.sub_types) if names)
+    event = " ".join((_SPACED.get(rule.kind, rule.kind), types)).rstrip()
     if rule.trait:
-        return f"{said} ({rule.trait.value})"
+        return f"{event} ({rule.trait.value})"
     above = POLICY[: POLICY.index(rule)]
     if not rule.sub_types and any(other.kind == rule.kind and rule.types in ((), other.types) for other in above):
-        said += " / any other" if named else ", any other"
-    return said
+        event += " / any other" if types else ", any other"
+    return event
 
 
-def _takes(parameter: dict[str, Any]) -> str:
-    said = str(parameter["Description"])
+def _description_of(parameter: Mapping[str, Any]) -> str:
+    """Return the description of a parameter, with the values that it accepts."""
+    description = str(parameter["Description"])
     values = parameter.get("AllowedValues", [])
     if 2 < len(values) < 10:  # noqa: PLR2004 (two are true and false, or in the description; more are too many)
-        said += f" One of {', '.join(map(_code, values))}."
+        description += f" One of {', '.join(map(_code, values))}."
     if "MinValue" in parameter:
-        said += f" From {parameter['MinValue']} to {parameter['MaxValue']}."
-    return said
+        description += f" From {parameter['MinValue']} to {parameter['MaxValue']}."
+    return description
 
 
-def _counted(metrics: Mapping[str, int]) -> str:
-    """Return the metrics of an event, with their sums if greater than one."""
+def _sums_of(metrics: Mapping[str, int]) -> str:
+    """Return the names of metrics, with their sums if greater than one."""
     return ", ".join(f"{name}{f' ({number})' if number > 1 else ''}" for name, number in metrics.items())
 
 

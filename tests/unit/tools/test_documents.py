@@ -3,10 +3,30 @@
 import re
 import subprocess
 from collections import Counter
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS
+from ses_feedback.aws.objects import MAX_OBJECT_BYTES
+from ses_feedback.contacts.contact import (
+    KEPT_DAYS,
+    KEPT_RELEASES,
+    KEPT_STREAMS,
+    KEPT_VARIANTS,
+    MAX_LATENESS,
+    MAX_SOFT_BOUNCE_LIMIT,
+)
+from ses_feedback.contacts.history import HISTORY_A_DAY
+from ses_feedback.contacts.record import RETENTION_DAYS, SHARDS
+from ses_feedback.contacts.status import ECHO_GRACE
+from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT
+from ses_feedback.suppression.import_jobs.model import HOLD, MOST_ENTRIES, REST, Action
+from ses_feedback.suppression.import_jobs.settle import LIFE
+from ses_feedback.suppression.sync import LEASE, POSTPONEMENT
+from tools.package_build.botocore_data import OPERATIONS
 
 ROOT = Path(__file__).parents[3]
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -77,3 +97,104 @@ def test_every_decision_record_has_its_number_and_three_parts() -> None:
         positions = [text.find(f"**{part}.**") for part in ("Context", "Decision", "Consequences")]
         assert positions == sorted(positions), path.name
         assert -1 not in positions, path.name
+
+
+MAKE_COMMAND = re.compile(
+    r"`(?:\$ )?make ((?:[A-Z_]+=\S+ )*)([a-z][a-z0-9-]*)|^\$? ?make ([a-z][a-z0-9-]*)", re.MULTILINE
+)
+
+
+def make_targets() -> frozenset[str]:
+    """Return the targets of the Makefile that have a help text."""
+    return frozenset(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_make_command_in_a_document_exists(document: str) -> None:
+    found = {target or line for _, target, line in MAKE_COMMAND.findall((ROOT / document).read_text())}
+    assert found - make_targets() == set()
+
+
+PATH = re.compile(
+    r"`((?:src|tests|campaigns|benchmarks|tools|feedbackctl|localaws|events|requirements|docs)/[\w./-]+)`"
+)
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_path_in_a_document_exists(document: str) -> None:
+    missing = [path for path in PATH.findall((ROOT / document).read_text()) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+CONTACT, RUNBOOK = "docs/explain/contact.md", "docs/operate/runbook.md"
+LEASES, IMPORTS, FILES = (
+    f"docs/explain/decisions/{name}.md"
+    for name in ("0004-leases", "0014-import-jobs-for-a-backlog", "0017-deliveries-through-firehose")
+)
+HOUR = timedelta(hours=1)
+MIB = 1024**2
+
+IN_DIGITS = [
+    (CONTACT, f"of each of the latest {KEPT_DAYS} days"),
+    (
+        CONTACT,
+        f"{KEPT_DAYS} days are stored because the last clean day must stay while fewer than {MAX_SOFT_BOUNCE_LIMIT}",
+    ),
+    (CONTACT, f"at most {MAX_LATENESS} | greatest"),
+    (CONTACT, f"After {KEPT_RELEASES} releases without a clean delivery"),
+    (CONTACT, f"the least {KEPT_STREAMS} names"),
+    (CONTACT, f"removed {RETENTION_DAYS} days after the last delivery"),
+    (CONTACT, f"union, at most {KEPT_VARIANTS} variants"),
+    (CONTACT, f"there are at most {HISTORY_A_DAY} items"),
+    (CONTACT, f"spread over {SHARDS} shards"),
+    (CONTACT, f"at least {ECHO_GRACE // HOUR} hours newer"),
+    ("docs/operate/ask-before-you-send.md", f"the shards `00` to `{SHARDS - 1}`"),
+    ("docs/evidence/scale.md", f"at most {MAX_CONFIGURATION_SETS + 1} configuration sets"),
+    (
+        "docs/evidence/performance.md",
+        f"{sum(map(len, OPERATIONS.values()))} operations of {len(OPERATIONS)} services instead",
+    ),
+    (LEASES, f"for {LEASE.seconds} seconds"),
+    (IMPORTS, f"{MOST_ENTRIES[Action.PUT]:,} additions or {MOST_ENTRIES[Action.DELETE]:,} deletions"),
+    (FILES, f"up to {MAX_OBJECT_BYTES // MIB} MB"),
+    (RUNBOOK, f"more than {MAX_OBJECT_BYTES // MIB} MB"),
+]
+
+
+@pytest.mark.parametrize(("document", "words"), IN_DIGITS)
+def test_a_number_in_a_document_is_that_of_the_code(document: str, words: str) -> None:
+    assert words in " ".join((ROOT / document).read_text().split())
+
+
+IN_WORDS = [
+    (IMPORTS, "for three hours", HOLD, 3 * HOUR),
+    (IMPORTS, "no import starts for an hour", REST, HOUR),
+    (IMPORTS, "once more three days later", LIFE, timedelta(days=3)),
+    (FILES, "*More than a hundred lines that are not feedback*", MOST_KEPT, 100),
+    (FILES, "a thousand lines at a time", AT_ONCE, 1_000),
+    (RUNBOOK, "more than a hundred lines that are not feedback", MOST_KEPT, 100),
+    (RUNBOOK, "tried again every six hours", POSTPONEMENT, 6 * HOUR),
+]
+
+
+@pytest.mark.parametrize(("document", "words", "actual", "documented"), IN_WORDS)
+def test_a_number_written_in_words_is_that_of_the_code(
+    document: str, words: str, actual: object, documented: object
+) -> None:
+    assert words in " ".join((ROOT / document).read_text().split())
+    assert actual == documented
+
+
+def test_the_cost_in_the_readme_is_that_of_the_calculation() -> None:
+    readme = (ROOT / "README.md").read_text()
+    of_a_million = (ROOT / "docs/evidence/cost.md").read_text().partition("**1,000,000 ")[2]
+    variable = re.search(r"^\| \*\*.*?\*\* \| \*\*([\d.]+)\*\*", of_a_million, re.MULTILINE)
+    fixed = re.search(r"USD a month \| ([\d.]+) ", of_a_million)
+    assert variable
+    assert fixed
+    assert f"about {float(variable[1]):.1f} USD per million emails" in readme
+    assert f"about {float(fixed[1]):.0f} USD a month" in readme
+
+
+def test_the_readme_is_at_most_160_lines_long() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 160

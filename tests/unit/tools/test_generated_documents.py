@@ -1,4 +1,4 @@
-"""The documents' tables tell of every rule, metric, parameter and event there is."""
+"""The generated tables have a row for every rule, metric, parameter and example."""
 
 import re
 import tomllib
@@ -19,8 +19,7 @@ def rows(table: str) -> list[list[str]]:
     return [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in table.splitlines()[2:]]
 
 
-def test_the_policy_has_a_row_for_every_rule() -> None:
-    """In the order in which the rules are tried, and no two rows fit the same words."""
+def test_policy_table_has_one_distinct_row_for_each_rule_in_order() -> None:
     table = rows(generated_documents.policy_table())
     assert [row[1] for row in table] == [rule.verdict.value for rule in POLICY]
     assert len({row[0] for row in table}) == len(POLICY)
@@ -31,7 +30,7 @@ def test_the_policy_has_a_row_for_every_rule() -> None:
     [
         "Bounce Permanent / OnAccountSuppressionList | ECHO",
         "Bounce Permanent / any other | SUPPRESS",
-        "Bounce Transient / General (recipient has no action, status or diagnosticCode) | NOTE",
+        "Bounce Transient / General (recipient has no action and no status) | NOTE",
         "Bounce Undetermined | NOTE",
         "Bounce, any other | NOTE",
         "Complaint not-spam, auth-failure | NOTE",
@@ -39,21 +38,19 @@ def test_the_policy_has_a_row_for_every_rule() -> None:
         "Complaint, any other | COMPLAIN",
         "Delivery | DELIVERED",
         "Rendering Failure | COUNT",
-        "set-up notices, inbound mail, account events | IGNORE",
+        "set-up notices, inbound email, account events | IGNORE",
     ],
 )
-def test_a_row_of_the_policy_says_what_its_rule_fits(row: str) -> None:
-    """In SES's words; what is left over by the rows above is any other."""
+def test_policy_row_names_the_events_that_no_row_above_covers(row: str) -> None:
     assert f"| {row} |" in generated_documents.policy_table()
 
 
-def test_every_metric_is_documented() -> None:
-    """By its name and what it says."""
-    assert rows(generated_documents.metrics_table()) == [[f"`{name}`", says] for name, says in METRICS.items()]
+def test_metrics_table_has_every_metric_with_its_meaning() -> None:
+    expected = [[f"`{name}`", meaning] for name, meaning in METRICS.items()]
+    assert expected == rows(generated_documents.metrics_table())
 
 
-def test_every_parameter_is_documented() -> None:
-    """With its default, and what it takes."""
+def test_parameters_table_has_every_parameter_with_default_and_accepted_values() -> None:
     table = {row[0].strip("`"): row[1:] for row in rows(generated_documents.parameters_table())}
     assert list(table) == list(template()["Parameters"])
     assert table["SoftBounceLimit"][0] == "`5`"
@@ -62,16 +59,14 @@ def test_every_parameter_is_documented() -> None:
     assert table["Volume"][1].endswith("One of `small`, `medium`, `large`.")
 
 
-def test_every_event_is_documented() -> None:
-    """With a link, what it shows, what must come of it, and what is counted."""
+def test_events_table_has_every_example_with_a_link_and_its_metrics() -> None:
     table = rows(generated_documents.events_table())
     index = tomllib.loads((ROOT / "events/index.toml").read_text())
     assert [re.sub(r"\[(.*)\]\(\1\)", r"\1", row[0]) for row in table] == list(index)
-    counted = {row[0].split("]")[0][1:]: row[3] for row in table}
-    assert counted["bounce-permanent-several-recipients.json"] == "PermanentBounce (2), ContactSuppressed (2)"
+    metrics = {row[0].split("]")[0][1:]: row[3] for row in table}
+    assert metrics["bounce-permanent-several-recipients.json"] == "PermanentBounce (2), ContactSuppressed (2)"
 
 
-def test_a_bar_in_a_cell_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Markdown would take it for the next cell's beginning."""
+def test_vertical_bar_in_a_cell_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generated_documents, "METRICS", {"Either": "one|other"})
     assert "| `Either` | one&#124;other |" in generated_documents.metrics_table()
