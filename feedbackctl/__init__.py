@@ -1,1 +1,1 @@
-"""The operator's command line, and the AWS it runs in one process for replay and tests."""
+"""The operator's command line."""

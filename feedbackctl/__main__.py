@@ -2,26 +2,27 @@
 
 import click
 
-from feedbackctl.commands.operate import redrive, reinstate
-from feedbackctl.commands.replay import replay
-from feedbackctl.commands.smoke import smoke
-from localaws.served.commands import demo, local
+from feedbackctl.lazy_group import LazyCommand, LazyGroup
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+COMMANDS = {
+    "replay": LazyCommand("feedbackctl.commands.replay:replay", "Show the effect of feedback, without an AWS account."),
+    "reinstate": LazyCommand("feedbackctl.commands.reinstate:reinstate", "Allow email to an address again."),
+    "redrive": LazyCommand("feedbackctl.commands.redrive:redrive", "Move the messages of a queue to another queue."),
+    "smoke": LazyCommand("feedbackctl.commands.smoke:smoke", "Check a deployed stack with test email."),
+    "local": LazyCommand("localaws.served.commands:local", "Run AWS services on this machine."),
+    "demo": LazyCommand("localaws.served.commands:demo", "Show the whole stack on this machine."),
+}
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(
+    cls=LazyGroup,
+    lazy_commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="ses-feedback", message="%(package)s %(version)s")
 def main() -> None:
-    """See, and put right, what comes of what SES says about your mail."""
+    """Operate ses-feedback: see the effect of feedback, correct contacts, check a stack."""
 
-
-main.add_command(replay)
-main.add_command(reinstate)
-main.add_command(redrive)
-main.add_command(local)
-main.add_command(demo)
-main.add_command(smoke)
 
 if __name__ == "__main__":
     main(prog_name="feedbackctl")

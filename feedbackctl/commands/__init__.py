@@ -1,1 +1,1 @@
-"""Commands of `feedbackctl`, one module per command group."""
+"""Commands of `feedbackctl`, one module per command."""

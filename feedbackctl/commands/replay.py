@@ -1,43 +1,41 @@
-"""`feedbackctl replay`: what becomes of contacts and suppression list, without an AWS account."""
+"""`feedbackctl replay`: show the effect of feedback on contacts and suppression list, without an AWS account."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from feedbackctl.replay import display, message_files
-from feedbackctl.replay.replay import Replay, Result
-from localaws.in_process.embedded_aws import EmbeddedAws
+from feedbackctl.errors import OperatorError
+from feedbackctl.local_extra import local_extra
+from feedbackctl.replay.json_output import to_json
+from feedbackctl.replay.message_files import MessageFileError, find_files
+from feedbackctl.replay.progress import show_progress
+from feedbackctl.replay.result import ReplayResult
+from feedbackctl.replay.tables import print_tables
 from ses_feedback.contacts.contact import MAX_SOFT_BOUNCE_LIMIT
 from ses_feedback.judging.policy import AmbiguousComplaint
-from ses_feedback.settings import Settings
 
-PATIENCE = 1.0
-"""Seconds after which a progress bar is welcome."""
-NO_TERMINAL_WIDTH = 160
-"""Columns of what is piped: nobody knows who reads it, and addresses should not be cut."""
+_PIPE_WIDTH = 160
+"""Columns of output that is not a terminal: wide enough for most addresses."""
+_MAX_PRINTED_FAILURES = 20
 
 
 @click.command
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
-@click.option("--all", "everything", is_flag=True, help="Cut no table short.")
-@click.option("--logs", is_flag=True, help="Show on standard error what the functions log.")
-@click.option("--sandbox", is_flag=True, help="Let SES refuse suppression list entries, as in its sandbox.")
+@click.option("--all", "all_rows", is_flag=True, help="Print every row of each table.")
+@click.option("--logs", is_flag=True, help="Print the functions' log lines to standard error.")
+@click.option("--sandbox", is_flag=True, help="Refuse suppression list entries, as SES does in its sandbox.")
 @click.option(
     "--soft-bounce-limit",
     type=click.IntRange(1, MAX_SOFT_BOUNCE_LIMIT),
     metavar="DAYS",
     default=5,
     show_default=True,
-    help="Days with a soft bounce that suspend a contact.",
+    help="Number of days with a soft bounce that suspends a contact.",
 )
 @click.option(
     "--soft-bounce-window-days",
@@ -45,105 +43,86 @@ NO_TERMINAL_WIDTH = 160
     metavar="DAYS",
     default=90,
     show_default=True,
-    help="Days within which they must lie.",
+    help="Length of the period that contains these days.",
 )
 @click.option(
     "--ambiguous-complaint",
     type=click.Choice([choice.value for choice in AmbiguousComplaint]),
     default=AmbiguousComplaint.UNSUBSCRIBE.value,
     show_default=True,
-    help="What a complaint that names several recipients does to each.",
+    help="Effect of a complaint that names several recipients.",
 )
-@click.option("--suppress-unsubscribed", is_flag=True, help="Put the unsubscribed on the suppression list too.")
-def replay(paths: tuple[Path, ...], *, as_json: bool, everything: bool, logs: bool, **stack: Any) -> None:  # noqa: ANN401 (the stack's parameters, which click has checked)
-    """See what becomes of your contacts when SES says what is in PATH.
-
-    PATH is a file, or a folder of them. A file holds one message, or one a line (NDJSON): a Lambda event, an SNS
-    message, an EventBridge event, a notification or event of SES's, or anything else a queue may have brought.
-
-    The messages go through the very functions that are deployed, in an AWS inside this process: it needs no account,
-    no credentials and no network. The exit status is 0 when every message was applied, ignored or quarantined, 1 when
-    one was not, 2 when the command can't be understood.
-    """
-    began = time.monotonic()
-    console = _console()
-    try:
-        files = message_files.find_files(paths)
-    except message_files.SourceError as error:
-        raise click.UsageError(str(error)) from None
-    try:
-        with _progress(files) as progress:
-            result = _replayed(files, progress, logs=logs, **stack)
-    except message_files.SourceError as error:
-        raise click.ClickException(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(display.as_json(result), indent=2))
-    else:
-        display.show(console, result, len(files), time.monotonic() - began, everything=everything)
-    if not conclude(result):
-        sys.exit(1)
-
-
-def conclude(result: Result) -> bool:
-    """Say whether every message is accounted for, and on standard error which is not."""
-    for left in result.left[:20]:
-        click.echo(f"Not applied: {left.source}: {left.why}", err=True)
-    if result.left:
-        click.echo(f"Error: {len(result.left)} of {result.messages} messages could not be applied.", err=True)
-    if not result.settled:
-        click.echo("Error: the suppression list still does not sync the contacts.", err=True)
-    return result.settled and not result.left
-
-
-def _replayed(
-    files: list[Path],
-    progress: Callable[[int, int], None],
+@click.option("--suppress-unsubscribed", is_flag=True, help="Add unsubscribed contacts to the suppression list.")
+def replay(
+    paths: tuple[Path, ...],
     *,
+    as_json: bool,
+    all_rows: bool,
     logs: bool,
     sandbox: bool,
     ambiguous_complaint: str,
-    **stack: Any,  # noqa: ANN401 (as above)
-) -> Result:
-    with EmbeddedAws(sandbox=sandbox) as aws:
-        settings = Settings(
-            table_name=aws.table_name,
-            quarantine_queue_url=aws.quarantine_url,
-            event_bus_name=aws.event_bus_name,
-            ambiguous_complaint=AmbiguousComplaint(ambiguous_complaint),
-            **stack,
-        )
-        log = (lambda line: click.echo(line, err=True)) if logs else (lambda _: None)
-        return Replay(aws, settings, log).run(message_files.read(files), progress)
+    **parameters: Any,  # noqa: ANN401 (the stack's parameters, which click has validated)
+) -> None:
+    """Show the effect of the messages in PATH on contacts and suppression list.
 
+    PATH is a file, or a folder of files. A file has one message, or one message per line (NDJSON): a Lambda event, an
+    SNS message, an EventBridge event, an SES notification or event, or any other text that a queue can carry.
 
-@contextmanager
-def _progress(files: list[Path]) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error when it takes long and somebody is there to see it."""
-    columns = (
-        TextColumn("Replaying"),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-        TextColumn("{task.fields[messages]:,} messages"),
-        TimeRemainingColumn(),
-    )
+    The messages go through the same code that is deployed, on AWS emulated in this process. A replay needs no
+    account, no credentials and no network, but it needs the extra `local`.
+
+    The exit code is 0 if every message was applied, ignored or quarantined, 1 if a message was not, and 2 if the
+    command line is invalid.
+    """
     began = time.monotonic()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=sum(file.stat().st_size for file in files), messages=0)
-
-    def advance(messages: int, size: int) -> None:
-        bar.update(task, advance=size, messages=messages)
-        if bar.console.is_terminal and not bar.live.is_started and time.monotonic() - began > PATIENCE:
-            bar.start()
+    with local_extra("feedbackctl replay"):
+        from feedbackctl.replay.embedded_stack import replay_files  # noqa: PLC0415 (needs the extra `local`)
 
     try:
-        yield advance
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+        files = find_files(paths)
+    except MessageFileError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        with show_progress(files) as progress:
+            result = replay_files(
+                files,
+                sandbox=sandbox,
+                log=_print_error if logs else _discard,
+                progress=progress,
+                ambiguous_complaint=AmbiguousComplaint(ambiguous_complaint),
+                **parameters,
+            )
+    except MessageFileError as error:
+        raise OperatorError(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(to_json(result), indent=2))
+    else:
+        print_tables(_console(), result, len(files), time.monotonic() - began, all_rows=all_rows)
+    if not report_failures(result):
+        raise SystemExit(1)
+
+
+def report_failures(result: ReplayResult) -> bool:
+    """Print failures to standard error, and return True if there are none."""
+    for finding in result.unapplied[:_MAX_PRINTED_FAILURES]:
+        _print_error(f"Not applied: {finding.source}: {finding.reason}")
+    if result.unapplied:
+        _print_error(f"Error: {len(result.unapplied)} of {result.messages} messages could not be applied.")
+    if not result.settled:
+        _print_error("Error: the suppression list still differs from the contacts.")
+    return result.settled and not result.unapplied
+
+
+def _print_error(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _discard(_line: str) -> None:
+    pass
 
 
 def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = NO_TERMINAL_WIDTH
+        console.width = _PIPE_WIDTH
     return console

@@ -1,13 +1,14 @@
-"""`feedbackctl smoke --stack NAME`: is a deployed stack alive? Sends to the mailbox simulator and follows what happens.
+"""`feedbackctl smoke`: check a deployed stack with email to the SES mailbox simulator.
 
-It works the same in AWS and on the local AWS, in the SES sandbox and out of it, and costs five mails, which SES does
-not count into the account's rates. What it makes are the contacts of the simulator's addresses, labelled with the
-run's name. It changes nothing else.
+It works in AWS and on the local AWS, in the SES sandbox and outside of it. A run sends five emails, which do not count
+toward the account's bounce and complaint rates:
+https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator
+A run creates contacts for the simulator's addresses, with the label of the run. It changes nothing else.
 """
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ import botocore.session
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ses_feedback.aws.errors import error_code
+from feedbackctl.errors import OperatorError
+from feedbackctl.stack import read_outputs
 
 _SIMULATOR = "simulator.amazonses.com"
 _EXPECTED = {
@@ -26,22 +28,43 @@ _EXPECTED = {
     "complaint": "complained",
     "suppressionlist": "bounced",
 }
+"""The simulator's mailboxes, and the status of a contact after an email to them."""
 _LISTED = ("bounced", "complained")
 _DELIVERED = ("success", "ooto")
-"""What nothing but a delivery makes a contact of."""
-_GATHERED = 900.0
-"""Seconds for which Firehose gathers deliveries (the template's `BufferingHints`) before the lane hears of them."""
-_NO_STACK = "ValidationError"
-"""CloudFormation's answer where there is no stack of the name. Any other says that it did not look."""
+"""Mailboxes whose contact is created by a delivery only."""
+_FIREHOSE_BUFFER = 900.0
+"""Seconds for which Firehose buffers deliveries: `BufferingHints` in template.yaml."""
 _QUEUES = ("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
 
 
-class SmokeError(Exception):
-    """The smoke test cannot begin. The message says why, and what to do."""
+@click.command
+@click.option("--stack", required=True, metavar="NAME", help="The stack's name.")
+@click.option(
+    "--sender", metavar="ADDRESS", help="The sender's address. [default: an identity that is verified in SES]"
+)
+@click.option("--patience", metavar="SECONDS", default=180.0, show_default=True, help="Time limit of each check.")
+def smoke(stack: str, sender: str | None, patience: float) -> None:
+    """Check a deployed stack with email to the SES mailbox simulator, and print the result of each check.
+
+    If the stack's parameter DeliveriesBy is Firehose, a run takes a quarter of an hour, because Firehose buffers
+    deliveries.
+    """
+    failed = 0
+    try:
+        for check in SmokeTest(stack, patience).run(sender):
+            failed += not check.passed
+            detail = f": {check.detail}" if check.detail else ""
+            click.echo(f"  {'✓' if check.passed else '✗'} {check.name:<62}{check.seconds:6.1f} s{detail}")
+    except (BotoCoreError, ClientError) as error:
+        raise OperatorError(str(error)) from error
+    if failed:
+        raise OperatorError(
+            f"{failed} checks failed. The runbook describes how to find the cause: docs/operate/runbook.md"
+        )
 
 
-class Stage(NamedTuple):
-    """One thing that was checked, how long after its mail it was seen, and what was seen instead of it."""
+class Check(NamedTuple):
+    """The result of a check. `seconds` is the time since the email; `detail` describes the failure."""
 
     name: str
     passed: bool
@@ -50,10 +73,10 @@ class Stage(NamedTuple):
 
 
 @dataclass(slots=True)
-class Smoke:
-    """A run on the stack `name`; mails are `interval` seconds apart and each stage may take `patience` seconds.
+class SmokeTest:
+    """A run on the stack `name`. Emails are `interval` seconds apart, and each check may take `patience` seconds.
 
-    What comes in files by Firehose may take as long as it is gathered in addition, and is looked for last.
+    If deliveries come through Firehose, their checks come last and may take longer by its buffer time.
     """
 
     name: str
@@ -63,42 +86,47 @@ class Smoke:
     _sent: dict[str, tuple[str, float]] = field(default_factory=dict)
     _clients: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, sender: str | None) -> Iterator[Stage]:
-        """Send, and yield each stage once it is decided.
+    def run(self, sender: str | None) -> Iterator[Check]:
+        """Send the emails, and yield each check as soon as it has passed or failed.
 
         Raises:
-            SmokeError: there is no such stack or no verified sender.
+            OperatorError: there is no such stack or no verified sender.
 
         """
-        outputs = self._outputs()
-        sender = sender or self._sender()
+        required = ("ContactsTableName", "ConfigurationSetName", *_QUEUES)
+        outputs = read_outputs(self._client("cloudformation"), self.name, required)
+        sender = sender or self._find_sender()
         began, label = datetime.now(UTC), secrets.token_hex(4)
-        before = self._waiting(outputs)
+        before = self._queue_lengths(outputs)
         table, configuration_set = outputs["ContactsTableName"], outputs["ConfigurationSetName"]
-        gathered = _DELIVERED if "DeliveryBucketName" in outputs else ()
-        for fate in _EXPECTED:
-            self._send(sender, configuration_set, fate, f"{fate}+{label}@{_SIMULATOR}")
-            if fate not in gathered:
-                yield from self._follow(table, fate, self.patience)
-        yield self._stage("bounce", "metrics count the bounce", self._counted(configuration_set, began), self.patience)
-        for fate in gathered:
-            yield from self._follow(table, fate, self.patience + _GATHERED)
-        more = {queue: count for queue, count in self._waiting(outputs).items() if count > before[queue]}
-        yield Stage("no message was left behind", not more, 0, ", ".join(more))
+        buffered = _DELIVERED if "DeliveryBucketName" in outputs else ()
+        for mailbox in _EXPECTED:
+            self._send(sender, configuration_set, mailbox, f"{mailbox}+{label}@{_SIMULATOR}")
+            if mailbox not in buffered:
+                yield from self._check_contact(table, mailbox, self.patience)
+        counted = self._find_metric(configuration_set, began)
+        yield self._await("bounce", "metrics count the bounce", counted, self.patience)
+        for mailbox in buffered:
+            yield from self._check_contact(table, mailbox, self.patience + _FIREHOSE_BUFFER)
+        grown = [queue for queue, length in self._queue_lengths(outputs).items() if length > before[queue]]
+        yield Check("no message was left behind", not grown, 0, ", ".join(grown))
 
-    def _follow(self, table: str, fate: str, patience: float) -> Iterator[Stage]:
-        """Yield the stages of one mail's contact."""
-        status = _EXPECTED[fate]
-        yield self._stage(fate, f"{fate}@ is {status}", self._is(table, fate, "status", status), patience)
+    def _check_contact(self, table: str, mailbox: str, patience: float) -> Iterator[Check]:
+        """Yield the checks of one email's contact."""
+        status = _EXPECTED[mailbox]
+        stored = self._find_attribute(table, mailbox, "status", status)
+        yield self._await(mailbox, f"{mailbox}@ is {status}", stored, patience)
         if status in _LISTED:
-            published = self._is(table, fate, "published_status", status)
-            yield self._stage(fate, "  and published", published, patience)
-            offered = self._offered(table, fate)
-            yield self._stage(fate, "  and offered to SES, which lists no simulator", offered, patience)
+            published = self._find_attribute(table, mailbox, "published_status", status)
+            yield self._await(mailbox, "  and published", published, patience)
+            refused = self._find_refusal(table, mailbox)
+            yield self._await(
+                mailbox, "  and sent to the SES list, which refuses simulator addresses", refused, patience
+            )
 
-    def _send(self, sender: str, configuration_set: str, fate: str, address: str) -> None:
+    def _send(self, sender: str, configuration_set: str, mailbox: str, address: str) -> None:
         last = max((at for _, at in self._sent.values()), default=0.0)
-        # In the sandbox SES takes one mail a second.
+        # The sandbox allows one email a second: https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html
         time.sleep(max(0.0, last + self.interval - time.monotonic()))
         self._client("sesv2").send_email(
             FromEmailAddress=sender,
@@ -106,36 +134,36 @@ class Smoke:
             ConfigurationSetName=configuration_set,
             Content={"Simple": {"Subject": {"Data": "feedbackctl smoke"}, "Body": {"Text": {"Data": "."}}}},
         )
-        self._sent[fate] = (address, time.monotonic())
+        self._sent[mailbox] = (address, time.monotonic())
 
-    def _stage(self, fate: str, name: str, look: Callable[[], str], patience: float) -> Stage:
-        """Look until nothing is wrong or time is up; `look` says what is wrong."""
-        sent = self._sent[fate][1]
-        while wrong := look():
+    def _await(self, mailbox: str, name: str, find_problem: Callable[[], str], patience: float) -> Check:
+        """Repeat a check until it finds no problem or `patience` seconds have passed since the email."""
+        sent = self._sent[mailbox][1]
+        while problem := find_problem():
             if time.monotonic() > sent + patience:
-                return Stage(name, passed=False, seconds=time.monotonic() - sent, detail=wrong)
+                return Check(name, passed=False, seconds=time.monotonic() - sent, detail=problem)
             time.sleep(0.5)
-        return Stage(name, passed=True, seconds=time.monotonic() - sent)
+        return Check(name, passed=True, seconds=time.monotonic() - sent)
 
-    def _is(self, table: str, fate: str, attribute: str, expected: str) -> Callable[[], str]:
-        def look() -> str:
-            found = self._contact(table, fate).get(attribute, {}).get("S", "unknown")
-            return "" if found == expected else f"{attribute} is {found}"
+    def _find_attribute(self, table: str, mailbox: str, attribute: str, expected: str) -> Callable[[], str]:
+        def find_problem() -> str:
+            value = self._contact(table, mailbox).get(attribute, {}).get("S", "unknown")
+            return "" if value == expected else f"{attribute} is {value}"
 
-        return look
+        return find_problem
 
-    def _offered(self, table: str, fate: str) -> Callable[[], str]:
-        """Look for the sign of SES's refusal, which it gives the simulator's addresses: tried again hours later."""
+    def _find_refusal(self, table: str, mailbox: str) -> Callable[[], str]:
+        """Return a check that SES has refused the list entry: the next attempt is hours later."""
 
-        def look() -> str:
-            due = self._contact(table, fate).get("pending_at", {}).get("S", "")
+        def find_problem() -> str:
+            next_attempt = self._contact(table, mailbox).get("pending_at", {}).get("S", "")
             soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-            return "" if due > soon else f"due at {due or 'no time'}"
+            return "" if next_attempt > soon else f"the next attempt is at {next_attempt or 'no time'}"
 
-        return look
+        return find_problem
 
-    def _counted(self, configuration_set: str, began: datetime) -> Callable[[], str]:
-        def look() -> str:
+    def _find_metric(self, configuration_set: str, began: datetime) -> Callable[[], str]:
+        def find_problem() -> str:
             points = self._client("cloudwatch").get_metric_statistics(
                 Namespace="SesFeedback",
                 MetricName="PermanentBounce",
@@ -147,79 +175,40 @@ class Smoke:
             )["Datapoints"]
             return "" if points else "no data yet"
 
-        return look
+        return find_problem
 
-    def _contact(self, table: str, fate: str) -> dict[str, Any]:
-        key = {"address": {"S": self._sent[fate][0]}, "record": {"S": "contact"}}
-        found = self._client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
-        return dict(found.get("Item", {}))
+    def _contact(self, table: str, mailbox: str) -> dict[str, Any]:
+        key = {"address": {"S": self._sent[mailbox][0]}, "record": {"S": "contact"}}
+        response = self._client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+        return dict(response.get("Item", {}))
 
-    def _waiting(self, outputs: dict[str, str]) -> dict[str, int]:
-        names = ["ApproximateNumberOfMessages"]
-        return {
-            queue: int(
-                self._client("sqs").get_queue_attributes(QueueUrl=outputs[queue], AttributeNames=names)["Attributes"][
-                    "ApproximateNumberOfMessages"
-                ]
-            )
-            for queue in _QUEUES
-        }
+    def _queue_lengths(self, outputs: Mapping[str, str]) -> dict[str, int]:
+        return {queue: self._queue_length(outputs[queue]) for queue in _QUEUES}
 
-    def _outputs(self) -> dict[str, str]:
-        try:
-            found = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
-        except ClientError as error:
-            if error_code(error) != _NO_STACK:
-                raise
-            raise SmokeError(f"There is no stack {self.name} in this account and Region.") from error
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-        missing = ", ".join(
-            one for one in ("ContactsTableName", "ConfigurationSetName", *_QUEUES) if one not in outputs
-        )
-        if missing:
-            raise SmokeError(f"The stack {self.name} lacks outputs: {missing}. Is it ses-feedback's, and all there?")
-        return outputs
+    def _queue_length(self, url: str) -> int:
+        name = "ApproximateNumberOfMessages"
+        response = self._client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(response["Attributes"][name])
 
-    def _sender(self) -> str:
-        """Return an address SES lets this account send as."""
-        for one in self._identities():
-            if one.get("SendingEnabled", True) and one.get("VerificationStatus", "SUCCESS") == "SUCCESS":
-                name: str = one["IdentityName"]
+    def _find_sender(self) -> str:
+        """Return an address that SES allows this account to send from."""
+        for identity in self._identities():
+            if identity.get("SendingEnabled", True) and identity.get("VerificationStatus", "SUCCESS") == "SUCCESS":
+                name: str = identity["IdentityName"]
                 return name if "@" in name else f"feedbackctl@{name}"
-        raise SmokeError("SES has no verified identity here to send as. Verify one, or name it with --sender.")
+        raise OperatorError("SES has no verified identity in this Region. Verify one, or name a sender with --sender.")
 
     def _identities(self) -> Iterator[dict[str, Any]]:
         """Yield the account's identities, page by page."""
-        following: dict[str, str] = {}
+        token: dict[str, str] = {}
         while True:
-            page = self._client("sesv2").list_email_identities(**following)
+            page = self._client("sesv2").list_email_identities(**token)
             yield from page["EmailIdentities"]
             if not page.get("NextToken"):
                 return
-            following = {"NextToken": page["NextToken"]}
+            token = {"NextToken": page["NextToken"]}
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
+    def _client(self, service: str) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
         if service not in self._clients:
             self._clients[service] = self.session.create_client(service)
         return self._clients[service]
-
-
-@click.command(short_help="Check a deployed stack with test mail.")
-@click.option("--stack", required=True, help="The stack's name.")
-@click.option("--sender", help="The address to send as. [default: any that SES has verified]")
-@click.option("--patience", default=180.0, show_default=True, help="Seconds each stage may take.")
-def smoke(stack: str, sender: str | None, patience: float) -> None:
-    """Send to SES's mailbox simulator through a deployed stack, and say stage by stage what came of it.
-
-    With DeliveriesBy=Firehose it takes a quarter of an hour: that long, deliveries are gathered.
-    """
-    failed = 0
-    try:
-        for stage in Smoke(stack, patience).run(sender):
-            failed += not stage.passed
-            told = f": {stage.detail}" if stage.detail else ""
-            click.echo(f"  {'✓' if stage.passed else '✗'} {stage.name:<62}{stage.seconds:6.1f} s{told}")
-    except (SmokeError, BotoCoreError, ClientError) as error:
-        raise click.ClickException(str(error)) from error
-    if failed:
-        raise click.ClickException(f"{failed} stages failed. The runbook says where to look: docs/operate/runbook.md")

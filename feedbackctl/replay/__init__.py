@@ -1,1 +1,1 @@
-"""Replay of message files through the functions on an AWS in this process."""
+"""Replay of message files through the functions, on AWS emulated in this process."""

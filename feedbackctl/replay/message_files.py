@@ -1,8 +1,7 @@
 """Read messages from files: Lambda events, SNS messages, SES notifications, plain text, or NDJSON of any of them.
 
-What was meant as an event for Lambda (it has `Records`, or is the sweep's) is one. Everything else is what a queue
-could have carried, so its text is taken as it is, whether anybody can make sense of it or not: that is for the
-functions to say.
+A JSON object that Lambda would receive as an event (it has `Records`, or is the sweep's event) is one. All other text is
+a queue message and stays as it is, whether or not the functions can read it.
 """
 
 import json
@@ -17,21 +16,21 @@ from ses_feedback.aws.events import SOURCE
 from ses_feedback.reading.s3_notifications import split_messages
 
 NOT_MESSAGES = frozenset({".md", ".toml"})
-"""In a folder, files that tell about the messages beside them."""
+"""Suffixes of files in a folder that describe the messages beside them."""
 
 MAX_EVENT_BYTES = 64 * 1_048_576
-"""More than Lambda, SQS or EventBridge ever carried: a longer file is NDJSON."""
+"""No Lambda event, SQS message or EventBridge event is this long, so a longer file is NDJSON."""
 
 
-class SourceError(Exception):
-    """There is nothing to read. The message says where."""
+class MessageFileError(Exception):
+    """A file or folder has no messages, or cannot be read. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message and where it came from: `content` is an event for Lambda, or the text of a queue's message.
+    """A message: its source (file, line, document), and a Lambda event or the text of a queue message.
 
-    `size` is in bytes of the file it came from.
+    `size` is the number of bytes in the file.
     """
 
     source: str
@@ -40,28 +39,28 @@ class Message:
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
-    """Return the files among and below `paths`; those in a folder in order, without hidden ones and documents.
+    """Return the files in `paths` and in their folders, sorted by folder, without hidden files and documents.
 
     Raises:
-        SourceError: a path is not there, or a folder holds no messages.
+        MessageFileError: a path does not exist, or a folder has no messages.
 
     """
     files: list[Path] = []
     for path in paths:
-        found = sorted(_messages_below(path)) if path.is_dir() else [path]
-        if not found:
-            raise SourceError(f"the folder {path} holds no messages (hidden files and documents don't count)")
         if not path.exists():
-            raise SourceError(f"there is no {path}")
-        files += found
+            raise MessageFileError(f"{path} does not exist")
+        selected = sorted(_files_below(path)) if path.is_dir() else [path]
+        if not selected:
+            raise MessageFileError(f"the folder {path} has no messages (hidden files and documents do not count)")
+        files += selected
     return files
 
 
-def read(files: Iterable[Path]) -> Iterator[Message]:
+def read_messages(files: Iterable[Path]) -> Iterator[Message]:
     """Yield the messages in `files`, one line of NDJSON at a time.
 
     Raises:
-        SourceError: a file can't be read.
+        MessageFileError: a file cannot be read.
 
     """
     for file in files:
@@ -69,10 +68,10 @@ def read(files: Iterable[Path]) -> Iterator[Message]:
             with file.open("rb") as stream:
                 yield from _messages(str(file), stream)
         except OSError as error:
-            raise SourceError(f"{file} can't be read: {error.strerror}") from None
+            raise MessageFileError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _messages_below(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden and path.suffix.lower() not in NOT_MESSAGES:
@@ -80,41 +79,51 @@ def _messages_below(folder: Path) -> Iterator[Path]:
 
 
 def _messages(name: str, stream: BinaryIO) -> Iterator[Message]:
-    """Yield one message, or one for each line when the lines are JSON objects by themselves, and each object of a line.
+    """Yield one message per line if the file is NDJSON, or the whole file as one message.
 
-    The first line tells, unless it is broken: then any line that is one does, if the file as a whole is not JSON.
+    The file is NDJSON if its first line is a JSON object, or if another line is one and the whole file is not JSON. The
+    second condition finds files whose first line is malformed.
     """
     first = stream.readline()
     if _is_object(first):
-        lines = _numbered(chain([first], stream))
-        one, another = next(lines), next(lines, None)
-        if another is None:
-            yield from _told_apart(name, one[1])
-            return
-        yield from _one_a_line(name, chain([one, another], lines))
+        yield from _ndjson(name, chain([first], stream))
         return
     whole = first + stream.read(MAX_EVENT_BYTES)
     rest = stream.readline()
     if rest or (not _is_json(whole) and any(map(_is_object, whole.splitlines()))):
         lines = _numbered(chain((whole + rest).splitlines(keepends=True), stream))
-        yield from _one_a_line(name, lines)
+        yield from _messages_of_lines(name, lines)
     else:
         yield _message(name, whole)
+
+
+def _ndjson(name: str, lines: Iterable[bytes]) -> Iterator[Message]:
+    """Yield the messages of a file whose first line is a JSON object. A single line is named by its file alone."""
+    numbered = _numbered(lines)
+    first, second = next(numbered), next(numbered, None)
+    if second is None:
+        yield from _documents_of_line(name, first[1])
+    else:
+        yield from _messages_of_lines(name, chain([first, second], numbered))
 
 
 def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
 
 
-def _one_a_line(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[Message]:
+def _messages_of_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[Message]:
     for number, line in lines:
-        yield from _told_apart(f"{name}:{number}", line)
+        yield from _documents_of_line(f"{name}:{number}", line)
 
 
-def _told_apart(source: str, line: bytes) -> Iterator[Message]:
-    """Yield the messages in a line: one, or each of the documents that nothing separates, as Firehose has them."""
+def _documents_of_line(source: str, line: bytes) -> Iterator[Message]:
+    """Yield the messages in a line: the line itself, or each of several JSON documents without a separator.
+
+    Firehose writes documents without a separator: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
+    """
     documents = _documents(line)
-    if len(documents) <= 1:  # none, of what is blank to Unicode alone
+    # A line of Unicode spaces has no document.
+    if len(documents) <= 1:
         yield _message(source, line)
         return
     rest = len(line)
@@ -125,31 +134,31 @@ def _told_apart(source: str, line: bytes) -> Iterator[Message]:
 
 
 def _documents(line: bytes) -> list[bytes]:
-    found = split_messages(line.removeprefix(BOM_UTF8))
-    return [document.encode("utf-8", "surrogateescape") for document in found]
+    documents = split_messages(line.removeprefix(BOM_UTF8))
+    return [document.encode("utf-8", "surrogateescape") for document in documents]
 
 
 def _message(source: str, content: bytes) -> Message:
-    # Bytes that are not UTF-8 stay what they are, as lone surrogates: no queue could carry them, quarantine keeps them.
+    # Bytes that are not UTF-8 become lone surrogates. Queues do not carry these, but quarantine keeps them.
     text = content.decode("utf-8", "surrogateescape")
-    event = _decoded(text.removeprefix("\ufeff")) if '"Records"' in text or SOURCE in text else None
+    event = _decode(text.removeprefix("\ufeff")) if '"Records"' in text or SOURCE in text else None
     if isinstance(event, dict) and (isinstance(event.get("Records"), list) or event.get("source") == SOURCE):
         return Message(source, event, len(content))
     return Message(source, text, len(content))
 
 
 def _is_object(line: bytes) -> bool:
-    """Say whether a line is an object, or begins with one and goes on with another."""
+    """Return True if a line is a JSON object or starts with one."""
     if not line.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
         return False
-    return isinstance(_decoded(line), dict) or isinstance(_decoded(_documents(line)[0]), dict)
+    return isinstance(_decode(line), dict) or isinstance(_decode(_documents(line)[0]), dict)
 
 
 def _is_json(content: bytes) -> bool:
-    return _decoded(content) is not None
+    return _decode(content) is not None
 
 
-def _decoded(content: str | bytes) -> object:
+def _decode(content: str | bytes) -> object:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):

@@ -1,53 +1,54 @@
-"""Where the messages came from that were ignored or put in quarantine.
+"""Sources of ignored and quarantined messages.
 
-The functions only count the one and log a few of the other; people want to know which. So what was ignored is opened
-once more, and what is in quarantine is compared with what went in.
+The functions count ignored messages and log only some of the quarantined ones, but `feedbackctl replay` lists each with
+its source. Therefore ignored messages are read again, and the quarantine queue is compared with the input.
 """
 
 import base64
 import gzip
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from localaws.in_process.embedded_aws import QuarantinedMessage
+from feedbackctl.replay.result import Finding
 from ses_feedback.reading.envelope import EnvelopeError, Notice, open_record, read_records
 
-NO_ROOM = "unknown: the message leaves no room for a reason"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from localaws.in_process.embedded_aws import QuarantinedMessage
+
+NO_REASON = "unknown: the message leaves no room for a reason"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A message that was not simply applied: where it came from, and why."""
-
-    source: str
-    why: str
-
-
-def notices(done: Sequence[tuple[Any, str]]) -> Iterator[Finding]:
-    """Find the records that are no feedback, and say what they are."""
-    for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in done]}), done, strict=True):
+def find_ignored(processed: Sequence[tuple[Any, str]]) -> Iterator[Finding]:
+    """Yield the records that are notices and not feedback; `processed` are records with their sources."""
+    for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in processed]}), processed, strict=True):
         try:
-            opened = open_record(record)
+            content = open_record(record)
         except EnvelopeError:
             continue
-        if isinstance(opened, Notice):
-            yield Finding(source, opened.what)
+        if isinstance(content, Notice):
+            yield Finding(source, content.what)
 
 
-def kept(done: Sequence[tuple[Any, str]], messages: Iterable[QuarantinedMessage]) -> Iterator[Finding]:
-    """Find where the messages in quarantine came from. Their own ids may be missing, or the same in several files."""
+def find_quarantined(
+    processed: Sequence[tuple[Any, str]], quarantined: "Iterable[QuarantinedMessage]"
+) -> Iterator[Finding]:
+    """Yield the source of each quarantined message.
+
+    Messages are compared by text, because a record may have no id, or the id of a record in another file.
+    """
     sources: dict[str, list[str]] = {}
-    for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in done]}), done, strict=True):
+    for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in processed]}), processed, strict=True):
         sources.setdefault(record.original(), []).append(source)
-    for message in messages:
-        named = sources.get(original(message))
-        if named:
-            yield Finding(named.pop(0), message.attributes.get("reason", NO_ROOM))
+    for message in quarantined:
+        matching = sources.get(original_text(message))
+        if matching:
+            yield Finding(matching.pop(0), message.attributes.get("reason", NO_REASON))
 
 
-def original(message: QuarantinedMessage) -> str:
-    """Return the text that was put in quarantine."""
+def original_text(message: "QuarantinedMessage") -> str:
+    """Return the text of a message before quarantine packed it."""
     if message.attributes.get("encoding") != "gzip+base64":
         return message.body
     return gzip.decompress(base64.b64decode(message.body)).decode("utf-8", "surrogatepass")

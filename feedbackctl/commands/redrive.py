@@ -1,0 +1,190 @@
+"""`feedbackctl redrive`: move the messages of one queue to another queue."""
+
+import base64
+import gzip
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from typing import Any, NamedTuple, Protocol
+
+import click
+from botocore.exceptions import ClientError
+
+from feedbackctl.aws_clients import create_client
+from feedbackctl.errors import OperatorError
+from ses_feedback.aws.batches import batched
+from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
+from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
+
+_BATCH_SIZE = 10
+"""Messages in one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+_VISIBILITY_TIMEOUT = 900
+"""Seconds for which a received message is invisible. Messages that stay are not received again during this time."""
+_MAX_RECEIVES_WITHOUT_OLD_MESSAGES = 100
+"""Receives in a row without a message from before the run. Standard queues are ordered on a best-effort basis only:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html"""
+_PACKED = "gzip+base64"
+_REFUSED_CONTENT = frozenset({"InvalidMessageContents", "InvalidParameterValue"})
+"""SQS's errors for a message with unsupported characters or of excessive length.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
+
+
+class Sqs(Protocol):
+    """The methods of botocore's SQS client that a redrive calls."""
+
+    def receive_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
+    def send_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
+    def delete_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
+    def change_message_visibility_batch(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
+
+
+@click.command
+@click.option("--from", "source", required=True, metavar="URL", help="The queue to empty, for example quarantine.")
+@click.option("--to", "target", required=True, metavar="URL", help="The queue of a lane. Any lane takes any feedback.")
+def redrive(source: str, target: str) -> None:
+    """Move the messages of one queue to another queue, in their original form.
+
+    Feedback that was applied before changes nothing. Two kinds of messages stay in the queue: those that SQS cannot
+    carry in their original form, and those that arrive during the run.
+    """
+    redriven = redrive_queue(create_client("sqs"), source, target)
+    click.echo(f"Moved {redriven.moved}, left {redriven.unsendable} that SQS cannot carry in their original form.")
+    if redriven.newer:
+        click.echo(
+            f"Left {redriven.newer} more that arrived during the run. If a lane sends them back, find the reason: "
+            "docs/operate/runbook.md"
+        )
+
+
+class Redriven(NamedTuple):
+    """Numbers of messages: moved, left because SQS cannot carry them, and left because they arrived during the run."""
+
+    moved: int
+    unsendable: int
+    newer: int
+
+
+def redrive_queue(sqs: Sqs, source: str, target: str) -> Redriven:
+    """Move the messages that are on the queue `source` now to `target`, in their original form.
+
+    A message that quarantine packed is unpacked. It stays if the target refuses its characters or its length. Messages
+    that arrive during the run stay, too: a lane may send back each message, and the run would not end.
+
+    Raises:
+        OperatorError: both queues are the same, or SQS failed.
+
+    """
+    if source.rstrip("/") == target.rstrip("/"):
+        raise OperatorError("both queues are the same; name the queue to empty and a lane's (docs/operate/runbook.md)")
+    run = _Run(sqs, source, target)
+    try:
+        run.move_messages()
+    except AWS_ERRORS as error:
+        operation = f"{error.operation_name}: " if isinstance(error, ClientError) else ""
+        raise OperatorError(
+            f"SQS failed ({operation}{error_code(error)}). Moved {run.moved}, left {len(run.unsendable)} that SQS cannot "
+            "carry in their original form; the others are still in the queue. Fix the cause and run the command again. "
+            "Feedback that is moved twice changes nothing"
+        ) from None
+    finally:
+        run.release_messages()
+    return Redriven(run.moved, len(run.unsendable), len(run.newer))
+
+
+@dataclass(slots=True)
+class _Run:
+    """One redrive. `unsendable` and `newer` are ids of messages that stay; `_receipts` has all that were received."""
+
+    sqs: Sqs
+    source: str
+    target: str
+    moved: int = 0
+    unsendable: set[str] = field(default_factory=set)
+    newer: set[str] = field(default_factory=set)
+    _receipts: dict[str, str] = field(default_factory=dict)
+
+    def move_messages(self) -> None:
+        """Move the messages that were sent before SQS's first response, until there are none."""
+        began: datetime | None = None
+        receives_without_old = 0
+        while receives_without_old < _MAX_RECEIVES_WITHOUT_OLD_MESSAGES:
+            response = self._receive()
+            began = began or _response_time(response)
+            messages = response.get("Messages", [])
+            if not messages:
+                return
+            self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
+            old = [message for message in messages if _sent_at(message) <= began]
+            self.newer |= {message["MessageId"] for message in messages if _sent_at(message) > began}
+            for message in old:
+                self._move(message)
+            receives_without_old = 0 if old else receives_without_old + 1
+
+    def _receive(self) -> dict[str, Any]:
+        response: dict[str, Any] = self.sqs.receive_message(
+            QueueUrl=self.source,
+            MaxNumberOfMessages=_BATCH_SIZE,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp"],
+            VisibilityTimeout=_VISIBILITY_TIMEOUT,
+            WaitTimeSeconds=1,
+        )
+        return response
+
+    def _move(self, message: dict[str, Any]) -> None:
+        text = _original_text(message)
+        if text is None or not self._send(text):
+            self.unsendable.add(message["MessageId"])
+            return
+        self.sqs.delete_message(QueueUrl=self.source, ReceiptHandle=message["ReceiptHandle"])
+        del self._receipts[message["MessageId"]]
+        self.moved += 1
+
+    def _send(self, text: str) -> bool:
+        """Send `text` to the target, and return False if SQS refuses its content."""
+        try:
+            require(self.sqs.send_message(QueueUrl=self.target, MessageBody=text), "MessageId")
+        except ClientError as error:
+            if error_code(error) in _REFUSED_CONTENT:
+                return False
+            raise
+        return True
+
+    def release_messages(self) -> None:
+        """Make the messages that stay visible. If SQS fails, they become visible after the visibility timeout."""
+        with suppress(*AWS_ERRORS):
+            for batch in batched(self._receipts.values(), _BATCH_SIZE):
+                entries = [
+                    {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                    for number, receipt in enumerate(batch)
+                ]
+                self.sqs.change_message_visibility_batch(QueueUrl=self.source, Entries=entries)
+
+
+def _response_time(response: dict[str, Any]) -> datetime:
+    """Return the time of a response by SQS's clock, in seconds and rounded up. This machine's clock may be wrong."""
+    headers = require(response["ResponseMetadata"], "HTTPHeaders")
+    return parsedate_to_datetime(require(headers, "date")) + timedelta(seconds=1)
+
+
+def _sent_at(message: dict[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
+def _original_text(message: dict[str, Any]) -> str | None:
+    """Return the original text of a message, or None if it cannot be unpacked or SQS cannot carry it."""
+    encoding = message.get("MessageAttributes", {}).get("encoding", {})
+    if encoding.get("StringValue") != _PACKED:
+        return str(message["Body"])
+    try:
+        with gzip.open(BytesIO(base64.b64decode(message["Body"]))) as packed:
+            # A small packed text can be huge when unpacked.
+            raw = packed.read(MAX_MESSAGE_BYTES + 1)
+        # Lone surrogates stay as quarantine packed them. SQS does not carry them, and no other text may replace them.
+        text = raw.decode("utf-8", "surrogatepass")
+    except (ValueError, EOFError, OSError, zlib.error):
+        return None
+    return text if text and len(raw) <= MAX_MESSAGE_BYTES and not SQS_INVALID_CHARACTER.search(text) else None
