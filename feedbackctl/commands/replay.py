@@ -39,11 +39,11 @@ _MAX_PRINTED_FAILURES = 20
 )
 @click.option(
     "--soft-bounce-window-days",
-    type=click.IntRange(1, 3650),
+    type=click.IntRange(0, 3650),
     metavar="DAYS",
-    default=90,
+    default=0,
     show_default=True,
-    help="Length of the period that contains these days.",
+    help="Length of the period that contains these days. 0 means 365.",
 )
 @click.option(
     "--ambiguous-complaint",
@@ -52,6 +52,15 @@ _MAX_PRINTED_FAILURES = 20
     show_default=True,
     help="Effect of a complaint that names several recipients.",
 )
+@click.option(
+    "--suspension-days",
+    type=click.IntRange(0, 365),
+    metavar="DAYS",
+    default=30,
+    show_default=True,
+    help="Days after which a suspension ends. 0 means never.",
+)
+@click.option("--list-suspended", is_flag=True, help="Add suspended contacts to the suppression list.")
 @click.option("--suppress-unsubscribed", is_flag=True, help="Add unsubscribed contacts to the suppression list.")
 def replay(
     paths: tuple[Path, ...],

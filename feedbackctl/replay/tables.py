@@ -147,7 +147,7 @@ def _metrics(result: ReplayResult) -> RenderableType:
         if name in result.metrics:
             value = result.metrics[name]
             table.add_row(name, _duration(value) if name in _MILLISECONDS else f"{value:,}")
-    return _titled("Metrics", "of lags, the longest", table)
+    return _titled("Metrics", "for lags, the longest", table)
 
 
 def _findings(title: str, meaning: str, findings: Sequence[Finding], *, all_rows: bool) -> RenderableType:

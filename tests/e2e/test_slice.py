@@ -81,7 +81,7 @@ def test_quarantine_is_redriven(world: World, runner: CliRunner) -> None:
     quarantine, lane = world.outputs["QuarantineQueueUrl"], world.outputs["DeliveryQueueUrl"]
     world.client("sqs").send_message(QueueUrl=quarantine, MessageBody=bounce_of(address))
     outcome = runner.invoke(main, ["redrive", "--from", quarantine, "--to", lane])
-    assert (outcome.exit_code, outcome.output) == (0, "Moved 1, left 0 that SQS can't carry as they are.\n")
+    assert (outcome.exit_code, outcome.output) == (0, "Moved 1, left 0 that SQS cannot carry in their original form.\n")
     assert eventually(partial(world.contact, address)).get("status") == "bounced"
     assert world.nothing_waits() == {}
 

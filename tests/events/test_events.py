@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from feedbackctl.replay.unapplied_messages import original
+from feedbackctl.replay.unapplied_messages import original_text
 from localaws.in_process.embedded_aws import EmbeddedAws, VirtualClock
 from localaws.in_process.functions import Functions, Invocation
 from localaws.ses_list.suppression_list import SuppressedDestination
@@ -68,7 +68,7 @@ def replayed(request: pytest.FixtureRequest, aws: EmbeddedAws, functions: Functi
     invocations = [functions.suppression(event) if name.startswith("suppression/") else functions.feedback(event)]
     while changes := aws.stream_records():
         invocations.append(functions.suppression({"Records": changes}))
-    quarantined = [original(message) for message in aws.quarantined()]
+    quarantined = [original_text(message) for message in aws.quarantined()]
     return Replayed(name, event, INDEX[name], outcome(aws, invocations, listed), quarantined)
 
 

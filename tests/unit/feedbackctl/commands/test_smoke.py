@@ -1,4 +1,4 @@
-"""`feedbackctl smoke` against an AWS whose every answer is known; tests/e2e has it on a deployed stack."""
+"""`feedbackctl smoke` against a fake AWS. tests/e2e runs it on a deployed stack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from feedbackctl.__main__ import main
 from feedbackctl.commands import smoke
-from feedbackctl.commands.smoke import Smoke, SmokeError, Stage
+from feedbackctl.commands.smoke import Check, SmokeTest
+from feedbackctl.errors import OperatorError
 from tests.support.sam_template import stack
 
 OUTPUTS = (
@@ -21,16 +22,16 @@ OUTPUTS = (
     "DeadLetterQueueUrl",
     "UndeliveredQueueUrl",
 )
-BY_FIREHOSE = (*OUTPUTS, "DeliveryBucketName")
+FIREHOSE_OUTPUTS = (*OUTPUTS, "DeliveryBucketName")
 SENDER = "sender@example.com"
-FATES = {"success": "active", "ooto": "active", "bounce": "bounced", "complaint": "complained"}
+STATUSES = {"success": "active", "ooto": "active", "bounce": "bounced", "complaint": "complained"}
 
 
 class Clock:
-    """Time, that only sleeping moves on."""
+    """A clock that advances by sleep only."""
 
     def __init__(self) -> None:
-        """Start at nought."""
+        """Start at 0."""
         self.seconds = 0.0
 
     def monotonic(self) -> float:
@@ -38,13 +39,16 @@ class Clock:
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Advance the clock."""
         self.seconds += seconds
 
 
 @dataclass
 class Aws:
-    """A session, and every client it makes. Contacts come three seconds after their mail, deliveries after `lag`."""
+    """A session that is also each of its clients.
+
+    A contact exists three seconds after its email, or `lag` seconds if it is created by a delivery.
+    """
 
     clock: Clock
     outputs: tuple[str, ...] = OUTPUTS
@@ -58,139 +62,137 @@ class Aws:
         """Return itself."""
         return self
 
-    def describe_stacks(self, **_: str) -> Any:  # noqa: ANN401 (as botocore has it)
-        """Return the stack."""
+    def describe_stacks(self, **_: str) -> Any:  # noqa: ANN401 (as in botocore)
+        """Return the stack, or refuse the call."""
         if self.refusal:
-            message = f"what {self.refusal} says"
+            message = f"the message of {self.refusal}"
             raise ClientError({"Error": {"Code": self.refusal, "Message": message}}, "DescribeStacks")
         return {"Stacks": [{"Outputs": [{"OutputKey": name, "OutputValue": name} for name in self.outputs]}]}
 
     def list_email_identities(self, **request: str) -> Any:  # noqa: ANN401
-        """Return one page of identities; those of another domain may not send."""
+        """Return one page of identities. Only those of example.com may send."""
         number = int(request.get("NextToken", "0"))
-        named = [{"IdentityName": one, "SendingEnabled": one.endswith("example.com")} for one in self.pages[number]]
-        more = {"NextToken": str(number + 1)} if number + 1 < len(self.pages) else {}
-        return {"EmailIdentities": named, **more}
+        identities = [
+            {"IdentityName": name, "SendingEnabled": name.endswith("example.com")} for name in self.pages[number]
+        ]
+        token = {"NextToken": str(number + 1)} if number + 1 < len(self.pages) else {}
+        return {"EmailIdentities": identities, **token}
 
     def send_email(self, **request: Any) -> None:  # noqa: ANN401
-        """Note the mail."""
+        """Record the email."""
         self.sent[request["Destination"]["ToAddresses"][0]] = self.clock.seconds
         self.senders.add(request["FromEmailAddress"])
 
     def get_item(self, **request: Any) -> Any:  # noqa: ANN401
-        """Return the contact, once there is one."""
+        """Return the contact, if it exists by now."""
         address = request["Key"]["address"]["S"]
-        status = FATES.get(address.partition("+")[0], "bounced")
+        status = STATUSES.get(address.partition("+")[0], "bounced")
         if self.clock.seconds < self.sent[address] + (self.lag if status == "active" else 3):
             return {}
-        due = (datetime.now(UTC) + timedelta(hours=6)).isoformat()
-        item = {"status": status, "published_status": status, "pending_at": due}
+        next_attempt = (datetime.now(UTC) + timedelta(hours=6)).isoformat()
+        item = {"status": status, "published_status": status, "pending_at": next_attempt}
         return {"Item": {name: {"S": value} for name, value in item.items()}}
 
     def get_queue_attributes(self, **_: Any) -> Any:  # noqa: ANN401
-        """Return that nothing waits."""
+        """Return that the queue is empty."""
         return {"Attributes": {"ApproximateNumberOfMessages": "0"}}
 
     def get_metric_statistics(self, **_: Any) -> Any:  # noqa: ANN401
-        """Return that something was counted."""
+        """Return one data point."""
         return {"Datapoints": [1]}
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
-    """An AWS, in whose time the command runs."""
+    """A fake AWS whose clock the command uses."""
     clock = Clock()
     monkeypatch.setattr(smoke, "time", clock)
     return Aws(clock)
 
 
-def run(aws: Aws, sender: str | None = SENDER) -> list[Stage]:
-    """Run to the end."""
-    return list(Smoke("ses-feedback", session=aws).run(sender))  # type: ignore[arg-type]
+def run(aws: Aws, sender: str | None = SENDER) -> list[Check]:
+    """Run all checks."""
+    return list(SmokeTest("ses-feedback", session=aws).run(sender))  # type: ignore[arg-type]
 
 
-def failed(stages: list[Stage]) -> list[str]:
-    """Return the stages that failed."""
-    return [stage.name for stage in stages if not stage.passed]
+def failed(checks: list[Check]) -> list[str]:
+    """Return the checks that failed."""
+    return [check.name for check in checks if not check.passed]
 
 
-def test_every_stage_passes_in_its_order(aws: Aws) -> None:
-    """A mail is report before the next is sent, so that each latency is its own."""
-    stages = run(aws)
-    assert (failed(stages), [stage.name.split()[0] for stage in stages if not stage.name.startswith(" ")]) == (
+def test_checks_pass_in_order_and_each_has_its_own_latency(aws: Aws) -> None:
+    """An email is sent after the checks of the previous one."""
+    checks = run(aws)
+    assert (failed(checks), [check.name.split()[0] for check in checks if not check.name.startswith(" ")]) == (
         [],
         ["success@", "bounce@", "ooto@", "complaint@", "suppressionlist@", "metrics", "no"],
     )
-    assert {round(stage.seconds, 3) for stage in stages[:-2]} == {3.0}
+    assert {round(check.seconds, 3) for check in checks[:-2]} == {3.0}
 
 
-def test_deliveries_by_firehose_are_waited_for(aws: Aws) -> None:
-    """As long as the stream gathers them, and last: everything else is known long before."""
-    aws.outputs, aws.lag = BY_FIREHOSE, 1_000.0
-    stages = run(aws)
-    assert (failed(stages), [stage.name for stage in stages[-3:-1]]) == ([], ["success@ is active", "ooto@ is active"])
-    assert {round(stage.seconds, 3) for stage in stages[:-4]} == {3.0}
+def test_deliveries_through_firehose_are_checked_last_and_may_take_longer(aws: Aws) -> None:
+    aws.outputs, aws.lag = FIREHOSE_OUTPUTS, 1_000.0
+    checks = run(aws)
+    assert (failed(checks), [check.name for check in checks[-3:-1]]) == ([], ["success@ is active", "ooto@ is active"])
+    assert {round(check.seconds, 3) for check in checks[:-4]} == {3.0}
     assert aws.clock.seconds < 1_100
 
 
-def test_deliveries_that_do_not_come_fail(aws: Aws) -> None:
-    """Patience has an end by Firehose, too, and no more of it by topic."""
+def test_missing_deliveries_fail_after_the_time_limit(aws: Aws) -> None:
+    """Only with Firehose does the limit include the buffer time."""
     aws.lag = 100_000.0
-    by_topic = run(aws), aws.clock.seconds
-    aws.outputs, aws.clock.seconds = BY_FIREHOSE, 0.0
-    by_firehose = run(aws), aws.clock.seconds
+    with_topic = run(aws), aws.clock.seconds
+    aws.outputs, aws.clock.seconds = FIREHOSE_OUTPUTS, 0.0
+    with_firehose = run(aws), aws.clock.seconds
     lost = ["success@ is active", "ooto@ is active"]
-    assert [failed(stages) for stages, _ in (by_topic, by_firehose)] == [lost, lost]
-    assert (by_topic[1] < 400, 1080 < by_firehose[1] < 1_100) == (True, True)
+    assert [failed(checks) for checks, _ in (with_topic, with_firehose)] == [lost, lost]
+    assert (with_topic[1] < 400, 1080 < with_firehose[1] < 1_100) == (True, True)
 
 
-def test_the_stream_gathers_no_longer_than_that() -> None:
-    """It is the template's to say."""
+def test_buffer_time_is_that_of_the_template() -> None:
     stream = stack(DeliveriesBy="Firehose").properties("DeliveryStream")
-    assert stream["ExtendedS3DestinationConfiguration"]["BufferingHints"]["IntervalInSeconds"] == smoke._GATHERED  # noqa: SLF001 (the same number twice)
+    assert stream["ExtendedS3DestinationConfiguration"]["BufferingHints"]["IntervalInSeconds"] == smoke._FIREHOSE_BUFFER  # noqa: SLF001 (one number in two places)
 
 
-def test_a_verified_identity_is_found_on_any_page(aws: Aws) -> None:
-    """An account may have thousands."""
+def test_verified_identity_is_found_on_each_page(aws: Aws) -> None:
     aws.pages = [["a@example.org"] * 100, ["b@example.org"], ["example.com"]]
     run(aws, sender=None)
     assert aws.senders == {"feedbackctl@example.com"}
 
 
-def test_without_a_verified_identity_there_is_nothing_to_send_as(aws: Aws) -> None:
-    """It says how to mend that."""
+def test_missing_verified_identity_is_an_error_that_names_the_option(aws: Aws) -> None:
     aws.pages = [["a@example.org"], []]
-    with pytest.raises(SmokeError, match="--sender"):
+    with pytest.raises(OperatorError, match="--sender"):
         run(aws, sender=None)
 
 
 @pytest.fixture
 def command(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """The command, that fails: what it says of it."""
-    monkeypatch.setattr(smoke, "Smoke", lambda name, patience: Smoke(name, patience, session=aws))  # type: ignore[arg-type]
+    """Return a function that runs the command, which fails, and returns the error."""
+    monkeypatch.setattr(smoke, "SmokeTest", lambda name, patience: SmokeTest(name, patience, session=aws))  # type: ignore[arg-type]
 
-    def said() -> str:
+    def run_command() -> str:
         result = CliRunner().invoke(main, ["smoke", "--stack", "ses-feedback"])
         assert (result.exit_code, result.stdout) == (1, "")
         return result.stderr
 
-    return said
+    return run_command
 
 
-def test_a_refusal_is_not_taken_for_a_stack_that_is_not_there(aws: Aws, command: Callable[[], str]) -> None:
-    """Whoever's token has expired would look for the stack."""
-    said = []
+def test_refused_call_and_missing_stack_are_different_errors(aws: Aws, command: Callable[[], str]) -> None:
+    errors = []
     for aws.refusal in ("ExpiredToken", "ValidationError"):
-        said.append(command())
-    assert said == [
-        "Error: An error occurred (ExpiredToken) when calling the DescribeStacks operation: what ExpiredToken says\n",
+        errors.append(command())
+    assert errors == [
+        "Error: An error occurred (ExpiredToken) when calling the DescribeStacks operation: the message of ExpiredToken\n",
         "Error: There is no stack ses-feedback in this account and Region.\n",
     ]
 
 
-def test_another_stack_is_told_from_ours(aws: Aws, command: Callable[[], str]) -> None:
-    """As is ours before it is all there."""
+def test_missing_output_is_an_error_that_names_it(aws: Aws, command: Callable[[], str]) -> None:
+    """The stack is another one, or its deployment is incomplete."""
     aws.outputs = OUTPUTS[1:]
     assert command() == (
-        "Error: The stack ses-feedback lacks outputs: ContactsTableName. Is it ses-feedback's, and all there?\n"
+        "Error: The stack ses-feedback lacks the outputs ContactsTableName. Is it a stack of ses-feedback, and is its "
+        "deployment complete?\n"
     )

@@ -1,0 +1,68 @@
+"""The command group: help, version, and imports."""
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from feedbackctl.__main__ import COMMANDS, main
+
+EXPENSIVE = {"boto3", "botocore", "localaws", "moto", "pydantic", "rich", "ses_feedback"}
+LIST_IMPORTS = """
+import json, sys
+from feedbackctl.__main__ import main
+main(sys.argv[1:], prog_name="feedbackctl", standalone_mode=False)
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def imported_packages(*arguments: str) -> set[str]:
+    """Return the top-level packages that a command line imports."""
+    command = [sys.executable, "-c", LIST_IMPORTS, *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (this interpreter)
+    assert finished.returncode == 0, finished.stderr
+    return {name.partition(".")[0] for name in json.loads(finished.stderr)}
+
+
+def test_help_imports_no_command_and_no_expensive_package() -> None:
+    imported = imported_packages("--help")
+    assert ("click" in imported, imported & EXPENSIVE) == (True, set())
+
+
+def test_version_imports_no_expensive_package() -> None:
+    assert imported_packages("--version") & EXPENSIVE == set()
+
+
+def test_help_of_reinstate_imports_no_emulation() -> None:
+    assert imported_packages("reinstate", "--help") & {"boto3", "localaws", "moto"} == set()
+
+
+def test_help_of_replay_needs_no_emulation() -> None:
+    assert imported_packages("replay", "--help") & {"boto3", "localaws", "moto"} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_loads_and_prints_its_help(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == name
+    result = CliRunner().invoke(main, [name, "-h"])
+    assert (result.exit_code, "Usage: " in result.stdout) == (0, True)
+
+
+def test_help_lists_each_command_with_its_summary() -> None:
+    printed = CliRunner().invoke(main, ["--help"]).stdout
+    lines = [line.strip().split(maxsplit=1) for line in printed.partition("Commands:\n")[2].splitlines()]
+    assert lines == [[name, command.summary] for name, command in COMMANDS.items()]
+
+
+def test_unknown_command_is_a_usage_error() -> None:
+    result = CliRunner().invoke(main, ["reinstat"])
+    assert (result.exit_code, "No such command 'reinstat'" in result.stderr) == (2, True)
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert CliRunner().invoke(main, ["--version"]).stdout.startswith("ses-feedback ")
