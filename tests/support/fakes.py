@@ -274,7 +274,7 @@ class FakeQuarantine:
         self.kept: list[Kept] = []
         self.refusal = ""
 
-    def store(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:  # noqa: ARG002 (the real one keeps it)
         """Keep a message; return why it could not be kept, empty when it is."""
         if not self.refusal:
             self.kept.append(Kept(original, reason, source or "unknown"))

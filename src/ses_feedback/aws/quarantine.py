@@ -4,10 +4,13 @@ import base64
 import gzip
 import re
 from collections.abc import Callable
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
+from ses_feedback.reading.envelope import SENT_AT
+from ses_feedback.timestamps import format_timestamp
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
@@ -38,7 +41,7 @@ class Quarantine:
     def _client(self) -> Sqs:
         return self._connect()
 
-    def store(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:
         """Put a message's `original` text in quarantine with the `reason` and the `source` record's id.
 
         The body is the text itself, so that it can be sent to a lane's queue again as it is. Text SQS does not take
@@ -51,7 +54,13 @@ class Quarantine:
         packed = _packed(original)
         if packed is None:
             return TOO_LONG
-        told = {"reason": reason, "source": source or "unknown", "encoding": packed.encoding}
+        told = {
+            "reason": reason,
+            "source": source or "unknown",
+            "encoding": packed.encoding,
+            # A redrive passes this time on, so that it never changes the date of feedback.
+            SENT_AT: format_timestamp(sent_at) if sent_at else "",
+        }
         attributes = {
             name: {"DataType": "String", "StringValue": one[:256]} for name, one in told.items() if one and packed.room
         }

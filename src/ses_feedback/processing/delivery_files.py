@@ -145,21 +145,21 @@ class _Notification:
             return ""
         self._outcomes.append(RecordResult(self.record, Disposition.QUARANTINED, reason=self._problem))
         self._tally.count("", "Quarantined")
-        return quarantine.store(self.record.original(), self._problem, safe_id(self.record.id))
+        return quarantine.store(self.record.original(), self._problem, safe_id(self.record.id), self.record.sent_at)
 
 
 class _Kept:
     """What is to be put in quarantine, later."""
 
     def __init__(self) -> None:
-        self._messages: list[tuple[str, str, str]] = []
+        self._messages: list[tuple[str, str, str, datetime | None]] = []
         self.unusable = False
 
-    def store(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:
         """Keep a message for later."""
         self.unusable = self.unusable or len(self._messages) >= MOST_KEPT or too_long(original)
         if not self.unusable:
-            self._messages.append((original, reason, source))
+            self._messages.append((original, reason, source, sent_at))
         return ""
 
     def hand_over(self, quarantine: QuarantineStore, *, late: bool) -> str:

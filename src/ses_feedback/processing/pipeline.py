@@ -37,7 +37,7 @@ class FactStore(Protocol):
 class QuarantineStore(Protocol):
     """Where messages that can't be acted on are kept."""
 
-    def store(self, original: str, reason: str, source: str) -> str:
+    def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:
         """Keep a message; return why it could not be kept, empty when it is."""
 
 
@@ -198,7 +198,7 @@ class Pipeline:
         except (RecursionError, TypeError, ValueError) as error:
             # The record came decoded and can't be written as JSON again.
             return Disposition.RETRY, f"not quarantined: {type(error).__name__}"
-        refused = self._quarantine.store(original, one.problem, safe_id(one.record.id))
+        refused = self._quarantine.store(original, one.problem, safe_id(one.record.id), one.record.sent_at)
         return (Disposition.RETRY, f"not quarantined: {refused}") if refused else (Disposition.QUARANTINED, one.problem)
 
     def _count(self, judgement: Judgement, metric_counts: MetricCounts, now: datetime) -> None:

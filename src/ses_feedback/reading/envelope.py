@@ -16,6 +16,8 @@ from pydantic_core import from_json
 from ses_feedback.immutable import Struct
 from ses_feedback.timestamps import parse_epoch_milliseconds, parse_timestamp
 
+SENT_AT = "sent-at"
+"""Message attribute of a redriven message: when it was first sent to a queue."""
 MAX_WRAPPINGS = 8
 """Envelopes inside envelopes that are opened; SQS around SNS around EventBridge, the deepest seen, is three."""
 
@@ -115,10 +117,7 @@ def _record(entry: object) -> Record:
         return Record(Carrier.INVOKE, "", entry)
     source = _text(entry, "eventSource", "EventSource")
     if source == "aws:sqs":
-        attributes = entry.get("attributes")
-        sent = attributes.get("SentTimestamp") if isinstance(attributes, dict) else None
-        sent_at = parse_epoch_milliseconds(sent) if isinstance(sent, str) else None
-        return Record(Carrier.SQS, _text(entry, "messageId"), entry.get("body"), sent_at)
+        return Record(Carrier.SQS, _text(entry, "messageId"), entry.get("body"), _sqs_time(entry))
     if source == "aws:sns":
         sns = entry.get("Sns")
         if isinstance(sns, dict):
@@ -126,6 +125,20 @@ def _record(entry: object) -> Record:
     if source == "aws:ses":
         return Record(Carrier.SES, "", entry)
     return Record(Carrier.INVOKE, "", entry)
+
+
+def _sqs_time(entry: Mapping[str, Any]) -> datetime | None:
+    """Return when a message was first sent to a queue: a redrive sends it again later, and says when that was.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    attributes = entry.get("attributes")
+    sent = attributes.get("SentTimestamp") if isinstance(attributes, dict) else None
+    sent_at = parse_epoch_milliseconds(sent) if isinstance(sent, str) else None
+    message_attributes = entry.get("messageAttributes")
+    attribute = message_attributes.get(SENT_AT) if isinstance(message_attributes, dict) else None
+    first = parse_timestamp(_text(attribute, "stringValue")) if isinstance(attribute, dict) else None
+    return min(first, sent_at) if first and sent_at else sent_at
 
 
 def _open(content: object, sent_at: datetime | None) -> Document | Notice:
