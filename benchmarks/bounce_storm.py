@@ -19,8 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import messages
-from localaws.served import stack as stacks
-from localaws.served.process import Local
+from localaws.deployment import sam_cli
+from localaws.deployment.deployed_stack import DeployedStack, create_client
+from localaws.deployment.server_process import LocalAws
 from ses_feedback.aws.batches import batched
 
 PUBLISHED_AT_ONCE = 10
@@ -45,7 +46,7 @@ class Sample:
 class Storm:
     """One run."""
 
-    def __init__(self, stack: stacks.Stack, bounces: int) -> None:
+    def __init__(self, stack: DeployedStack, bounces: int) -> None:
         """Send so many through `stack`."""
         self._stack = stack
         self._bounces = bounces
@@ -69,7 +70,7 @@ class Storm:
                 one.result()
 
     def _publish(self, numbers: Sequence[int]) -> None:
-        sns = stacks.client(self._stack.running, "sns")
+        sns = create_client(self._stack.server, "sns")
         for part in batched(numbers, PUBLISHED_AT_ONCE):
             entries = [{"Id": str(number), "Message": json.dumps(messages.bounce(number))} for number in part]
             answer = sns.publish_batch(TopicArn=self._resources["BounceTopic"], PublishBatchRequestEntries=entries)
@@ -97,11 +98,11 @@ class Storm:
             raise LostError("the storm lost something, or had not drained in its time")
 
 
-def deployed(home: Path, parameters: Sequence[str]) -> tuple[Local, stacks.Stack]:
+def deployed(home: Path, parameters: Sequence[str]) -> tuple[LocalAws, DeployedStack]:
     """Deploy the template to an emulator of its own."""
-    local = Local(home=home)
-    running = local.up()
-    return local, stacks.deploy(local, running, parameters=parameters, tell=print)
+    local_aws = LocalAws(state_directory=home)
+    server = local_aws.start()
+    return local_aws, sam_cli.deploy(local_aws, server, parameters=parameters, log=print)
 
 
 def main() -> None:
@@ -113,7 +114,7 @@ def main() -> None:
     parser.add_argument("parameters", nargs="*", default=["Volume=medium"], help="of the template")
     arguments = parser.parse_args()
     with TemporaryDirectory() as home:
-        local, stack = deployed(Path(home), arguments.parameters)
+        local_aws, stack = deployed(Path(home), arguments.parameters)
         try:
             storm = Storm(stack, arguments.bounces)
             samples: list[Sample] = []
@@ -125,7 +126,7 @@ def main() -> None:
                 )
             storm.check()
         finally:
-            local.down()
+            local_aws.stop()
         _keep(samples, arguments)
 
 

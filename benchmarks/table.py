@@ -127,12 +127,14 @@ class Table:
         return _capacity(request)
 
     def _BatchExecuteStatement(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        return {"Responses": [self._execute(one) for one in partiql.parse_all(request["Statements"])]}
+        return {"Responses": [self._execute(one) for one in partiql.parse_statements(request["Statements"])]}
 
     def _execute(self, statement: partiql.Statement) -> Answer:
         held = self.items.get((statement.key["address"]["S"], statement.key["record"]["S"]))
         try:
-            after = partiql.perform(statement, {name: dict(value) for name, value in held.items()} if held else None)
+            after = partiql.apply_statement(
+                statement, {name: dict(value) for name, value in held.items()} if held else None
+            )
         except partiql.StatementError as error:
             self.bill.units["table writes"] += write_units(item_size(held) if held else 0)
             return {"Error": {"Code": error.code, "Message": error.message}, "TableName": statement.table}

@@ -9,8 +9,8 @@ COMMANDS = {
     "reinstate": LazyCommand("feedbackctl.commands.reinstate:reinstate", "Allow email to an address again."),
     "redrive": LazyCommand("feedbackctl.commands.redrive:redrive", "Move the messages of a queue to another queue."),
     "smoke": LazyCommand("feedbackctl.commands.smoke:smoke", "Check a deployed stack with test email."),
-    "local": LazyCommand("localaws.served.commands:local", "Run AWS services on this machine."),
-    "demo": LazyCommand("localaws.served.commands:demo", "Show the whole stack on this machine."),
+    "local": LazyCommand("localaws.commands:local", "Run AWS services on this machine."),
+    "demo": LazyCommand("localaws.commands:demo", "Show the whole stack on this machine."),
 }
 
 

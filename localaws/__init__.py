@@ -1,7 +1,8 @@
-"""An AWS on this machine that the very template.yaml is deployed to: `feedbackctl local`.
+"""AWS on one machine, for replay, tests and the demo. Install the extra `local` to use it.
 
-It is ministack (a web application that answers as AWS does) with what it lacks for this project wrapped around it.
-`command` is the command line and `server` what it starts. The server runs in ministack's own virtual environment, so
-the modules it imports need nothing but that and the standard library: `wrapper`, `control`, `faults`, `publishing`,
-`mail`, `requests`, `emf`, `emulator`, `gaps`, `permissions`, `keys` and `localaws.ses_list.suppression_list`.
+- `in_process`: moto in this process, without a network.
+- `server`: ministack behind a loopback port, to which SAM deploys the real template.yaml.
+- `deployment`: starts the server and deploys to it. `commands` has the command line: `feedbackctl local`.
+- `suppression_list`: the SES suppression list, which both emulators lack.
+- `demo`: `feedbackctl demo`.
 """

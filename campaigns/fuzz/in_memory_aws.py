@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from benchmarks.table import INDEXES
-from localaws.in_process.partiql import Statement, StatementError, parse_all, perform
+from localaws.in_process.partiql import Statement, StatementError, apply_statement, parse_statements
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
 from ses_feedback.contacts.record import RECORD, Item
 
@@ -104,14 +104,14 @@ class DynamoDb:
 
     def batch_execute_statement(self, *, Statements: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
         """Insert and update items, each by itself."""
-        return {"Responses": [self._executed(statement) for statement in parse_all(Statements)]}
+        return {"Responses": [self._executed(statement) for statement in parse_statements(Statements)]}
 
     def _executed(self, statement: Statement) -> Answer:
         key = statement.key["address"]["S"], statement.key["record"]["S"]
         if self.table.refuses(key[0]):
             return {"Error": {"Code": "ThrottlingError", "Message": f"not {key}"}}
         try:
-            item = perform(statement, self.table.items.get(key))
+            item = apply_statement(statement, self.table.items.get(key))
         except StatementError as error:
             self.table.writes["table"][key[0]] += 1  # what is refused heats as what is done
             return {"Error": {"Code": error.code, "Message": error.message}}

@@ -19,8 +19,9 @@ from botocore.exceptions import ClientError
 
 from campaigns.import_jobs import simulator
 from campaigns.import_jobs.simulator import a_world
-from localaws.in_process.partiql import StatementError, parse_all, perform
-from localaws.ses_list.suppression_list import AccountSuppressionList, SuppressionListError
+from localaws.in_process.partiql import StatementError, apply_statement, parse_statements
+from localaws.suppression_list.account_list import AccountSuppressionList
+from localaws.suppression_list.errors import SuppressionListError
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, Item, encode, learn
@@ -60,7 +61,7 @@ class Aws:
         self.list = AccountSuppressionList(
             self.clock.now,
             read_object=lambda url: self.objects[url.removeprefix("s3://bucket/")],
-            imports_take=self.imports_take,
+            import_duration=self.imports_take,
         )
 
     def client(self, service: str) -> Any:  # noqa: ANN401 (a client)
@@ -99,10 +100,10 @@ class Aws:
     def batch_execute_statement(self, request: dict[str, Any]) -> dict[str, Any]:
         """Write contacts."""
         responses: list[dict[str, Any]] = []
-        for statement in parse_all(request["Statements"]):
+        for statement in parse_statements(request["Statements"]):
             key = statement.key["address"]["S"], statement.key["record"]["S"]
             try:
-                self.put(perform(statement, self.items.get(key)))
+                self.put(apply_statement(statement, self.items.get(key)))
             except StatementError as error:
                 responses.append({"Error": {"Code": error.code}})
             else:

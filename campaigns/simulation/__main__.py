@@ -20,8 +20,9 @@ from campaigns.simulation.exhaustive import explore_all, replay, ways
 from campaigns.simulation.outages import OUTAGES, TOO_LONG, suffer
 from campaigns.simulation.shrink import failure, readable
 from campaigns.simulation.small_scopes import scopes
-from localaws.in_process.embedded_aws import TABLE, EmbeddedAws
-from localaws.served.process import Local
+from localaws.deployment.server_process import LocalAws
+from localaws.in_process.contacts_table import CREATE_TABLE
+from localaws.in_process.embedded_aws import EmbeddedAws
 
 _PORTION = 1_000
 """Cases a process takes at a time."""
@@ -145,17 +146,17 @@ def _compare_with_moto(traces: int) -> None:
 
 def _compare_with_emulator(traces: int) -> None:
     with TemporaryDirectory() as home:
-        local = Local(home=Path(home))
-        running = local.up(iam=False)
+        local_aws = LocalAws(state_directory=Path(home))
+        server = local_aws.start(iam=False)
         try:
             session = get_session()
             session.set_credentials("emulated", "emulated")
-            client: Any = session.create_client("dynamodb", "us-east-1", endpoint_url=running.url)
-            client.create_table(**TABLE)
+            client: Any = session.create_client("dynamodb", "us-east-1", endpoint_url=server.url)
+            client.create_table(**CREATE_TABLE)
             for seed in range(traces):
-                compare(client, TABLE["TableName"], seed)
+                compare(client, CREATE_TABLE["TableName"], seed)
         finally:
-            local.down()
+            local_aws.stop()
 
 
 def _tell(text: str) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 from campaigns.simulation.call_faults import Answer, Wires
 from campaigns.simulation.fault_kinds import refused
 from campaigns.simulation.table import Item, Table
-from localaws.in_process.partiql import Insert, Statement, StatementError, UnknownStatementError, parse_all, perform
+from localaws.in_process.partiql import (
+    Insert,
+    Statement,
+    StatementError,
+    UnknownStatementError,
+    apply_statement,
+    parse_statements,
+)
 
 _CAPACITY: Answer = {"ConsumedCapacity": {"TableName": "Contacts", "CapacityUnits": 1.0}}
 
@@ -72,7 +79,7 @@ class DynamoDb:
     def batch_execute_statement(self, *, Statements: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
         """Write contacts and history: each statement stands or falls by itself, and any of them may go first."""
         try:
-            statements = parse_all(Statements)
+            statements = parse_statements(Statements)
         except UnknownStatementError as error:
             raise UnknownRequestError(*error.args) from error
 
@@ -90,7 +97,7 @@ class DynamoDb:
     def _execute(self, statement: Statement) -> Answer:
         key = statement.key["address"]["S"], statement.key["record"]["S"]
         try:
-            self._table.put(perform(statement, self._table.items.get(key)))
+            self._table.put(apply_statement(statement, self._table.items.get(key)))
         except StatementError as error:
             return _refused(statement, error.code)
         return {"TableName": statement.table}

@@ -20,7 +20,9 @@ from campaigns.simulation.scheduler import SECOND, Stage
 from campaigns.simulation.table import Table
 from campaigns.wire.faults import IN_PART, TOLD_IN_PART, Plan, broken, refusal
 from campaigns.wire.http_server import Reply, Request
-from localaws.ses_list.suppression_list import AccountSuppressionList, SuppressionListApi, SuppressionReason
+from localaws.suppression_list.account_list import AccountSuppressionList
+from localaws.suppression_list.entries import SuppressionReason
+from localaws.suppression_list.rest_api import SuppressionListApi
 
 TIMED_OUT = 5 * SECOND
 """What a call that is never answered takes of a function's time; on this machine, a moment."""

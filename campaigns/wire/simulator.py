@@ -19,7 +19,7 @@ from campaigns.wire.fake_aws import Aws, Entries
 from campaigns.wire.faults import Plan
 from campaigns.wire.http_server import Server
 from campaigns.wire.stream_poller import Follower, Schedule
-from localaws.ses_list.suppression_list import AccountSuppressionList
+from localaws.suppression_list.account_list import AccountSuppressionList
 
 STORM = 80
 """Rounds after which nothing breaks any more, and everything must drain."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from feedbackctl.replay.message_files import Message
 
 if TYPE_CHECKING:
-    from localaws.in_process.functions import Invocation
+    from localaws.in_process.lambda_functions import Invocation
 
 BATCH_SIZE = 100
 """Messages in one invocation: `BatchSize` in template.yaml."""

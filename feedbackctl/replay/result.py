@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ses_feedback.contacts.record import Item
 
 if TYPE_CHECKING:
-    from localaws.ses_list.suppression_list import SuppressedDestination
+    from localaws.suppression_list.entries import SuppressedDestination
 
 
 @dataclass(frozen=True, slots=True)

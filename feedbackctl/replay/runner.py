@@ -21,7 +21,7 @@ from feedbackctl.replay.message_files import Message
 from feedbackctl.replay.result import Finding, ReplayResult
 from feedbackctl.replay.unapplied_messages import find_ignored, find_quarantined
 from localaws.in_process.embedded_aws import EmbeddedAws, QuarantinedMessage
-from localaws.in_process.functions import Functions, Invocation
+from localaws.in_process.lambda_functions import Functions, Invocation
 from ses_feedback.aws.batches import batched
 from ses_feedback.settings import Settings
 from ses_feedback.timestamps import format_timestamp

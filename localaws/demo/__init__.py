@@ -1,1 +1,1 @@
-"""The demo: mail sent through the deployed stack, and the resulting contacts, list and metrics."""
+"""`feedbackctl demo`: emails sent through the deployed stack, and the contacts, suppression list and metrics after."""

@@ -1,8 +1,8 @@
-"""What the demo came to, on one screen of eighty columns."""
+"""The output of the demo, on one screen of eighty columns, and its export as an SVG image."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -11,90 +11,77 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from localaws.served.mailboxes import SIMULATOR
-from localaws.served.stack import Stack
+from localaws.demo.recipients import shorten_address
 
 _COLOURS = {"complained": "red", "bounced": "red", "bouncing": "yellow", "active": "green"}
+_SVG_COLUMNS = 80
 
 
-def metrics(stack: Stack, since: datetime) -> dict[str, str]:
-    """Return every metric of the stack's configuration set since then, from CloudWatch: sums, and the longest lags."""
-    cloudwatch = stack.client("cloudwatch")
-    dimensions = [{"Name": "ConfigurationSet", "Value": stack.outputs["ConfigurationSetName"]}]
-    named = cloudwatch.list_metrics(Namespace="SesFeedback", Dimensions=dimensions)["Metrics"]
-    found = {}
-    for name in sorted({one["MetricName"] for one in named}):
-        points = cloudwatch.get_metric_statistics(
-            Namespace="SesFeedback",
-            MetricName=name,
-            Dimensions=dimensions,
-            StartTime=since - timedelta(seconds=1),
-            EndTime=datetime.now(UTC) + timedelta(minutes=1),
-            Period=60,
-            Statistics=["Sum", "Maximum"],
-        )["Datapoints"]
-        if points:
-            lag = name.endswith("Lag")
-            total = max(one["Maximum"] for one in points) if lag else sum(one["Sum"] for one in points)
-            found[name] = f"{total / 1000:.1f} s" if lag else f"{total:.0f}"
-    return found
+def create_console(*, record: bool) -> Console:
+    """Return the console. If `record`, it has eighty columns and no animation, so that `save_svg` can export it."""
+    return Console(record=True, width=_SVG_COLUMNS, force_terminal=False) if record else Console()
+
+
+def save_svg(console: Console, path: Path) -> None:
+    """Write the recorded output to a file, with the fonts of the viewer's machine."""
+    console.save_svg(str(path), title="make demo", unique_id="demo")
 
 
 class Screen:
-    """Prints the parts one below the other."""
+    """Prints the results one below the other."""
 
     def __init__(self, console: Console, run: str) -> None:
-        """Print to `console`, leaving the run's name out of addresses."""
+        """Print to `console`, without the run's name in addresses."""
         self._console = console
         self._run = run
 
-    def contacts(self, some: Iterable[Mapping[str, Any]], rest: Counter[str]) -> None:
-        """Show some contacts, and how many more there are of each status."""
-        table = _table("address", "status", "send", "because", "listed as")
-        for contact in some:
+    def show_contacts(self, contacts: Iterable[Mapping[str, Any]], others: Counter[str]) -> None:
+        """Show contacts, and the number of others of each status."""
+        table = _create_table("address", "status", "may send", "reason", "on SES list")
+        for contact in contacts:
             status = contact["status"]["S"]
-            told = [contact.get(name, {}).get("S", "") for name in ("reason", "synced")]
+            reason, synced = (contact.get(name, {}).get("S", "") for name in ("reason", "synced"))
             may_send = "yes" if contact["may_send"]["BOOL"] else "no"
-            table.add_row(self._short(contact["address"]["S"]), Text(status, _COLOURS[status]), may_send, *told)
-        for status, count in rest.items():
+            table.add_row(
+                self._shorten(contact["address"]["S"]), Text(status, _COLOURS[status]), may_send, reason, synced
+            )
+        for status, count in others.items():
             table.add_row(Text(f"and {count} more @example.com", "dim"), Text(status, _COLOURS[status]))
-        self._part("Contacts after the first mail", "from DynamoDB", table)
+        self._print_part("Contacts after the first email", "read from DynamoDB", table)
 
-    def suppression_list(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        """Show what this run put on the account's suppression list."""
-        table = _table("address", "reason", "since")
+    def show_suppression_list(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Show the entries that this run added to the suppression list."""
+        table = _create_table("address", "reason", "since")
         for entry in entries:
             since = f"{entry['LastUpdateTime'].astimezone():%H:%M:%S}"
-            table.add_row(self._short(entry["EmailAddress"]), entry["Reason"], since)
-        self._part("The account's suppression list", "from SES, which never lists the simulator", table)
+            table.add_row(self._shorten(entry["EmailAddress"]), entry["Reason"], since)
+        self._print_part("SES suppression list", "read from SES, which never lists its simulator", table)
 
-    def second_mails(self, said: Mapping[str, list[str]]) -> None:
-        """Show what SES said of the first mail and of a second one."""
-        table = _table("address", "of the first mail", "of a second mail")
-        for address, reasons in said.items():
-            table.add_row(self._short(address), *reasons[:2])
-        self._part("What SES said", "from the contacts' history in DynamoDB", table)
+    def show_reports(self, reports: Mapping[str, list[str]]) -> None:
+        """Show what SES reported about the first and the second email to an address."""
+        table = _create_table("address", "first email", "second email")
+        for address, reasons in reports.items():
+            table.add_row(self._shorten(address), *reasons[:2])
+        self._print_part("Reports from SES", "read from the history in DynamoDB", table)
 
-    def metrics(self, counted: Mapping[str, str], published: int) -> None:
-        """Show what was counted and published."""
+    def show_metrics(self, metrics: Mapping[str, str], events: int) -> None:
+        """Show the metrics, and the number of published events."""
         table = Table.grid(padding=(0, 3))
-        cells = [f"{name} [bold]{value}[/bold]" for name, value in counted.items()]
+        cells = [f"{name} [bold]{value}[/bold]" for name, value in metrics.items()]
         for number in range(0, len(cells), 3):
             table.add_row(*cells[number : number + 3])
-        self._part("Metrics", "from CloudWatch", table)
-        self._console.print(f'  EventBridge published "Contact Status Changed" [bold]{published}[/bold] times.\n')
+        self._print_part("Metrics", "read from CloudWatch", table)
+        self._console.print(f'  Events "Contact Status Changed" on EventBridge: [bold]{events}[/bold]\n')
 
-    def _part(self, title: str, source: str, table: RenderableType) -> None:
+    def _print_part(self, title: str, source: str, table: RenderableType) -> None:
         self._console.print(Rule(Text.assemble((title, "bold"), (f", {source} ", "dim")), align="left", style="dim"))
         self._console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
-    def _short(self, address: str) -> str:
-        """Return an address without the run's name and the simulator's domain."""
-        bare = address.replace(f"+{self._run}", "").replace(f".{self._run}", "")
-        return bare.replace(SIMULATOR, "simulator")
+    def _shorten(self, address: str) -> str:
+        return shorten_address(address, self._run)
 
 
-def _table(*columns: str) -> Table:
+def _create_table(*columns: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column, no_wrap=True)

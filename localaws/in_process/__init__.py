@@ -1,1 +1,1 @@
-"""AWS in this process (moto), for replay and tests."""
+"""AWS in this process (moto), for `feedbackctl replay` and for tests."""

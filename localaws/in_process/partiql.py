@@ -1,11 +1,13 @@
-"""The two PartiQL statements that write contacts and their history, for an AWS that does not know them.
+"""The two PartiQL statements that write contacts and their history, for emulators that do not implement them.
 
     INSERT INTO "Contacts" VALUE {'address': ?, 'record': ?, 'rev': ?}
     UPDATE "Contacts" SET "status"=? SET "rev"=? REMOVE "lease" WHERE "address"=? AND "record"=? AND "rev"=?
 
-`parse` reads them and refuses everything else, so that nobody mistakes what it does not know for something DynamoDB
-would do. `perform` is what DynamoDB does with one, `execute` a whole BatchExecuteStatement through PutItem and
-UpdateItem, which every emulator has.
+`parse_statement` accepts these and rejects every other statement, so that an unknown statement never looks like
+DynamoDB behavior. `apply_statement` returns the item that DynamoDB would store. `execute_statements` runs a whole
+BatchExecuteStatement with PutItem and UpdateItem, which every emulator implements.
+
+Syntax: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
 """
 
 import re
@@ -18,14 +20,16 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 Item = dict[str, dict[str, Any]]
-"""An item in DynamoDB's own JSON: attribute name → {type: value}."""
+"""An item in DynamoDB's typed JSON: attribute name → {type: value}."""
 Request = tuple[str, dict[str, Any]]
-"""A method of botocore's DynamoDB client, and what to call it with."""
+"""A method of botocore's DynamoDB client, and its arguments."""
 
-MOST = 25
-"""Statements in one BatchExecuteStatement, DynamoDB's own limit."""
-LONGEST = 8192
-"""Characters of a statement, DynamoDB's own limit."""
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+MAX_STATEMENTS = 25
+"""Statements in one BatchExecuteStatement."""
+MAX_STATEMENT_LENGTH = 8192
+"""Characters of a statement."""
+
 DUPLICATE = "DuplicateItem", "Duplicate primary key exists in table"
 CHECK_FAILED = "ConditionalCheckFailed", "The conditional request failed"
 
@@ -37,6 +41,8 @@ _UPDATE = re.compile(
 )
 _NAME = re.compile(r"""['"](\w+)['"]""", re.ASCII)
 _KEY = "address", "record"
+# Error codes of calls → of statements in a batch:
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html
 _CODES: Mapping[str, str] = {
     "AccessDeniedException": "AccessDenied",
     "InternalServerError": "InternalServerError",
@@ -51,14 +57,14 @@ _CODES: Mapping[str, str] = {
 
 
 class UnknownStatementError(ValueError):
-    """A statement of another form than these two, or one DynamoDB would refuse."""
+    """The statement has another form than these two, or DynamoDB would reject it."""
 
 
 class StatementError(Exception):
-    """DynamoDB answers a statement with an error, beside the others of the batch."""
+    """DynamoDB responds to one statement of a batch with an error."""
 
     def __init__(self, code: str, message: str) -> None:
-        """Answer `code`, as BatchExecuteStatement calls it."""
+        """Respond with `code`, a code of BatchExecuteStatement."""
         super().__init__(code)
         self.code = code
         self.message = message
@@ -66,7 +72,7 @@ class StatementError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Write an item that is not there yet."""
+    """Write an item, on condition that it does not exist."""
 
     table: str
     item: Item
@@ -79,7 +85,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change an item whose `rev` is still this one: put `sets` on it, take `removes` off, leave the rest."""
+    """Set the attributes `sets` and remove the attributes `removes` of an item, on condition that it has this `rev`."""
 
     table: str
     key: Item
@@ -92,48 +98,48 @@ Statement = Insert | Update
 
 
 class DynamoDb(Protocol):
-    """The calls of botocore's DynamoDB client that `execute` makes."""
+    """The methods of botocore's DynamoDB client that `execute_statements` calls."""
 
     def put_item(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
     def update_item(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
 
-def parse(statement: str, parameters: Sequence[Mapping[str, Any]]) -> Statement:
-    """Read a statement whose every value is a positional parameter.
+def parse_statement(statement: str, parameters: Sequence[Mapping[str, Any]]) -> Statement:
+    """Parse a statement in which every value is a positional parameter.
 
     Raises:
-        UnknownStatementError: it is not one of these, or has too many or too few parameters.
+        UnknownStatementError: the statement has another form, or the number of parameters is wrong.
 
     """
-    form = _form(statement)
+    form = _parse_form(statement)
     values = [dict(value) for value in parameters]
     if len(values) != form.parameters:
         raise UnknownStatementError(f"{len(values)} parameters for {form.parameters} question marks")
-    given = dict(zip(form.sets, values, strict=False))
+    attributes = dict(zip(form.sets, values, strict=False))
     if form.inserts:
-        return Insert(form.table, given)
+        return Insert(form.table, attributes)
     address, record, rev = values[-3:]
-    return Update(form.table, {"address": address, "record": record}, given, form.removes, rev)
+    return Update(form.table, {"address": address, "record": record}, attributes, form.removes, rev)
 
 
-def perform(statement: Statement, held: Item | None) -> Item:
-    """Return what becomes of the item `held` under the statement's key (None: there is none).
+def apply_statement(statement: Statement, current: Item | None) -> Item:
+    """Return the item after the statement. `current` is the stored item, or None if there is none.
 
     Raises:
-        StatementError: nothing does, and DynamoDB says why.
+        StatementError: the condition of the statement does not hold.
 
     """
     if isinstance(statement, Insert):
-        if held is not None:
+        if current is not None:
             raise StatementError(*DUPLICATE)
         return statement.item
-    if held is None or held.get("rev") != statement.rev:
+    if current is None or current.get("rev") != statement.rev:
         raise StatementError(*CHECK_FAILED)
-    return {name: value for name, value in held.items() if name not in statement.removes} | statement.sets
+    return {name: value for name, value in current.items() if name not in statement.removes} | statement.sets
 
 
-def as_request(statement: Statement) -> Request:
-    """Return the call of DynamoDB's older API that does the same as `statement`."""
+def to_request(statement: Statement) -> Request:
+    """Return the PutItem or UpdateItem call that is equivalent to the statement."""
     if isinstance(statement, Insert):
         condition = "attribute_not_exists(address)"
         return "put_item", {"TableName": statement.table, "Item": statement.item, "ConditionExpression": condition}
@@ -151,31 +157,34 @@ def as_request(statement: Statement) -> Request:
     }
 
 
-def execute(client: DynamoDb, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Answer as BatchExecuteStatement does, through `client`'s older calls.
+def execute_statements(client: DynamoDb, statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the response of BatchExecuteStatement, after executing the statements with `client`.
 
     Raises:
-        UnknownStatementError: as `parse`, or there are none, more than `MOST`, or two about one item.
+        UnknownStatementError: `parse_statements` rejects the batch.
 
     """
-    return {"Responses": [_executed(client, statement) for statement in parse_all(statements)]}
+    return {"Responses": [_execute(client, statement) for statement in parse_statements(statements)]}
 
 
-def parse_all(statements: Sequence[Mapping[str, Any]]) -> list[Statement]:
-    """Read the statements of one BatchExecuteStatement.
+def parse_statements(statements: Sequence[Mapping[str, Any]]) -> list[Statement]:
+    """Parse the statements of one BatchExecuteStatement.
 
     Raises:
-        UnknownStatementError: as `execute`.
+        UnknownStatementError: a statement is unknown, the batch is empty, it has more than MAX_STATEMENTS statements,
+            or two statements are about the same item.
 
     """
-    if not 1 <= len(statements) <= MOST:
-        raise UnknownStatementError(f"{len(statements)} statements; DynamoDB takes 1 to {MOST}")
-    if unknown := {name for one in statements for name in one} - {"Statement", "Parameters"}:
+    if not 1 <= len(statements) <= MAX_STATEMENTS:
+        raise UnknownStatementError(f"{len(statements)} statements; DynamoDB takes 1 to {MAX_STATEMENTS}")
+    if unknown := {name for statement in statements for name in statement} - {"Statement", "Parameters"}:
         raise UnknownStatementError(f"statements with {', '.join(sorted(unknown))}")
-    read = [parse(one["Statement"], one["Parameters"]) for one in statements]
-    if len({str(one.key) for one in read}) < len(read):
+    parsed = [parse_statement(statement["Statement"], statement["Parameters"]) for statement in statements]
+    # Statements of a batch are executed in parallel, in no defined order:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
+    if len({str(statement.key) for statement in parsed}) < len(parsed):
         raise UnknownStatementError("two statements about one item: DynamoDB keeps no order between them")
-    return read
+    return parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,34 +202,36 @@ class _Form:
 
 
 @lru_cache(maxsize=1_000)
-def _form(statement: str) -> _Form:
-    if len(statement) > LONGEST:
-        raise UnknownStatementError(f"a statement of {len(statement)} characters; DynamoDB takes {LONGEST}")
-    if inserting := _INSERT.fullmatch(statement):
-        names = tuple(_NAME.findall(inserting[2]))
+def _parse_form(statement: str) -> _Form:
+    if len(statement) > MAX_STATEMENT_LENGTH:
+        raise UnknownStatementError(
+            f"a statement of {len(statement)} characters; DynamoDB takes {MAX_STATEMENT_LENGTH}"
+        )
+    if insert := _INSERT.fullmatch(statement):
+        names = tuple(_NAME.findall(insert[2]))
         if len(set(names)) < len(names) or not set(_KEY) <= set(names):
-            raise UnknownStatementError(f"an attribute twice, or no key, among {', '.join(names)}")
-        return _Form(inserting[1], names, inserts=True)
-    if updating := _UPDATE.fullmatch(statement):
-        sets, removes = (tuple(_NAME.findall(updating[part])) for part in (2, 3))
+            raise UnknownStatementError(f"a repeated attribute or a missing key among {', '.join(names)}")
+        return _Form(insert[1], names, inserts=True)
+    if update := _UPDATE.fullmatch(statement):
+        sets, removes = (tuple(_NAME.findall(update[group])) for group in (2, 3))
         if len({*sets, *removes, *_KEY}) < len(sets) + len(removes) + len(_KEY):
-            raise UnknownStatementError(f"an attribute twice, or the key, among {', '.join([*sets, *removes])}")
-        return _Form(updating[1], sets, removes)
-    raise UnknownStatementError(f"neither the INSERT nor the UPDATE known here: {statement}")
+            raise UnknownStatementError(f"a repeated attribute or the key among {', '.join([*sets, *removes])}")
+        return _Form(update[1], sets, removes)
+    raise UnknownStatementError(f"neither the known INSERT nor the known UPDATE: {statement}")
 
 
-def _executed(client: DynamoDb, statement: Statement) -> dict[str, Any]:
-    operation, request = as_request(statement)
+def _execute(client: DynamoDb, statement: Statement) -> dict[str, Any]:
+    operation, request = to_request(statement)
     try:
         getattr(client, operation)(**request)
     except ClientError as error:
-        told = error.response["Error"]
-        code, message = _told(statement, told["Code"], told["Message"])
+        refusal = error.response["Error"]
+        code, message = _to_statement_error(statement, refusal["Code"], refusal["Message"])
         return {"Error": {"Code": code, "Message": message}, "TableName": statement.table}
     return {"TableName": statement.table}
 
 
-def _told(statement: Statement, code: str, message: str) -> tuple[str, str]:
+def _to_statement_error(statement: Statement, code: str, message: str) -> tuple[str, str]:
     if code == "ConditionalCheckFailedException":
         return DUPLICATE if isinstance(statement, Insert) else CHECK_FAILED
     return _CODES.get(code, "InternalServerError"), message

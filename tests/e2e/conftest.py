@@ -1,4 +1,4 @@
-"""The stack, deployed for real to an AWS on this machine. Collected only when named: `pytest tests/e2e`."""
+"""The stack, deployed to an AWS emulator on this machine. Collected only if named: `pytest tests/e2e`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,76 +6,75 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from localaws.served import stack as stacks
-from localaws.served.process import Local
-from tests.e2e.deployed_stack import LANES, World
+from localaws.deployment import sam_cli
+from localaws.deployment.server_process import LocalAws
+from tests.e2e.stack_under_test import LANE_QUEUES, StackUnderTest
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Leave these out of a run of all tests: they take minutes, and an emulator."""
+    """Exclude these tests from a run of all tests: they take minutes and need an emulator."""
     return None if any("e2e" in argument for argument in config.args) else True
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """An AWS of the tests' own, beside the one that may be running."""
-    here = Local(home=Path(tmp_path_factory.mktemp("local")))
-    yield here
-    here.down()
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """Return a local AWS for these tests only. Another one of this checkout can run at the same time."""
+    local_aws = LocalAws(state_directory=Path(tmp_path_factory.mktemp("local")))
+    yield local_aws
+    local_aws.stop()
 
 
 @pytest.fixture(scope="session")
-def deployed(local: Local) -> World:
-    """The template, built and deployed."""
-    running = local.up()
-    stacks.build(local)
-    stacks.deploy(local, running)
-    world = World(local, running)
-    world.verify_sender()
-    return world
+def deployed(local_aws: LocalAws) -> StackUnderTest:
+    """Build and deploy the template, and return the stack."""
+    server = local_aws.start()
+    sam_cli.deploy(local_aws, server)
+    stack = StackUnderTest(local_aws, server)
+    stack.verify_sender()
+    return stack
 
 
 @pytest.fixture
-def world(deployed: World) -> Iterator[World]:
-    """The deployed stack, with nothing going wrong on purpose before or after."""
-    deployed.fail()
+def stack(deployed: StackUnderTest) -> Iterator[StackUnderTest]:
+    """Return the deployed stack, and remove injected faults before and after the test."""
+    deployed.inject_faults()
     yield deployed
-    deployed.fail()
-    deployed.publish()
+    deployed.inject_faults()
+    deployed.set_publishing()
 
 
 @pytest.fixture
-def runner(world: World, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """Run commands with the environment that `feedbackctl local env` prints."""
-    for name, value in world.running.environment.items():
+def runner(stack: StackUnderTest, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """Return a runner of commands, with the environment that `feedbackctl local env` prints."""
+    for name, value in stack.server.environment.items():
         monkeypatch.setenv(name, value)
     return CliRunner()
 
 
 @pytest.fixture
-def impatient(world: World) -> Iterator[World]:
-    """The stack with lanes that try again after two seconds instead of seven minutes."""
-    sqs = world.client("sqs")
+def short_visibility_stack(stack: StackUnderTest) -> Iterator[StackUnderTest]:
+    """Return the stack with a visibility timeout of two seconds instead of seven minutes in the lanes."""
+    sqs = stack.client("sqs")
 
-    def wait(seconds: int) -> None:
-        for lane in LANES:
+    def set_visibility_timeout(seconds: int) -> None:
+        for queue in LANE_QUEUES:
             attributes = {"VisibilityTimeout": str(seconds)}
-            sqs.set_queue_attributes(QueueUrl=world.outputs[lane], Attributes=attributes)
+            sqs.set_queue_attributes(QueueUrl=stack.outputs[queue], Attributes=attributes)
 
-    wait(2)
-    yield world
-    wait(420)
+    set_visibility_timeout(2)
+    yield stack
+    set_visibility_timeout(420)
 
 
 @pytest.fixture
-def hasty(world: World) -> Iterator[World]:
-    """The stack with a list_sync that has SES import what waits when that is more than three contacts."""
-    functions, name = world.client("lambda"), world.outputs["SuppressionFunctionName"]
+def early_import_stack(stack: StackUnderTest) -> Iterator[StackUnderTest]:
+    """Return the stack with a sweep that starts an import job if more than three contacts are pending."""
+    functions, name = stack.client("lambda"), stack.outputs["SuppressionFunctionName"]
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
 
     def configure(**changed: str) -> None:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": {**variables, **changed}})
 
     configure(SUPPRESSION_BACKLOG_HOURS="0.0009")
-    yield world
+    yield stack
     configure()

@@ -1,4 +1,4 @@
-"""The commands for people, on the deployed stack."""
+"""`feedbackctl smoke` and `feedbackctl demo` on the deployed stack."""
 
 import io
 
@@ -6,40 +6,38 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from feedbackctl.commands.smoke import smoke
-from localaws.demo.demo import Demo
-from tests.e2e.deployed_stack import World
+from localaws.demo.run import Demo
+from tests.e2e.stack_under_test import StackUnderTest
 
 
-def test_smoke_passes(world: World, runner: CliRunner) -> None:
-    """Every stage, with its latency."""
-    outcome = runner.invoke(smoke, ["--stack", world.name, "--patience", "60"])
-    assert (outcome.exit_code, outcome.output.count("✓"), outcome.output.count("✗")) == (0, 13, 0)
+def test_smoke_passes_every_stage(stack: StackUnderTest, runner: CliRunner) -> None:
+    result = runner.invoke(smoke, ["--stack", stack.name, "--patience", "60"])
+    assert (result.exit_code, result.output.count("✓"), result.output.count("✗")) == (0, 13, 0)
 
 
-def test_smoke_says_which_stage_fails(impatient: World, runner: CliRunner) -> None:
-    """With DynamoDB away nothing becomes of the first mail."""
-    world = impatient
-    world.fail({"service": "dynamodb", "status": 500})
-    outcome = runner.invoke(smoke, ["--stack", world.name, "--patience", "3"])
-    assert outcome.exit_code == 1
-    assert "✗ success@ is active" in outcome.output
-    world.fail()
-    assert world.nothing_waits() == {}
+def test_smoke_names_the_stage_that_fails_without_dynamodb(
+    short_visibility_stack: StackUnderTest, runner: CliRunner
+) -> None:
+    stack = short_visibility_stack
+    stack.inject_faults({"service": "dynamodb", "status": 500})
+    result = runner.invoke(smoke, ["--stack", stack.name, "--patience", "3"])
+    assert result.exit_code == 1
+    assert "✗ success@ is active" in result.output
+    stack.inject_faults()
+    assert stack.drain_lanes() == {}
 
 
-def test_smoke_needs_a_stack(runner: CliRunner) -> None:
-    """It says so when there is none of that name."""
-    outcome = runner.invoke(smoke, ["--stack", "nothing"])
-    assert (outcome.exit_code, outcome.output) == (
+def test_smoke_reports_that_a_stack_does_not_exist(runner: CliRunner) -> None:
+    result = runner.invoke(smoke, ["--stack", "nothing"])
+    assert (result.exit_code, result.output) == (
         1,
         "Error: There is no stack nothing in this account and Region.\n",
     )
 
 
-def test_the_demo_fits_on_a_screen(world: World) -> None:
-    """Eighty columns, and what a second mail gives."""
+def test_demo_fits_on_a_screen_of_eighty_columns(stack: StackUnderTest) -> None:
     screen = io.StringIO()
-    Demo(world, Console(file=screen, width=80)).run()
+    Demo(stack, Console(file=screen, width=80)).run()
     lines = screen.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) < 50

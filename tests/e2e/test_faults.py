@@ -1,143 +1,143 @@
-"""What goes wrong on a bad day delays feedback, and loses none."""
+"""Faults delay feedback and lose none of it."""
 
 import time
 from functools import partial
 
-from tests.e2e.deployed_stack import World, eventually
-from tests.e2e.drills import MANY, backlog_left
+from tests.e2e.stack_under_test import StackUnderTest, wait_for
+from tests.e2e.workload import BACKLOG_CONTACTS, import_backlog
 
-DYNAMODB_IS_DOWN = {"service": "dynamodb", "status": 500, "code": "InternalServerError"}
-SEVERAL_TIMEOUTS = 10.0
-"""Seconds; the lanes of an `impatient` stack wait two for a message to come again."""
+DYNAMODB_OUTAGE = {"service": "dynamodb", "status": 500, "code": "InternalServerError"}
+OUTAGE_SECONDS = 10.0
+"""Several visibility timeouts of the `short_visibility_stack`."""
 
 
-def test_duplicates_in_any_order_come_to_the_same(world: World) -> None:
-    """Everything SES says of eight mails, three times over and backwards, ends as if said once and in order."""
-    fates = ("success", "bounce", "complaint", "ooto")
-    simple = {fate: world.address(fate) for fate in fates}
-    for address in simple.values():
-        world.send(address)
+def test_duplicates_in_reverse_order_have_the_same_result(stack: StackUnderTest) -> None:
+    outcomes = ("success", "bounce", "complaint", "ooto")
+    in_order = {outcome: stack.create_address(outcome) for outcome in outcomes}
+    for address in in_order.values():
+        stack.send_email(address)
     expected = {}
-    for fate, address in simple.items():
-        seen = eventually(partial(world.contact, address))
-        expected[fate] = (seen["status"], eventually(partial(world.history, address), partial(_complete, fate)))
+    for outcome, address in in_order.items():
+        contact = wait_for(partial(stack.contact, address))
+        history = wait_for(partial(stack.history, address), partial(_is_complete, outcome))
+        expected[outcome] = (contact["status"], history)
 
-    muddled = {fate: world.address(fate) for fate in fates}
-    world.publish(held=True, copies=3)
-    for address in muddled.values():
-        world.send(address)
-    world.publish(held=False, order="reversed")
-    assert world.nothing_waits() == {}
-    found = {fate: (world.contact(address)["status"], world.history(address)) for fate, address in muddled.items()}
+    reversed_order = {outcome: stack.create_address(outcome) for outcome in outcomes}
+    stack.set_publishing(held=True, copies=3)
+    for address in reversed_order.values():
+        stack.send_email(address)
+    stack.set_publishing(held=False, order="reversed")
+    assert stack.drain_lanes() == {}
+    found = {
+        outcome: (stack.contact(address)["status"], stack.history(address))
+        for outcome, address in reversed_order.items()
+    }
     assert found == expected
 
 
-def _complete(fate: str, history: list[str]) -> bool:
-    return bool(history) or fate == "success"
+def _is_complete(outcome: str, history: list[str]) -> bool:
+    return bool(history) or outcome == "success"
 
 
-def test_an_outage_of_dynamodb_loses_nothing(impatient: World) -> None:
-    """While DynamoDB is away for several visibility timeouts feedback waits in its lane, and then is there."""
-    world = impatient
-    met, began = world.running.ask("state")["faults_met"], time.monotonic()
-    world.fail(DYNAMODB_IS_DOWN)
-    addresses = {fate: world.address(fate) for fate in ("success", "bounce", "complaint")}
+def test_outage_of_dynamodb_loses_nothing(short_visibility_stack: StackUnderTest) -> None:
+    stack = short_visibility_stack
+    met_before, started_at = stack.faults_met(), time.monotonic()
+    stack.inject_faults(DYNAMODB_OUTAGE)
+    addresses = {outcome: stack.create_address(outcome) for outcome in ("success", "bounce", "complaint")}
     for address in addresses.values():
-        world.send(address)
-    eventually(lambda: time.monotonic() - began, lambda seconds: seconds > SEVERAL_TIMEOUTS)
-    assert eventually(lambda: world.running.ask("state")["faults_met"] - met, lambda count: count > len(addresses)) > 3
-    assert [world.contact(address) for address in addresses.values()] == [{}, {}, {}]
-    world.fail()
-    found = {fate: _settled(world, address) for fate, address in addresses.items()}
+        stack.send_email(address)
+    wait_for(lambda: time.monotonic() - started_at, lambda seconds: seconds > OUTAGE_SECONDS)
+    assert wait_for(lambda: stack.faults_met() - met_before, lambda met: met > len(addresses)) > 3
+    assert [stack.contact(address) for address in addresses.values()] == [{}, {}, {}]
+    stack.inject_faults()
+    found = {outcome: _read_final_status(stack, address) for outcome, address in addresses.items()}
     assert found == {"success": "active", "bounce": "bounced", "complaint": "complained"}
-    assert world.nothing_waits() == {}
+    assert stack.drain_lanes() == {}
 
 
-def _settled(world: World, address: str) -> object:
-    """Return a contact's status once nothing about it waits in a lane."""
-    eventually(partial(world.contact, address))
-    world.nothing_waits()
-    return world.contact(address).get("status")
+def _read_final_status(stack: StackUnderTest, address: str) -> object:
+    """Return the status of a contact once the lanes are empty."""
+    wait_for(partial(stack.contact, address))
+    stack.drain_lanes()
+    return stack.contact(address).get("status")
 
 
-def test_throttling_delays_the_list_and_loses_nothing(world: World) -> None:
-    """SES answers 429 until the list_sync leaves it; later the list follows nevertheless."""
-    world.fail({"service": "ses", "status": 429, "code": "TooManyRequestsException"})
-    addresses = [world.address("bounce"), world.address("complaint")]
+def test_throttling_by_ses_delays_list_entries_and_loses_none(stack: StackUnderTest) -> None:
+    stack.inject_faults({"service": "ses", "status": 429, "code": "TooManyRequestsException"})
+    addresses = [stack.create_address("bounce"), stack.create_address("complaint")]
     for address in addresses:
-        world.send(address)
-    left = [eventually(partial(world.contact, address), lambda seen: "retry_at" in seen) for address in addresses]
-    assert [(contact.get("list_pending"), contact.get("synced")) for contact in left] == [(True, None)] * 2
-    world.fail()
+        stack.send_email(address)
+    deferred = [wait_for(partial(stack.contact, address), lambda found: "retry_at" in found) for address in addresses]
+    assert [(contact.get("list_pending"), contact.get("synced")) for contact in deferred] == [(True, None)] * 2
+    stack.inject_faults()
     for address in addresses:
-        world.an_hour_passes(address)
-    contacts = [eventually(partial(world.contact, address), lambda seen: "synced" in seen) for address in addresses]
+        stack.age_by_an_hour(address)
+    contacts = [wait_for(partial(stack.contact, address), lambda found: "synced" in found) for address in addresses]
     assert [contact.get("synced") for contact in contacts] == ["BOUNCE", "COMPLAINT"]
-    assert [world.listed()[address]["by_ses"] for address in addresses] == [False, False]
+    assert [stack.listed()[address]["by_ses"] for address in addresses] == [False, False]
 
 
-def test_killing_a_lane_in_the_middle_of_a_batch_loses_nothing(impatient: World) -> None:
-    """The function dies while it waits for DynamoDB, and its messages come again."""
-    world = impatient
-    met = world.running.ask("state")["faults_met"]
-    world.fail({"service": "dynamodb", "status": 0, "delay": 4, "calls": 1, "callers": "BounceFunction"})
-    address = world.address("bounce")
-    world.send(address)
-    eventually(lambda: world.running.ask("state")["faults_met"], lambda count: count > met)
-    assert world.killed("Bounce")
-    assert world.contact(address) == {}
-    found = eventually(partial(world.contact, address), lambda seen: seen.get("status") == "bounced")
-    assert found.get("status") == "bounced"
-    assert world.nothing_waits() == {}
+def test_killed_lane_function_loses_nothing(short_visibility_stack: StackUnderTest) -> None:
+    """BounceFunction is killed while it waits for DynamoDB, and SQS delivers its messages again."""
+    stack = short_visibility_stack
+    met_before = stack.faults_met()
+    stack.inject_faults({"service": "dynamodb", "status": 0, "delay": 4, "calls": 1, "callers": "BounceFunction"})
+    address = stack.create_address("bounce")
+    stack.send_email(address)
+    wait_for(stack.faults_met, lambda met: met > met_before)
+    assert stack.kill_function("Bounce")
+    assert stack.contact(address) == {}
+    contact = wait_for(partial(stack.contact, address), lambda found: found.get("status") == "bounced")
+    assert contact.get("status") == "bounced"
+    assert stack.drain_lanes() == {}
 
 
-def test_killing_the_mirror_before_it_writes_loses_nothing(world: World) -> None:
-    """The function dies while it publishes a change; the stream hands the change out again."""
-    heard = world.listen("killed", {"source": ["ses-feedback"]})
-    address = _bounced_until(
-        world, {"service": "events", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
+def test_suppression_function_killed_before_its_list_call_loses_nothing(stack: StackUnderTest) -> None:
+    """SuppressionFunction is killed while it publishes an event, and the stream delivers the change again."""
+    queue = stack.subscribe_to_events("killed", {"source": ["ses-feedback"]})
+    address = _bounce_until_fault(
+        stack, {"service": "events", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
     )
-    assert world.killed("Suppression")
-    assert world.contact(address)["status"] == "bounced"
-    contact = eventually(partial(world.contact, address), lambda seen: "synced" in seen)
-    assert (contact.get("synced"), world.listed()[address]["reason"]) == ("BOUNCE", "BOUNCE")
-    assert address in {event["detail"]["address"] for event in world.take(heard)}
+    assert stack.kill_function("Suppression")
+    assert stack.contact(address)["status"] == "bounced"
+    contact = wait_for(partial(stack.contact, address), lambda found: "synced" in found)
+    assert (contact.get("synced"), stack.listed()[address]["reason"]) == ("BOUNCE", "BOUNCE")
+    assert address in {event["detail"]["address"] for event in stack.take_events(queue)}
 
 
-def test_killing_the_mirror_while_it_writes_loses_nothing(world: World) -> None:
-    """The function dies while it waits for SES: the contact stays due, and is taken up when the lease has run out."""
-    address = _bounced_until(
-        world, {"service": "ses", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
+def test_suppression_function_killed_during_its_list_call_loses_nothing(stack: StackUnderTest) -> None:
+    """SuppressionFunction is killed while it waits for SES. The contact stays pending until the lease has expired."""
+    address = _bounce_until_fault(
+        stack, {"service": "ses", "status": 0, "delay": 4, "calls": 1, "callers": "SuppressionFunction"}
     )
-    assert world.killed("Suppression")
-    contact = world.contact(address)
+    assert stack.kill_function("Suppression")
+    contact = stack.contact(address)
     assert "synced" not in contact
     assert {"pending_shard", "lease"} <= contact.keys()
-    world.an_hour_passes(address)
-    contact = eventually(partial(world.contact, address), lambda seen: "synced" in seen)
+    stack.age_by_an_hour(address)
+    contact = wait_for(partial(stack.contact, address), lambda found: "synced" in found)
     assert (contact.get("synced"), contact.get("lease")) == ("BOUNCE", None)
-    assert (world.listed()[address]["reason"], world.listed()[address]["by_ses"]) == ("BOUNCE", False)
+    assert (stack.listed()[address]["reason"], stack.listed()[address]["by_ses"]) == ("BOUNCE", False)
 
 
-def test_a_backlog_is_imported_and_loses_nothing(hasty: World) -> None:
-    """More than the list_sync would write one by one is handed to SES in an object, which is gone once SES has read it."""
-    before = hasty.listed().keys()
-    assert backlog_left(hasty, 60) == []
-    assert len(hasty.listed().keys() - before) == MANY
+def test_backlog_is_imported_completely_and_its_object_deleted(early_import_stack: StackUnderTest) -> None:
+    before = early_import_stack.listed().keys()
+    assert import_backlog(early_import_stack, 60) == []
+    assert len(early_import_stack.listed().keys() - before) == BACKLOG_CONTACTS
 
 
-def _bounced_until(world: World, fault: dict[str, object]) -> str:
-    """Have an address bounce, and return it once a function has met the fault on account of it."""
-    assert world.nothing_waits() == {}
-    eventually(lambda: not any(map(_under_way, world.contacts().values())))
-    met = world.running.ask("state")["faults_met"]
-    address = world.address("bounce")
-    world.fail(fault)
-    world.send(address)
-    assert eventually(lambda: world.running.ask("state")["faults_met"], lambda count: count > met) == met + 1
+def _bounce_until_fault(stack: StackUnderTest, fault: dict[str, object]) -> str:
+    """Return an address that has bounced, once SuppressionFunction has met the fault because of it."""
+    assert stack.drain_lanes() == {}
+    wait_for(lambda: not any(map(_is_in_progress, stack.contacts().values())))
+    met_before = stack.faults_met()
+    address = stack.create_address("bounce")
+    stack.inject_faults(fault)
+    stack.send_email(address)
+    assert wait_for(stack.faults_met, lambda met: met > met_before) == met_before + 1
     return address
 
 
-def _under_way(contact: dict[str, object]) -> bool:
-    """Say whether the list_sync is at it, or soon will be."""
+def _is_in_progress(contact: dict[str, object]) -> bool:
+    """Return True if SuppressionFunction processes the contact now or soon."""
     return "lease" in contact or ("pending_shard" in contact and "retry_at" not in contact)

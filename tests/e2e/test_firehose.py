@@ -1,4 +1,4 @@
-"""A stack whose deliveries come by Firehose: there and back again, and what it does with what comes."""
+"""A stack with `DeliveriesBy=Firehose`: its deliveries, its invalid objects, and the change back to the topic."""
 
 import json
 from collections.abc import Iterator
@@ -7,96 +7,103 @@ from typing import Any
 
 import pytest
 
-from localaws.served import stack as stacks
-from tests.e2e.deployed_stack import World, eventually
+from localaws.deployment import sam_cli
+from tests.e2e.stack_under_test import StackUnderTest, wait_for
 
 NAME = "files"
 BY_FIREHOSE, BY_TOPIC = "DeliveriesBy=Firehose", "DeliveriesBy=Topic"
 
 
 @pytest.fixture(scope="module")
-def files(deployed: World) -> Iterator[World]:
-    """A stack beside the first."""
-    local, running = deployed.local, deployed.running
-    stacks.deploy(local, running, name=NAME, parameters=[BY_FIREHOSE])
-    yield World(local, running, NAME)
-    stacks.delete(local, running, name=NAME)
+def firehose_stack(deployed: StackUnderTest) -> Iterator[StackUnderTest]:
+    """Return a stack with deliveries by Firehose, beside the first stack."""
+    local_aws, server = deployed.local_aws, deployed.server
+    sam_cli.deploy(local_aws, server, name=NAME, parameters=[BY_FIREHOSE])
+    yield StackUnderTest(local_aws, server, NAME)
+    sam_cli.delete(local_aws, server, name=NAME)
 
 
-def objects(world: World) -> list[str]:
-    """Return the keys of the objects in the bucket of deliveries."""
-    listed = world.client("s3").list_objects_v2(Bucket=world.outputs["DeliveryBucketName"])
-    return [one["Key"] for one in listed.get("Contents", [])]
+def list_objects(stack: StackUnderTest, bucket: str) -> list[str]:
+    """Return the keys of the objects in a bucket."""
+    response = stack.client("s3").list_objects_v2(Bucket=bucket)
+    return [found["Key"] for found in response.get("Contents", [])]
 
 
-def quarantined(world: World) -> dict[str, str]:
-    """Return what is in quarantine, and why; and take it off."""
-    sqs, url = world.client("sqs"), world.outputs["QuarantineQueueUrl"]
-    found = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10).get("Messages", [])
-    for one in found:
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-    return {one["Body"]: one["MessageAttributes"]["reason"]["StringValue"] for one in found}
+def take_quarantined(stack: StackUnderTest) -> dict[str, str]:
+    """Return the quarantined messages with their reasons, and delete them."""
+    sqs, url = stack.client("sqs"), stack.outputs["QuarantineQueueUrl"]
+    response = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10)
+    messages = response.get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return {message["Body"]: message["MessageAttributes"]["reason"]["StringValue"] for message in messages}
 
 
-def put(world: World, key: str, content: str) -> None:
-    """Write an object, as Firehose does."""
-    world.client("s3").put_object(Bucket=world.outputs["DeliveryBucketName"], Key=key, Body=content.encode())
+def put_object(stack: StackUnderTest, key: str, content: str) -> None:
+    """Write an object into the delivery bucket, as Firehose does."""
+    bucket = stack.outputs["DeliveryBucketName"]
+    stack.client("s3").put_object(Bucket=bucket, Key=key, Body=content.encode())
 
 
-def an_event(address: str) -> str:
+def create_delivery_line(address: str) -> str:
     """Return a delivery as SES publishes it to a stream."""
     delivery = {"timestamp": "2026-03-01T12:00:05.000Z", "recipients": [address]}
     mail = {"timestamp": "2026-03-01T12:00:00.000Z", "messageId": "0", "destination": [address]}
     return json.dumps({"eventType": "Delivery", "mail": mail, "delivery": delivery}) + "\n"
 
 
-def test_deliveries_come_by_firehose_and_bounces_by_the_topic(files: World) -> None:
-    """From SES to the contact: through a role, a stream, a bucket, a queue and a function, each of which may."""
-    delivered, bounced = files.address("success"), files.address("bounce")
-    files.send(delivered)
-    files.send(bounced)
-    assert eventually(partial(files.contact, delivered)).get("status") == "active"
-    assert eventually(partial(files.contact, bounced)).get("status") == "bounced"
-    assert [key for key in objects(files) if not key.startswith("deliveries/")] == []
-    assert objects(files) != []
+def test_deliveries_arrive_through_firehose_and_bounces_through_the_topic(firehose_stack: StackUnderTest) -> None:
+    """The path of a delivery is SES, a role, the stream, the bucket, the queue and the function."""
+    stack = firehose_stack
+    delivered, bounced = stack.create_address("success"), stack.create_address("bounce")
+    stack.send_email(delivered)
+    stack.send_email(bounced)
+    assert wait_for(partial(stack.contact, delivered)).get("status") == "active"
+    assert wait_for(partial(stack.contact, bounced)).get("status") == "bounced"
+    keys = list_objects(stack, stack.outputs["DeliveryBucketName"])
+    assert [key for key in keys if not key.startswith("deliveries/")] == []
+    assert keys != []
 
 
-def test_every_line_is_a_message(files: World) -> None:
-    """What can't be understood is set aside by itself; what is not of this bucket's deliveries is not read at all."""
-    addresses = [files.address("success") for _ in range(20)]
-    put(files, "failed/1", an_event(files.address("success")))
-    put(files, "deliveries/1", "poison\n".join(map(an_event, addresses[:10])) + "".join(map(an_event, addresses[10:])))
+def test_malformed_line_is_quarantined_and_the_other_lines_are_processed(firehose_stack: StackUnderTest) -> None:
+    """Objects outside `deliveries/` are not read."""
+    stack = firehose_stack
+    addresses = [stack.create_address("success") for _ in range(20)]
+    lines = [create_delivery_line(address) for address in addresses]
+    put_object(stack, "failed/1", create_delivery_line(stack.create_address("success")))
+    put_object(stack, "deliveries/1", "malformed\n".join(lines[:10]) + "".join(lines[10:]))
     for address in addresses:
-        assert eventually(partial(files.contact, address)).get("status") == "active"
-    assert quarantined(files) == {"poison": "not-json"}
-    assert files.nothing_waits() == {}
+        assert wait_for(partial(stack.contact, address)).get("status") == "active"
+    assert take_quarantined(stack) == {"malformed": "not-json"}
+    assert stack.drain_lanes() == {}
 
 
-def test_what_is_gone_is_set_aside(files: World) -> None:
-    """With the reason, and not tried for days."""
-    bucket = files.outputs["DeliveryBucketName"]
-    told = {"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": {"key": "deliveries/gone"}}}
-    notification = json.dumps({"Records": [told]})
-    files.client("sqs").send_message(QueueUrl=files.outputs["DeliveryQueueUrl"], MessageBody=notification)
-    found: dict[str, str] = eventually(partial(quarantined, files))
-    assert found == {notification: "no-such-object"}
+def test_notification_about_a_missing_object_is_quarantined_at_once(firehose_stack: StackUnderTest) -> None:
+    stack = firehose_stack
+    bucket = stack.outputs["DeliveryBucketName"]
+    record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": {"key": "deliveries/gone"}}}
+    notification = json.dumps({"Records": [record]})
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["DeliveryQueueUrl"], MessageBody=notification)
+    quarantined: dict[str, str] = wait_for(partial(take_quarantined, stack))
+    assert quarantined == {notification: "no-such-object"}
 
 
-def setting(world: World) -> Any:  # noqa: ANN401 (a variable, or none)
-    """Return where the delivery lane's function reads objects."""
-    function = world.client("lambda").get_function_configuration(FunctionName=world.outputs["DeliveryFunctionName"])
-    return function["Environment"]["Variables"].get("DELIVERY_BUCKET")
+def read_bucket_setting(stack: StackUnderTest) -> Any:  # noqa: ANN401 (a string, or None)
+    """Return the bucket that DeliveryFunction reads, or None."""
+    name = stack.outputs["DeliveryFunctionName"]
+    configuration = stack.client("lambda").get_function_configuration(FunctionName=name)
+    return configuration["Environment"]["Variables"].get("DELIVERY_BUCKET")
 
 
-def test_there_and_back(files: World) -> None:
-    """A stack goes back to the topic with its contacts, and deliveries come that way; the bucket stays behind."""
-    local, running, bucket = files.local, files.running, files.outputs["DeliveryBucketName"]
-    assert setting(files) == bucket
-    stacks.deploy(local, running, name=NAME, parameters=[BY_TOPIC])
-    back = World(local, running, NAME)
-    delivered = back.address("success")
-    before = len(back.client("s3").list_objects_v2(Bucket=bucket).get("Contents", []))
-    back.send(delivered)
-    assert eventually(partial(back.contact, delivered)).get("status") == "active"
-    assert len(back.client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])) == before
-    assert (setting(back), back.outputs.get("DeliveryBucketName")) == (None, None)
+def test_change_back_to_the_topic_keeps_contacts_and_bucket(firehose_stack: StackUnderTest) -> None:
+    local_aws, server = firehose_stack.local_aws, firehose_stack.server
+    bucket = firehose_stack.outputs["DeliveryBucketName"]
+    assert read_bucket_setting(firehose_stack) == bucket
+    sam_cli.deploy(local_aws, server, name=NAME, parameters=[BY_TOPIC])
+    stack = StackUnderTest(local_aws, server, NAME)
+    delivered = stack.create_address("success")
+    before = len(list_objects(stack, bucket))
+    stack.send_email(delivered)
+    assert wait_for(partial(stack.contact, delivered)).get("status") == "active"
+    assert len(list_objects(stack, bucket)) == before
+    assert (read_bucket_setting(stack), stack.outputs.get("DeliveryBucketName")) == (None, None)

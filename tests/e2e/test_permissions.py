@@ -1,4 +1,4 @@
-"""Every role may do what it needs and nothing else: policies are enforced, and taken apart here."""
+"""Every role has the permissions that it needs and no others. The emulator enforces IAM policies."""
 
 import json
 import time
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.deployed_stack import World, eventually
-from tests.e2e.drills import Drill, a_message, backlog_left
+from tests.e2e.stack_under_test import StackUnderTest, wait_for
+from tests.e2e.workload import LaneWorkload, create_bounce, create_delivery, import_backlog
 
-NO_NARROWER = {
+ALLOWED_WILDCARDS = {
     "dynamodb:ListStreams": "/stream/*",
     "logs:CreateLogStream": ":*",
     "logs:PutLogEvents": ":*",
@@ -25,7 +25,8 @@ NO_NARROWER = {
     "ses:GetImportJob": ":import-job/*",
     "ses:PutSuppressedDestination": "*",
 }
-"""How the resource of an action may end: log streams, objects and jobs get their names later, and the list has none."""
+"""The end of the resource of each action with a wildcard: the names are chosen later, or the resource has no ARN."""
+MAX_WORKLOAD_SECONDS = 90
 
 
 class Grant(NamedTuple):
@@ -37,156 +38,189 @@ class Grant(NamedTuple):
     resource: str
 
     def covers(self, role: str, action: str, resource: str) -> bool:
-        """Say whether it allows what was asked for."""
+        """Return True if the grant allows this request."""
         return (role, action) == (self.role, self.action) and fnmatchcase(resource, self.resource)
 
 
+class StatementPosition(NamedTuple):
+    """A statement of a role's inline policy or of a managed policy, and its position in the document."""
+
+    owner: str
+    policy: str
+    position: int
+    document: dict[str, Any]
+
+    @property
+    def statement(self) -> dict[str, Any]:
+        """The statement itself."""
+        found: dict[str, Any] = self.document["Statement"][self.position]
+        return found
+
+    @property
+    def description(self) -> str:
+        """The role or policy, and the id of the statement."""
+        return f"{self.owner.rpartition('/')[2]} {self.statement.get('Sid', self.statement['Action'])}"
+
+
 @pytest.fixture
-def world(impatient: World, hasty: World) -> World:
-    """The stack, with lanes that try again soon, and a list_sync that has a few changes imported."""
-    assert impatient is hasty
-    return hasty
+def stack(short_visibility_stack: StackUnderTest, early_import_stack: StackUnderTest) -> StackUnderTest:
+    """Return the stack with short visibility timeouts and early imports."""
+    assert short_visibility_stack is early_import_stack
+    return early_import_stack
 
 
-def statements(world: World) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
-    """Yield every statement of every policy of the stack's roles: role or policy, policy's name, place, document."""
-    iam, resources = world.client("iam"), world.resources()
+def list_statements(stack: StackUnderTest) -> Iterator[StatementPosition]:
+    """Yield every statement of every policy of the stack's roles."""
+    iam, resources = stack.client("iam"), stack.resources()
     for logical, physical in sorted(resources.items()):
         if logical.endswith("Role"):
             for name in iam.list_role_policies(RoleName=physical)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=physical, PolicyName=name)["PolicyDocument"]
-                for place in range(len(document["Statement"])):
-                    yield physical, name, place, document
+                for position in range(len(document["Statement"])):
+                    yield StatementPosition(physical, name, position, document)
         if logical.endswith("Policy") and ":policy/" in physical:
             version = iam.get_policy(PolicyArn=physical)["Policy"]["DefaultVersionId"]
-            found = iam.get_policy_version(PolicyArn=physical, VersionId=version)
-            document = found["PolicyVersion"]["Document"]
-            for place in range(len(document["Statement"])):
-                yield physical, version, place, document
+            response = iam.get_policy_version(PolicyArn=physical, VersionId=version)
+            document = response["PolicyVersion"]["Document"]
+            for position in range(len(document["Statement"])):
+                yield StatementPosition(physical, version, position, document)
 
 
 @contextmanager
-def without(world: World, owner: str, name: str, place: int, document: dict[str, Any]) -> Iterator[None]:
-    """Take one statement out of a policy for as long as the context lasts."""
-    iam = world.client("iam")
-    rest = [one for number, one in enumerate(document["Statement"]) if number != place]
-    # A policy has to have a statement, so one that says nothing of interest takes the place.
-    nothing = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
-    reduced = json.dumps({**document, "Statement": rest or [nothing]})
+def policy_without(stack: StackUnderTest, removed: StatementPosition) -> Iterator[None]:
+    """Remove one statement from its policy for the duration of the context."""
+    iam = stack.client("iam")
+    owner, name, position, document = removed
+    others = [statement for number, statement in enumerate(document["Statement"]) if number != position]
+    # A policy must have a statement, so one without effect here replaces the only one.
+    placeholder = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
+    reduced = json.dumps({**document, "Statement": others or [placeholder]})
     if owner.startswith("arn:"):
-        lesser = _next_version(world, owner, reduced)
+        reduced_version = _create_default_version(stack, owner, reduced)
         yield
-        _next_version(world, owner, json.dumps(document))
-        iam.delete_policy_version(PolicyArn=owner, VersionId=lesser)
+        _create_default_version(stack, owner, json.dumps(document))
+        iam.delete_policy_version(PolicyArn=owner, VersionId=reduced_version)
     else:
         iam.put_role_policy(RoleName=owner, PolicyName=name, PolicyDocument=reduced)
         yield
         iam.put_role_policy(RoleName=owner, PolicyName=name, PolicyDocument=json.dumps(document))
 
 
-def _next_version(world: World, policy: str, document: str) -> str:
-    """Give a policy a new document; return its version, after deleting those that are only in the way."""
-    iam = world.client("iam")
+def _create_default_version(stack: StackUnderTest, policy: str, document: str) -> str:
+    """Create a new default version of a managed policy, delete the other old versions, and return the new id.
+
+    A managed policy has at most five versions:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+    iam = stack.client("iam")
     for version in iam.list_policy_versions(PolicyArn=policy)["Versions"]:
         if not version["IsDefaultVersion"]:
             iam.delete_policy_version(PolicyArn=policy, VersionId=version["VersionId"])
-    made = iam.create_policy_version(PolicyArn=policy, PolicyDocument=document, SetAsDefault=True)
-    return str(made["PolicyVersion"]["VersionId"])
+    response = iam.create_policy_version(PolicyArn=policy, PolicyDocument=document, SetAsDefault=True)
+    return str(response["PolicyVersion"]["VersionId"])
 
 
-def test_every_statement_of_every_role_is_needed(world: World) -> None:
-    """With all of them everything works, and with any one of them gone something does not."""
-    bus = world.listen("drill", {"source": ["ses-feedback"]})
-    noticed: dict[str, list[str]] = {}
-    every = [*statements(world)]
-    seconds = [_all_is_well(world, bus)]
-    for owner, name, place, document in every:
-        statement = document["Statement"][place]
-        seconds.append(_all_is_well(world, bus))
-        assert seconds[-1] < 90
-        patience = 3 + 2 * min(seconds)
-        with without(world, owner, name, place, document):
-            missing = eventually(Drill(world, bus).missing, lambda left: not left, patience)
-            missing = missing or backlog_left(world, patience)
-        noticed[f"{owner.rpartition('/')[2]} {statement.get('Sid', statement['Action'])}"] = missing
-    print(json.dumps(noticed, indent=1))  # noqa: T201 (what pytest shows when this fails)
-    assert len(noticed) == len(every)
-    assert {name.rpartition(" ")[2] for name in noticed} >= {"UseKey", "ReceiveFromQueue", "ReadStream"}
-    assert [statement for statement, missing in noticed.items() if not missing] == []
+def test_workload_fails_without_any_single_statement(stack: StackUnderTest) -> None:
+    """With all statements the workload succeeds."""
+    bus = stack.subscribe_to_events("workload", {"source": ["ses-feedback"]})
+    missing_without: dict[str, list[str]] = {}
+    statements = [*list_statements(stack)]
+    durations = [_measure_workload(stack, bus)]
+    for removed in statements:
+        durations.append(_measure_workload(stack, bus))
+        assert durations[-1] < MAX_WORKLOAD_SECONDS
+        timeout = 3 + 2 * min(durations)
+        with policy_without(stack, removed):
+            missing = wait_for(LaneWorkload(stack, bus).missing_results, lambda results: not results, timeout)
+            missing = missing or import_backlog(stack, timeout)
+        missing_without[removed.description] = missing
+    print(json.dumps(missing_without, indent=1))  # noqa: T201 (pytest shows it if the test fails)
+    assert len(missing_without) == len(statements)
+    sids = {description.rpartition(" ")[2] for description in missing_without}
+    assert sids >= {"UseKey", "ReceiveFromQueue", "ReadStream"}
+    assert [statement for statement, missing in missing_without.items() if not missing] == []
 
 
-def _all_is_well(world: World, bus: str) -> float:
-    """Wait until everything has been done once more."""
-    began = time.monotonic()
-    eventually(Drill(world, bus).missing, lambda missing: not missing, 90)
-    return time.monotonic() - began
+def _measure_workload(stack: StackUnderTest, bus: str) -> float:
+    """Run the workload until it has no missing results, and return the seconds."""
+    started_at = time.monotonic()
+    wait_for(LaneWorkload(stack, bus).missing_results, lambda missing: not missing, MAX_WORKLOAD_SECONDS)
+    return time.monotonic() - started_at
 
 
 @pytest.fixture
-def asked(world: World) -> set[tuple[str, str, str]]:
-    """Everything every role is asked for when everything is done that the stack does: role, action, resource."""
-    world.running.ask("permissions", method="DELETE")
-    bus = world.listen("drill", {"source": ["ses-feedback"]})
-    drill = Drill(world, bus)
-    assert eventually(drill.missing, lambda missing: not missing, 120) == []
-    assert backlog_left(world, 60) == []
-    drill.bounce()
-    assert eventually(drill.unheard, lambda left: not left, 120) == []
-    _list_and_release(world)
-    everything = world.running.ask("permissions")
-    assert [one for one in everything if not one[3]] == []
-    return {(role, action, resource) for role, action, resource, _ in everything}
+def requests(stack: StackUnderTest) -> set[tuple[str, str, str]]:
+    """Run everything that the stack does, and return the requests of each role: role, action, resource."""
+    stack.server.call("permissions", method="DELETE")
+    bus = stack.subscribe_to_events("workload", {"source": ["ses-feedback"]})
+    workload = LaneWorkload(stack, bus)
+    assert wait_for(workload.missing_results, lambda missing: not missing, 120) == []
+    assert import_backlog(stack, 60) == []
+    workload.publish_bounces()
+    assert wait_for(workload.lanes_without_bounce, lambda lanes: not lanes, 120) == []
+    _list_and_release_address(stack)
+    decisions = stack.server.call("permissions")
+    assert [decision for decision in decisions if not decision[3]] == []
+    return {(role, action, resource) for role, action, resource, _ in decisions}
 
 
-def test_roles_grant_what_is_asked_for_and_nothing_else(world: World, asked: set[tuple[str, str, str]]) -> None:
-    """Each action of each statement is asked for on each of its resources, and nothing is wider than a name need be."""
-    granted = list(grants(world))
-    unused = [one for one in granted if not any(one.covers(*request) for request in asked)]
+def test_every_granted_action_and_resource_is_requested(
+    stack: StackUnderTest, requests: set[tuple[str, str, str]]
+) -> None:
+    """A wildcard is allowed only where the resource has no narrower name."""
+    grants = list(list_grants(stack))
+    unused = [grant for grant in grants if not any(grant.covers(*request) for request in requests)]
     assert unused == []
-    wide = [one for one in granted if "*" in one.resource]
-    assert [one for one in wide if not one.resource.endswith(NO_NARROWER.get(one.action, "nothing"))] == []
-    assert {one.action for one in wide} == NO_NARROWER.keys()
+    with_wildcard = [grant for grant in grants if "*" in grant.resource]
+    unexpected = [
+        grant
+        for grant in with_wildcard
+        if not grant.resource.endswith(ALLOWED_WILDCARDS.get(grant.action, "no wildcard"))
+    ]
+    assert unexpected == []
+    assert {grant.action for grant in with_wildcard} == ALLOWED_WILDCARDS.keys()
 
 
-def test_any_narrower_statement_refuses_something(world: World, asked: set[tuple[str, str, str]]) -> None:
-    """Take one action on one resource out of a role, and something it is asked for is refused."""
-    granted = list(grants(world))
-    spare = []
-    for one in granted:
-        rest = [other for other in granted if other != one]
-        if all(any(other.covers(*request) for other in rest) for request in asked):
-            spare.append(one)
-    assert spare == []
-    assert len(set(granted)) == len(granted)
+def test_removing_any_grant_refuses_a_request(stack: StackUnderTest, requests: set[tuple[str, str, str]]) -> None:
+    grants = list(list_grants(stack))
+    superfluous = []
+    for grant in grants:
+        others = [other for other in grants if other != grant]
+        if all(any(other.covers(*request) for other in others) for request in requests):
+            superfluous.append(grant)
+    assert superfluous == []
+    assert len(set(grants)) == len(grants)
 
 
-def grants(world: World) -> Iterator[Grant]:
-    """Yield what every role allows, action by action and resource by resource."""
-    iam, resources = world.client("iam"), world.resources()
-    every = [*statements(world)]
+def list_grants(stack: StackUnderTest) -> Iterator[Grant]:
+    """Yield every action and resource that every role allows."""
+    iam, resources = stack.client("iam"), stack.resources()
+    positions = [*list_statements(stack)]
     for logical in (name for name in resources if name.endswith("Role")):
         role = resources[logical]
-        attached = {one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]}
-        for owner, _, place, document in every:
-            statement = document["Statement"][place]
-            if owner == role or owner in attached:
-                for action in _listed(statement["Action"]):
-                    for resource in _listed(statement["Resource"]):
+        attached = {
+            policy["PolicyArn"] for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        }
+        for position in positions:
+            statement = position.statement
+            if position.owner == role or position.owner in attached:
+                for action in _to_list(statement["Action"]):
+                    for resource in _to_list(statement["Resource"]):
                         yield Grant(role, statement.get("Sid", ""), action, resource)
 
 
-def _listed(value: str | list[str]) -> list[str]:
+def _to_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _list_and_release(world: World) -> None:
-    """Have an address listed for soft bounces on five days, and taken off the list by a delivery after them."""
-    address, sns = world.address("mailboxfull"), world.client("sns")
+def _list_and_release_address(stack: StackUnderTest) -> None:
+    """Put an address on the list by soft bounces on five days, and remove it by a delivery after them."""
+    address, sns = stack.create_address("mailboxfull"), stack.client("sns")
     today = datetime.now(UTC)
     bounce = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
     for days in range(5, 0, -1):
-        message = a_message("Bounce", address, today - timedelta(days=days), **bounce)
-        sns.publish(TopicArn=world.outputs["BounceTopicArn"], Message=message)
-    assert eventually(lambda: address in world.listed()), "suspended, so listed"
-    sns.publish(TopicArn=world.outputs["DeliveryTopicArn"], Message=a_message("Delivery", address, today))
-    assert eventually(lambda: address not in world.listed()), "delivered to, so taken off"
+        message = create_bounce(address, today - timedelta(days=days), **bounce)
+        sns.publish(TopicArn=stack.outputs["BounceTopicArn"], Message=message)
+    assert wait_for(lambda: address in stack.listed()), "the address is not listed although it is suspended"
+    sns.publish(TopicArn=stack.outputs["DeliveryTopicArn"], Message=create_delivery(address, today))
+    assert wait_for(lambda: address not in stack.listed()), "the address is still listed after a delivery"

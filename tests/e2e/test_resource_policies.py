@@ -1,4 +1,4 @@
-"""Topics and queues take messages from whom they should, over TLS, and from nobody else; so does the key."""
+"""The policies of topics, queues and key allow what is needed, over TLS, and nothing else."""
 
 import json
 import time
@@ -10,112 +10,109 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from localaws.served.stack import client
-from tests.e2e.deployed_stack import World, eventually
-from tests.e2e.drills import lines_of
-
-ALLOWED = "Allow"
+from localaws.deployment.deployed_stack import create_client
+from tests.e2e.stack_under_test import LANES, StackUnderTest, wait_for
 
 
-def without_allow(policy: str) -> str:
-    """Return a policy without the statements that allow something."""
+def remove_allow_statements(policy: str) -> str:
+    """Return a policy without its Allow statements."""
     document = json.loads(policy)
-    rest = [statement for statement in document["Statement"] if statement["Effect"] != ALLOWED]
-    return json.dumps({**document, "Statement": rest})
+    others = [statement for statement in document["Statement"] if statement["Effect"] != "Allow"]
+    return json.dumps({**document, "Statement": others})
 
 
-def test_ses_publishes_because_the_topic_lets_it(world: World) -> None:
-    """Without the statement that admits SES nothing is heard of a bounce."""
-    sns, topic = world.client("sns"), world.outputs["BounceTopicArn"]
+def test_ses_cannot_publish_without_the_statement_in_the_topic_policy(stack: StackUnderTest) -> None:
+    sns, topic = stack.client("sns"), stack.outputs["BounceTopicArn"]
     policy = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
-    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=without_allow(policy))
-    refused, heard = world.address("bounce"), world.address("bounce")
-    world.send(refused)
+    reduced = remove_allow_statements(policy)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=reduced)
+    refused, allowed = stack.create_address("bounce"), stack.create_address("bounce")
+    stack.send_email(refused)
     sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
-    world.send(heard)
-    assert eventually(partial(world.contact, heard)).get("status") == "bounced"
-    assert world.contact(refused).get("status") != "bounced"
+    stack.send_email(allowed)
+    assert wait_for(partial(stack.contact, allowed)).get("status") == "bounced"
+    assert stack.contact(refused).get("status") != "bounced"
 
 
-def test_a_topic_delivers_because_its_queue_lets_it(world: World) -> None:
-    """Without the statement that admits the topic the lane stays empty."""
-    sqs, queue = world.client("sqs"), world.outputs["BounceQueueUrl"]
+def test_topic_cannot_deliver_without_the_statement_in_the_queue_policy(stack: StackUnderTest) -> None:
+    sqs, queue = stack.client("sqs"), stack.outputs["BounceQueueUrl"]
     policy = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])["Attributes"]["Policy"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": without_allow(policy)})
-    refused, heard = world.address("bounce"), world.address("bounce")
-    world.send(refused)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": remove_allow_statements(policy)})
+    refused, allowed = stack.create_address("bounce"), stack.create_address("bounce")
+    stack.send_email(refused)
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
-    world.send(heard)
-    assert eventually(partial(world.contact, heard)).get("status") == "bounced"
-    assert world.contact(refused).get("status") != "bounced"
+    stack.send_email(allowed)
+    assert wait_for(partial(stack.contact, allowed)).get("status") == "bounced"
+    assert stack.contact(refused).get("status") != "bounced"
 
 
 @contextmanager
-def key_without(world: World, sid: str) -> Iterator[None]:
-    """Take a statement out of the key's policy for as long as the context lasts."""
-    kms, key = world.client("kms"), world.outputs["KeyArn"]
+def key_policy_without(stack: StackUnderTest, sid: str) -> Iterator[None]:
+    """Remove a statement from the key policy for the duration of the context."""
+    kms, key = stack.client("kms"), stack.outputs["KeyArn"]
     policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
-    rest = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
-    assert len(rest) == len(policy["Statement"]) - 1
-    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({**policy, "Statement": rest}))
+    others = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+    assert len(others) == len(policy["Statement"]) - 1
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps({**policy, "Statement": others}))
     yield
     kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
 
 
 @pytest.mark.parametrize("sid", ["SesPublishToTopics", "SnsDeliverToQueues"])
-def test_a_service_uses_the_key_because_its_policy_lets_it(world: World, sid: str) -> None:
-    """Without the statement that admits the service nothing is heard of a bounce."""
-    refused, heard = world.address("bounce"), world.address("bounce")
-    with key_without(world, sid):
-        world.send(refused)
-    world.send(heard)
-    assert eventually(partial(world.contact, heard)).get("status") == "bounced"
-    assert world.contact(refused) == {}
+def test_service_cannot_use_the_key_without_its_statement_in_the_key_policy(stack: StackUnderTest, sid: str) -> None:
+    refused, allowed = stack.create_address("bounce"), stack.create_address("bounce")
+    with key_policy_without(stack, sid):
+        stack.send_email(refused)
+    stack.send_email(allowed)
+    assert wait_for(partial(stack.contact, allowed)).get("status") == "bounced"
+    assert stack.contact(refused) == {}
 
 
-def test_roles_use_the_key_because_its_policy_leaves_it_to_iam(impatient: World) -> None:
-    """Without the statement that leaves it to IAM feedback waits in its lane."""
-    address = impatient.address("bounce")
-    with key_without(impatient, "AccountAccessThroughIam"):
-        impatient.send(address)
-        assert eventually(partial(impatient.contact, address), seconds=8) == {}
-        assert impatient.waiting("BounceQueueUrl") == 1
-    assert eventually(partial(impatient.contact, address)).get("status") == "bounced"
+def test_roles_cannot_use_the_key_without_the_statement_that_delegates_to_iam(
+    short_visibility_stack: StackUnderTest,
+) -> None:
+    """Feedback stays in its lane until the statement is back."""
+    stack = short_visibility_stack
+    address = stack.create_address("bounce")
+    with key_policy_without(stack, "AccountAccessThroughIam"):
+        stack.send_email(address)
+        assert wait_for(partial(stack.contact, address), seconds=8) == {}
+        assert stack.queue_length("BounceQueueUrl") == 1
+    assert wait_for(partial(stack.contact, address)).get("status") == "bounced"
 
 
-def test_logs_are_stored_because_the_keys_policy_lets_them(world: World) -> None:
-    """Without the statement that admits CloudWatch Logs a function works, and nothing is heard of it."""
-    began = int(time.time() * 1000)
-    with key_without(world, "CloudWatchLogsEncrypt"):
-        unlogged = world.address("bounce")
-        world.send(unlogged)
-        assert eventually(partial(world.contact, unlogged)).get("status") == "bounced"
-        assert world.nothing_waits() == {}
-        assert eventually(partial(lines_of, world, "Bounce", began), seconds=3) == []
-    world.send(world.address("bounce"))
-    assert eventually(partial(lines_of, world, "Bounce", began)) != []
+def test_cloudwatch_logs_stores_nothing_without_its_statement_in_the_key_policy(stack: StackUnderTest) -> None:
+    started_at = int(time.time() * 1000)
+    with key_policy_without(stack, "CloudWatchLogsEncrypt"):
+        unlogged = stack.create_address("bounce")
+        stack.send_email(unlogged)
+        assert wait_for(partial(stack.contact, unlogged)).get("status") == "bounced"
+        assert stack.drain_lanes() == {}
+        assert wait_for(partial(stack.log_lines, "Bounce", started_at), seconds=3) == []
+    stack.send_email(stack.create_address("bounce"))
+    assert wait_for(partial(stack.log_lines, "Bounce", started_at)) != []
 
 
-@pytest.mark.parametrize("queue", ["Bounce", "Complaint", "Delivery", "Quarantine", "DeadLetter", "Undelivered"])
-def test_queues_refuse_what_comes_without_tls(world: World, queue: str) -> None:
-    """Even from the account's root."""
+@pytest.mark.parametrize("queue", [*LANES, "Quarantine", "DeadLetter", "Undelivered"])
+def test_queue_refuses_the_root_user_without_tls(stack: StackUnderTest, queue: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        in_the_clear(world, "sqs").send_message(QueueUrl=world.outputs[f"{queue}QueueUrl"], MessageBody="{}")
+        create_plain_http_client(stack, "sqs").send_message(
+            QueueUrl=stack.outputs[f"{queue}QueueUrl"], MessageBody="{}"
+        )
 
 
-@pytest.mark.parametrize("topic", ["Bounce", "Complaint", "Delivery"])
-def test_topics_refuse_what_comes_without_tls(world: World, topic: str) -> None:
-    """Even from the account's root."""
+@pytest.mark.parametrize("topic", LANES)
+def test_topic_refuses_the_root_user_without_tls(stack: StackUnderTest, topic: str) -> None:
     with pytest.raises(ClientError, match="AuthorizationError"):
-        in_the_clear(world, "sns").publish(TopicArn=world.outputs[f"{topic}TopicArn"], Message="{}")
+        create_plain_http_client(stack, "sns").publish(TopicArn=stack.outputs[f"{topic}TopicArn"], Message="{}")
 
 
-def in_the_clear(world: World, service: str) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
-    """Return a client whose requests count as coming without TLS."""
-    made = client(world.running, service)
+def create_plain_http_client(stack: StackUnderTest, service: str) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
+    """Return a client whose requests count as requests without TLS."""
+    client = create_client(stack.server, service)
 
-    def mark(request: Any, **_: object) -> None:  # noqa: ANN401
+    def mark_as_http(request: Any, **_: object) -> None:  # noqa: ANN401
         request.headers["X-Forwarded-Proto"] = "http"
 
-    made.meta.events.register(f"before-sign.{service}", mark)
-    return made
+    client.meta.events.register(f"before-sign.{service}", mark_as_http)
+    return client

@@ -1,4 +1,7 @@
-"""The package `sam build` made, in Lambda's own runtime loop: the runtime interface emulator and the runtime client."""
+"""The package of `sam build` in Lambda's own runtime: the runtime interface emulator and the runtime client.
+
+https://github.com/aws/aws-lambda-runtime-interface-emulator
+"""
 
 import json
 import os
@@ -15,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from localaws.served import stack as stacks
-from tests.e2e.deployed_stack import World
+from localaws.deployment import sam_cli
+from tests.e2e.stack_under_test import StackUnderTest
 
 EVENTS = {
     "Bounce": "bounce-permanent-general.json",
@@ -27,13 +30,13 @@ SWEEP = {"source": "ses-feedback", "detail-type": "Sweep"}
 
 
 class Runtime:
-    """A function in its runtime loop."""
+    """A running function."""
 
     def __init__(self, port: int) -> None:
         self._port = port
 
     def invoke(self, event: object) -> Any:  # noqa: ANN401 (JSON)
-        """Hand an event over and return the answer."""
+        """Invoke the function and return its response."""
         connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
         try:
             connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
@@ -43,30 +46,30 @@ class Runtime:
 
 
 @contextmanager
-def running(world: World, name: str, log: Path) -> Iterator[Runtime]:
-    """Run a function of the stack as it is configured there."""
-    found = world.client("lambda").get_function_configuration(FunctionName=world.outputs[f"{name}FunctionName"])
-    port, api = free_port(), free_port()
+def running_function(stack: StackUnderTest, name: str, log: Path) -> Iterator[Runtime]:
+    """Run a function of the stack with its configuration."""
+    configuration = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs[f"{name}FunctionName"])
+    port, api_port = find_free_port(), find_free_port()
     machine = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    (emulator,) = world.local.root.glob(
+    (emulator,) = stack.local_aws.root.glob(
         f".tools/sam/lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"
     )
-    client = [str(world.local.root / ".tools" / "local" / "bin" / "python"), "-m", "awslambdaric", found["Handler"]]
+    client = [str(stack.local_aws.python), "-m", "awslambdaric", configuration["Handler"]]
     interfaces = [
         "--runtime-interface-emulator-address",
         f"127.0.0.1:{port}",
         "--runtime-api-address",
-        f"127.0.0.1:{api}",
+        f"127.0.0.1:{api_port}",
     ]
     environment = {
-        **found["Environment"]["Variables"],
-        **world.running.environment,
+        **configuration["Environment"]["Variables"],
+        **stack.server.environment,
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(stacks.build(world.local).parent / f"{name}Function"),
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(found["Timeout"]),
+        "PYTHONPATH": str(sam_cli.build(stack.local_aws).parent / f"{name}Function"),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(configuration["Timeout"]),
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 (the SAM CLI's own emulator)
+        process = subprocess.Popen(  # noqa: S603 (the emulator is part of the SAM CLI)
             [str(emulator), "--log-level", "info", *interfaces, *client],
             env=environment,
             stdout=output,
@@ -74,22 +77,22 @@ def running(world: World, name: str, log: Path) -> Iterator[Runtime]:
             start_new_session=True,
         )
     try:
-        wait_for(port)
+        wait_for_port(port)
         yield Runtime(port)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def free_port() -> int:
-    """Return a port nobody listens on."""
+def find_free_port() -> int:
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
-    """Wait until somebody listens."""
+def wait_for_port(port: int) -> None:
+    """Wait until a process listens on the port."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
@@ -101,27 +104,26 @@ def wait_for(port: int) -> None:
 
 
 @pytest.mark.parametrize("lane", EVENTS)
-def test_a_lane_runs_cold_and_warm(world: World, lane: str, tmp_path: Path) -> None:
-    """The first invocation loads the function, the second finds it loaded; both acknowledge the record."""
-    event = json.loads((world.local.root / "events" / EVENTS[lane]).read_text())
+def test_lane_function_acknowledges_the_record_cold_and_warm(stack: StackUnderTest, lane: str, tmp_path: Path) -> None:
+    event = json.loads((stack.local_aws.root / "events" / EVENTS[lane]).read_text())
     log = tmp_path / "runtime.log"
-    with running(world, lane, log) as runtime:
-        answers = [runtime.invoke(event) for _ in range(2)]
-    assert answers == [{"batchItemFailures": []}] * 2
-    written = log.read_text()
-    assert written.count('"message":"batch"') == 2
-    assert len(log_lines(written, "CloudWatchMetrics")) == 2
+    with running_function(stack, lane, log) as runtime:
+        responses = [runtime.invoke(event) for _ in range(2)]
+    assert responses == [{"batchItemFailures": []}] * 2
+    text = log.read_text()
+    assert text.count('"message":"batch"') == 2
+    assert len(find_lines(text, "CloudWatchMetrics")) == 2
 
 
-def test_the_mirror_runs_cold_and_warm(world: World, tmp_path: Path) -> None:
-    """It sweeps, twice."""
+def test_suppression_function_sweeps_cold_and_warm(stack: StackUnderTest, tmp_path: Path) -> None:
     log = tmp_path / "runtime.log"
-    with running(world, "Suppression", log) as runtime:
-        answers = [runtime.invoke(SWEEP) for _ in range(2)]
-    assert [sorted(answer) for answer in answers] == [["published", "deleted", "imported", "left", "put"]] * 2
-    assert len(log_lines(log.read_text(), '"message":"sweep"')) == 2
+    with running_function(stack, "Suppression", log) as runtime:
+        responses = [runtime.invoke(SWEEP) for _ in range(2)]
+    counters = ["deleted", "imported", "left", "published", "put"]
+    assert [sorted(response) for response in responses] == [counters] * 2
+    assert len(find_lines(log.read_text(), '"message":"sweep"')) == 2
 
 
-def log_lines(written: str, part: str) -> list[str]:
-    """Return the lines of a log with a part in them."""
-    return [line for line in written.splitlines() if part in line]
+def find_lines(text: str, part: str) -> list[str]:
+    """Return the lines that contain a part."""
+    return [line for line in text.splitlines() if part in line]

@@ -1,4 +1,4 @@
-"""Once through the deployed stack, in a minute: what `make test` runs of these tests."""
+"""The main path through the deployed stack, in a minute. `make test` runs this file only."""
 
 import json
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from click.testing import CliRunner
 
 from campaigns.simulation.differential import compare
 from feedbackctl.__main__ import main
-from localaws.in_process.embedded_aws import TABLE
-from tests.e2e.deployed_stack import World, eventually
+from localaws.in_process.contacts_table import CREATE_TABLE
+from tests.e2e.stack_under_test import StackUnderTest, wait_for
 
 TRACES = 100
-"""Made of the emulator's DynamoDB and the simulation's."""
+"""Random traces that are compared between the emulator's DynamoDB and the simulation's."""
 
 
-def bounce_of(address: str) -> str:
+def create_bounce(address: str) -> str:
     """Return a hard bounce of an address."""
     return json.dumps(
         {
@@ -33,69 +33,68 @@ def bounce_of(address: str) -> str:
     )
 
 
-def test_mail_comes_back_as_contacts_and_the_list_follows(world: World) -> None:
-    """Through SES, SNS, SQS, Lambda and the table; of a bounce and a complaint, through its stream to the list."""
+def test_sent_emails_become_contacts_and_list_entries(stack: StackUnderTest) -> None:
+    """The path is SES, SNS, SQS, Lambda, the table, its stream and the suppression list."""
     expected = {
-        world.address("bounce"): ("bounced", False, "BOUNCE"),
-        world.address("complaint"): ("complained", False, "COMPLAINT"),
-        world.address("success"): ("active", True, None),
+        stack.create_address("bounce"): ("bounced", False, "BOUNCE"),
+        stack.create_address("complaint"): ("complained", False, "COMPLAINT"),
+        stack.create_address("success"): ("active", True, None),
     }
     for address in expected:
-        world.send(address)
-    assert eventually(partial(_contacts, world, expected), lambda found: found == expected, 120) == expected
-    # The entry is ours: SES's own, made when it bounced, has been overwritten.
-    listed = {address: (entry["reason"], entry["by_ses"]) for address, entry in world.listed().items()}
+        stack.send_email(address)
+    assert wait_for(partial(_read_contacts, stack, expected), lambda found: found == expected, 120) == expected
+    # The stack has replaced the entries that SES itself added.
+    listed = {address: (entry["reason"], entry["by_ses"]) for address, entry in stack.listed().items()}
     assert {address: listed[address] for address, (_, _, reason) in expected.items() if reason} == {
         address: (reason, False) for address, (_, _, reason) in expected.items() if reason
     }
 
 
-def _contacts(world: World, addresses: Iterable[str]) -> dict[str, tuple[Any, ...]]:
-    """Return status, whether to send, and what the list was made to hold, of each."""
-    found = {address: world.contact(address) for address in addresses}
-    return {address: tuple(map(one.get, ("status", "may_send", "synced"))) for address, one in found.items()}
+def _read_contacts(stack: StackUnderTest, addresses: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """Return status, may_send and the reason on the list for each address."""
+    contacts = {address: stack.contact(address) for address in addresses}
+    return {address: tuple(map(contact.get, ("status", "may_send", "synced"))) for address, contact in contacts.items()}
 
 
-def test_poison_is_kept_and_can_be_mended(world: World) -> None:
-    """A broken message goes to quarantine with its bytes and the reason, and back through its lane when mended."""
-    address = world.address("bounce")
-    whole = bounce_of(address)
-    broken = whole[:-3]
-    world.client("sns").publish(TopicArn=world.outputs["BounceTopicArn"], Message=broken)
-    kept = eventually(partial(_quarantined, world))
-    assert [message["Body"] for message in kept] == [broken]
-    assert kept[0]["MessageAttributes"]["reason"]["StringValue"] == "not-json"
-    assert world.contact(address) == {}
+def test_malformed_message_is_quarantined_and_processed_after_a_fix(stack: StackUnderTest) -> None:
+    address = stack.create_address("bounce")
+    fixed = create_bounce(address)
+    malformed = fixed[:-3]
+    stack.client("sns").publish(TopicArn=stack.outputs["BounceTopicArn"], Message=malformed)
+    quarantined = wait_for(partial(_receive_quarantined, stack))
+    assert [message["Body"] for message in quarantined] == [malformed]
+    assert quarantined[0]["MessageAttributes"]["reason"]["StringValue"] == "not-json"
+    assert stack.contact(address) == {}
 
-    # As the runbook has it.
-    sqs = world.client("sqs")
-    sqs.send_message(QueueUrl=world.outputs["BounceQueueUrl"], MessageBody=whole)
-    sqs.delete_message(QueueUrl=world.outputs["QuarantineQueueUrl"], ReceiptHandle=kept[0]["ReceiptHandle"])
-    assert eventually(partial(world.contact, address)).get("status") == "bounced"
-    assert world.nothing_waits() == {}
-
-
-def test_quarantine_is_redriven(world: World, runner: CliRunner) -> None:
-    """What a release after this one can read goes back through a lane with `feedbackctl redrive`."""
-    address = world.address("bounce")
-    quarantine, lane = world.outputs["QuarantineQueueUrl"], world.outputs["DeliveryQueueUrl"]
-    world.client("sqs").send_message(QueueUrl=quarantine, MessageBody=bounce_of(address))
-    outcome = runner.invoke(main, ["redrive", "--from", quarantine, "--to", lane])
-    assert (outcome.exit_code, outcome.output) == (0, "Moved 1, left 0 that SQS cannot carry in their original form.\n")
-    assert eventually(partial(world.contact, address)).get("status") == "bounced"
-    assert world.nothing_waits() == {}
+    # The procedure in docs/operate/runbook.md.
+    sqs = stack.client("sqs")
+    sqs.send_message(QueueUrl=stack.outputs["BounceQueueUrl"], MessageBody=fixed)
+    handle = quarantined[0]["ReceiptHandle"]
+    sqs.delete_message(QueueUrl=stack.outputs["QuarantineQueueUrl"], ReceiptHandle=handle)
+    assert wait_for(partial(stack.contact, address)).get("status") == "bounced"
+    assert stack.drain_lanes() == {}
 
 
-def _quarantined(world: World) -> list[dict[str, Any]]:
-    found = world.client("sqs").receive_message(
-        QueueUrl=world.outputs["QuarantineQueueUrl"], MessageAttributeNames=["All"]
+def test_redrive_command_moves_quarantined_messages_to_a_lane(stack: StackUnderTest, runner: CliRunner) -> None:
+    address = stack.create_address("bounce")
+    quarantine, lane = stack.outputs["QuarantineQueueUrl"], stack.outputs["DeliveryQueueUrl"]
+    stack.client("sqs").send_message(QueueUrl=quarantine, MessageBody=create_bounce(address))
+    result = runner.invoke(main, ["redrive", "--from", quarantine, "--to", lane])
+    assert (result.exit_code, result.output) == (0, "Moved 1, left 0 that SQS cannot carry in their original form.\n")
+    assert wait_for(partial(stack.contact, address)).get("status") == "bounced"
+    assert stack.drain_lanes() == {}
+
+
+def _receive_quarantined(stack: StackUnderTest) -> list[dict[str, Any]]:
+    response = stack.client("sqs").receive_message(
+        QueueUrl=stack.outputs["QuarantineQueueUrl"], MessageAttributeNames=["All"]
     )
-    return list(found.get("Messages", []))
+    return list(response.get("Messages", []))
 
 
-def test_its_dynamodb_answers_as_the_simulation_does(world: World) -> None:
-    """Requests as the code makes them, by chance: each is answered alike. `make traces` tries five thousand."""
+def test_emulated_dynamodb_behaves_as_the_simulated_table(stack: StackUnderTest) -> None:
+    """Random requests of the kinds that the code makes. `make traces` compares five thousand."""
     table = "Traces"
-    world.client("dynamodb").create_table(**{**TABLE, "TableName": table})
-    held = [compare(world.client("dynamodb"), table, seed) for seed in range(TRACES)]
-    assert sum(len(one.items) for one in held) > TRACES
+    stack.client("dynamodb").create_table(**{**CREATE_TABLE, "TableName": table})
+    tables = [compare(stack.client("dynamodb"), table, seed) for seed in range(TRACES)]
+    assert sum(len(final.items) for final in tables) > TRACES

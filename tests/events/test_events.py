@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from feedbackctl.replay.unapplied_messages import original_text
-from localaws.in_process.embedded_aws import EmbeddedAws, VirtualClock
-from localaws.in_process.functions import Functions, Invocation
-from localaws.ses_list.suppression_list import SuppressedDestination
+from localaws.in_process.embedded_aws import EmbeddedAws
+from localaws.in_process.lambda_functions import Functions, Invocation
+from localaws.in_process.virtual_clock import VirtualClock
+from localaws.suppression_list.entries import SuppressedDestination
 from ses_feedback.aws.metrics import METRICS
 from ses_feedback.reading.envelope import read_records
 from ses_feedback.settings import Settings
@@ -199,7 +200,7 @@ def outcome(
     added = [entry for entry in aws.suppression_list.entries() if entry not in listed]
     stored = sorted(map(plain, items(aws)), key=lambda item: (item["address"], item["record"]))
     return {
-        "answer": dict(invocations[0].answer),
+        "answer": dict(invocations[0].response),
         "contacts": [item for item in stored if item["record"] == "contact"],
         "history": [item for item in stored if item["record"].startswith("feedback#")],
         "suppression_list": {entry.email_address: entry.reason.value for entry in added},

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from localaws.ses_list.suppression_list import SuppressionReason
+from localaws.suppression_list.entries import SuppressionReason
 from ses_feedback.contacts.record import decode
 from ses_feedback.contacts.status import required_list_reason
 from ses_feedback.judging.facts import ListReason, Verdict

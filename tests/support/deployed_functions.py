@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from localaws.in_process.embedded_aws import EmbeddedAws, VirtualClock
+from localaws.in_process.embedded_aws import EmbeddedAws
+from localaws.in_process.virtual_clock import VirtualClock
 from ses_feedback.aws.clients import Clients
 from ses_feedback.contacts.contact import Contact, Evidence, merge
 from ses_feedback.contacts.record import ContactRecord, Item, become

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from localaws.in_process.partiql import parse
+from localaws.in_process.partiql import parse_statement
 from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.contacts.contact import Contact, changes_contact
@@ -394,7 +394,7 @@ def leaves_unprocessed(keep: int) -> Fault:
 
 def key_of(statement: dict[str, Any]) -> tuple[str, str]:
     """Return the address and the record that a statement of BatchExecuteStatement writes."""
-    key = parse(statement["Statement"], statement["Parameters"]).key
+    key = parse_statement(statement["Statement"], statement["Parameters"]).key
     return key["address"]["S"], key["record"]["S"]
 
 

@@ -16,8 +16,9 @@ from feedbackctl.replay.message_files import Message
 from feedbackctl.replay.result import Finding, ReplayResult
 from feedbackctl.replay.runner import SWEEP, VISIBILITY_TIMEOUT, ReplayRunner
 from feedbackctl.replay.unapplied_messages import NO_REASON
-from localaws.in_process.embedded_aws import EmbeddedAws, VirtualClock
-from localaws.in_process.functions import Functions
+from localaws.in_process.embedded_aws import EmbeddedAws
+from localaws.in_process.lambda_functions import Functions
+from localaws.in_process.virtual_clock import VirtualClock
 from ses_feedback.settings import Settings
 from tests.support.builders import (
     OTHER_RECIPIENT,
@@ -245,7 +246,7 @@ def test_sweep_processes_changes_that_the_stream_lost(aws: EmbeddedAws) -> None:
 
 def test_list_that_never_settles_ends_the_replay(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("feedbackctl.replay.runner.MAX_ROUNDS", 2)
-    aws.suppression_list._interval = timedelta(days=300)  # noqa: SLF001 (SES accepts no call)
+    aws.suppression_list.quota.interval = timedelta(days=300)
     result = replay(aws, a_hard_bounce(), a_hard_bounce(OTHER_RECIPIENT))
     assert not result.settled
 

@@ -1,4 +1,4 @@
-"""The embedded AWS is one that the functions cannot tell from AWS, and nobody notices afterwards."""
+"""The embedded AWS behaves as AWS for the functions, and leaves no trace in the process."""
 
 import json
 import os
@@ -15,7 +15,9 @@ from botocore import handlers
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localaws.in_process.embedded_aws import TABLE, EmbeddedAws, QuarantinedMessage, VirtualClock
+from localaws.in_process.contacts_table import CREATE_TABLE
+from localaws.in_process.embedded_aws import EmbeddedAws, QuarantinedMessage
+from localaws.in_process.virtual_clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,25 +28,25 @@ TEMPLATE = Path(__file__).parents[4] / "template.yaml"
 
 @pytest.fixture
 def aws() -> "Iterator[EmbeddedAws]":
-    """An embedded AWS at noon."""
+    """Return an embedded AWS whose clock shows noon."""
     with EmbeddedAws(VirtualClock(NOON)) as aws:
         yield aws
 
 
-def write(aws: EmbeddedAws, address: str, record: str = "contact", **attributes: str) -> None:
-    """Put an item with string attributes into the table."""
+def write_item(aws: EmbeddedAws, address: str, record: str = "contact", **attributes: str) -> None:
+    """Write an item with string attributes."""
     item = {name: {"S": value} for name, value in {"address": address, "record": record, **attributes}.items()}
     aws.client("dynamodb").put_item(TableName=aws.table_name, Item=item)
 
 
-def delete(aws: EmbeddedAws, address: str) -> None:
+def delete_contact(aws: EmbeddedAws, address: str) -> None:
     """Delete a contact item."""
     key = {"address": {"S": address}, "record": {"S": "contact"}}
     aws.client("dynamodb").delete_item(TableName=aws.table_name, Key=key)
 
 
-def query(aws: EmbeddedAws, index: str, partition: str, value: str) -> list[dict[str, Any]]:
-    """Return what one partition of an index holds."""
+def query_index(aws: EmbeddedAws, index: str, partition: str, value: str) -> list[dict[str, Any]]:
+    """Return the items in one partition of an index."""
     page: dict[str, Any] = aws.client("dynamodb").query(
         TableName=aws.table_name,
         IndexName=index,
@@ -59,49 +61,44 @@ def query(aws: EmbeddedAws, index: str, partition: str, value: str) -> list[dict
 # The clock
 
 
-def test_sleeping_moves_the_virtual_clock_and_nothing_else() -> None:
-    """A day passes at once."""
+def test_virtual_clock_advances_by_sleeping_only() -> None:
     clock = VirtualClock(NOON)
     clock.sleep(86_400)
     assert clock.now() == NOON + timedelta(days=1)
 
 
-def test_a_virtual_clock_starts_now() -> None:
-    """Unless told otherwise it starts at the time it is."""
+def test_virtual_clock_starts_at_the_real_time_by_default() -> None:
     assert abs(VirtualClock().now() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 # The table and its stream
 
 
-def test_the_table_is_the_templates() -> None:
-    """Keys, indexes and stream are as template.yaml declares them."""
-    properties = _table_in_template()
-    shown = {name: properties[name] for name in TABLE if name not in ("TableName", "AttributeDefinitions")}
-    expected = {name: TABLE[name] for name in shown}
+def test_table_has_the_keys_indexes_and_stream_of_the_template() -> None:
+    properties = _read_table_properties()
+    declared = {name: properties[name] for name in CREATE_TABLE if name not in ("TableName", "AttributeDefinitions")}
+    expected = {name: CREATE_TABLE[name] for name in declared}
     # CloudFormation has no StreamEnabled: naming a view type is enabling it.
-    expected["StreamSpecification"] = {"StreamViewType": TABLE["StreamSpecification"]["StreamViewType"]}
+    expected["StreamSpecification"] = {"StreamViewType": CREATE_TABLE["StreamSpecification"]["StreamViewType"]}
 
     def types(definitions: list[dict[str, str]]) -> dict[str, str]:
         return {definition["AttributeName"]: definition["AttributeType"] for definition in definitions}
 
-    assert expected == shown
-    assert types(TABLE["AttributeDefinitions"]) == types(properties["AttributeDefinitions"])
+    assert expected == declared
+    assert types(CREATE_TABLE["AttributeDefinitions"]) == types(properties["AttributeDefinitions"])
 
 
-def test_the_filter_of_the_stream_is_the_templates() -> None:
-    """The one filter on a stream in template.yaml is the one `stream_records` applies."""
+def test_template_has_the_stream_filter_that_stream_records_applies() -> None:
     patterns = re.findall("Pattern: '(.*NewImage.*)'", TEMPLATE.read_text())
     expected = {"dynamodb": {"NewImage": {"pending_shard": {"S": [{"exists": True}]}}}}
     assert [json.loads(pattern) for pattern in patterns] == [expected]
 
 
-def test_indexes_are_sparse_and_hold_keys(aws: EmbeddedAws) -> None:
-    """An index has the items that have its keys, and of them the keys."""
-    write(aws, "a@example.com", unsendable="bounced#00", status_at="2026-01-01", reason="NoEmail")
-    write(aws, "b@example.com", pending_shard="07", pending_at="2026-01-02", reason="NoEmail")
-    write(aws, "c@example.com", reason="NoEmail")
-    assert query(aws, "Unsendable", "unsendable", "bounced#00") == [
+def test_index_has_only_items_with_its_keys_and_only_their_keys(aws: EmbeddedAws) -> None:
+    write_item(aws, "a@example.com", unsendable="bounced#00", status_at="2026-01-01", reason="NoEmail")
+    write_item(aws, "b@example.com", pending_shard="07", pending_at="2026-01-02", reason="NoEmail")
+    write_item(aws, "c@example.com", reason="NoEmail")
+    assert query_index(aws, "Unsendable", "unsendable", "bounced#00") == [
         {
             "address": {"S": "a@example.com"},
             "record": {"S": "contact"},
@@ -109,7 +106,7 @@ def test_indexes_are_sparse_and_hold_keys(aws: EmbeddedAws) -> None:
             "status_at": {"S": "2026-01-01"},
         }
     ]
-    assert query(aws, "PendingSync", "pending_shard", "07") == [
+    assert query_index(aws, "PendingSync", "pending_shard", "07") == [
         {
             "address": {"S": "b@example.com"},
             "record": {"S": "contact"},
@@ -119,24 +116,22 @@ def test_indexes_are_sparse_and_hold_keys(aws: EmbeddedAws) -> None:
     ]
 
 
-def test_contacts_are_the_contact_items_as_they_are_now(aws: EmbeddedAws) -> None:
-    """History and rate_limiter are no contacts, an overwritten contact is its last self, a deleted one is none."""
-    write(aws, "b@example.com", status="bouncing")
-    write(aws, "a@example.com", status="active")
-    write(aws, "c@example.com", status="active")
-    write(aws, "a@example.com", "feedback#2026-01-01#x")
-    write(aws, "suppression-list", "rate_limiter")
+def test_contacts_returns_the_current_contact_items_only(aws: EmbeddedAws) -> None:
+    write_item(aws, "b@example.com", status="bouncing")
+    write_item(aws, "a@example.com", status="active")
+    write_item(aws, "c@example.com", status="active")
+    write_item(aws, "a@example.com", "feedback#2026-01-01#x")
+    write_item(aws, "suppression-list", "rate_limiter")
     before = len(aws.contacts())
-    write(aws, "b@example.com", status="bounced")
-    delete(aws, "c@example.com")
+    write_item(aws, "b@example.com", status="bounced")
+    delete_contact(aws, "c@example.com")
     found = [(item["address"]["S"], item["status"]["S"]) for item in aws.contacts()]
     assert (before, found) == (3, [("a@example.com", "active"), ("b@example.com", "bounced")])
 
 
-def test_the_stream_brings_what_lambda_would_get(aws: EmbeddedAws) -> None:
-    """A record has the keys, both images, the time by the embedded clock, and its place in the stream."""
-    write(aws, "a@example.com", pending_shard="00")
-    write(aws, "a@example.com", pending_shard="00", reason="NoEmail")
+def test_stream_record_has_the_form_that_lambda_delivers(aws: EmbeddedAws) -> None:
+    write_item(aws, "a@example.com", pending_shard="00")
+    write_item(aws, "a@example.com", pending_shard="00", reason="NoEmail")
     inserted, modified = aws.stream_records()
     number = int(inserted["dynamodb"]["SequenceNumber"])
     old = {"address": {"S": "a@example.com"}, "record": {"S": "contact"}, "pending_shard": {"S": "00"}}
@@ -161,34 +156,31 @@ def test_the_stream_brings_what_lambda_would_get(aws: EmbeddedAws) -> None:
     assert json.loads(json.dumps(modified)) == modified
 
 
-def test_the_stream_is_filtered_as_in_the_template(aws: EmbeddedAws) -> None:
-    """Only changes that leave the list_sync due reach the function, and only if they change something."""
-    write(aws, "a@example.com")
-    write(aws, "b@example.com", pending_shard="00")
-    write(aws, "b@example.com", pending_shard="00")
-    write(aws, "c@example.com", pending_shard="00")
-    write(aws, "c@example.com")
-    delete(aws, "b@example.com")
-    write(aws, "suppression-list", "rate_limiter")
+def test_stream_records_contains_only_changes_that_leave_a_contact_pending(aws: EmbeddedAws) -> None:
+    write_item(aws, "a@example.com")
+    write_item(aws, "b@example.com", pending_shard="00")
+    write_item(aws, "b@example.com", pending_shard="00")
+    write_item(aws, "c@example.com", pending_shard="00")
+    write_item(aws, "c@example.com")
+    delete_contact(aws, "b@example.com")
+    write_item(aws, "suppression-list", "rate_limiter")
     found = [(record["eventName"], record["dynamodb"]["Keys"]["address"]["S"]) for record in aws.stream_records()]
     assert found == [("INSERT", "b@example.com"), ("INSERT", "c@example.com")]
 
 
-def test_the_stream_brings_each_change_once_and_in_order(aws: EmbeddedAws) -> None:
-    """Every call goes on where the last one ended, and looking at contacts takes nothing away."""
-    write(aws, "a@example.com", pending_shard="00")
+def test_stream_records_returns_each_change_once_and_in_order(aws: EmbeddedAws) -> None:
+    write_item(aws, "a@example.com", pending_shard="00")
     first = aws.stream_records()
-    write(aws, "b@example.com", pending_shard="00")
+    write_item(aws, "b@example.com", pending_shard="00")
     aws.contacts()
-    write(aws, "c@example.com", pending_shard="00")
+    write_item(aws, "c@example.com", pending_shard="00")
     second = aws.stream_records()
     numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in first + second]
     assert numbers == list(range(numbers[0], numbers[0] + 3))
     assert aws.stream_records() == []
 
 
-def test_updates_and_batches_reach_the_stream(aws: EmbeddedAws) -> None:
-    """Whatever call wrote it, a change is on the stream with what it was and became."""
+def test_batch_writes_and_updates_are_in_the_stream_with_both_images(aws: EmbeddedAws) -> None:
     dynamodb = aws.client("dynamodb")
     item = {"address": {"S": "a@example.com"}, "record": {"S": "contact"}, "pending_shard": {"S": "00"}}
     dynamodb.batch_write_item(RequestItems={aws.table_name: [{"PutRequest": {"Item": item}}]})
@@ -205,8 +197,7 @@ def test_updates_and_batches_reach_the_stream(aws: EmbeddedAws) -> None:
 # The queue and the bus
 
 
-def test_the_quarantine_can_be_looked_at_again(aws: EmbeddedAws) -> None:
-    """Looking takes nothing off the queue, whose messages have a body and attributes."""
+def test_reading_the_quarantine_leaves_its_messages_in_the_queue(aws: EmbeddedAws) -> None:
     reason = {"reason": {"DataType": "String", "StringValue": "NotJson"}}
     for body in ("{", "["):
         aws.client("sqs").send_message(QueueUrl=aws.quarantine_url, MessageBody=body, MessageAttributes=reason)
@@ -214,8 +205,7 @@ def test_the_quarantine_can_be_looked_at_again(aws: EmbeddedAws) -> None:
     assert expected == aws.quarantined() == aws.quarantined()
 
 
-def test_what_is_published_can_be_read(aws: EmbeddedAws) -> None:
-    """An event comes back as EventBridge hands it on, its detail no longer a string."""
+def test_published_event_has_the_form_that_a_target_receives(aws: EmbeddedAws) -> None:
     entry = {
         "Source": "ses-feedback",
         "DetailType": "Contact Status Changed",
@@ -234,11 +224,10 @@ def test_what_is_published_can_be_read(aws: EmbeddedAws) -> None:
     assert [expected] == found
 
 
-# What it leaves alone
+# Isolation
 
 
-def test_any_session_made_inside_reaches_it(aws: EmbeddedAws) -> None:
-    """Functions that make their own session need no telling."""
+def test_every_session_created_inside_uses_the_embedded_aws(aws: EmbeddedAws) -> None:
     ses: Any = botocore.session.get_session().create_client("sesv2")
     ses.put_suppressed_destination(EmailAddress="ann@example.com", Reason="BOUNCE")
     assert [entry.email_address for entry in aws.suppression_list.entries()] == ["ann@example.com"]
@@ -246,14 +235,12 @@ def test_any_session_made_inside_reaches_it(aws: EmbeddedAws) -> None:
     assert dynamodb.list_tables()["TableNames"] == [aws.environment["TABLE_NAME"]]
 
 
-def test_what_moto_knows_of_ses_still_works(aws: EmbeddedAws) -> None:
-    """Only the suppression list is answered for."""
+def test_other_ses_operations_are_motos(aws: EmbeddedAws) -> None:
     aws.client("sesv2").create_configuration_set(ConfigurationSetName="news")
     assert aws.client("sesv2").list_configuration_sets()["ConfigurationSets"] == ["news"]
 
 
-def test_the_environment_names_what_is_there(aws: EmbeddedAws) -> None:
-    """The functions find the table, the queue and the bus by their variables."""
+def test_environment_names_the_existing_resources(aws: EmbeddedAws) -> None:
     environment = aws.environment
     expected = {"TABLE_NAME", "QUARANTINE_QUEUE_URL", "EVENT_BUS_NAME"}
     assert expected == environment.keys()
@@ -265,8 +252,7 @@ def test_the_environment_names_what_is_there(aws: EmbeddedAws) -> None:
     assert bus["Name"] == environment["EVENT_BUS_NAME"]
 
 
-def test_nothing_reaches_the_network(aws: EmbeddedAws) -> None:
-    """A client that points elsewhere is refused before it connects."""
+def test_client_with_another_endpoint_is_refused_without_a_connection(aws: EmbeddedAws) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -280,8 +266,7 @@ def test_nothing_reaches_the_network(aws: EmbeddedAws) -> None:
 
 
 @pytest.mark.parametrize("call", [("sesv2", "get_account"), ("dynamodb", "list_tables")])
-def test_clients_are_dead_afterwards(call: tuple[str, str]) -> None:
-    """What was made inside neither sees a list that is gone nor goes to the network."""
+def test_client_fails_after_the_context_has_ended(call: tuple[str, str]) -> None:
     service, operation = call
     with EmbeddedAws() as aws:
         client = aws.client(service)
@@ -289,9 +274,8 @@ def test_clients_are_dead_afterwards(call: tuple[str, str]) -> None:
         getattr(client, operation)()
 
 
-def test_the_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody's profile and endpoint count for nothing inside, and are there again afterwards."""
-    monkeypatch.setenv("AWS_PROFILE", "somebody")
+def test_environment_is_isolated_inside_and_restored_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "another")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "BounceFunction")
@@ -303,18 +287,16 @@ def test_the_environment_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert before == dict(os.environ)
 
 
-def test_botocore_is_restored() -> None:
-    """No handler of ours stays behind, even when the body fails."""
+def test_botocore_handlers_are_restored_after_an_exception() -> None:
     before = list(handlers.BUILTIN_HANDLERS)
     with pytest.raises(ZeroDivisionError), EmbeddedAws():
         raise ZeroDivisionError
     assert before == handlers.BUILTIN_HANDLERS
 
 
-def test_every_one_starts_empty() -> None:
-    """What one held the next does not."""
+def test_new_embedded_aws_is_empty() -> None:
     with EmbeddedAws() as aws:
-        write(aws, "ann@example.com", pending_shard="00")
+        write_item(aws, "ann@example.com", pending_shard="00")
         aws.client("sesv2").put_suppressed_destination(EmailAddress="ann@example.com", Reason="BOUNCE")
         aws.client("sqs").send_message(QueueUrl=aws.quarantine_url, MessageBody="{")
     with EmbeddedAws() as aws:
@@ -322,20 +304,19 @@ def test_every_one_starts_empty() -> None:
     assert found == ([], [], [], [])
 
 
-def test_there_is_one_at_a_time(aws: EmbeddedAws) -> None:
-    """A second inside the first would share its state, so it is refused, and the first goes on."""
+def test_second_embedded_aws_is_refused_and_the_first_continues(aws: EmbeddedAws) -> None:
     with pytest.raises(RuntimeError, match="already running"), EmbeddedAws():
         pass
     assert aws.client("dynamodb").list_tables()["TableNames"] == ["Contacts"]
 
 
-def _table_in_template() -> dict[str, Any]:
-    """Return the properties of the one table in template.yaml, with !Ref X read as X."""
+def _read_table_properties() -> dict[str, Any]:
+    """Return the properties of the table in template.yaml, with `!Ref X` read as `X`."""
 
     class Loader(yaml.SafeLoader):
-        """Reads CloudFormation's short forms as what follows them."""
+        """Reads CloudFormation's short forms as their arguments."""
 
-    def plain(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> object:
+    def read_argument(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> object:
         if isinstance(node, yaml.ScalarNode):
             return loader.construct_scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -343,8 +324,8 @@ def _table_in_template() -> dict[str, Any]:
         assert isinstance(node, yaml.MappingNode)
         return loader.construct_mapping(node, deep=True)
 
-    Loader.add_multi_constructor("!", plain)
-    resources = yaml.load(TEMPLATE.read_text(), Loader)["Resources"].values()  # noqa: S506 - a SafeLoader.
+    Loader.add_multi_constructor("!", read_argument)
+    resources = yaml.load(TEMPLATE.read_text(), Loader)["Resources"].values()  # noqa: S506 (a SafeLoader)
     tables = [resource for resource in resources if resource["Type"] == "AWS::DynamoDB::Table"]
     properties: dict[str, Any] = tables[0]["Properties"]
     return properties

@@ -1,4 +1,4 @@
-"""The two statements that write contacts and history: read strictly, and done as DynamoDB does them."""
+"""The two PartiQL statements are parsed strictly and executed as by DynamoDB."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from localaws.in_process.partiql import (
     StatementError,
     UnknownStatementError,
     Update,
-    as_request,
-    execute,
-    parse,
-    parse_all,
-    perform,
+    apply_statement,
+    execute_statements,
+    parse_statement,
+    parse_statements,
+    to_request,
 )
 
 INSERT = """INSERT INTO "Contacts" VALUE {'address': ?, 'record': ?, 'rev': ?}"""
@@ -33,32 +33,29 @@ def _number(number: int) -> dict[str, str]:
     return {"N": str(number)}
 
 
-def _inserted(rev: int = 1) -> dict[str, Any]:
+def _create_insert(rev: int = 1) -> dict[str, Any]:
     return {"Statement": INSERT, "Parameters": [ANN, CONTACT, _number(rev)]}
 
 
-def _updated(rev: int) -> dict[str, Any]:
+def _create_update(rev: int) -> dict[str, Any]:
     return {"Statement": UPDATE, "Parameters": [BOUNCED, _number(rev + 1), ANN, CONTACT, _number(rev)]}
 
 
-def test_an_insert_is_read() -> None:
-    """The item is the names with the parameters in their order."""
-    statement = parse(**_named(_inserted(7)))
+def test_insert_is_parsed_into_an_item_with_its_key() -> None:
+    statement = parse_statement(**_to_arguments(_create_insert(7)))
     assert statement == Insert("Contacts", {**KEY, "rev": _number(7)})
     assert statement.key == KEY
 
 
-def test_an_update_is_read() -> None:
-    """What is put, what is taken off, the key and the rev, from the parameters in their order."""
+def test_update_is_parsed_into_key_changes_and_rev() -> None:
     expected = Update("Contacts", KEY, {"status": BOUNCED, "rev": _number(3)}, ("lease", "pending_since"), _number(2))
-    assert parse(**_named(_updated(2))) == expected
+    assert parse_statement(**_to_arguments(_create_update(2))) == expected
 
 
-def test_an_update_may_take_nothing_off() -> None:
-    """REMOVE is optional."""
+def test_update_without_remove_is_parsed() -> None:
     text = """UPDATE "Contacts" SET "rev" = ? WHERE "address" = ? AND "record" = ? AND "rev" = ?"""
     expected = Update("Contacts", KEY, {"rev": _number(2)}, (), _number(1))
-    assert parse(text, [_number(2), ANN, CONTACT, _number(1)]) == expected
+    assert parse_statement(text, [_number(2), ANN, CONTACT, _number(1)]) == expected
 
 
 @pytest.mark.parametrize(
@@ -84,81 +81,82 @@ def test_an_update_may_take_nothing_off() -> None:
         (INSERT.replace("rev", "r" * 8192), 3),
     ],
 )
-def test_every_other_statement_is_refused(statement: str, parameters: int) -> None:
-    """What is not known to be right fails at once instead of doing something DynamoDB would not."""
+def test_statement_of_another_form_is_rejected(statement: str, parameters: int) -> None:
     with pytest.raises(UnknownStatementError):
-        parse(statement, [ANN] * parameters)
+        parse_statement(statement, [ANN] * parameters)
 
 
 @pytest.mark.parametrize(
     "statements",
     [
         [],
-        [_inserted()] * 26,
-        [_inserted(), _updated(1)],
-        [_inserted() | {"ConsistentRead": True}],
+        [_create_insert()] * 26,
+        [_create_insert(), _create_update(1)],
+        [_create_insert() | {"ConsistentRead": True}],
     ],
     ids=["none", "26", "two about one item", "an option"],
 )
-def test_batches_that_dynamodb_has_no_clear_answer_to_are_refused(statements: list[dict[str, Any]]) -> None:
-    """One to 25 statements, each about an item of its own."""
+def test_batch_without_a_defined_result_is_rejected(statements: list[dict[str, Any]]) -> None:
+    """A batch has 1 to 25 statements, each about another item."""
     with pytest.raises(UnknownStatementError):
-        parse_all(statements)
+        parse_statements(statements)
 
 
-def test_performing_an_insert_writes_what_is_not_there() -> None:
-    """The item becomes the statement's; one that is there is left, and the statement fails."""
-    statement = parse(**_named(_inserted()))
-    assert perform(statement, None) == {**KEY, "rev": _number(1)}
+def test_insert_is_applied_only_if_the_item_does_not_exist() -> None:
+    statement = parse_statement(**_to_arguments(_create_insert()))
+    assert apply_statement(statement, None) == {**KEY, "rev": _number(1)}
     with pytest.raises(StatementError) as refused:
-        perform(statement, {**KEY})
+        apply_statement(statement, {**KEY})
     assert refused.value.code == "DuplicateItem"
 
 
-def test_performing_an_update_changes_what_it_names() -> None:
-    """Other attributes stay, also those nobody here knows."""
-    held = {**KEY, "rev": _number(2), "lease": {"S": "worker"}, "ours": {"S": "kept"}}
-    expected = {**KEY, "rev": _number(3), "status": BOUNCED, "ours": {"S": "kept"}}
-    assert perform(parse(**_named(_updated(2))), held) == expected
+def test_update_changes_only_the_attributes_it_names() -> None:
+    stored = {**KEY, "rev": _number(2), "lease": {"S": "worker"}, "other": {"S": "kept"}}
+    expected = {**KEY, "rev": _number(3), "status": BOUNCED, "other": {"S": "kept"}}
+    assert apply_statement(parse_statement(**_to_arguments(_create_update(2))), stored) == expected
 
 
-@pytest.mark.parametrize("held", [None, {**KEY}, {**KEY, "rev": _number(3)}], ids=["none", "no rev", "another rev"])
-def test_performing_an_update_needs_the_rev(held: dict[str, dict[str, Any]] | None) -> None:
-    """Without an item of that rev the statement fails, and nothing is written."""
+@pytest.mark.parametrize("stored", [None, {**KEY}, {**KEY, "rev": _number(3)}], ids=["none", "no rev", "another rev"])
+def test_update_fails_without_an_item_of_its_rev(stored: dict[str, dict[str, Any]] | None) -> None:
     with pytest.raises(StatementError) as refused:
-        perform(parse(**_named(_updated(2))), held)
+        apply_statement(parse_statement(**_to_arguments(_create_update(2))), stored)
     assert refused.value.code == "ConditionalCheckFailed"
 
 
-def test_execute_answers_statement_by_statement() -> None:
-    """Each statement is done or refused by itself, as `perform` says, in calls that every emulator knows."""
+def test_each_statement_of_a_batch_succeeds_or_fails_alone() -> None:
     bob = {"address": {"S": "bob@example.org"}, "record": CONTACT, "rev": _number(1)}
     other = {"Statement": INSERT, "Parameters": list(bob.values())}
     with EmbeddedAws() as aws:
         client = aws.client("dynamodb")
-        answers = [execute(client, batch) for batch in ([_inserted()], [_updated(1), other], [_updated(1)], [other])]
-        held = client.batch_get_item(RequestItems={"Contacts": {"Keys": [KEY]}})["Responses"]["Contacts"]
-    assert held == [{**KEY, "rev": _number(2), "status": BOUNCED}]
-    done = {"TableName": "Contacts"}
+        responses = [
+            execute_statements(client, batch)
+            for batch in ([_create_insert()], [_create_update(1), other], [_create_update(1)], [other])
+        ]
+        stored = client.batch_get_item(RequestItems={"Contacts": {"Keys": [KEY]}})["Responses"]["Contacts"]
+    assert stored == [{**KEY, "rev": _number(2), "status": BOUNCED}]
+    success = {"TableName": "Contacts"}
     failed = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
     duplicate = {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}
-    assert [answer["Responses"] for answer in answers] == [
-        [done],
-        [done, done],
-        [{"Error": failed, **done}],
-        [{"Error": duplicate, **done}],
+    assert [response["Responses"] for response in responses] == [
+        [success],
+        [success, success],
+        [{"Error": failed, **success}],
+        [{"Error": duplicate, **success}],
     ]
 
 
-def test_a_fault_of_one_statement_is_told_of_that_one() -> None:
-    """Codes are those of statements, which differ from those of calls."""
-    codes = [_code("ThrottlingException"), _code("ProvisionedThroughputExceededException"), _code("Odd")]
+def test_error_code_of_a_call_becomes_the_error_code_of_a_statement() -> None:
+    codes = [
+        _execute_with_error("ThrottlingException"),
+        _execute_with_error("ProvisionedThroughputExceededException"),
+        _execute_with_error("Odd"),
+    ]
     assert codes == ["ThrottlingError", "ProvisionedThroughputExceeded", "InternalServerError"]
 
 
-def test_a_request_names_every_attribute_by_a_placeholder() -> None:
-    """Some attribute names are words of DynamoDB's expressions, `status` is."""
-    operation, request = as_request(parse(**_named(_updated(2))))
+def test_request_uses_a_placeholder_for_every_attribute_name() -> None:
+    """Some names, such as `status`, are reserved words."""
+    operation, request = to_request(parse_statement(**_to_arguments(_create_update(2))))
     assert operation == "update_item"
     assert request["UpdateExpression"] == "SET #0 = :0, #1 = :1 REMOVE #2, #3"
     assert request["ExpressionAttributeNames"] == {
@@ -170,8 +168,8 @@ def test_a_request_names_every_attribute_by_a_placeholder() -> None:
     }
 
 
-class _Failing:
-    """A DynamoDB that answers everything with an error."""
+class _FailingClient:
+    """A DynamoDB client whose every call fails."""
 
     def __init__(self, code: str) -> None:
         self._code = code
@@ -182,10 +180,10 @@ class _Failing:
     update_item = put_item
 
 
-def _code(code: str) -> str:
-    (answer,) = execute(_Failing(code), [_inserted()])["Responses"]
-    return str(answer["Error"]["Code"])
+def _execute_with_error(code: str) -> str:
+    (response,) = execute_statements(_FailingClient(code), [_create_insert()])["Responses"]
+    return str(response["Error"]["Code"])
 
 
-def _named(statement: Mapping[str, Any]) -> dict[str, Any]:
+def _to_arguments(statement: Mapping[str, Any]) -> dict[str, Any]:
     return {"statement": statement["Statement"], "parameters": statement["Parameters"]}

@@ -176,7 +176,7 @@ def test_what_ses_may_refuse_is_left_out(bureau: Bureau) -> None:
 
 def test_one_import_at_a_time(bureau: Bureau) -> None:
     """While SES is at one, what else waits is written call by call."""
-    bureau.world.aws.suppression_list._jobs._take = timedelta(hours=1)  # noqa: SLF001 (SES is slow today)
+    bureau.world.aws.suppression_list.import_jobs.duration = timedelta(hours=1)
     waiting_for_ses(bureau)
     bureau.learn(*bounces(*(f"{number}@example.com" for number in range(4))))
     done = bureau.sweep()
@@ -185,7 +185,7 @@ def test_one_import_at_a_time(bureau: Bureau) -> None:
 
 def test_the_lag_is_told_while_ses_is_at_it(bureau: Bureau, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever watches sees how long the oldest has waited, although no sweep finds it due."""
-    bureau.world.aws.suppression_list._jobs._take = timedelta(hours=1)  # noqa: SLF001
+    bureau.world.aws.suppression_list.import_jobs.duration = timedelta(hours=1)
     waiting_for_ses(bureau)
     capsys.readouterr()
     bureau.sweep()
@@ -210,7 +210,7 @@ def test_who_moved_is_written_again(bureau: Bureau) -> None:
 
 def test_nobody_writes_what_ses_is_at(bureau: Bureau) -> None:
     """The stream brings a change of a contact under an import's lease, and leaves it to the import."""
-    bureau.world.aws.suppression_list._jobs._take = timedelta(hours=1)  # noqa: SLF001
+    bureau.world.aws.suppression_list.import_jobs.duration = timedelta(hours=1)
     waiting_for_ses(bureau)
     bureau.learn(a_fact(Verdict.COMPLAIN, address=NAMES[1], at=on_day(2)))
     bureau.world.drain()
@@ -220,7 +220,7 @@ def test_nobody_writes_what_ses_is_at(bureau: Bureau) -> None:
 
 def test_what_takes_too_long_is_written_call_by_call_and_again_when_overwritten(bureau: Bureau) -> None:
     """Contacts are given back after a while. A job that is carried out after all, wrongly by then, is put right."""
-    bureau.world.aws.suppression_list._jobs._take = HOLD + timedelta(hours=2)  # noqa: SLF001
+    bureau.world.aws.suppression_list.import_jobs.duration = HOLD + timedelta(hours=2)
     waiting_for_ses(bureau)
     bureau.world.reinstate(NAMES[0])
     assert bureau.sweep(HOLD + FIVE_MINUTES)["put"] == 3
@@ -300,7 +300,7 @@ def test_a_job_that_fails(bureau: Bureau) -> None:
 def test_a_job_with_a_failed_record(bureau: Bureau) -> None:
     """Nobody can tell which it was, so all are written one by one."""
     one = waiting_for_ses(bureau)
-    job = bureau.world.aws.suppression_list._jobs.get(one.job_id)  # noqa: SLF001 (nothing that is imported can fail)
+    job = bureau.world.aws.suppression_list.import_jobs.get(one.job_id)  # nothing that is imported can fail
     assert job
     job.failed = 1
     assert bureau.sweep()["imports"] == {"failed": 1}

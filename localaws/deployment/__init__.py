@@ -1,0 +1,1 @@
+"""The server process on this machine, and the stack that SAM deploys to it."""

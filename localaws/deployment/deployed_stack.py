@@ -1,0 +1,103 @@
+"""A stack that is deployed to the local AWS."""
+
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from localaws.deployment.server_process import LocalAwsError, RunningServer
+
+DEFAULT_STACK = "ses-feedback"
+SENDER = "news@example.com"
+
+
+class DeployedStack:
+    """A deployed stack. `outputs` are its outputs by name."""
+
+    def __init__(self, server: RunningServer, name: str = DEFAULT_STACK) -> None:
+        """Find the stack.
+
+        Raises:
+            LocalAwsError: there is no such stack.
+
+        """
+        self.server = server
+        self.name = name
+        self._clients: dict[str, Any] = {}
+        self._session = botocore.session.Session()
+        try:
+            stack = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        except self.client("cloudformation").exceptions.ClientError as error:
+            raise LocalAwsError(f"There is no stack {name} here. Deploy it with: feedbackctl local deploy") from error
+        self.outputs: dict[str, str] = {
+            output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])
+        }
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
+        """Return a client of the local AWS with the credentials of the root user. It retries throttled calls."""
+        if service not in self._clients:
+            self._clients[service] = create_client(self.server, service, self._session)
+        return self._clients[service]
+
+    def contacts(self) -> dict[str, dict[str, Any]]:
+        """Return the contact items by address, in DynamoDB's typed JSON."""
+        pages = (
+            self.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(
+                TableName=self.outputs["ContactsTableName"],
+                FilterExpression="#record = :contact",
+                ExpressionAttributeNames={"#record": "record"},
+                ExpressionAttributeValues={":contact": {"S": "contact"}},
+                ConsistentRead=True,
+            )
+        )
+        return {item["address"]["S"]: item for page in pages for item in page["Items"]}
+
+    def suppression_list(self) -> list[dict[str, Any]]:
+        """Return the account's suppression list. SES accepts one call a second; the client retries until then."""
+        ses, entries = self.client("sesv2"), []
+        token: dict[str, str] = {}
+        while True:
+            page = ses.list_suppressed_destinations(**token)
+            entries += page["SuppressedDestinationSummaries"]
+            if "NextToken" not in page:
+                return entries
+            token = {"NextToken": page["NextToken"]}
+
+    def resources(self) -> dict[str, str]:
+        """Return the physical ids of the stack's resources by logical id."""
+        resources = self.client("cloudformation").describe_stack_resources(StackName=self.name)["StackResources"]
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+    def verify_sender(self) -> None:
+        """Verify the domain example.com, so that SES accepts email from it."""
+        ses = self.client("sesv2")
+        try:
+            ses.create_email_identity(EmailIdentity="example.com")
+        except ses.exceptions.AlreadyExistsException:
+            return
+
+    def send_email(self, *recipients: str, subject: str = "Hello", configuration_set: str | None = None) -> str:
+        """Send one email to all recipients and return its message id. An empty `configuration_set` means none."""
+        chosen = self.outputs["ConfigurationSetName"] if configuration_set is None else configuration_set
+        response = self.client("sesv2").send_email(
+            FromEmailAddress=SENDER,
+            Destination={"ToAddresses": list(recipients)},
+            Content={"Simple": {"Subject": {"Data": subject}, "Body": {"Text": {"Data": "Hello"}}}},
+            **({"ConfigurationSetName": chosen} if chosen else {}),
+        )
+        return str(response["MessageId"])
+
+
+def create_client(server: RunningServer, service: str, session: botocore.session.Session | None = None) -> Any:  # noqa: ANN401
+    """Return a client of the local AWS with the credentials of the root user."""
+    environment = server.environment
+    return (session or botocore.session.Session()).create_client(
+        service,
+        region_name=environment["AWS_REGION"],
+        endpoint_url=server.url,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        config=Config(retries={"mode": "standard", "total_max_attempts": 8}, read_timeout=120),
+    )

@@ -1,0 +1,108 @@
+"""Starting, finding and stopping the server process, without an emulator."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from localaws.commands import local
+from localaws.deployment import sam_cli
+from localaws.deployment.server_process import LocalAws, LocalAwsError, RunningServer
+
+
+def test_no_server_runs_in_a_new_checkout(tmp_path: Path) -> None:
+    local_aws = LocalAws(tmp_path)
+    assert (local_aws.find_server(), local_aws.stop()) == (None, False)
+    with pytest.raises(LocalAwsError, match="feedbackctl local up"):
+        local_aws.require_server()
+
+
+@pytest.mark.parametrize("state", ["", "[]", '{"pid": 1}', '{"pid": 1, "port": 1}'])
+def test_state_file_without_a_matching_process_is_ignored(tmp_path: Path, state: str) -> None:
+    """A process id alone is no proof that the server runs."""
+    local_aws = LocalAws(tmp_path)
+    local_aws.state_directory.mkdir()
+    (local_aws.state_directory / "aws.json").write_text(state)
+    assert local_aws.find_server() is None
+
+
+def test_error_about_a_missing_tool_names_the_command_that_installs_it(tmp_path: Path) -> None:
+    with pytest.raises(LocalAwsError, match=r"make \.tools/local/installed"):
+        LocalAws(tmp_path).start()
+    with pytest.raises(LocalAwsError, match=r"make \.tools/sam/installed"):
+        _build(tmp_path)
+
+
+def _build(root: Path) -> None:
+    (root / "src").mkdir()
+    (root / "samconfig.toml").write_text('[local.global.parameters]\nparameter_overrides = "A=1"\n')
+    install_emulator(root, "")
+    sam_cli.build(LocalAws(root))
+
+
+def install_emulator(root: Path, script: str, version: str = "3.12.4") -> LocalAws:
+    """Return the local AWS of a checkout with an installed emulator, whose interpreter is a shell script."""
+    environment = root / ".tools" / "local"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "installed").touch()
+    (environment / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+    python = environment / "bin" / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    return LocalAws(root)
+
+
+def test_python_version_is_the_emulators(tmp_path: Path) -> None:
+    assert install_emulator(tmp_path, "", version="3.11.7").python_version == "3.11"
+
+
+def test_incomplete_installation_is_an_error(tmp_path: Path) -> None:
+    """The interpreter exists, but the installation did not finish."""
+    local_aws = install_emulator(tmp_path, "")
+    (tmp_path / ".tools" / "local" / "installed").unlink()
+    with pytest.raises(LocalAwsError, match=r"make \.tools/local/installed"):
+        local_aws.start()
+
+
+def test_error_on_another_system_names_the_command_that_works_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(LocalAwsError, match="make replay"):
+        install_emulator(tmp_path, "").start()
+
+
+def test_error_about_a_server_that_ended_at_once_has_the_end_of_its_log(tmp_path: Path) -> None:
+    with pytest.raises(LocalAwsError, match=r"No such luck\."):
+        install_emulator(tmp_path, "echo 'No such luck.'; exit 1").start()
+    assert LocalAws(tmp_path).find_server() is None
+
+
+def test_requested_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(LocalAwsError, match="is taken"):
+            install_emulator(tmp_path, "").start(taken.getsockname()[1])
+
+
+def test_environment_excludes_every_other_aws_account() -> None:
+    environment = RunningServer(1, 14566).environment
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:14566"
+    assert environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+
+
+def test_commands_show_the_message_of_an_error_instead_of_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("localaws.commands.LocalAws", lambda: LocalAws(tmp_path))
+    results = {name: CliRunner().invoke(local, [name]) for name in ("up", "down", "status", "reset", "env", "deploy")}
+    assert {name: result.exit_code for name, result in results.items() if result.exit_code == 0} == {"down": 0}
+    assert "Start it with: feedbackctl local up" in results["status"].output
+
+
+def test_state_of_a_process_that_does_not_respond_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "aws.json").write_text(json.dumps({"pid": 1, "port": 2}))
+    assert LocalAws(tmp_path, state_directory=tmp_path).find_server() is None
