@@ -42,7 +42,7 @@ def _address_in_a_log_line(patch: pytest.MonkeyPatch) -> None:
 
 
 def _value_in_an_error(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(ses_events, "_faults", lambda error: (str(error.errors()[0]["input"]),))
+    patch.setattr(ses_events, "_malformed_fields", lambda error: (str(error.errors()[0]["input"]),))
 
 
 def _text_in_an_attribute(patch: pytest.MonkeyPatch) -> None:

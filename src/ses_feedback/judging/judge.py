@@ -18,7 +18,6 @@ from ses_feedback.message_order import number_message
 from ses_feedback.reading.envelope import Notice
 from ses_feedback.reading.ses_events import (
     Bounce,
-    BouncedRecipient,
     Complaint,
     Delivery,
     DeliveryDelay,
@@ -28,6 +27,7 @@ from ses_feedback.reading.ses_events import (
     Subscription,
     normalize_name,
 )
+from ses_feedback.reading.ses_objects import BouncedRecipient
 
 MAX_DIAGNOSTIC_LENGTH = 1_000
 MAX_ID_LENGTH = 128
@@ -411,7 +411,7 @@ def _times_of(feedback: Feedback, sent_at: datetime | None) -> _Times:
     mailed_at = feedback.mail.timestamp if feedback.mail else None
     if mailed_at and sent_at and mailed_at > sent_at:
         mailed_at = None
-    at = feedback.own_time
+    at = feedback.event_time
     certain = mailed_at is not None or (at is not None and not (sent_at and at > sent_at))
     if at is None or (sent_at and at > sent_at):
         at = mailed_at or sent_at

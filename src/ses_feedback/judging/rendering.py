@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 
 import re
 
-from ses_feedback.reading.ses_events import FailureObject
+from ses_feedback.reading.ses_objects import FailureObject
 
 # Template names: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailTemplate.html
 _TEMPLATE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

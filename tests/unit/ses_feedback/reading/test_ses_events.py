@@ -18,8 +18,6 @@ from ses_feedback.reading.ses_events import (
     DeliveryDelay,
     Feedback,
     FeedbackError,
-    Header,
-    Mail,
     Open,
     Reject,
     RenderingFailure,
@@ -28,6 +26,7 @@ from ses_feedback.reading.ses_events import (
     normalize_name,
     parse_feedback,
 )
+from ses_feedback.reading.ses_objects import Header, Mail
 from tests.support.builders import (
     AT,
     BYSTANDER,

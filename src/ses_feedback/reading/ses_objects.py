@@ -1,0 +1,269 @@
+"""JSON objects inside SES events: `mail`, `bounce`, `complaint`, `delivery` and the others, as pydantic models.
+
+Fields and their meanings:
+https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (identity notifications) and
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html (event publishing).
+
+AWS adds fields and values without notice. Therefore every enumeration is open, unknown fields are ignored, and every
+field is optional. A field that decides how an event is judged (a type, the list of recipients) must have the documented
+JSON type; otherwise the event is malformed. Any other field of a wrong type counts as absent: a complaint must not be
+lost because a header or another recipient is malformed.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
+
+from ses_feedback.timestamps import parse_timestamp
+
+
+class _NoneIfMalformed:
+    """Mark a field that is None if its value has the wrong type."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 (pydantic's own signature)
+        return core_schema.with_default_schema(handler(source), default=None, on_error="default")
+
+
+class _EmptyIfMalformed:
+    """Mark a list element that is an object without values if it has the wrong type, so that the others are kept."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 (pydantic's own signature)
+        return core_schema.with_default_schema(handler(source), default_factory=source, on_error="default")
+
+
+def _timestamp(value: object) -> datetime | None:
+    return parse_timestamp(value) if isinstance(value, str) else None
+
+
+NONE_IF_MALFORMED = _NoneIfMalformed()
+EMPTY_IF_MALFORMED = _EmptyIfMalformed()
+Text = Annotated[str | None, NONE_IF_MALFORMED]
+Flag = Annotated[bool | None, NONE_IF_MALFORMED]
+Integer = Annotated[int | None, NONE_IF_MALFORMED]
+Texts = Annotated[tuple[str, ...] | None, Field(fail_fast=True), NONE_IF_MALFORMED]
+TextsByName = Annotated[dict[str, tuple[str, ...]] | None, NONE_IF_MALFORMED]
+Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
+# An email has at most 50 recipients: https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+# Longer lists than this are malformed, so that one hostile message cannot use up the memory and time of its batch.
+RECIPIENTS = Field(default=None, max_length=1_000, fail_fast=True)
+
+
+class SesObject(BaseModel):
+    """A JSON object in an SES event."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="ignore",
+        frozen=True,
+        defer_build=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Header(SesObject):
+    """One header of the email."""
+
+    name: Text = None
+    value: Text = None
+
+
+class CommonHeaders(SesObject):
+    """Frequently used headers of the email. One element of `to` may hold several addresses, separated by commas."""
+
+    from_: Texts = Field(alias="from")
+    to: Texts = None
+    cc: Texts = None
+    bcc: Texts = None
+    reply_to: Texts = None
+    sender: Texts = None
+    return_path: Text = None
+    date: Text = None
+    subject: Text = None
+    message_id: Text = None
+
+
+class MailHeaders(SesObject):
+    """The two header fields of the `mail` object."""
+
+    headers: Annotated[tuple[Header, ...] | None, Field(fail_fast=True), NONE_IF_MALFORMED] = None
+    common_headers: Annotated[CommonHeaders | None, NONE_IF_MALFORMED] = None
+
+
+class Mail(SesObject):
+    """The `mail` object: the email that the event is about.
+
+    `destination` lists all recipients of the email, which the event may not concern:
+    https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#mail-object
+
+    Headers are validated on access only. Validating them takes as long as the rest of the event.
+    """
+
+    timestamp: Timestamp = None
+    message_id: Text = None
+    source: Text = None
+    source_arn: Text = None
+    source_ip: Text = None
+    caller_identity: Text = None
+    sending_account_id: Text = None
+    destination: Texts = None
+    headers_truncated: Flag = None
+    raw_headers: Any = Field(default=None, alias="headers")
+    raw_common_headers: Any = Field(default=None, alias="commonHeaders")
+    tags: Annotated[dict[str, Any] | None, NONE_IF_MALFORMED] = None
+
+    @property
+    def headers(self) -> tuple[Header, ...] | None:
+        """All headers in the order of the email, or None if SES does not include them."""
+        return self._headers.headers
+
+    @property
+    def common_headers(self) -> CommonHeaders | None:
+        """Frequently used headers, or None if SES does not include them."""
+        return self._headers.common_headers
+
+    @property
+    def _headers(self) -> MailHeaders:
+        return MailHeaders.model_validate({"headers": self.raw_headers, "commonHeaders": self.raw_common_headers})
+
+    def tag(self, name: str) -> str:
+        """Return the first value of the tag `name`, or an empty string if there is none.
+
+        Identity notifications have no tags:
+        https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
+        """
+        values = (self.tags or {}).get(name)
+        first = values[0] if isinstance(values, list | tuple) and values else values
+        return first if isinstance(first, str) else ""
+
+
+class BouncedRecipient(SesObject):
+    """A recipient of a bounce. `action`, `status` and `diagnosticCode` are copied from the DSN, if there is one.
+
+    https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounced-recipients
+    """
+
+    email_address: Text = None
+    action: Text = None
+    status: Text = None
+    diagnostic_code: Text = None
+
+
+class BounceObject(SesObject):
+    """The `bounce` object. In production, `bouncedRecipients` may be empty."""
+
+    bounce_type: str | None = None
+    bounce_sub_type: str | None = None
+    bounced_recipients: tuple[Annotated[BouncedRecipient, EMPTY_IF_MALFORMED], ...] | None = RECIPIENTS
+    timestamp: Timestamp = None
+    feedback_id: Text = None
+    remote_mta_ip: Text = None
+    reporting_mta: Text = Field(alias="reportingMTA")
+
+
+class ComplainedRecipient(SesObject):
+    """A recipient who may have complained."""
+
+    email_address: Text = None
+
+
+class ComplaintObject(SesObject):
+    """The `complaint` object. If it has several recipients, SES does not know which of them complained.
+
+    https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#complained-recipients
+    """
+
+    complained_recipients: tuple[Annotated[ComplainedRecipient, EMPTY_IF_MALFORMED], ...] | None = RECIPIENTS
+    timestamp: Timestamp = None
+    feedback_id: Text = None
+    complaint_sub_type: str | None = None
+    user_agent: Text = None
+    complaint_feedback_type: str | None = None
+    arrival_date: Timestamp = None
+    reporting_mta: Text = Field(alias="reportingMTA")
+    remote_mta_ip: Text = None
+
+
+class DeliveryObject(SesObject):
+    """The `delivery` object: the recipient's mail server accepted the email."""
+
+    timestamp: Timestamp = None
+    processing_time_millis: Integer = None
+    recipients: tuple[Text, ...] | None = RECIPIENTS
+    smtp_response: Text = None
+    reporting_mta: Text = Field(alias="reportingMTA")
+    remote_mta_ip: Text = None
+
+
+class RejectObject(SesObject):
+    """The `reject` object: SES accepted the email, then found a virus in it."""
+
+    reason: Text = None
+
+
+class OpenObject(SesObject):
+    """The `open` object. `isBotEvent` is the string `Likely` or `Unlikely`."""
+
+    ip_address: Text = None
+    timestamp: Timestamp = None
+    user_agent: Text = None
+    is_bot_event: Text = None
+
+
+class ClickObject(OpenObject):
+    """The `click` object."""
+
+    link: Text = None
+    link_tags: TextsByName = None
+
+
+class FailureObject(SesObject):
+    """The `failure` object of a rendering failure."""
+
+    template_name: Text = None
+    error_message: Text = None
+
+
+class DelayedRecipient(SesObject):
+    """A recipient whose email is delayed."""
+
+    email_address: Text = None
+    status: Text = None
+    diagnostic_code: Text = None
+
+
+class DeliveryDelayObject(SesObject):
+    """The `deliveryDelay` object."""
+
+    delay_type: Text = None
+    delayed_recipients: Annotated[tuple[DelayedRecipient, ...] | None, NONE_IF_MALFORMED] = None
+    expiration_time: Timestamp = None
+    timestamp: Timestamp = None
+    reporting_mta: Text = Field(alias="reportingMTA")
+
+
+class TopicSubscription(SesObject):
+    """One topic of a contact list, and the status `OptIn` or `OptOut`."""
+
+    topic_name: Text = None
+    subscription_status: Text = None
+
+
+class TopicPreferences(SesObject):
+    """The preferences of one contact of an SES contact list."""
+
+    unsubscribe_all: bool | None = None
+    topic_subscription_status: Annotated[tuple[TopicSubscription, ...] | None, NONE_IF_MALFORMED] = None
+    topic_default_subscription_status: Annotated[tuple[TopicSubscription, ...] | None, NONE_IF_MALFORMED] = None
+
+
+class SubscriptionObject(SesObject):
+    """The `subscription` object: a recipient changed preferences on an SES contact list."""
+
+    contact_list: Text = None
+    timestamp: Timestamp = None
+    source: Text = None
+    new_topic_preferences: TopicPreferences | None = None
+    old_topic_preferences: Annotated[TopicPreferences | None, NONE_IF_MALFORMED] = None
