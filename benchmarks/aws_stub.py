@@ -16,11 +16,12 @@ from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 from botocore.session import Session
 
 from benchmarks.subjects import REGION
-from benchmarks.table import ConditionFailedError, Table
+from benchmarks.table import Table
 
 _SERVICES = {
     "AWSEvents": "events",
@@ -64,15 +65,15 @@ class Stub:
                 return Reply(200, held, {"ETag": '"0"', "Content-Length": str(len(held))})
             try:
                 answer = self._answer(service, operation, body)
-            except ConditionFailedError:
-                failed = {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}
+            except ClientError as error:
+                failed = {"__type": f"com.amazonaws.dynamodb.v20120810#{error.response['Error']['Code']}"}
                 return Reply(400, json.dumps(failed).encode())
         return Reply(200, json.dumps(answer).encode())
 
     def _answer(self, service: str, operation: str, body: bytes) -> Mapping[str, Any]:
         match service:
             case "dynamodb":
-                return self.table.answer(operation, json.loads(body))
+                return self.table.answer(operation, body)
             case "events":
                 entries = json.loads(body)["Entries"]
                 return {"FailedEntryCount": 0, "Entries": [{"EventId": "0"} for _ in entries]}

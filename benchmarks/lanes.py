@@ -104,7 +104,7 @@ class Lanes:
                 settings, Clients(self._session), now=self.clock.now, sleep=self.clock.sleep
             )
             for _ in range(MOST_RUNS):
-                records = self.stub.table.take_stream()
+                records = self.stub.table.stream.take()
                 if not records:
                     return spent
                 for batch in batched(records, STREAM_BATCH):

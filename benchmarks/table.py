@@ -1,196 +1,131 @@
-"""The Contacts table in memory: it does what the code asks of it, and counts what DynamoDB would bill for that."""
+"""The Contacts table in memory, with the bill: what DynamoDB would charge for the requests and the storage."""
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.dynamodb_units import Item, item_size, read_units, write_units
-from localaws.in_process import partiql
+from benchmarks.dynamodb_units import item_size, read_units, write_units
+from tests.support import dynamodb_table
+from tests.support.dynamodb_table import INDEXES, KEY, Answer, Item, Key, Observer, Operations, index_entry
 
-INDEXES: Mapping[str, tuple[str, str]] = {
-    "Unsendable": ("unsendable", "status_at"),
-    "PendingSync": ("pending_shard", "pending_at"),
-    "SuspensionEnd": ("release_shard", "release_at"),
-}
-"""The table's indexes as template.yaml has them (a test compares), each of keys only: its partition and sort key."""
-KEY = ("address", "record")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
-Answer = dict[str, Any]
-_Key = tuple[str, str]
+_STORAGE_OVERHEAD = 100
+"""Bytes that storage is billed for on top of each item and each index entry.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+"""
 
 
-class ConditionFailedError(Exception):
-    """A write's condition does not hold."""
+class Bill(Observer):
+    """The request units of writes and reads."""
 
+    def __init__(self) -> None:
+        """Begin with nothing to pay."""
+        self.units: dict[str, float] = defaultdict(float)
+        """Request units: `table writes`, `index writes` and `reads`."""
 
-@dataclass(slots=True)
-class Bill:
-    """Request units by what they were for, and what the table holds."""
-
-    units: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    written: Counter[str] = field(default_factory=Counter)
-    """Writes that were carried out, by the kind of item: `contact`, `history`, `rate_limiter`."""
-
-
-@dataclass(slots=True)
-class Table:
-    """Items, the stream of their changes, and the bill."""
-
-    items: dict[_Key, Item] = field(default_factory=dict)
-    stream: list[Answer] = field(default_factory=list)
-    bill: Bill = field(default_factory=Bill)
-    due: dict[str, dict[str, Item]] = field(default_factory=lambda: defaultdict(dict))
-    """The index PendingSync: partition → address → item."""
-
-    def bytes_held(self) -> Counter[str]:
-        """Return the bytes that storage is billed for: items and index entries, a hundred bytes on top of each."""
-        held: Counter[str] = Counter()
-        for item in self.items.values():
-            held["table"] += item_size(item) + 100
-            held["indexes"] += sum(item_size(entry) + 100 for name in INDEXES if (entry := _entry(item, name)))
-        return held
-
-    def answer(self, operation: str, request: Mapping[str, Any]) -> Answer:
-        """Return what DynamoDB answers.
-
-        Raises:
-            ConditionFailedError: the condition of the one write asked for does not hold.
-            AttributeError: this table does not know the operation.
-
-        """
-        known: Answer = getattr(self, f"_{operation}")(request)
-        return known
-
-    def write(self, item: Item, *, condition: bool = True, updates: bool = False) -> None:
-        """Write a whole item and bill it.
-
-        Raises:
-            ConditionFailedError: `condition` is false. That costs as much as a write of what is there.
-
-        """
-        key = item["address"]["S"], item["record"]["S"]
-        before = self.items.get(key)
+    def written(self, key: Key, before: Item | None, after: Item) -> None:  # noqa: ARG002 (as Observer)
+        """Bill a write of the table and of each index whose entry changes."""
         sizes = [item_size(before)] if before else []
-        if not condition:
-            self.bill.units["table writes"] += write_units(*sizes)
-            raise ConditionFailedError
-        self.bill.units["table writes"] += write_units(item_size(item), *sizes)
-        self.bill.units["index writes"] += sum(_index_writes(name, before, item) for name in INDEXES)
-        self.bill.written[_kind(key) + (" updated" if updates else " put")] += 1
-        self.items[key] = item
-        self._note(key, before, item)
+        self.units["table writes"] += write_units(item_size(after), *sizes)
+        self.units["index writes"] += sum(_index_writes(name, before, after) for name in INDEXES)
 
-    def _note(self, key: _Key, before: Item | None, item: Item) -> None:
-        for partition in {one["pending_shard"]["S"] for one in (before, item) if one and "pending_shard" in one}:
-            self.due[partition].pop(key[0], None)
-        if "pending_shard" in item:
-            self.due[item["pending_shard"]["S"]][key[0]] = item
-        if item != before:
-            keys = {name: item[name] for name in KEY}
-            number = str(self.bill.written.total())
-            self.stream.append({"dynamodb": {"Keys": keys, "NewImage": item, "SequenceNumber": number}})
+    def refused(self, key: Key, stored: Item | None) -> None:  # noqa: ARG002 (as Observer)
+        """Bill a write whose condition did not hold: it costs as much as a write of the stored item.
 
-    def take_stream(self) -> list[Answer]:
-        """Take the records off the stream that pass the template's filter: those of contacts whose list_sync is due."""
-        records, self.stream = self.stream, []
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
+        """
+        self.units["table writes"] += write_units(*([item_size(stored)] if stored else []))
+
+    def read(self, size: int, *, consistent: bool) -> None:
+        """Bill a read of so many bytes."""
+        self.units["reads"] += read_units(size, consistent=consistent)
+
+
+class Stream(Observer):
+    """The records of the table's stream that nobody has taken yet."""
+
+    def __init__(self) -> None:
+        """Begin without a record."""
+        self._records: list[Answer] = []
+        self._number = 0
+
+    def written(self, key: Key, before: Item | None, after: Item) -> None:  # noqa: ARG002 (as Observer)
+        """Add a record if the item changed."""
+        if after != before:
+            self._number += 1
+            keys = {name: after[name] for name in KEY}
+            record = {"Keys": keys, "NewImage": after, "SequenceNumber": str(self._number)}
+            self._records.append({"dynamodb": record})
+
+    def take(self) -> list[Answer]:
+        """Remove all records; return those that pass the template's filter: of contacts pending a list sync."""
+        records, self._records = self._records, []
         return [record for record in records if "pending_shard" in record["dynamodb"]["NewImage"]]
 
-    def _read(self, keys: Iterable[Mapping[str, Any]], *, consistent: bool) -> list[Item]:
-        found: list[Item] = []
-        for key in keys:
-            item = self.items.get((key["address"]["S"], key["record"]["S"]))
-            self.bill.units["reads"] += read_units(item_size(item) if item else 0, consistent=consistent)
-            found += [item] if item else []
-        return found
 
-    def _BatchGetItem(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802 (DynamoDB's own name, as below)
+class Table(dynamodb_table.Table):
+    """The table with its bill and its stream."""
+
+    def __init__(self) -> None:
+        """Create an empty table."""
+        self.bill = Bill()
+        self.stream = Stream()
+        super().__init__(self.bill, self.stream)
+        self._operations = Operations(self)
+        self._answers: Mapping[str, Callable[..., Answer]] = {
+            "BatchExecuteStatement": self._operations.batch_execute_statement,
+            "BatchGetItem": self._batch_get_item,
+            "GetItem": self._get_item,
+            "PutItem": self._operations.put_item,
+            "Query": self._query,
+            "UpdateItem": self._operations.update_item,
+        }
+
+    def answer(self, operation: str, request: bytes) -> Answer:
+        """Return DynamoDB's answer to a request, and bill it.
+
+        Raises:
+            ClientError: the condition of a PutItem or UpdateItem does not hold.
+            KeyError: the operation is unknown.
+
+        """
+        return self._answers[operation](**json.loads(request))
+
+    def stored_bytes(self) -> Counter[str]:
+        """Return the bytes that storage is billed for, of the table and of its indexes."""
+        stored: Counter[str] = Counter()
+        for item in self.items.values():
+            entries = (index_entry(item, name) for name in INDEXES)
+            stored["table"] += item_size(item) + _STORAGE_OVERHEAD
+            stored["indexes"] += sum(item_size(entry) + _STORAGE_OVERHEAD for entry in entries if entry)
+        return stored
+
+    def _batch_get_item(self, **request: Any) -> Answer:  # noqa: ANN401 (botocore's parameters, here and below)
+        answer = self._operations.batch_get_item(**request)
         ((table, asked),) = request["RequestItems"].items()
-        found = self._read(asked["Keys"], consistent=asked.get("ConsistentRead", False))
-        return {"Responses": {table: found}, "UnprocessedKeys": {}}
+        found = answer["Responses"][table]
+        for size in (*map(item_size, found), *(0,) * (len(asked["Keys"]) - len(found))):
+            self.bill.read(size, consistent=asked.get("ConsistentRead", False))
+        return answer
 
-    def _GetItem(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        found = self._read([request["Key"]], consistent=request.get("ConsistentRead", False))
-        return {"Item": found[0]} if found else {}
+    def _get_item(self, **request: Any) -> Answer:  # noqa: ANN401
+        answer = self._operations.get_item(**request)
+        self.bill.read(item_size(answer.get("Item", {})), consistent=request.get("ConsistentRead", False))
+        return answer
 
-    def _PutItem(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        item = request["Item"]
-        self.write(item, condition=self._holds(item, request))
-        return _capacity(request)
-
-    def _UpdateItem(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        # The rate_limiter's is the only one: one attribute is set.
-        name, _, value = request["UpdateExpression"].removeprefix("SET ").partition(" = ")
-        held = self.items.get((request["Key"]["address"]["S"], request["Key"]["record"]["S"]), request["Key"])
-        item = {**held, name: request["ExpressionAttributeValues"][value]}
-        self.write(item, condition=self._holds(item, request), updates=True)
-        return _capacity(request)
-
-    def _BatchExecuteStatement(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        return {"Responses": [self._execute(one) for one in partiql.parse_statements(request["Statements"])]}
-
-    def _execute(self, statement: partiql.Statement) -> Answer:
-        held = self.items.get((statement.key["address"]["S"], statement.key["record"]["S"]))
-        try:
-            after = partiql.apply_statement(
-                statement, {name: dict(value) for name, value in held.items()} if held else None
-            )
-        except partiql.StatementError as error:
-            self.bill.units["table writes"] += write_units(item_size(held) if held else 0)
-            return {"Error": {"Code": error.code, "Message": error.message}, "TableName": statement.table}
-        self.write(after, updates=isinstance(statement, partiql.Update))
-        return {"TableName": statement.table}
-
-    def _Query(self, request: Mapping[str, Any]) -> Answer:  # noqa: N802
-        # The sweep's is the only one: a partition of PendingSync up to a time, the oldest first.
-        values, name = request["ExpressionAttributeValues"], request["IndexName"]
-        found = sorted(
-            (_entry(item, name) or {} for item in self.due[values[":shard"]["S"]].values()),
-            key=lambda entry: (entry["pending_at"]["S"], entry["address"]["S"]),
-        )
-        start = request.get("ExclusiveStartKey")
-        after = (start["pending_at"]["S"], start["address"]["S"]) if start else ("", "")
-        page = [
-            entry
-            for entry in found
-            if after < (entry["pending_at"]["S"], entry["address"]["S"]) and not _later(entry, values[":before"])
-        ][: request["Limit"]]
-        self.bill.units["reads"] += read_units(sum(map(item_size, page)), consistent=False)
-        return {"Items": page, **({"LastEvaluatedKey": page[-1]} if len(page) == request["Limit"] else {})}
-
-    def _holds(self, item: Item, request: Mapping[str, Any]) -> bool:
-        """Say whether `attribute_not_exists(name)`, `name = :value` or no condition holds."""
-        condition = request.get("ConditionExpression", "")
-        held = self.items.get((item["address"]["S"], item["record"]["S"]), {})
-        if not condition:
-            return True
-        if condition.startswith("attribute_not_exists("):
-            return condition[len("attribute_not_exists(") : -1] not in held
-        name, _, value = condition.partition(" = ")
-        return bool(held.get(name) == request["ExpressionAttributeValues"][value])
-
-
-def _later(entry: Item, before: Mapping[str, Any]) -> bool:
-    return bool(entry["pending_at"]["S"] > before["S"])
-
-
-def _capacity(request: Mapping[str, Any]) -> Answer:
-    if request.get("ReturnConsumedCapacity", "NONE") == "NONE":
-        return {}
-    return {"ConsumedCapacity": {"TableName": request["TableName"], "CapacityUnits": 1.0}}
-
-
-def _kind(key: _Key) -> str:
-    return "history" if key[1].startswith("feedback#") else key[1]
-
-
-def _entry(item: Item | None, index: str) -> Item | None:
-    """Return what `index` holds of `item`, None when it is not in it."""
-    names = {*INDEXES[index], *KEY}
-    return {name: item[name] for name in names} if item and names <= item.keys() else None
+    def _query(self, **request: Any) -> Answer:  # noqa: ANN401
+        answer = self._operations.query(**request)
+        self.bill.read(sum(map(item_size, answer["Items"])), consistent=False)
+        return answer
 
 
 def _index_writes(index: str, before: Item | None, after: Item) -> int:
-    """Return the write units of keeping `index` in step: a changed key is a deletion and a write."""
-    entries = _entry(before, index), _entry(after, index)
+    """Return the write units of keeping `index` in step. A changed key costs a deletion and a write.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.ThroughputConsiderations.Writes
+    """
+    entries = index_entry(before, index), index_entry(after, index)
     return 0 if entries[0] == entries[1] else sum(write_units(item_size(entry)) for entry in entries if entry)

@@ -39,8 +39,8 @@ def counted(subject: str, one: Kind) -> Counted:
     with _standard_output() as printed:
         if subject == OURS:
             lanes.feed("Delivery", messages.batches(map(messages.delivery, range(SAMPLE)), SAMPLE, lane="Delivery"))
-            lanes.stub.table.take_stream()
-        before = lanes.stub.table.bytes_held().total()
+            lanes.stub.table.stream.take()
+        before = lanes.stub.table.stored_bytes().total()
         start = len(printed.getvalue())
         spent = lanes.feed(one.lane, messages.batches(map(one.document, range(SAMPLE)), SAMPLE, lane=one.lane))
         logged = len(printed.getvalue()) - start
@@ -52,7 +52,7 @@ def counted(subject: str, one: Kind) -> Counted:
         | _for_one(report.units)
         | {"invocations": report.invocations / SAMPLE, "slept": report.slept / SAMPLE},
         logged=logged,
-        stored=(lanes.stub.table.bytes_held().total() - before) / SAMPLE,
+        stored=(lanes.stub.table.stored_bytes().total() - before) / SAMPLE,
         metrics=_metrics(printed.getvalue()),
     )
 
@@ -67,7 +67,7 @@ def contact_bytes() -> float:
     lanes = Lanes()
     with _standard_output():
         lanes.feed("Delivery", messages.batches(map(messages.delivery, range(SAMPLE)), SAMPLE, lane="Delivery"))
-    return lanes.stub.table.bytes_held().total() / SAMPLE
+    return lanes.stub.table.stored_bytes().total() / SAMPLE
 
 
 def _for_one(counts: Mapping[str, float]) -> dict[str, float]:

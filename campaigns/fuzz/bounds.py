@@ -13,8 +13,8 @@ from multiprocessing import get_context
 from random import Random
 from typing import Any, Self
 
+from benchmarks.dynamodb_units import item_size
 from campaigns.fuzz.harness import SETTINGS, House
-from campaigns.fuzz.in_memory_aws import item_bytes
 from campaigns.fuzz.invariants import MAX_ITEM_BYTES, MAX_LINE_BYTES, MAX_LINES
 from campaigns.fuzz.statistics import Figures
 from ses_feedback.contacts.history import HISTORY_A_DAY
@@ -109,8 +109,8 @@ def play(seeds: range) -> Bounds:
         bounds.figures.printed(house.stream().printed.splitlines())
         bounds.events += len(batch)
     contacts = (item for (_, record), item in house.table.items.items() if record == RECORD)
-    bounds.figures.largest_item = house.table.largest
-    bounds.largest_contact = max(map(item_bytes, contacts))
+    bounds.figures.largest_item = house.table.sizes.largest
+    bounds.largest_contact = max(map(item_size, contacts))
     return bounds
 
 
@@ -166,7 +166,7 @@ def storm(addresses: int, bounces: int = _STORM, rate: float = _STORM_RATE) -> S
         house.feedback({"Records": [_bounced(number, addresses) for number in numbers]})
         house.clock.sleep(1)
         house.stream()
-    while any("pending_shard" in item for item in house.table.items.values()):
+    while house.table.oldest_pending():
         house.sweep()
     return _seen(house, addresses, bounces, rate)
 
@@ -180,14 +180,14 @@ def _bounced(number: int, addresses: int) -> Json:
 
 
 def _seen(house: House, addresses: int, bounces: int, rate: float) -> Storm:
-    writes = {name: dict(counted) for name, counted in house.table.writes.items()}
+    writes = {name: dict(counted) for name, counted in house.table.partitions.counts.items()}
     rate_limiter = writes["table"].pop("suppression-list", 0)
     records: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     for (address, record), item in house.table.items.items():
         if record.startswith("feedback#"):
             records[address] += 1
-            sizes[address] += item_bytes(item)
+            sizes[address] += item_size(item)
     return Storm(
         "one address" if addresses == 1 else f"{addresses:,} addresses",
         bounces,

@@ -147,7 +147,8 @@ class House:
 
     def stream(self) -> Seen:
         """Hand to SuppressionFunction what the stream tells of the table since it was last asked."""
-        changed, self.table.changed = self.table.changed, {}
+        changed = dict(self.table.changed.items)
+        self.table.changed.items.clear()
         records = [
             {"dynamodb": {"Keys": {name: item[name] for name in ("address", "record")}, "SequenceNumber": str(number)}}
             for number, item in enumerate(changed.values())

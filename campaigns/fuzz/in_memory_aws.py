@@ -1,6 +1,7 @@
-"""AWS in memory, as far as the functions call it, and as strict as AWS is about what it is handed.
+"""AWS in memory as far as the functions call it, and as strict as AWS about sizes and characters.
 
-It counts what would heat a partition, and can be told to fail for some addresses and some messages.
+The table counts the writes of each partition. It and the quarantine queue can be made to fail for some addresses and
+some messages.
 """
 
 import json
@@ -10,137 +11,131 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from benchmarks.table import INDEXES
-from localaws.in_process.partiql import Statement, StatementError, apply_statement, parse_statements
+from benchmarks.dynamodb_units import item_size
+from localaws.in_process.partiql import Statement
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
-from ses_feedback.contacts.record import RECORD, Item
-
-Answer = dict[str, Any]
-Key = tuple[str, str]
+from ses_feedback.contacts.record import RECORD
+from tests.support import dynamodb_table
+from tests.support.dynamodb_table import INDEXES, Answer, Item, Key, Observer, Operations, refused
 
 MAX_ITEM_BYTES = 400 * 1024
 MAX_KEY_BYTES = {"address": 2_048, "record": 1_024}
+"""DynamoDB's limits of an item and of its partition and sort key.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+MAX_KEYS = 100
+"""Keys in one BatchGetItem.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+"""
 MAX_EVENT_BYTES = 256 * 1024
 _DONE: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
 
 
-def refused(operation: str, code: str, quoted: object = "") -> ClientError:
-    """Return what botocore raises when AWS refuses; AWS quotes what it was asked."""
-    return ClientError({"Error": {"Code": code, "Message": f"not with {quoted!r}"}}, operation)
+def quoting(operation: str, code: str, quoted: object) -> Exception:
+    """Return the exception botocore raises if AWS refuses a request; AWS quotes the request in the message."""
+    return refused(operation, code, f"not with {quoted!r}")
 
 
-def item_bytes(item: Item) -> int:
-    """Return the size of an item as DynamoDB counts it, or a little more."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+class SizeLimits(Observer):
+    """DynamoDB's limits on items and keys."""
+
+    def __init__(self) -> None:
+        """Begin without an item."""
+        self.largest = 0
+        """The size of the largest item written, in bytes."""
+
+    def check(self, key: Key, item: Item) -> None:
+        """Raise ClientError if the item or its key is too large, or the key empty.
+
+        Raises:
+            UnicodeEncodeError: a text has a lone surrogate, as botocore would raise.
+
+        """
+        size = item_size(item)
+        self.largest = max(self.largest, size)
+        lengths = zip(key, MAX_KEY_BYTES.values(), strict=True)
+        if size > MAX_ITEM_BYTES or any(not 0 < len(part.encode()) <= most for part, most in lengths):
+            raise quoting("PutItem", "ValidationException", item)
 
 
-def _value_bytes(value: Mapping[str, Any]) -> int:
-    [(kind, held)] = value.items()
-    if kind == "L":
-        return 3 + sum(1 + _value_bytes(one) for one in held)
-    return len(str(held).encode())  # as botocore does: a lone surrogate raises UnicodeEncodeError
+class PartitionWrites(Observer):
+    """The writes of each partition of the table and of its indexes, refused ones included."""
+
+    def __init__(self) -> None:
+        """Begin without a write."""
+        self.counts: dict[str, Counter[str]] = {name: Counter() for name in ("table", *INDEXES)}
+
+    def written(self, key: Key, before: Item | None, after: Item) -> None:
+        """Count a write. An index of keys only is written if its keys change: once for each place."""
+        self.counts["table"][key[0]] += 1
+        for name, (partition, sort) in INDEXES.items():
+            places = [(item.get(partition), item.get(sort)) for item in (before or {}, after)]
+            for place in places if places[0] != places[1] else ():
+                if place[0]:
+                    self.counts[name][place[0]["S"]] += 1
+
+    def refused(self, key: Key, stored: Item | None) -> None:  # noqa: ARG002 (as Observer)
+        """Count a write whose condition did not hold: it consumes capacity, too."""
+        self.counts["table"][key[0]] += 1
 
 
-@dataclass
-class Table:
-    """The table: items, and how many writes each partition of it and of its indexes took since `writes` was cleared.
+class PendingContacts(Observer):
+    """The latest item of each contact that the stream would deliver to SuppressionFunction."""
 
-    `refuses` says which addresses are not written, `changed` are the contacts the stream tells of.
-    """
+    def __init__(self) -> None:
+        """Begin without a contact."""
+        self.items: dict[str, Item] = {}
 
-    items: dict[Key, Item] = field(default_factory=dict)
-    writes: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in ("table", *INDEXES)})
-    refuses: Callable[[str], bool] = lambda _: False
-    changed: dict[str, Item] = field(default_factory=dict)
-    largest: int = 0
+    def written(self, key: Key, before: Item | None, after: Item) -> None:  # noqa: ARG002 (as Observer)
+        """Add a contact that is pending."""
+        if key[1] == RECORD and "pending_shard" in after:
+            self.items[key[0]] = after
+
+
+class Table(dynamodb_table.Table):
+    """The table with DynamoDB's limits. Writes of an address fail if `refuses` returns True for it."""
+
+    def __init__(self) -> None:
+        """Create an empty table."""
+        self.sizes = SizeLimits()
+        self.partitions = PartitionWrites()
+        self.changed = PendingContacts()
+        self.refuses: Callable[[str], bool] = lambda _: False
+        super().__init__(self.sizes, self.partitions, self.changed)
 
     def clear(self) -> None:
-        """Forget every item."""
-        self.items.clear()
-        self.changed.clear()
-
-    def put(self, key: Key, item: Item) -> None:
-        """Write an item that is whole."""
-        self._validate(item)
-        old = self.items.get(key, {})
-        self.items[key] = item
-        self.writes["table"][key[0]] += 1
-        for name, (partition, sort) in INDEXES.items():
-            before, after = ((item.get(partition), item.get(sort)) for item in (old, item))
-            # An index that holds keys only is written when these change: taken out of one place, put in another.
-            for place in (before, after) if before != after else ():
-                if place[0]:
-                    self.writes[name][place[0]["S"]] += 1
-        if key[1] == RECORD and "pending_shard" in item:
-            self.changed[key[0]] = item
-
-    def _validate(self, item: Item) -> None:
-        size = item_bytes(item)
-        self.largest = max(self.largest, size)
-        keys = {name: len(item[name]["S"].encode()) for name in MAX_KEY_BYTES}
-        if size > MAX_ITEM_BYTES or any(not 0 < length <= MAX_KEY_BYTES[name] for name, length in keys.items()):
-            raise refused("PutItem", "ValidationException", item)
+        """Remove every item."""
+        super().clear()
+        self.changed.items.clear()
 
 
-class DynamoDb:
+class DynamoDb(Operations):
     """A client of the table."""
 
-    def __init__(self, table: Table) -> None:
-        """Read and write `table`."""
-        self.table = table
+    table: Table
 
-    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> Answer:  # noqa: N803 (botocore's own names)
-        """Read items by their keys."""
-        [(name, request)] = RequestItems.items()
-        keys = [(key["address"]["S"], key["record"]["S"]) for key in request["Keys"]]
-        if not 1 <= len(keys) <= 100 or len(set(keys)) < len(keys):
-            raise refused("BatchGetItem", "ValidationException", keys)
-        if any(len(address.encode()) > MAX_KEY_BYTES["address"] for address, _ in keys):
-            raise refused("BatchGetItem", "ValidationException", keys)
-        found = [self.table.items[key] for key in keys if key in self.table.items]
-        return {"Responses": {name: found}, "UnprocessedKeys": {}}
+    def batch_get_item(self, **request: Any) -> Answer:  # noqa: ANN401 (botocore's parameters)
+        """Return items by their keys.
 
-    def batch_execute_statement(self, *, Statements: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
-        """Insert and update items, each by itself."""
-        return {"Responses": [self._executed(statement) for statement in parse_statements(Statements)]}
+        Raises:
+            ClientError: there are too many keys or none, one twice, or one too long.
 
-    def _executed(self, statement: Statement) -> Answer:
-        key = statement.key["address"]["S"], statement.key["record"]["S"]
-        if self.table.refuses(key[0]):
-            return {"Error": {"Code": "ThrottlingError", "Message": f"not {key}"}}
-        try:
-            item = apply_statement(statement, self.table.items.get(key))
-        except StatementError as error:
-            self.table.writes["table"][key[0]] += 1  # what is refused heats as what is done
-            return {"Error": {"Code": error.code, "Message": error.message}}
-        self.table.put(key, item)
-        return {"TableName": statement.table}
+        """
+        [asked] = request["RequestItems"].values()
+        keys = {(key["address"]["S"], key["record"]["S"]) for key in asked["Keys"]}
+        too_long = any(len(address.encode()) > MAX_KEY_BYTES["address"] for address, _ in keys)
+        if not 1 <= len(asked["Keys"]) <= MAX_KEYS or len(keys) < len(asked["Keys"]) or too_long:
+            raise quoting("BatchGetItem", "ValidationException", keys)
+        return super().batch_get_item(**request)
 
-    def query(self, *, ExpressionAttributeValues: Item, Limit: int, **request: Any) -> Answer:  # noqa: N803, ANN401
-        """Read a page of a shard of what is due, the oldest first."""
-        shard, before = ExpressionAttributeValues[":shard"]["S"], ExpressionAttributeValues[":before"]["S"]
-        held = sorted(
-            (item["pending_at"]["S"], key[0], item)
-            for key, item in self.table.items.items()
-            if item.get("pending_shard") == {"S": shard} and item["pending_at"]["S"] <= before
-        )
-        start = request.get("ExclusiveStartKey")
-        after = (start["pending_at"]["S"], start["address"]["S"]) if start else ("", "")
-        page = [item for at, address, item in held if (at, address) > after][:Limit]
-        return {"Items": page, **({"LastEvaluatedKey": page[-1]} if len(page) == Limit else {})}
-
-    def get_item(self, *, Key: Item, **_: Any) -> Answer:  # noqa: N803, ANN401
-        """Read the rate_limiter."""
-        item = self.table.items.get((Key["address"]["S"], Key["record"]["S"]))
-        return {"Item": item} if item else {}
-
-    def update_item(self, *, Key: Item, ExpressionAttributeValues: Item, **_: Any) -> Answer:  # noqa: N803, ANN401
-        """Move the rate_limiter on. One worker at a time calls here, so its condition always holds."""
-        key = Key["address"]["S"], Key["record"]["S"]
-        self.table.put(key, {**Key, "taken_at": ExpressionAttributeValues[":moment"]})
-        return {"ConsumedCapacity": {"CapacityUnits": 1.0}}
+    def execute(self, statement: Statement) -> Answer:
+        """Carry out one statement of a batch, unless writes of its address fail now."""
+        address = statement.key["address"]["S"]
+        if self.table.refuses(address):
+            return {"Error": {"Code": "ThrottlingError", "Message": f"not {address}"}}
+        return super().execute(statement)
 
 
 @dataclass
@@ -158,9 +153,9 @@ class Sqs:
             len(name.encode()) + len(b"String") + len(value.encode()) for name, value in attributes.items()
         )
         if size > MAX_MESSAGE_BYTES or not all(texts) or any(SQS_INVALID_CHARACTER.search(text) for text in texts):
-            raise refused("SendMessage", "InvalidParameterValue", MessageBody)
+            raise quoting("SendMessage", "InvalidParameterValue", MessageBody)
         if self.refuses(MessageBody):
-            raise refused("SendMessage", "RequestThrottled", MessageBody)
+            raise quoting("SendMessage", "RequestThrottled", MessageBody)
         self.kept.append((MessageBody, attributes))
         return {"MessageId": "kept"}
 
@@ -175,7 +170,7 @@ class Events:
         """Publish events."""
         for entry in Entries:
             if len(entry["Detail"].encode()) > MAX_EVENT_BYTES:
-                raise refused("PutEvents", "ValidationException", entry)
+                raise quoting("PutEvents", "ValidationException", entry)
             self.published.append(json.loads(entry["Detail"]))
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in Entries]}
 
@@ -192,7 +187,7 @@ class SesV2:
         """Put an entry."""
         self.calls.append(self.now())
         if len(EmailAddress.encode()) > 320 or not EmailAddress.isascii():
-            raise refused("PutSuppressedDestination", "BadRequestException", EmailAddress)
+            raise quoting("PutSuppressedDestination", "BadRequestException", EmailAddress)
         self.entries[EmailAddress] = Reason
         return _DONE
 
@@ -200,5 +195,5 @@ class SesV2:
         """Take an entry off."""
         self.calls.append(self.now())
         if self.entries.pop(EmailAddress, None) is None:
-            raise refused("DeleteSuppressedDestination", "NotFoundException", EmailAddress)
+            raise quoting("DeleteSuppressedDestination", "NotFoundException", EmailAddress)
         return _DONE

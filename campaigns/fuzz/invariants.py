@@ -103,7 +103,7 @@ class Referee:
 
     def _followed(self) -> Iterator[Violation]:
         """Let SuppressionFunction sync what changed, which tells the outside world."""
-        if not self.house.table.changed:
+        if not self.house.table.changed.items:
             return
         seen = self.house.stream()
         if seen.error:
@@ -131,7 +131,7 @@ class Referee:
         self.figures.printed(lines)
         if len(lines) > MAX_LINES or any(len(line) > MAX_LINE_BYTES for line in lines):
             yield Violation("P8", f"{len(lines)} lines, the longest of {max(map(len, lines))} characters", payload)
-        largest, self.house.table.largest = self.house.table.largest, 0
+        largest, self.house.table.sizes.largest = self.house.table.sizes.largest, 0
         self.figures.largest_item = max(self.figures.largest_item, largest)
         if largest > MAX_ITEM_BYTES:
             yield Violation("P8", f"an item of {largest:,} bytes", payload)

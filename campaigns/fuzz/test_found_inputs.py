@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.dynamodb_units import item_size
 from campaigns.fuzz.harness import NOW, House
-from campaigns.fuzz.in_memory_aws import item_bytes
 from campaigns.fuzz.invariants import MAX_ITEM_BYTES, original
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES
 from ses_feedback.processing.pipeline import Disposition
@@ -49,7 +49,7 @@ def test_an_address_of_wide_characters_makes_no_large_item(house: House) -> None
     for mask in range(16):
         letters = "".join(letter.upper() if mask >> bit & 1 else letter for bit, letter in enumerate("abcd"))
         house.feedback(an_sqs_event(a_bounce(recipients=[f"{letters}{chr(0x1F600) * 300}@example.com"])))
-    assert max(map(item_bytes, house.table.items.values()), default=0) <= MAX_ITEM_BYTES
+    assert max(map(item_size, house.table.items.values()), default=0) <= MAX_ITEM_BYTES
 
 
 @pytest.mark.parametrize("size", [MAX_MESSAGE_BYTES - 1_024, MAX_MESSAGE_BYTES - 1_023, MAX_MESSAGE_BYTES])

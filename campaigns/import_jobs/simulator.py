@@ -23,7 +23,6 @@ from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND
 from campaigns.simulation.simulator import World
 from campaigns.simulation.stream_workers import StreamFollower, Sweeper
-from campaigns.simulation.table import Item
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
@@ -34,6 +33,7 @@ from ses_feedback.suppression.list_client import SuppressionList
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from ses_feedback.suppression.sync import ListSync
 from ses_feedback.timestamps import format_timestamp
+from tests.support.dynamodb_table import Item
 
 _HOUR = 3600 * SECOND
 _EVERY = 300 * SECOND
@@ -183,27 +183,6 @@ class S3:
         return self._world.wires.call("get_item", f"delete {Key}", effect)
 
 
-class LedgerDynamoDb(DynamoDb):
-    """A client of the table, the ledger of imports included."""
-
-    def put_item(self, **request: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Write a contact, or the ledger, if the condition holds."""
-        item = request["Item"]
-        if item["record"]["S"] != _LEDGER[1]:
-            return super().put_item(**request)
-
-        def effect() -> dict[str, Any]:
-            held = self._table.items.get(_LEDGER)
-            values = request.get("ExpressionAttributeValues")
-            if (held["rev"] if held else None) != (values[":rev"] if values else None):
-                raise ClientError({"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}}, "PutItem")
-            self._table.put(item)
-            return {"ConsumedCapacity": {"CapacityUnits": 1.0}}
-
-        imports = [f"{one['M']['name']['S']} {one['M']['stage']['S']}" for one in item["imports"]["L"]]
-        return self._wires.call("put_item", f"the ledger: {imports}", effect)
-
-
 class ImportingSweeper(Sweeper):
     """The schedule. Sweeps that would find nothing due, and no import to look after, are left out."""
 
@@ -249,7 +228,7 @@ class BacklogWorld(World):
         self.watch.written(old, new)
 
     def _cast(self) -> None:
-        self.table._seen = self._written  # noqa: SLF001 (the table is made with the watch's)
+        self.table.writes.seen = self._written
         self.importer = Importer(self.held, self.objects, self._seed)
         cast_by_world, self.stage.cast = self.stage.cast, self._cast_one  # type: ignore[method-assign]
         super()._cast()
@@ -265,7 +244,7 @@ class BacklogWorld(World):
         type(self.stage).cast(self.stage, name, act)
 
     def _dynamodb(self) -> Any:  # noqa: ANN401
-        return LedgerDynamoDb(self.table, self.wires)
+        return DynamoDb(self.table, self.wires)
 
     def suppression(self) -> Handler:
         """Compose SuppressionFunction, as its handler's module does."""

@@ -10,9 +10,10 @@ from campaigns.simulation.call_faults import Answer, Effect, Wires
 from campaigns.simulation.case import Case
 from campaigns.simulation.dynamodb_client import DynamoDb
 from campaigns.simulation.scheduler import Stage
-from campaigns.simulation.table import Item, Table
+from campaigns.simulation.table import Table
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.contacts.statements import insert, update
+from tests.support.dynamodb_table import Item
 
 _STATUSES = ("active", "bounced", "complained")
 _LONGEST = 12

@@ -24,7 +24,8 @@ from ses_feedback.timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from campaigns.simulation.stream_workers import Operator
-    from campaigns.simulation.table import Item, Table
+    from campaigns.simulation.table import Table
+    from tests.support.dynamodb_table import Item
 
 
 Slot = tuple[str, str, str]

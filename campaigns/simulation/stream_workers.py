@@ -122,8 +122,8 @@ class Sweeper:
 
     def due(self) -> int | None:
         """Return when the next sweep finds something."""
-        due = self._table.due()
-        found = [_microseconds(due[0]["pending_at"]["S"]) + _SETTLED * SECOND] if due else []
+        oldest = self._table.oldest_pending()
+        found = [_microseconds(oldest) + _SETTLED * SECOND] if oldest else []
         if self._table.importing():
             found.append(self._next + self._idle)
         if not found:
@@ -140,9 +140,10 @@ class Sweeper:
         stage = self._function.wires.stage
         actor_of(stage).deadline = stage.clock + TIMEOUT
         self._next = (stage.clock // EVERY + 1) * EVERY
-        before = self._table.written - self._table.paced
+        writes = self._table.writes
+        before = writes.number - writes.of_rate_limiter
         self._function.invoke({"source": "ses-feedback", "detail-type": "Sweep"})
-        changed = self._table.written - self._table.paced != before
+        changed = writes.number - writes.of_rate_limiter != before
         self._idle = 0 if changed else min(_IDLEST, 2 * self._idle + EVERY)
 
 

@@ -1,16 +1,17 @@
-"""The Contacts table: its items, their versions, the index of what is due, and the stream."""
+"""The Contacts table of a simulated case: its items, their old versions, and the stream of changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
-Item = dict[str, dict[str, Any]]
-Key = tuple[str, str]
+from tests.support import dynamodb_table
+from tests.support.dynamodb_table import Item, Key, Observer, Place, place
+
 Seen = Callable[[Item | None, Item], None]
 
 
 class Change:
-    """A record of the stream: what SuppressionFunction is given of it, and when it was written."""
+    """A record of the stream as SuppressionFunction receives it, and the time of the write."""
 
     __slots__ = ("at", "record", "wanted")
 
@@ -21,64 +22,65 @@ class Change:
             "dynamodb": {"Keys": keys, "NewImage": item, "SequenceNumber": str(number)}
         }
         self.wanted = "pending_shard" in item
-        """Whether it passes the template's filter."""
+        """True if the record passes the template's filter."""
         self.at = at
 
 
-class Table:
-    """The items and everything DynamoDB derives from them."""
+class Writes(Observer):
+    """Everything DynamoDB derives from the writes to a table: the versions of each contact and the stream."""
 
     def __init__(self, shards: int, clock: Callable[[], int], seen: Seen) -> None:
-        """Begin empty; tell `seen` of every contact written: what it was, and what it becomes."""
-        self.items: dict[Key, Item] = {}
+        """Begin with no write. `seen` is called with the old and the new item of every contact written."""
         self.versions: dict[Key, list[Item | None]] = {}
         self.stream: list[list[Change]] = [[] for _ in range(shards)]
-        self.written = 0
-        """How many writes there were: nothing derived from the items changes without one."""
-        self.paced = 0
-        """How many of them moved on the rate_limiter, which means nothing to anybody else."""
+        self.number = 0
+        """The number of writes: nothing derived from the items changes without one."""
+        self.of_rate_limiter = 0
+        """The number of writes to the rate limiter, which change nothing else."""
+        self.seen = seen
         self._clock = clock
-        self._seen = seen
-        self._due: tuple[int, list[Item]] = 0, []
 
-    def put(self, item: Item) -> None:
-        """Write an item. Contacts have versions, and are put on the stream if that changes anything."""
-        key = item["address"]["S"], item["record"]["S"]
-        old = self.items.get(key)
-        self.items[key] = item
-        self.written += 1
-        self.paced += key[1] == "rate_limiter"
+    def written(self, key: Key, before: Item | None, after: Item) -> None:
+        """Count a write. Add a contact to its versions, and to the stream if anything changed."""
+        self.number += 1
+        self.of_rate_limiter += key[1] == "rate_limiter"
         if key[1] == "contact":
-            self.versions.setdefault(key, [None]).append(item)
-            if item != old:
+            self.versions.setdefault(key, [None]).append(after)
+            if after != before:
                 shard = self.stream[crc32(key[0].encode()) % len(self.stream)]
-                shard.append(Change(item, self.written, self._clock()))
-            self._seen(old, item)
+                shard.append(Change(after, self.number, self._clock()))
+            self.seen(before, after)
 
-    def contact(self, address: str) -> Item | None:
-        """Return the item of a contact."""
-        return self.items.get((address, "contact"))
+
+class Table(dynamodb_table.Table):
+    """A table with its stream, which can also be read as it was some writes ago."""
+
+    def __init__(self, shards: int, clock: Callable[[], int], seen: Seen) -> None:
+        """Create an empty table. `seen` is called with the old and the new item of every contact written."""
+        self.writes = Writes(shards, clock, seen)
+        self.stream = self.writes.stream
+        self._oldest: tuple[int, str | None] = 0, None
+        super().__init__(self.writes)
 
     def importing(self) -> bool:
-        """Say whether imports are under way."""
+        """Return True if import jobs are under way."""
         ledger = self.items.get(("suppression-list", "imports"))
         return bool(ledger and ledger["imports"]["L"])
 
     def version(self, key: Key, age: int) -> Item | None:
-        """Return what the item was `age` writes ago."""
-        versions = self.versions.get(key)
+        """Return the contact as it was `age` of its writes ago, or None if there was none."""
+        versions = self.writes.versions.get(key)
         return versions[max(0, len(versions) - 1 - age)] if versions else None
 
-    def due(self, age: int = 0) -> list[Item]:
-        """Return the contacts in the index of what is due, as it was `age` writes ago, the longest waiting first."""
-        if age == 0 and self._due[0] == self.written:
-            return self._due[1]
-        held = [item for item in (self.version(key, age) for key in self.versions) if item and "pending_shard" in item]
-        held.sort(key=_waiting_since)
+    def pending_earlier(self, shard: str, age: int) -> Sequence[Place]:
+        """Return the contacts in a shard of PendingSync, each as it was `age` of its writes ago."""
         if age == 0:
-            self._due = self.written, held
-        return held
+            return self.pending(shard)
+        old = ((key, self.version(key, age)) for key in self.writes.versions)
+        return sorted(place(key, item) for key, item in old if item and item.get("pending_shard") == {"S": shard})
 
-
-def _waiting_since(item: Item) -> str:
-    return str(item["pending_at"]["S"])
+    def oldest_pending(self) -> str | None:
+        """Return the earliest `pending_at` in PendingSync, or None if no contact is pending."""
+        if self._oldest[0] != self.writes.number:
+            self._oldest = self.writes.number, super().oldest_pending()
+        return self._oldest[1]

@@ -14,7 +14,7 @@ from campaigns.simulation import call_faults
 from campaigns.simulation.aws_services import Events, SesList, Sqs
 from campaigns.simulation.call_faults import Answer, Effect
 from campaigns.simulation.case import Case
-from campaigns.simulation.dynamodb_client import DynamoDb, UnknownRequestError
+from campaigns.simulation.dynamodb_client import DynamoDb
 from campaigns.simulation.invariants import Watch
 from campaigns.simulation.scheduler import SECOND, Stage
 from campaigns.simulation.table import Table
@@ -23,6 +23,7 @@ from campaigns.wire.http_server import Reply, Request
 from localaws.suppression_list.account_list import AccountSuppressionList
 from localaws.suppression_list.entries import SuppressionReason
 from localaws.suppression_list.rest_api import SuppressionListApi
+from tests.support.dynamodb_table import UnknownRequestError
 
 TIMED_OUT = 5 * SECOND
 """What a call that is never answered takes of a function's time; on this machine, a moment."""

@@ -68,10 +68,10 @@ class Schedule:
 
     def due(self) -> int | None:
         """Return when the next sweep finds something."""
-        waiting = self.table.due()
-        if not waiting:
+        oldest = self.table.oldest_pending()
+        if oldest is None:
             return None
-        since = round((datetime.fromisoformat(waiting[0]["pending_at"]["S"]) - START).total_seconds() * SECOND)
+        since = round((datetime.fromisoformat(oldest) - START).total_seconds() * SECOND)
         return max(self._next, -(-(since + _SETTLED) // _EVERY) * _EVERY)
 
     def event(self) -> dict[str, Any]:
