@@ -166,7 +166,7 @@ def storm(addresses: int, bounces: int = _STORM, rate: float = _STORM_RATE) -> S
         house.feedback({"Records": [_bounced(number, addresses) for number in numbers]})
         house.clock.sleep(1)
         house.stream()
-    while house.table.oldest_pending():
+    while house.table.earliest("PendingSync"):
         house.sweep()
     return _seen(house, addresses, bounces, rate)
 

@@ -169,7 +169,7 @@ def clear(contacts: int, job_time: timedelta, limit: int | None) -> Cleared:
     aws = create_backlog(contacts, job_time)
     started = aws.clock.now()
     imported = put = sweeps = 0
-    while aws.table.oldest_pending():
+    while aws.table.earliest("PendingSync"):
         assert sweeps < MOST_SWEEPS, "the backlog is never cleared"
         sweep_started = aws.clock.now()
         counts = _list_sync(aws, limit, f"{sweeps}").sweep(sweep_started + SWEEP_TIME)
@@ -177,7 +177,7 @@ def clear(contacts: int, job_time: timedelta, limit: int | None) -> Cleared:
         put += counts.put
         sweeps += 1
         aws.clock.naps.clear()
-        if aws.table.oldest_pending():
+        if aws.table.earliest("PendingSync"):
             aws.clock.sleep(max(0.0, (sweep_started + SWEEP_EVERY - aws.clock.now()).total_seconds()))
     hours = (aws.clock.now() - started).total_seconds() / 3600
     entries = {entry.email_address: entry.reason.value for entry in aws.list.entries()}

@@ -64,14 +64,14 @@ class DynamoDb(Operations):
         return self._wires.call("batch_execute_statement", about, effect, len(statements))
 
     def query(self, **request: Any) -> Answer:  # noqa: ANN401
-        """Read one shard of PendingSync, always eventually consistent."""
-        shard = request["ExpressionAttributeValues"][":shard"]["S"]
+        """Read one shard of an index, always eventually consistent."""
+        index, shard = request["IndexName"], request["ExpressionAttributeValues"][":shard"]["S"]
 
         def effect() -> Answer:
-            places = self.table.pending_earlier(shard, self._wires.staleness())
+            places = self.table.earlier_places(index, shard, self._wires.staleness())
             return page(places, request | {"Limit": 1} if self._wires.fault == "short" else request)
 
-        return self._wires.call("query", f"pending in {shard}", effect)
+        return self._wires.call("query", f"{index} {shard}", effect)
 
     def get_item(self, **request: Any) -> Answer:  # noqa: ANN401
         """Read the rate limiter, or the ledger of imports."""

@@ -122,7 +122,7 @@ class Sweeper:
 
     def due(self) -> int | None:
         """Return when the next sweep finds something."""
-        oldest = self._table.oldest_pending()
+        oldest = self._table.earliest("PendingSync")
         found = [_microseconds(oldest) + _SETTLED * SECOND] if oldest else []
         if self._table.importing():
             found.append(self._next + self._idle)

@@ -5,7 +5,7 @@ from typing import Any
 from zlib import crc32
 
 from tests.support import dynamodb_table
-from tests.support.dynamodb_table import Item, Key, Observer, Place, place
+from tests.support.dynamodb_table import INDEXES, Item, Key, Observer, Place
 
 Seen = Callable[[Item | None, Item], None]
 
@@ -59,7 +59,6 @@ class Table(dynamodb_table.Table):
         """Create an empty table. `seen` is called with the old and the new item of every contact written."""
         self.writes = Writes(shards, clock, seen)
         self.stream = self.writes.stream
-        self._oldest: tuple[int, str | None] = 0, None
         super().__init__(self.writes)
 
     def importing(self) -> bool:
@@ -72,15 +71,10 @@ class Table(dynamodb_table.Table):
         versions = self.writes.versions.get(key)
         return versions[max(0, len(versions) - 1 - age)] if versions else None
 
-    def pending_earlier(self, shard: str, age: int) -> Sequence[Place]:
-        """Return the contacts in a shard of PendingSync, each as it was `age` of its writes ago."""
+    def earlier_places(self, index: str, partition: str, age: int) -> Sequence[Place]:
+        """Return the contacts in a partition of an index, each as it was `age` of its writes ago."""
         if age == 0:
-            return self.pending(shard)
+            return self.places(index, partition)
+        name, sort = INDEXES[index]
         old = ((key, self.version(key, age)) for key in self.writes.versions)
-        return sorted(place(key, item) for key, item in old if item and item.get("pending_shard") == {"S": shard})
-
-    def oldest_pending(self) -> str | None:
-        """Return the earliest `pending_at` in PendingSync, or None if no contact is pending."""
-        if self._oldest[0] != self.writes.number:
-            self._oldest = self.writes.number, super().oldest_pending()
-        return self._oldest[1]
+        return sorted((item[sort]["S"], *key) for key, item in old if item and item.get(name) == {"S": partition})

@@ -68,7 +68,7 @@ class Schedule:
 
     def due(self) -> int | None:
         """Return when the next sweep finds something."""
-        oldest = self.table.oldest_pending()
+        oldest = self.table.earliest("PendingSync")
         if oldest is None:
             return None
         since = round((datetime.fromisoformat(oldest) - START).total_seconds() * SECOND)

@@ -19,7 +19,7 @@ Item = dict[str, dict[str, Any]]
 Key = tuple[str, str]
 """The values of `address` and `record`."""
 Place = tuple[str, str, str]
-"""Where PendingSync lists a contact in its shard: `pending_at`, then the key."""
+"""Where an index lists an item in its partition: the value of the index's sort key, then the item's key."""
 Answer = dict[str, Any]
 
 KEY = ("address", "record")
@@ -32,8 +32,9 @@ INDEXES: Mapping[str, tuple[str, str]] = {
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-indexes-general-sparse-indexes.html
 """
-_QUERY = "PendingSync", "pending_shard = :shard AND pending_at <= :before"
-_CONDITION = re.compile(r"(?:attribute_not_exists\((?P<absent>\w+)\)|(?P<name>\w+) = (?P<value>:\w+))?")
+_QUERIED = ("PendingSync", "SuspensionEnd")
+_ABSENT = re.compile(r"attribute_not_exists\((\w+)\)")
+_EQUAL = re.compile(r"(\w+) = (:\w+)")
 _UPDATE = re.compile(r"SET (\w+) = (:\w+)")
 _AFTER_ANY_ADDRESS = "\U0010ffff"
 
@@ -59,12 +60,12 @@ class Observer:
 
 
 class Table:
-    """The items of the table and the places of its index PendingSync."""
+    """The items of the table and the places of the indexes that are queried."""
 
     def __init__(self, *observers: Observer) -> None:
         """Create an empty table. `observers` learn of its writes, in this order."""
         self.items: dict[Key, Item] = {}
-        self._shards: dict[str, list[Place]] = {}
+        self._places: dict[str, dict[str, list[Place]]] = {name: {} for name in _QUERIED}
         self._checks = [one.check for one in observers if type(one).check is not Observer.check]
         self._written = [one.written for one in observers if type(one).written is not Observer.written]
         self._refused = [one.refused for one in observers if type(one).refused is not Observer.refused]
@@ -81,8 +82,10 @@ class Table:
             check(key, item)
         before = self.items.get(key)
         self.items[key] = item
-        if "pending_shard" in item or (before and "pending_shard" in before):
-            self._index(key, before, item)
+        for index in _QUERIED:
+            partition = INDEXES[index][0]
+            if partition in item or (before and partition in before):
+                self._index(index, key, before, item)
         for written in self._written:
             written(key, before, item)
 
@@ -94,32 +97,28 @@ class Table:
     def clear(self) -> None:
         """Remove every item, without telling the observers."""
         self.items.clear()
-        self._shards.clear()
+        for places in self._places.values():
+            places.clear()
 
     def contact(self, address: str) -> Item | None:
         """Return the item of a contact, or None if there is none."""
         return self.items.get((address, "contact"))
 
-    def pending(self, shard: str) -> Sequence[Place]:
-        """Return the contacts in a shard of PendingSync, the earliest `pending_at` first."""
-        return self._shards.get(shard, ())
+    def places(self, index: str, partition: str) -> Sequence[Place]:
+        """Return the items in a partition of an index, in the order of its sort key."""
+        return self._places[index].get(partition, ())
 
-    def oldest_pending(self) -> str | None:
-        """Return the earliest `pending_at` in PendingSync, or None if no contact is pending."""
-        return min((places[0][0] for places in self._shards.values() if places), default=None)
+    def earliest(self, index: str) -> str | None:
+        """Return the least sort key in any partition of an index, or None if the index is empty."""
+        return min((places[0][0] for places in self._places[index].values() if places), default=None)
 
-    def _index(self, key: Key, before: Item | None, after: Item) -> None:
-        old, new = (place(key, item) if item and "pending_shard" in item else None for item in (before, after))
-        if before and old:
-            places = self._shards[before["pending_shard"]["S"]]
-            del places[bisect_left(places, old)]
-        if new:
-            insort(self._shards.setdefault(after["pending_shard"]["S"], []), new)
-
-
-def place(key: Key, item: Item) -> Place:
-    """Return where PendingSync lists a contact that has `pending_shard`."""
-    return (item["pending_at"]["S"], *key)
+    def _index(self, index: str, key: Key, before: Item | None, after: Item) -> None:
+        partitions, (partition, sort) = self._places[index], INDEXES[index]
+        if before and partition in before:
+            old = partitions[before[partition]["S"]]
+            del old[bisect_left(old, (before[sort]["S"], *key))]
+        if partition in after:
+            insort(partitions.setdefault(after[partition]["S"], []), (after[sort]["S"], *key))
 
 
 def index_entry(item: Item | None, index: str) -> Item | None:
@@ -179,9 +178,9 @@ class Operations:
         return {"TableName": statement.table}
 
     def query(self, **request: Any) -> Answer:  # noqa: ANN401
-        """Return a page of one shard of PendingSync."""
+        """Return a page of one shard of an index."""
         shard = request["ExpressionAttributeValues"][":shard"]["S"]
-        return page(self.table.pending(shard), request)
+        return page(self.table.places(request["IndexName"], shard), request)
 
     def _require(self, key: Key, request: Mapping[str, Any], operation: str) -> None:
         stored = self.table.items.get(key)
@@ -204,18 +203,20 @@ def parsed(statements: Sequence[Mapping[str, Any]]) -> Sequence[Statement]:
 
 
 def page(places: Sequence[Place], request: Mapping[str, Any]) -> Answer:
-    """Answer a Query for the contacts at `places`, which are those of the shard the request names.
+    """Answer a Query for the items at `places`, which are those of the shard the request names.
 
-    A page that is full has a LastEvaluatedKey, even if no contact follows: DynamoDB stops before it looks.
+    A page that is full has a LastEvaluatedKey, even if no item follows: DynamoDB stops before it looks.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
     """
-    if (request["IndexName"], request["KeyConditionExpression"]) != _QUERY:
-        raise UnknownRequestError(request["IndexName"], request["KeyConditionExpression"])
+    index = request["IndexName"]
+    partition, sort = INDEXES[index]
+    if request["KeyConditionExpression"] != f"{partition} = :shard AND {sort} <= :before":
+        raise UnknownRequestError(index, request["KeyConditionExpression"])
     values, start = request["ExpressionAttributeValues"], request.get("ExclusiveStartKey")
-    first = bisect_right(places, (start["pending_at"]["S"], *_key(start))) if start else 0
+    first = bisect_right(places, (start[sort]["S"], *_key(start))) if start else 0
     last = bisect_right(places, (values[":before"]["S"], _AFTER_ANY_ADDRESS))
     found = [
-        {"address": {"S": address}, "record": {"S": record}, "pending_shard": values[":shard"], "pending_at": {"S": at}}
+        {"address": {"S": address}, "record": {"S": record}, partition: values[":shard"], sort: {"S": at}}
         for at, address, record in places[first : min(last, first + request["Limit"])]
     ]
     return {"Items": found} | ({"LastEvaluatedKey": found[-1]} if len(found) == request["Limit"] else {})
@@ -231,14 +232,13 @@ def _key(attributes: Mapping[str, Mapping[str, Any]]) -> Key:
 
 
 def _holds(condition: str, request: Mapping[str, Any], stored: Item) -> bool:
-    match = _CONDITION.fullmatch(condition)
-    if not match:
-        raise UnknownRequestError(condition)
     if not condition:
         return True
-    if match["absent"]:
-        return match["absent"] not in stored
-    return bool(stored.get(match["name"]) == request["ExpressionAttributeValues"][match["value"]])
+    if equal := _EQUAL.fullmatch(condition):
+        return bool(stored.get(equal[1]) == request["ExpressionAttributeValues"][equal[2]])
+    if absent := _ABSENT.fullmatch(condition):
+        return absent[1] not in stored
+    raise UnknownRequestError(condition)
 
 
 def _capacity(request: Mapping[str, Any]) -> Answer:
