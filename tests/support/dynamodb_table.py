@@ -12,7 +12,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localaws.in_process.partiql import Statement, StatementError, UnknownStatementError, apply_statement, parse_statements
+from localaws.in_process.partiql import (
+    Statement,
+    StatementError,
+    UnknownStatementError,
+    apply_statement,
+    parse_statements,
+)
 
 Item = dict[str, dict[str, Any]]
 """An item in DynamoDB's own JSON: attribute name → {type: value}."""
