@@ -199,3 +199,14 @@ def test_the_cost_in_the_readme_is_that_of_the_calculation() -> None:
 
 def test_the_readme_is_at_most_160_lines_long() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 160
+
+
+RUNBOOK_WORDS = re.compile(r"`([a-z]+(?:-[a-z]+)+|failed|abandoned|lost|begun)(?:: [^`]*)?`")
+
+
+def test_every_reason_in_the_runbook_is_one_of_the_code() -> None:
+    rows = [row.split("|")[1] for row in (ROOT / RUNBOOK).read_text().splitlines() if row.startswith("| `")]
+    reasons = {reason for row in rows for reason in RUNBOOK_WORDS.findall(row)}
+    code = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    assert {"not-json", "unusable-lines", "abandoned"} <= reasons
+    assert {reason for reason in reasons if f'"{reason}' not in code} == set()
