@@ -59,6 +59,11 @@ demo: ## deploy the stack to an AWS on this machine, send mail through it, and s
 	@$(MAKE) -sj3 .venv/installed $(aws)
 	@$(run) feedbackctl demo
 
+.PHONY: demo-image
+demo-image: ## write docs/demo.svg, the image in the README, from a real run of the demo
+	@$(MAKE) -sj3 .venv/installed $(aws)
+	@$(run) feedbackctl demo --svg docs/demo.svg
+
 .PHONY: test
 test: ## run everything continuous integration runs
 	@$(MAKE) -j3 ready

@@ -1,5 +1,6 @@
 """The output of the demo, on one screen of eighty columns, and its export as an SVG image."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,8 +24,11 @@ def create_console(*, record: bool) -> Console:
 
 
 def save_svg(console: Console, path: Path) -> None:
-    """Write the recorded output to a file, with the fonts of the viewer's machine."""
-    console.save_svg(str(path), title="make demo", unique_id="demo")
+    """Write the recorded output to a file that refers to no other file: the viewer's own monospace font is used."""
+    svg = console.export_svg(title="make demo", unique_id="demo")
+    # Some viewers drop leading spaces otherwise.
+    svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
 
 
 class Screen:
@@ -37,7 +41,7 @@ class Screen:
 
     def show_contacts(self, contacts: Iterable[Mapping[str, Any]], others: Counter[str]) -> None:
         """Show contacts, and the number of others of each status."""
-        table = _create_table("address", "status", "may send", "reason", "on SES list")
+        table = _create_table("address", "status", "send", "reason", "SES list")
         for contact in contacts:
             status = contact["status"]["S"]
             reason, synced = (contact.get(name, {}).get("S", "") for name in ("reason", "synced"))
