@@ -28,7 +28,7 @@ def find_ignored(processed: Sequence[tuple[Any, str]]) -> Iterator[Finding]:
         except EnvelopeError:
             continue
         if isinstance(content, Notice):
-            yield Finding(source, content.what)
+            yield Finding(source, content.kind)
 
 
 def find_quarantined(

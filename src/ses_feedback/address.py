@@ -1,8 +1,9 @@
-"""Find the address in what SES names as a recipient, and the key its contact is kept under.
+"""Recipient addresses as SES reports them, and the key of the contact that each belongs to.
 
-SES reports recipients as it got them: bare, in angle brackets, behind a display name, in any case. Two variants that
-a mail server may tell apart must never become one contact unless SES itself treats them as one: SES matches its
-suppression list without regard to (ASCII) case, so local parts fold ASCII case and nothing else.
+SES reports an address as it received it: bare, in angle brackets, with a display name, in any case. Two address variants
+become one contact only if SES treats them as one. SES compares addresses with its suppression list without regard to
+case (https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html). Therefore the key has the ASCII
+letters of the local part in lower case, and nothing else is merged.
 """
 
 import re
@@ -12,15 +13,16 @@ import idna
 from ses_feedback.immutable import Struct
 
 MAX_RAW_LENGTH = 2_000
+"""Longest text that is parsed, including a display name."""
 MAX_LENGTH = 320
-"""Octets of an addr-spec: 64 + 1 + 255 (RFC 5321 section 4.5.3.1)."""
+"""Octets of an address: 64 + 1 + 255 (https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1)."""
 MAX_DOMAIN_LENGTH = 255
 
 _PLAIN = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
 )
 _ANGLE = re.compile(r'((?:[^"<>]|"(?:[^"\\]|\\.)*")*)<((?:[^"<>]|"(?:[^"\\]|\\.)*")*)>', re.DOTALL)
-# To the end where the closing quote is missing, or each quote would be tried anew up to there.
+# If the closing quote is missing, match to the end. Otherwise each quote would be tried again: quadratic time.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _COMMENT = re.compile(r"\([^()]*\)$")
 _QUOTED_LOCAL = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
@@ -31,14 +33,15 @@ _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 class AddressError(ValueError):
-    """The text names no single usable address. Its message never holds the text."""
+    """The text does not contain exactly one usable address. The error message never quotes the text."""
 
 
 class Address(Struct, frozen=True):
-    """One recipient's address: the key of its contact and the variant SES used for it.
+    """A recipient's address: the key of its contact, and the variant that SES reported.
 
-    `variant` has the local part as SES wrote it and the domain normalised, which is what SES keeps on its
-    suppression list (SES lower-cases only the domain, and its management calls tell local-part case apart).
+    `variant` has the local part as reported and the domain in lower case. Entries of the suppression list have this
+    form, and the calls that manage the list are case-sensitive:
+    https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
     """
 
     key: str
@@ -46,10 +49,10 @@ class Address(Struct, frozen=True):
 
 
 def parse_address(raw: str) -> Address:
-    """Return the address in `raw`: an addr-spec, bare or in brackets, with or without a display name or comment.
+    """Return the address in `raw`: bare or in angle brackets, with or without a display name or comment.
 
     Raises:
-        AddressError: there is none, more than one, or one no mail server could have accepted.
+        AddressError: `raw` contains no address, several addresses, or one that no mail server can have accepted.
 
     """
     if len(raw) > MAX_RAW_LENGTH:
@@ -59,9 +62,9 @@ def parse_address(raw: str) -> Address:
         domain = domain.lower()
     else:
         local, domain = _split(_addr_spec(raw))
-        domain = _normalised_domain(domain)
+        domain = _normalize_domain(domain)
     if len(domain) > MAX_DOMAIN_LENGTH:
-        raise AddressError("the recipient's domain is too long to be one")
+        raise AddressError("the recipient's domain is too long")
     key = local.lower() if local.isascii() else local.translate(_LOWER)
     return Address(f"{key}@{domain}", f"{local}@{domain}")
 
@@ -75,7 +78,7 @@ def _addr_spec(raw: str) -> str:
     else:
         match = _ANGLE.fullmatch(text)
         if match is None:
-            raise AddressError("the recipient's angle brackets name no single address")
+            raise AddressError("the recipient's angle brackets do not contain exactly one address")
         display, addr_spec = match[1], match[2]
     unquoted = _QUOTED.sub("", display)
     if "@" in unquoted and ("," in unquoted or ";" in unquoted):
@@ -87,14 +90,15 @@ def _split(addr_spec: str) -> tuple[str, str]:
     local, at, domain = addr_spec.rpartition("@")
     quoted = _QUOTED_LOCAL.fullmatch(local) is not None
     if not at or not local or not domain or len(addr_spec.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
-        raise AddressError("the recipient has no local part and domain of usable length")
-    # str.isprintable is False for controls, format characters and lone surrogates, none of which DynamoDB or SES take.
+        raise AddressError("the recipient has no local part or domain, or is too long")
+    # str.isprintable is False for control characters, format characters and lone surrogates. Neither DynamoDB nor SES
+    # accepts these.
     if not local.isprintable() or (not quoted and any(c in _NOT_IN_ATOM or c.isspace() for c in local)):
-        raise AddressError("the recipient's local part has characters no single address can have")
+        raise AddressError("the recipient's local part has characters that an address cannot have")
     return local, domain
 
 
-def _normalised_domain(domain: str) -> str:
+def _normalize_domain(domain: str) -> str:
     domain = domain.removesuffix(".").translate(_LOWER)
     if not domain.isascii():
         domain = _a_labels(domain)
@@ -104,9 +108,10 @@ def _normalised_domain(domain: str) -> str:
 
 
 def _a_labels(domain: str) -> str:
-    # Lower-case letter by letter, but never into ASCII: KELVIN SIGN lower-cases to "k", which is another domain.
+    # A-labels: https://www.rfc-editor.org/rfc/rfc5890#section-2.3.2.1
+    # Letters are converted to lower case unless the result is ASCII: the KELVIN SIGN becomes "k", another domain.
     lowered = "".join(c if c.lower()[0].isascii() else c.lower() for c in domain)
     try:
         return idna.encode(lowered).decode()
-    except UnicodeError:  # idna.IDNAError is one
+    except UnicodeError:  # the base class of idna.IDNAError
         raise AddressError("the recipient's domain has no A-label form") from None

@@ -1,16 +1,16 @@
-"""Read every form of timestamp SES and its carriers publish, as UTC to the millisecond.
+"""Timestamps of SES and of the services that carry its events, as UTC with a precision of milliseconds.
 
-Milliseconds because that is the finest SES publishes; one precision everywhere keeps a time that went through the
-contact store equal to the time that came out of the message.
+SES publishes milliseconds at most. With one precision everywhere, a time that was stored equals the time in the event.
 """
 
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-# SES's documentation prints "2018-10-08T14:05:45 +0000" and, wrapped, "13:16: 09.222Z"; both are copied into the wild.
+# The page below prints "2018-10-08T14:05:45 +0000". Copies of AWS's examples have "13:16: 09.222Z". Both occur in events.
+# https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 _STRAY_SPACE = re.compile(r"(?<=:)\s+|\s+(?=:)|\s+(?=[+-]\d{2}:?\d{2}$)|\s+(?=Z$)")
-# ISO 8601 has leap seconds, Python does not.
+# ISO 8601 has leap seconds; Python has none.
 _LEAP_SECOND = re.compile(r"(?<=:\d\d:)60")
 _LONGEST = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,11 +18,11 @@ _END = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """Return the UTC time `text` names, cut to milliseconds, or None when it names none.
+    """Return the UTC time in `text`, truncated to milliseconds, or None if there is none.
 
-    Accepts ISO 8601 with `Z`, an offset (`-05:00`, `-0500`) or neither (read as UTC), and the stray spaces of the
-    SES developer guide. Times before 1970 and from 9000 on are refused: they are a broken clock's, and arithmetic on
-    them could overflow.
+    ISO 8601 is accepted with `Z`, with an offset (`-05:00`, `-0500`), or without either (UTC). The spaces that occur
+    in AWS's examples are ignored. Times before 1970 and after 8999 come from a broken clock and are rejected, because
+    arithmetic on them may overflow.
     """
     if len(text) > _LONGEST:
         return None
@@ -40,20 +40,23 @@ def parse_timestamp(text: str) -> datetime | None:
 
 
 def read_timestamp(text: str) -> datetime:
-    """Return the UTC time that `format_timestamp` wrote.
+    """Return the UTC time in a text that `format_timestamp` returned.
 
     Raises:
-        ValueError: the text names no time that `parse_timestamp` accepts.
+        ValueError: `parse_timestamp` does not accept the text.
 
     """
     moment = parse_timestamp(text)
     if moment is None:
-        raise ValueError("this is no timestamp")
+        raise ValueError("the text is not a timestamp")
     return moment
 
 
 def parse_epoch_milliseconds(text: str) -> datetime | None:
-    """Return the UTC time of an SQS `SentTimestamp` (a string of epoch milliseconds), or None when it is not one."""
+    """Return the UTC time of a string of epoch milliseconds, or None if it is not one.
+
+    SQS uses this format for `SentTimestamp`: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
     if not text.isascii() or not text.isdecimal() or len(text) > _LONGEST:
         return None
     try:
@@ -63,10 +66,10 @@ def parse_epoch_milliseconds(text: str) -> datetime | None:
     return moment if moment < _END else None
 
 
-# One moment is written several times over: beside its register, beside the status, in the history.
+# One time is formatted repeatedly: for its register, for the status, for the history.
 @lru_cache(1024)
 def format_timestamp(moment: datetime) -> str:
-    """Return `moment` as `2026-11-22T12:00:00.000Z`, a form whose alphabetical order is its order in time."""
+    """Return `moment` as `2026-11-22T12:00:00.000Z`. Alphabetical order of these texts is chronological."""
     moment = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
@@ -79,5 +82,5 @@ def _utc_milliseconds(moment: datetime) -> datetime | None:
             return None
     if not _EPOCH <= moment < _END:
         return None
-    finer = moment.microsecond % 1000
-    return moment.replace(microsecond=moment.microsecond - finer) if finer else moment
+    microseconds = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - microseconds) if microseconds else moment

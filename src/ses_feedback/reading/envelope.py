@@ -1,8 +1,10 @@
-"""Open what Lambda hands over, down to the SES document inside.
+"""Lambda events and the envelopes inside them, opened down to the SES event.
 
-SES feedback arrives as an SQS event (raw delivery or SNS-wrapped), an SNS event, an EventBridge event (alone, or
-inside either), or bare, as `sam local invoke` and replay hand it over. Key casing differs between AWS's own carriers
-(`EventSource`, `eventSource`), and Subject differs between SES's own mechanisms: nothing here looks at Subject.
+An SES event reaches Lambda in an SQS message (raw or in an SNS notification), in an SNS notification, in an EventBridge
+event, or directly (`sam local invoke`, `feedbackctl replay`). Envelopes may be nested. The case of keys differs between
+carriers: `eventSource` in SQS records (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html), `EventSource` in
+SNS records (https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html). The SNS subject is ignored, because it
+differs between identity notifications and event publishing.
 """
 
 import json
@@ -18,13 +20,15 @@ from ses_feedback.timestamps import parse_epoch_milliseconds, parse_timestamp
 
 SENT_AT = "sent-at"
 """Message attribute of a redriven message: when it was first sent to a queue."""
-MAX_WRAPPINGS = 8
-"""Envelopes inside envelopes that are opened; SQS around SNS around EventBridge, the deepest seen, is three."""
-
+MAX_ENVELOPES = 8
+"""Nested envelopes that are opened. The deepest nesting that occurs is three: SQS, SNS, EventBridge."""
+SENT_AT = "sent-at"
+"""Message attribute of a redriven SQS message: the time at which it was first sent to a queue."""
 VALIDATION_NOTICE = "Successfully validated SNS topic for Amazon SES event publishing"
-"""The plain text SES sends whenever an event destination is created or changed."""
+"""Text that SES publishes, not as JSON, whenever an event destination is created or changed. AWS does not document it."""
 
-# detail-type → eventType. `detail.eventType` says the same and is preferred; this is for a detail that lacks it.
+# `detail-type` → `eventType`: https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html
+# `detail` has an `eventType` too, which takes precedence.
 _DETAIL_TYPES = {
     "Email Bounced": "Bounce",
     "Email Complaint Received": "Complaint",
@@ -37,34 +41,37 @@ _DETAIL_TYPES = {
     "Email Clicked": "Click",
     "Email Subscribed": "Subscription",
 }
+# https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
 _SNS_CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
+# SES publishes `AmazonSnsSubscriptionSucceeded` when a topic is set for an identity. AWS does not document it.
+# `Received`: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
 _NOTICE_TYPES = {"AmazonSnsSubscriptionSucceeded": "set-up notice", "Received": "inbound mail"}
 
 
 class EnvelopeError(ValueError):
-    """There is no SES document inside. `reason` is one of a few fixed words, fit for logs and queue attributes."""
+    """A record contains no SES event. `reason` is one of a few fixed words and may be logged."""
 
     def __init__(self, reason: str) -> None:
-        """Keep `reason`, for example `not-json`."""
+        """Store a reason such as `not-json`."""
         super().__init__(reason)
         self.reason = reason
 
 
 class Carrier(StrEnum):
-    """What brought a record to Lambda, which decides how it is acknowledged."""
+    """The service that delivered a record to Lambda. It determines how the record is acknowledged."""
 
     SQS = "sqs"
     SNS = "sns"
     SES = "ses"
     INVOKE = "invoke"
-    """EventBridge, or somebody's own invocation: the whole event is one record."""
+    """EventBridge or a direct invocation: the whole event is one record."""
 
 
 class Record(Struct, frozen=True):
-    """One message as Lambda handed it over, unopened.
+    """One message of a Lambda event, in its envelopes.
 
-    `id` is the carrier's own (an SQS record's is what a partial batch response names), empty when it has none.
-    `content` is the text or the already decoded JSON it carries.
+    `id` is the id that the carrier assigned, or an empty string. For SQS it is the identifier in a partial batch
+    response. `content` is text or decoded JSON. `sent_at` is the time at which the carrier received the message.
     """
 
     carrier: Carrier
@@ -73,40 +80,42 @@ class Record(Struct, frozen=True):
     sent_at: datetime | None = None
 
     def original(self) -> str:
-        """Return the content as the text quarantine keeps: the very text where it came as text, else as JSON."""
+        """Return the content as text for the quarantine: unchanged if it is text, otherwise encoded as JSON."""
         return self.content if isinstance(self.content, str) else json.dumps(self.content)
 
 
 class Document(Struct, frozen=True):
-    """An SES document, decoded, and when its outermost carrier took it: no feedback in it can be later."""
+    """A decoded SES event. `sent_at` is the time at which the outermost carrier received it: the event is not later."""
 
     fields: Mapping[str, Any]
     sent_at: datetime | None
 
 
 class Notice(Struct, frozen=True):
-    """Something AWS sends along that is no feedback about a message. `what` is one of a few fixed words."""
+    """A message from AWS that is not about a sent email. `kind` is one of a few fixed words."""
 
-    what: str
+    kind: str
 
 
 def read_records(event: object) -> list[Record]:
-    """Return the records of a Lambda event, whatever it is; an event that holds none is one record itself."""
+    """Return the records of a Lambda event. An event without a list of records is one record."""
     if not isinstance(event, dict):
         return [Record(Carrier.INVOKE, "", event)]
-    held = event.get("Records")
-    if not isinstance(held, Sequence) or isinstance(held, str):
+    entries = event.get("Records")
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
         return [Record(Carrier.INVOKE, _text(event, "id", "MessageId"), event, _invocation_time(event))]
-    return [_record(entry) for entry in held]
+    return [_record(entry) for entry in entries]
 
 
 def open_record(record: Record) -> Document | Notice:
-    """Return the SES document inside `record`, or the notice it rate_limiter out to be.
+    """Return the SES event inside `record`, or the notice that `record` is.
 
     Raises:
-        EnvelopeError: it is neither.
+        EnvelopeError: `record` contains neither.
 
     """
+    # Received email that SES passes directly to Lambda:
+    # https://docs.aws.amazon.com/ses/latest/dg/receiving-email-action-lambda.html
     if record.carrier is Carrier.SES:
         return Notice("inbound mail")
     return _open(record.content, record.sent_at)
@@ -128,8 +137,9 @@ def _record(entry: object) -> Record:
 
 
 def _sqs_time(entry: Mapping[str, Any]) -> datetime | None:
-    """Return when a message was first sent to a queue: a redrive sends it again later, and says when that was.
+    """Return the time at which a message was first sent to a queue, or None if it is missing.
 
+    A redriven message carries the time in an attribute, because SQS assigns a new `SentTimestamp`:
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
     attributes = entry.get("attributes")
@@ -137,12 +147,12 @@ def _sqs_time(entry: Mapping[str, Any]) -> datetime | None:
     sent_at = parse_epoch_milliseconds(sent) if isinstance(sent, str) else None
     message_attributes = entry.get("messageAttributes")
     attribute = message_attributes.get(SENT_AT) if isinstance(message_attributes, dict) else None
-    first = parse_timestamp(_text(attribute, "stringValue")) if isinstance(attribute, dict) else None
-    return min(first, sent_at) if first and sent_at else sent_at
+    first_sent_at = parse_timestamp(_text(attribute, "stringValue")) if isinstance(attribute, dict) else None
+    return min(first_sent_at, sent_at) if first_sent_at and sent_at else sent_at
 
 
 def _open(content: object, sent_at: datetime | None) -> Document | Notice:
-    for _ in range(MAX_WRAPPINGS):
+    for _ in range(MAX_ENVELOPES):
         if isinstance(content, str):
             text = content.strip().removeprefix("\ufeff")
             if text.startswith(VALIDATION_NOTICE):
@@ -155,20 +165,20 @@ def _open(content: object, sent_at: datetime | None) -> Document | Notice:
             return _document(content, sent_at)
         if "detail-type" in content:
             sent_at = sent_at or _bus_time(content)
-            found = _open_bus_event(content)
+            inner = _open_bus_event(content)
         else:
             sent_at = sent_at or _sns_time(content)
-            found = _open_sns(content)
-        if isinstance(found, Notice):
-            return found
-        content = found
+            inner = _open_sns(content)
+        if isinstance(inner, Notice):
+            return inner
+        content = inner
     raise EnvelopeError("wrapped-too-often")
 
 
 def _decoded(text: str) -> object:
     try:
         return from_json(text)
-    except (ValueError, TypeError):  # not JSON, nested too deep; a lone surrogate (TypeError): no text SES ever sent
+    except (ValueError, TypeError):  # ValueError: not JSON, or nested too deeply. TypeError: a lone surrogate.
         raise EnvelopeError("not-json" if text else "no-content") from None
 
 
@@ -182,7 +192,9 @@ def _document(fields: Mapping[str, Any], sent_at: datetime | None) -> Document |
 def _open_sns(content: Mapping[str, Any]) -> object:
     if content.get("Type") in _SNS_CONFIRMATIONS and "Token" in content:
         return Notice("set-up notice")
-    if content.get("Event") == "s3:TestEvent":  # S3 tries a queue when it is told to notify it of objects
+    # S3 sends a test event when notifications to a queue are configured:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    if content.get("Event") == "s3:TestEvent":
         return Notice("set-up notice")
     if "Message" in content and ("Type" in content or "TopicArn" in content):
         return content["Message"]
@@ -197,8 +209,10 @@ def _open_bus_event(content: Mapping[str, Any]) -> object:
         return detail
     if content.get("source") != "aws.ses" or not isinstance(detail_type, str):
         raise EnvelopeError("unknown-shape")
+    # Advisor and tenant events concern the account, not an email:
+    # https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html
     if not detail_type.lower().startswith("email"):
-        return Notice("account event")  # VDM advisor and tenant events: about the account, not about a message
+        return Notice("account event")
     if detail_type not in _DETAIL_TYPES or not isinstance(detail, dict):
         raise EnvelopeError("unknown-bus-event")
     return {**detail, "eventType": _DETAIL_TYPES[detail_type]}
@@ -209,7 +223,8 @@ def _invocation_time(event: Mapping[str, Any]) -> datetime | None:
 
 
 def _bus_time(event: Mapping[str, Any]) -> datetime | None:
-    # EventBridge cuts its time to the second: the feedback in it may be up to a second later than it says.
+    # EventBridge truncates `time` to seconds, so that the SES event in it may be up to 999 ms later:
+    # https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
     time = parse_timestamp(_text(event, "time"))
     return time + timedelta(milliseconds=999) if time else None
 

@@ -1,7 +1,8 @@
-"""What S3 tells of in a message, and the messages that are in what it tells of.
+"""S3 event notifications, and the SES events in the objects that they name.
 
-Firehose gathers what SES publishes to it into objects, and S3 notifies the lane's queue of each. SES ends each of its
-documents with a newline; Firehose puts nothing between two by itself.
+Data Firehose collects SES events in S3 objects, and S3 sends a notification of each object to the queue of the delivery
+lane. SES ends each event with a newline, and Firehose adds no delimiter:
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-firehose-contents.html
 """
 
 import re
@@ -15,34 +16,34 @@ from ses_feedback.immutable import Struct
 from ses_feedback.reading.envelope import Record
 
 _SOURCE = "aws:s3"
-_BETWEEN = re.compile(r"}\s*{")
-"""What is between two documents of one line. In a document by itself it can only be inside a text."""
-_BEGINNING = re.compile(r"\S")
+_BOUNDARY = re.compile(r"}\s*{")
+"""Boundary between two JSON objects of one line. Within one object, this text can only occur in a string."""
+_NOT_BLANK = re.compile(r"\S")
 
 
 class ObjectName(Struct, frozen=True):
-    """An object in S3."""
+    """The name of an S3 object."""
 
     bucket: str
     key: str
 
 
 def parse_object_names(record: Record) -> tuple[ObjectName, ...]:
-    """Return the objects that S3 tells of in `record`; none when it is no notification of S3's, or no sound one."""
+    """Return the objects that `record` names, or an empty tuple if `record` is not a valid S3 notification."""
     content = record.content
     if isinstance(content, str):
         content = _decoded(content) if _SOURCE in content else None
     if not isinstance(content, Mapping):
         return ()
-    held = content.get("Records", [content])
-    found = [_named(one) for one in held] if isinstance(held, list) else []
-    return tuple(one for one in found if one) if all(found) else ()
+    entries = content.get("Records", [content])
+    names = [_object_name(entry) for entry in entries] if isinstance(entries, list) else []
+    return tuple(name for name in names if name) if all(names) else ()
 
 
 def split_messages(data: bytes) -> Iterator[str]:
-    """Yield the messages in an object: its lines, and where a line holds several documents, each of them.
+    """Yield the messages in an object: each line that is not blank, or each JSON object of a line with several.
 
-    Blank lines are none. Bytes that are no UTF-8 come as lone surrogates, which no JSON has.
+    Bytes that are not UTF-8 become lone surrogates, which are not valid JSON.
     """
     start = 0
     while start < len(data):
@@ -51,31 +52,32 @@ def split_messages(data: bytes) -> Iterator[str]:
         line = data[start:end].decode("utf-8", "surrogateescape").strip()
         start = end + 1
         if line:
-            yield from _documents(line) if _BETWEEN.search(line) else (line,)
+            yield from _json_objects(line) if _BOUNDARY.search(line) else (line,)
 
 
-def _documents(line: str) -> Iterator[str]:
-    """Yield the documents of a line that holds several; what can't be told apart comes in one piece, as the last."""
+def _json_objects(line: str) -> Iterator[str]:
+    """Yield the JSON objects of a line. If the rest of the line cannot be decoded, yield it as the last element."""
     decode, start = JSONDecoder().raw_decode, 0
     while start < len(line):
         try:
             _, end = decode(line, start)
-        except (ValueError, RecursionError):  # not JSON, nested too deep
+        except (ValueError, RecursionError):  # not JSON, or nested too deeply
             end = len(line)
         yield line[start:end]
-        begins = _BEGINNING.search(line, end)
-        start = begins.start() if begins else len(line)
+        next_object = _NOT_BLANK.search(line, end)
+        start = next_object.start() if next_object else len(line)
 
 
 def _decoded(text: str) -> object:
     try:
         return from_json(text)
-    except (ValueError, TypeError):  # not JSON, nested too deep; a lone surrogate
+    except (ValueError, TypeError):  # ValueError: not JSON, or nested too deeply. TypeError: a lone surrogate.
         return None
 
 
-def _named(one: object) -> ObjectName | None:
-    match one:
+def _object_name(entry: object) -> ObjectName | None:
+    # Keys are URL-encoded: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    match entry:
         case {"eventSource": "aws:s3", "s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
             return ObjectName(bucket, unquote_plus(key))
     return None
