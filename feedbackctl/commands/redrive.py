@@ -17,7 +17,9 @@ from feedbackctl.aws_clients import create_client
 from feedbackctl.errors import OperatorError
 from ses_feedback.aws.batches import batched
 from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
-from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
+from ses_feedback.aws.quarantine import ATTRIBUTE_BYTES, MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
+from ses_feedback.reading.envelope import SENT_AT
+from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 _BATCH_SIZE = 10
 """Messages in one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
@@ -136,17 +138,26 @@ class _Run:
 
     def _move(self, message: dict[str, Any]) -> None:
         text = _original_text(message)
-        if text is None or not self._send(text):
+        if text is None or not self._send(text, _first_sent_at(message)):
             self.unsendable.add(message["MessageId"])
             return
         self.sqs.delete_message(QueueUrl=self.source, ReceiptHandle=message["ReceiptHandle"])
         del self._receipts[message["MessageId"]]
         self.moved += 1
 
-    def _send(self, text: str) -> bool:
-        """Send `text` to the target, and return False if SQS refuses its content."""
+    def _send(self, text: str, sent_at: str) -> bool:
+        """Send `text` to the target, and return False if SQS refuses its content.
+
+        The attribute `sent-at` has the time at which the message was first sent, so that the dates of feedback do not
+        change. Text that leaves no room for attributes is sent without it.
+        """
+        attributes = {SENT_AT: {"DataType": "String", "StringValue": sent_at}}
+        fits = len(text.encode("utf-8", "surrogatepass")) <= MAX_MESSAGE_BYTES - ATTRIBUTE_BYTES
         try:
-            require(self.sqs.send_message(QueueUrl=self.target, MessageBody=text), "MessageId")
+            answer = self.sqs.send_message(
+                QueueUrl=self.target, MessageBody=text, **({"MessageAttributes": attributes} if fits else {})
+            )
+            require(answer, "MessageId")
         except ClientError as error:
             if error_code(error) in _REFUSED_CONTENT:
                 return False
@@ -172,6 +183,12 @@ def _response_time(response: dict[str, Any]) -> datetime:
 
 def _sent_at(message: dict[str, Any]) -> datetime:
     return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
+def _first_sent_at(message: dict[str, Any]) -> str:
+    """Return the time at which a message was first sent to a queue."""
+    attribute = message.get("MessageAttributes", {}).get(SENT_AT, {}).get("StringValue", "")
+    return attribute if parse_timestamp(attribute) else format_timestamp(_sent_at(message))
 
 
 def _original_text(message: dict[str, Any]) -> str | None:

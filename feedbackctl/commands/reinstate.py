@@ -12,7 +12,7 @@ from ses_feedback.address import Address, AddressError, parse_address
 from ses_feedback.contacts.contact import Contact, Evidence, merge
 from ses_feedback.contacts.record import become
 from ses_feedback.contacts.repository import ContactRepository
-from ses_feedback.contacts.status import Standing, standing
+from ses_feedback.contacts.status import Standing, Status, standing
 from ses_feedback.handlers.deadline import utc_now
 from ses_feedback.settings import Settings
 from ses_feedback.timestamps import format_timestamp
@@ -33,12 +33,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
     help=f"The person who asked for it, and why. It is stored on the contact; at most {_REASON_LENGTH} characters.",
 )
 @click.option(
+    "--they-asked",
+    is_flag=True,
+    help="The person asked for email again. Then complaints and opt-outs no longer count either.",
+)
+@click.option(
     "--suppress-unsubscribed", is_flag=True, help="Set if the stack's parameter SuppressUnsubscribed is true."
 )
-def reinstate(address: str, table: str, reason: str, *, suppress_unsubscribed: bool) -> None:
+def reinstate(address: str, table: str, reason: str, *, they_asked: bool, suppress_unsubscribed: bool) -> None:
     """Allow email to ADDRESS again.
 
-    Feedback from before the reinstatement no longer counts. The address leaves the SES suppression list within
+    Bounces from before the reinstatement no longer count. Complaints and opt-outs stay, because only the person can
+    withdraw them: give --they-asked if the person did. The address leaves the SES suppression list within
     minutes. Until then SES refuses email to it and reports bounces of its own (OnAccountSuppressionList). These do not
     count for one day.
     """
@@ -51,11 +57,18 @@ def reinstate(address: str, table: str, reason: str, *, suppress_unsubscribed: b
         now=utc_now,
         sleep=time.sleep,
     )
-    click.echo(f"The contact is {reinstate_contact(repository, address, reason, settings)}.")
+    status = reinstate_contact(repository, address, reason, settings, they_asked=they_asked)
+    click.echo(f"The contact is {status}.")
+    if status in {Status.COMPLAINED, Status.UNSUBSCRIBED}:
+        click.echo("Only the person can withdraw this: give --they-asked if the person asked for email again.")
 
 
-def reinstate_contact(repository: ContactRepository, address: str, reason: str, settings: Settings) -> str:
+def reinstate_contact(
+    repository: ContactRepository, address: str, reason: str, settings: Settings, *, they_asked: bool = False
+) -> str:
     """Store the reinstatement on the contact of `address`, and return the contact's status.
+
+    `they_asked` is True if the person asked for email again: then complaints and opt-outs no longer count either.
 
     SuppressionFunction updates the suppression list and publishes the change.
 
@@ -66,7 +79,13 @@ def reinstate_contact(repository: ContactRepository, address: str, reason: str, 
     """
     parsed = _parse(address)
     now = _truncate_to_milliseconds(utc_now())
-    reinstatement = Contact(parsed.key, (parsed.variant,), opted_in=Evidence(now, _validate_reason(reason)))
+    evidence = Evidence(now, _validate_reason(reason))
+    reinstatement = Contact(
+        parsed.key,
+        (parsed.variant,),
+        opted_in=evidence if they_asked else None,
+        cleared=None if they_asked else evidence,
+    )
     unread: dict[str, str] = {}
     refusal: str | None = None
     for _ in range(_WRITE_ATTEMPTS):
@@ -109,7 +128,7 @@ def _refuse_newer_evidence(current: Standing, now: datetime) -> None:
     Either this machine's clock is slow or the evidence has a date in the future. A reinstatement with the date of that
     evidence would override all feedback until then, which can be years.
     """
-    if current.evidence:
+    if current.evidence and current.evidence.at > now:
         raise OperatorError(
             f"the contact is {current.status} by evidence of {format_timestamp(current.evidence.at)}, which is newer "
             f"than this machine's clock ({format_timestamp(now)}). Nothing was changed. Set the clock, or wait until "

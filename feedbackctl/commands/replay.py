@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,32 @@ from feedbackctl.replay.result import ReplayResult
 from feedbackctl.replay.tables import print_tables
 from ses_feedback.contacts.contact import MAX_SOFT_BOUNCE_LIMIT
 from ses_feedback.judging.policy import AmbiguousComplaint
+from ses_feedback.settings import parse_streams
+from ses_feedback.timestamps import parse_timestamp
 
 _PIPE_WIDTH = 160
 """Columns of output that is not a terminal: wide enough for most addresses."""
 _MAX_PRINTED_FAILURES = 20
+
+
+class _Time(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
+        time = parse_timestamp(str(value))
+        if time is None:
+            self.fail("this is no time; write it as in 2026-11-22T12:00:00Z", param, ctx)
+        return time
+
+
+class _Streams(click.ParamType[tuple[str, ...]]):
+    name = "streams"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ANN401
+        try:
+            return value if isinstance(value, tuple) else parse_streams(str(value))
+        except ValueError:
+            self.fail("give at most 20 names of letters, digits, hyphens and underscores", param, ctx)
 
 
 @click.command
@@ -60,6 +83,19 @@ _MAX_PRINTED_FAILURES = 20
     show_default=True,
     help="Days after which a suspension ends. 0 means never.",
 )
+@click.option(
+    "--streams",
+    type=_Streams(),
+    metavar="NAMES",
+    default="",
+    help="Streams that a person can opt out of, separated by commas.",
+)
+@click.option(
+    "--at",
+    type=_Time(),
+    metavar="TIME",
+    help="Time of the replay, as in 2026-11-22T12:00:00Z. The default is right after the newest event.",
+)
 @click.option("--list-suspended", is_flag=True, help="Add suspended contacts to the suppression list.")
 @click.option("--suppress-unsubscribed", is_flag=True, help="Add unsubscribed contacts to the suppression list.")
 def replay(
@@ -70,6 +106,7 @@ def replay(
     logs: bool,
     sandbox: bool,
     ambiguous_complaint: str,
+    at: datetime | None,
     **parameters: Any,  # noqa: ANN401 (the stack's parameters, which click has validated)
 ) -> None:
     """Show the effect of the messages in PATH on contacts and suppression list.
@@ -98,6 +135,7 @@ def replay(
                 sandbox=sandbox,
                 log=_print_error if logs else _discard,
                 progress=progress,
+                at=at,
                 ambiguous_complaint=AmbiguousComplaint(ambiguous_complaint),
                 **parameters,
             )

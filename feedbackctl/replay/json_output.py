@@ -36,6 +36,8 @@ def _contact(item: Item) -> dict[str, Any]:
         "address": item["address"]["S"],
         "status": item["status"]["S"],
         "may_send": item["may_send"]["BOOL"],
+        "may_send_transactional": item["may_send_transactional"]["BOOL"],
+        "no_streams": [name["S"] for name in item["no_streams"]["L"]] if "no_streams" in item else [],
         "reason": text_attribute(item, "reason"),
         "status_at": text_attribute(item, "status_at"),
         "delivered_on": delivered_on[-1] if delivered_on else "",
@@ -43,6 +45,7 @@ def _contact(item: Item) -> dict[str, Any]:
         "variants": [variant["S"] for variant in item["variants"]["L"]],
         "synced": text_attribute(item, "synced"),
         "pending_shard": "pending_shard" in item,
+        "release_at": text_attribute(item, "release_at"),
     }
 
 

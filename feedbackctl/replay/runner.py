@@ -181,8 +181,14 @@ class ReplayRunner:
 
     def _is_pending(self) -> bool:
         """Return True if the next sweep has work. An entry that SES refused is tried again hours later."""
-        soon = format_timestamp(self._aws.clock.now() + timedelta(seconds=SWEEP_INTERVAL))
-        return any("pending_shard" in item and item["pending_at"]["S"] <= soon for item in self._aws.contacts())
+        now = self._aws.clock.now()
+        soon = {
+            "pending_at": format_timestamp(now + timedelta(seconds=SWEEP_INTERVAL)),
+            "release_at": format_timestamp(now),
+        }
+        return any(
+            name in item and item[name]["S"] <= time for item in self._aws.contacts() for name, time in soon.items()
+        )
 
     def _add_output(self, invocation: Invocation) -> None:
         """Add the metrics and log lines of an invocation. Counts are summed; of lags the longest is kept."""

@@ -108,7 +108,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         suspension_days=read("SUSPENSION_DAYS", _whole(0, 365), "a number of days from 0 to 365", 30),
         list_suspended=read("LIST_SUSPENDED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
         deliveries_by=read("DELIVERIES_BY", _one_of(*DELIVERIES_BY), f"one of {', '.join(DELIVERIES_BY)}", "Topic"),
-        streams=read("STREAMS", _streams, f"at most {MAX_STREAMS} names of {_STREAM.pattern}, separated by commas", ()),
+        streams=read(
+            "STREAMS", parse_streams, f"at most {MAX_STREAMS} names of {_STREAM.pattern}, separated by commas", ()
+        ),
         ambiguous_complaint=read(
             "AMBIGUOUS_COMPLAINT", AmbiguousComplaint, "unsubscribe or note", AmbiguousComplaint.UNSUBSCRIBE
         ),
@@ -204,7 +206,13 @@ def _boolean(value: str) -> bool:
     return ("false", "true").index(value) == 1
 
 
-def _streams(value: str) -> tuple[str, ...]:
+def parse_streams(value: str) -> tuple[str, ...]:
+    """Return the names of streams in `value`, separated by commas.
+
+    Raises:
+        ValueError: a name is invalid, or there are more than `MAX_STREAMS`.
+
+    """
     names = tuple(name.strip() for name in value.split(",") if name.strip())
     if len(names) > MAX_STREAMS or not all(map(_STREAM.fullmatch, names)):
         raise ValueError

@@ -14,7 +14,7 @@ from ses_feedback.timestamps import format_timestamp
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS's limit for a message's body and attributes together (1 MiB)."""
-_ATTRIBUTE_BYTES = 1_024
+ATTRIBUTE_BYTES = 1_024
 _ALWAYS_FITS = MAX_MESSAGE_BYTES // 6
 """Characters: of at most three bytes each, or four, that gzip does not shorten, and base64 makes longer by a third."""
 TOO_LONG = "too-long"
@@ -91,7 +91,7 @@ class _Packed(NamedTuple):
 
 def _packed(original: str) -> _Packed | None:
     """Return how a message is kept, None when it can't be."""
-    limit = MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES
+    limit = MAX_MESSAGE_BYTES - ATTRIBUTE_BYTES
     carried = bool(original) and not SQS_INVALID_CHARACTER.search(original)
     raw = original.encode("utf-8", "surrogatepass")
     if carried and len(raw) <= limit:

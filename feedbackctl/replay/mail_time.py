@@ -1,0 +1,36 @@
+"""The time of the newest event in messages: a replay runs at that time, so a file has the same result on any day."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from feedbackctl.replay.message_files import Message
+from ses_feedback.reading.envelope import Carrier, Document, EnvelopeError, Record, open_record, read_records
+from ses_feedback.reading.ses_events import Feedback, FeedbackError, parse_feedback
+
+_LATEST = timedelta(days=28)
+"""Time after its email within which an event counts: a later date is that of a wrong clock."""
+
+
+def find_newest_time(messages: Iterable[Message]) -> datetime | None:
+    """Return the time of the newest event in `messages`, or None if no event has a time."""
+    return max((time for message in messages for time in _times(message)), default=None)
+
+
+def _times(message: Message) -> Iterator[datetime]:
+    content = message.content
+    held = [Record(Carrier.INVOKE, "", content)] if isinstance(content, str) else read_records(content)
+    for record in held:
+        try:
+            document = open_record(record)
+            if isinstance(document, Document):
+                yield from _times_of(parse_feedback(document.fields), document.sent_at)
+        except (EnvelopeError, FeedbackError):
+            continue  # the functions put it in quarantine
+
+
+def _times_of(feedback: Feedback, sent_at: datetime | None) -> Iterator[datetime]:
+    mailed_at, own = feedback.mail.timestamp if feedback.mail else None, feedback.event_time
+    latest = sent_at or (mailed_at + _LATEST if mailed_at else None)
+    yield from (time for time in (mailed_at, own) if time and (latest is None or time <= latest))
+    if sent_at:
+        yield sent_at
