@@ -38,7 +38,7 @@ def _play(seeds: int) -> int:
         world = a_world(seed)
         violations = perform(world).violations
         jobs += len(world.importer.jobs)
-        faults += world.wires.broken
+        faults += world.injector.fault_count
         failed += bool(violations)
         for violation in violations[:1]:
             _print(f"seed {seed}: {violation}")

@@ -13,16 +13,16 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from campaigns.simulation.aws_services import Events, SesList, SesV2
+from campaigns.simulation.aws_services import EventBridgeClient, SesV2Client, SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.dynamodb_client import DynamoDb
-from campaigns.simulation.invariants import Watch
+from campaigns.simulation.invariants import InvariantChecker
 from campaigns.simulation.lanes import Handler
 from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND
-from campaigns.simulation.simulator import World
-from campaigns.simulation.stream_workers import StreamFollower, Sweeper
+from campaigns.simulation.simulator import Simulation
+from campaigns.simulation.stream_workers import StreamPoller, Sweeper
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
@@ -73,7 +73,7 @@ class Job:
 class Importer:
     """SES, as it carries jobs out."""
 
-    def __init__(self, held: SesList, objects: dict[str, bytes], seed: int) -> None:
+    def __init__(self, held: SuppressionEntries, objects: dict[str, bytes], seed: int) -> None:
         """Write into `held` what is in `objects`."""
         self.jobs: list[Job] = []
         self.chance = random.Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
@@ -116,7 +116,7 @@ class Importer:
             self._held.entries.pop(address, None)
 
 
-class ImportingSes(SesV2):
+class ImportingSes(SesV2Client):
     """A client of SES with import jobs."""
 
     world: "BacklogWorld"
@@ -128,11 +128,11 @@ class ImportingSes(SesV2):
 
         @cache  # what a repeated call would begin: this client's calls are never repeated
         def effect() -> dict[str, Any]:
-            importer.jobs.append(Job(url, action, self.world.stage.clock, importer.chance))
+            importer.jobs.append(Job(url, action, self.world.scheduler.clock, importer.chance))
             return {"JobId": str(len(importer.jobs) - 1)}
 
-        self._called()
-        return self._wires.call("put_suppressed_destination", f"import job of {action} {url}", effect)
+        self._check_call()
+        return self._injector.call("put_suppressed_destination", f"import job of {action} {url}", effect)
 
     def get_import_job(self, *, JobId: str) -> dict[str, Any]:  # noqa: N803
         """Tell of a job."""
@@ -143,8 +143,8 @@ class ImportingSes(SesV2):
                 raise ClientError({"Error": {"Code": "NotFoundException", "Message": "made up"}}, "GetImportJob")
             return {"JobStatus": job.status, "FailedRecordsCount": job.failed, "ProcessedRecordsCount": job.processed}
 
-        self._called()
-        return self._wires.call("get_item", f"import job {JobId}", effect)
+        self._check_call()
+        return self._injector.call("get_item", f"import job {JobId}", effect)
 
 
 class S3:
@@ -161,7 +161,7 @@ class S3:
             self._world.objects[Key] = Body
             return {"ETag": '"made-up"'}
 
-        return self._world.wires.call("get_item", f"put {Key}", effect)
+        return self._world.injector.call("get_item", f"put {Key}", effect)
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002
         """Read an object."""
@@ -171,7 +171,7 @@ class S3:
                 raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "made up"}}, "GetObject")
             return {"Body": BytesIO(self._world.objects[Key])}
 
-        return self._world.wires.call("get_item", f"get {Key}", effect)
+        return self._world.injector.call("get_item", f"get {Key}", effect)
 
     def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002
         """Delete an object."""
@@ -180,7 +180,7 @@ class S3:
             self._world.objects.pop(Key, None)
             return {}
 
-        return self._world.wires.call("get_item", f"delete {Key}", effect)
+        return self._world.injector.call("get_item", f"delete {Key}", effect)
 
 
 class ImportingSweeper(Sweeper):
@@ -205,7 +205,7 @@ class ImportingSweeper(Sweeper):
         return job.ends if job and job.fate != "UNHEARD OF" else 0
 
 
-class BacklogWorld(World):
+class BacklogWorld(Simulation):
     """A case in which every sweep imports what it finds; `streaming` says whether the stream is report too."""
 
     most: int | None = 0
@@ -216,43 +216,43 @@ class BacklogWorld(World):
         self._seed = seed
         self._streaming = streaming
         super().__init__(case)
-        self.stage._longest = _PATIENCE  # noqa: SLF001 (jobs take long, and a lost one three days)
+        self.scheduler.max_steps = _PATIENCE  # (jobs take long, and a lost one three days)
 
     def _written(self, old: Item | None, new: Item) -> None:
         """See that nobody takes from an import what it has leased."""
         leases = [(one or {}).get("lease", {}).get("S", "") for one in (old, new)]
-        now = format_timestamp(self.wires.now())
+        now = format_timestamp(self.injector.now())
         taken = leases[0].startswith("import-") and leases[1] not in {"", leases[0]}
         if old and taken and old["leased_until"]["S"] > now:
-            self.watch.violated("P4", f"{new['address']['S']} is leased while {leases[0]} holds")
-        self.watch.written(old, new)
+            self.checker.add_violation("P4", f"{new['address']['S']} is leased while {leases[0]} holds")
+        self.checker.check_write(old, new)
 
-    def _cast(self) -> None:
+    def _add_actors(self) -> None:
         self.table.writes.seen = self._written
-        self.importer = Importer(self.held, self.objects, self._seed)
-        cast_by_world, self.stage.cast = self.stage.cast, self._cast_one  # type: ignore[method-assign]
-        super()._cast()
-        self.stage.cast = cast_by_world  # type: ignore[method-assign]
-        self.stage.cast("SES", self.importer)
+        self.importer = Importer(self.suppressed, self.objects, self._seed)
+        add_actor, self.scheduler.add_actor = self.scheduler.add_actor, self._add_actor  # type: ignore[method-assign]
+        super()._add_actors()
+        self.scheduler.add_actor = add_actor  # type: ignore[method-assign]
+        self.scheduler.add_actor("SES", self.importer)
 
-    def _cast_one(self, name: str, act: Any) -> None:  # noqa: ANN401
-        if isinstance(act, StreamFollower) and not self._streaming:
+    def _add_actor(self, name: str, activity: Any) -> None:  # noqa: ANN401
+        if isinstance(activity, StreamPoller) and not self._streaming:
             return
-        if isinstance(act, Sweeper):
-            act = ImportingSweeper(self._function(), self.table)
-            act.world = self
-        type(self.stage).cast(self.stage, name, act)
+        if isinstance(activity, Sweeper):
+            activity = ImportingSweeper(self._suppression_worker(), self.table)
+            activity.world = self
+        type(self.scheduler).add_actor(self.scheduler, name, activity)
 
     def _dynamodb(self) -> Any:  # noqa: ANN401
-        return DynamoDb(self.table, self.wires)
+        return DynamoDb(self.table, self.injector)
 
-    def suppression(self) -> Handler:
+    def suppression_function(self) -> Handler:
         """Compose SuppressionFunction, as its handler's module does."""
         self._workers += 1
-        sesv2 = ImportingSes(self.held, self.wires, self.watch.called)
+        sesv2 = ImportingSes(self.suppressed, self.injector, self.checker.check_list_call)
         sesv2.world = self
-        contacts, client = self.store(), self._dynamodb()
-        rate_limiter = RateLimiter(client, "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep)
+        contacts, client = self.contacts(), self._dynamodb()
+        rate_limiter = RateLimiter(client, "Contacts", 1.0, now=self.injector.now, sleep=self.injector.sleep)
         worker = f"worker-{self._workers}"
         backlog = ImportStarter(
             contacts,
@@ -262,20 +262,23 @@ class BacklogWorld(World):
             rate_limiter=rate_limiter,
             limits=self.limits,
             most=self.most,
-            now=self.wires.now,
+            now=self.injector.now,
             worker=worker,
         )
         list_sync = ListSync(
             contacts,
             SuppressionList(cast("Any", sesv2)),
-            EventPublisher(cast("Any", Events(self.watch.published, self.wires, self.watch.shown)), "default"),
+            EventPublisher(
+                cast("Any", EventBridgeClient(self.checker.published, self.injector, self.checker.check_text)),
+                "default",
+            ),
             rate_limiter,
             self.limits,
-            now=self.wires.now,
+            now=self.injector.now,
             worker=worker,
             backlog=backlog,
         )
-        return SuppressionHandler(list_sync, cast("Any", self.quiet), cast("Any", self.quiet), self.wires.now)
+        return SuppressionHandler(list_sync, cast("Any", self.output), cast("Any", self.output), self.injector.now)
 
 
 def a_world(seed: int) -> BacklogWorld:
@@ -290,7 +293,7 @@ def a_world(seed: int) -> BacklogWorld:
     return BacklogWorld(stretched, seed, streaming=seed % 3 == 0)
 
 
-def perform(world: BacklogWorld) -> Watch:
+def perform(world: BacklogWorld) -> InvariantChecker:
     """Perform a world, the same way every time."""
     before = random.getstate()
     random.seed(world.case.shards)

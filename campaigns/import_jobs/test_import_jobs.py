@@ -90,7 +90,7 @@ def hurt(seed: int) -> Iterator[tuple[Fault | None, BacklogWorld]]:
     yield None, BacklogWorld(a_case(), seed, streaming=False)
     world = BacklogWorld(a_case(), seed, streaming=False)
     perform(world)
-    made: Counter[str] = Counter(row[2] for row in world.wires.trace)
+    made: Counter[str] = Counter(row[2] for row in world.injector.trace)
     for operation in CALLS:
         for nth in range(min(made[operation], SOON)):
             for number in range(len(FAULTS[operation])):

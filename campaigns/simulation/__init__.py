@@ -1,7 +1,10 @@
-"""A deterministic simulator of the whole system: the real code, over an AWS in memory that a case may break at will.
+"""A deterministic simulation of the whole stack: the real functions, simulated AWS services, and injected faults.
 
-`case.py` says what a case is and makes them, `stage.py` runs the actors of one, `faults.py` and `breakage.py` break
-their calls, `world.py` puts it together, `oracle.py` knows what must come of it, `watch.py` looks whether it did, and
-`shrink.py` makes a failing one readable. `mutants/` are the design bugs it must find, `exhaustive.py` tries everything
-in a small scope, `outages.py` lasts for days, and `against.py` holds the table in memory against others.
+A case (`case`, `case_generator`, `message_kinds`) is all the data that determines one run. `simulator` composes the
+run: `scheduler` interleaves its actors (`lanes`, `stream_workers`), `fault_injector` breaks their AWS calls
+(`aws_services`, `import_service`, `table`), and `invariants` checks the promises against the `oracle`. `shrink` reduces
+and describes a failing case.
+
+`planted_bugs` are design bugs that cases must find. `exhaustive` explores small scopes completely, `outages` last for
+days, and `differential` compares the in-memory table with other implementations of DynamoDB.
 """

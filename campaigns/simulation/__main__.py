@@ -1,4 +1,4 @@
-"""`python -m campaigns.simulation --seed S --cases N`: play many cases and print the figures; see `make simulate`."""
+"""Run cases with faults, crashes and every order of calls, and print the figures. See campaigns/README.md."""
 
 import argparse
 import sys
@@ -13,134 +13,137 @@ from typing import Any
 
 from botocore.session import get_session
 
-from campaigns.simulation.campaign import Figures, play, play_all
+from campaigns.simulation.campaign import Figures, run_case, run_cases
 from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.differential import compare, compare_with_moto
-from campaigns.simulation.exhaustive import explore_all, replay, ways
-from campaigns.simulation.outages import OUTAGES, TOO_LONG, suffer
-from campaigns.simulation.shrink import failure, readable
-from campaigns.simulation.small_scopes import scopes
+from campaigns.simulation.exhaustive import count_interleavings, explore_all, replay
+from campaigns.simulation.outages import DEAD_LETTER_OUTAGES, OUTAGES, run_outage
+from campaigns.simulation.shrink import describe_failure, describe_run
+from campaigns.simulation.small_scopes import make_scopes
 from localaws.deployment.server_process import LocalAws
 from localaws.in_process.contacts_table import CREATE_TABLE
 from localaws.in_process.embedded_aws import EmbeddedAws
 
-_PORTION = 1_000
-"""Cases a process takes at a time."""
-_APART = 1_000_000_000
-"""How far apart the cases of two seeds begin."""
-
-
-_FRESH = 250
-"""Traces for which moto is kept: it reads the whole table for every query."""
+_CHUNK = 1_000
+"""Cases that a process runs at a time."""
+_CASES_PER_SEED = 1_000_000_000
+"""Distance of the first cases of two seeds."""
+_TRACES_PER_MOTO = 250
+"""Traces after which moto is replaced: its queries read the whole table, so it becomes slower."""
 
 
 def main() -> int:
-    """Run what the command line asks for; return 1 when a promise was broken."""
-    arguments = _arguments()
-    if arguments.case is not None:
-        _tell(readable(play(generate_case(arguments.case))))
-        return 0
-    if arguments.exhaustive:
-        return _explore(arguments.crashes, arguments.processes)
-    if arguments.outages is not None:
-        return _suffer(arguments.outages, arguments.processes)
-    if arguments.traces is not None:
-        return _compare(arguments.traces, arguments.against)
-    return _simulate(arguments.seed, arguments.cases, arguments.processes)
+    """Run the campaign that the command line selects. Return 1 if a promise was broken."""
+    options = _parser().parse_args()
+    if options.case is not None:
+        simulation = run_case(generate_case(options.case))
+        _print(describe_run(simulation))
+        return 1 if simulation.checker.violations else 0
+    if options.exhaustive:
+        return _explore(options.crashes, options.processes)
+    if options.outages is not None:
+        return _run_outages(options.outages, options.processes)
+    if options.traces is not None:
+        return _compare(options.traces, options.against)
+    return _run_cases(options.seed, options.cases, options.processes)
 
 
-def _arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m campaigns.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="which cases: the same seed makes the same")
-    parser.add_argument("--cases", type=int, default=10_000, help="how many")
-    parser.add_argument("--processes", type=int, default=2, help="how many at once")
-    parser.add_argument("--case", type=int, help="instead, print the history of this one case")
-    parser.add_argument("--exhaustive", action="store_true", help="instead, explore small scopes to the end")
-    parser.add_argument("--crashes", type=int, default=2, help="with --exhaustive: up to so many in a way")
-    parser.add_argument("--traces", type=int, help="instead, compare tables with so many traces")
-    parser.add_argument("--against", choices=("moto", "emulator"), default="moto", help="with --traces: which other")
-    parser.add_argument("--outages", type=int, help="instead, play so many cases in each of the long outages")
-    return parser.parse_args()
+    parser.add_argument("--seed", type=int, default=1, help="seed of the cases; equal seeds give equal cases")
+    parser.add_argument("--cases", type=int, default=10_000, help="number of cases")
+    parser.add_argument("--processes", type=int, default=2, help="number of processes")
+    parser.add_argument("--case", type=int, help="print the history of this one case")
+    parser.add_argument("--exhaustive", action="store_true", help="explore every interleaving of small scopes")
+    parser.add_argument("--crashes", type=int, default=2, help="with --exhaustive: most crashes of one interleaving")
+    parser.add_argument("--outages", type=int, help="run this number of cases in each outage that lasts for days")
+    parser.add_argument("--traces", type=int, help="compare the in-memory table with another for so many traces")
+    parser.add_argument(
+        "--against", choices=("moto", "emulator"), default="moto", help="with --traces: the other table"
+    )
+    return parser
 
 
-def _simulate(seed: int, cases: int, processes: int) -> int:
-    begun = time.monotonic()
-    first = seed * _APART
+def _run_cases(seed: int, cases: int, processes: int) -> int:
+    started = time.monotonic()
+    first = seed * _CASES_PER_SEED
     seeds = range(first, first + cases)
     figures = Figures()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(play_all, (seeds[at : at + _PORTION] for at in range(0, cases, _PORTION))):
+        for part in pool.map(run_cases, (seeds[at : at + _CHUNK] for at in range(0, cases, _CHUNK))):
             figures += part
-            _progress(figures, cases, time.monotonic() - begun)
-    _tell(_told(figures, seed, time.monotonic() - begun))
-    shown: set[str] = set()
-    for one, violation in figures.violations:
-        if violation.promise not in shown:
-            _tell(f"\n{violation}\n{failure(one, violation.promise)}")
-            shown.add(violation.promise)
+            _print_progress(figures, cases, time.monotonic() - started)
+    _print(_format_figures(figures, seed, time.monotonic() - started))
+    described: set[str] = set()
+    for case, violation in figures.violations:
+        if violation.promise not in described:
+            _print(f"\n{violation}\n{describe_failure(case, violation.promise)}")
+            described.add(violation.promise)
     return 1 if figures.violations else 0
 
 
-def _progress(figures: Figures, cases: int, seconds: float) -> None:
-    """Say how far it is, on one line that is written over: nobody keeps it."""
+def _print_progress(figures: Figures, cases: int, seconds: float) -> None:
+    """Overwrite the progress line on standard error."""
     rate = figures.cases / seconds
-    left = timedelta(seconds=round((cases - figures.cases) / rate))
-    found = len(figures.violations)
-    sys.stderr.write(f"\r{figures.cases:,} of {cases:,} cases, {rate:,.0f} a second, {left} left, {found} violations ")
+    remaining = timedelta(seconds=round((cases - figures.cases) / rate))
+    count = len(figures.violations)
+    line = f"{figures.cases:,} of {cases:,} cases, {rate:,.0f} per second, {remaining} remaining, {count} violations "
+    sys.stderr.write(f"\r{line}")
     sys.stderr.write("\n" if figures.cases == cases else "")
     sys.stderr.flush()
 
 
-def _told(figures: Figures, seed: int, seconds: float) -> str:
+def _format_figures(figures: Figures, seed: int, seconds: float) -> str:
     broken = Counter(violation.promise for _, violation in figures.violations)
-    faults = ", ".join(f"{name} {number:,}" for name, number in figures.faults.most_common())
+    faults = "; ".join(f"{name}: {count:,}" for name, count in figures.faults.most_common())
     return (
-        f"seed {seed}: {figures.cases:,} cases in {seconds:,.0f} s ({figures.cases / seconds:,.0f} a second), "
+        f"seed {seed}: {figures.cases:,} cases in {seconds:,.0f} s ({figures.cases / seconds:,.0f} per second), "
         f"{len(figures.histories):,} distinct histories (digest {figures.digest()})\n"
-        f"{figures.steps:,} calls of AWS, {figures.calls:,} of them of the suppression list; "
-        f"{figures.switches:,} switches between workers\n"
+        f"{figures.steps:,} AWS calls, of which {figures.list_calls:,} of the suppression list; "
+        f"{figures.switches:,} context switches\n"
         f"{figures.crashes:,} crashes, {figures.redeliveries:,} redeliveries\n"
-        f"{figures.faults.total():,} faults: {faults}\n"
+        f"{figures.faults.total():,} faults ({faults})\n"
         f"{len(figures.violations)} violations {dict(broken) or ''}"
     )
 
 
 def _explore(crashes: int, processes: int) -> int:
-    broken = 0
-    for name, explored in explore_all(crashes, processes):
-        found = len(explored.violations)
-        broken += found
-        _tell(
-            f"{name}:\n  {explored.states:,} states, {explored.transitions:,} transitions, "
-            f"{ways(explored.graph):,} interleavings, {explored.graph.crashes:,} crash points, "
-            f"{found} violations, {explored.seconds:,.0f} s"
+    violations = 0
+    for name, exploration in explore_all(crashes, processes):
+        count = len(exploration.violations)
+        violations += count
+        _print(
+            f"{name}:\n  {exploration.states:,} states, {exploration.transitions:,} transitions, "
+            f"{count_interleavings(exploration.graph):,} interleavings, {exploration.graph.crashes:,} crash points, "
+            f"{count} violations ({exploration.seconds:,.0f} s)"
         )
-        for way, _ in explored.violations[:1]:
-            _tell(readable(replay(scopes(crashes)[name], way)))
-    return 1 if broken else 0
+        for path, _ in exploration.violations[:1]:
+            _print(describe_run(replay(make_scopes(crashes)[name], path)))
+    return 1 if violations else 0
 
 
-def _suffer(cases: int, processes: int) -> int:
-    broken = 0
+def _run_outages(cases: int, processes: int) -> int:
+    failures = 0
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = {name: pool.submit(suffer, name, range(cases)) for name in {**OUTAGES, **TOO_LONG}}
-        for name, outcome in waiting.items():
-            _tell(f"{name}:\n  {outcome.result()}")
-            broken += outcome.result().violations + outcome.result().changed
-    return 1 if broken else 0
+        futures = {name: pool.submit(run_outage, name, range(cases)) for name in {**OUTAGES, **DEAD_LETTER_OUTAGES}}
+        for name, future in futures.items():
+            result = future.result()
+            _print(f"{name}:\n  {result}")
+            failures += result.violations + result.changed
+    return 1 if failures else 0
 
 
-def _compare(traces: int, other: str) -> int:
-    begun = time.monotonic()
-    {"moto": _compare_with_moto, "emulator": _compare_with_emulator}[other](traces)
-    _tell(f"{traces:,} traces alike on {other} and in memory, in {time.monotonic() - begun:,.0f} s")
+def _compare(traces: int, against: str) -> int:
+    started = time.monotonic()
+    {"moto": _compare_with_moto, "emulator": _compare_with_emulator}[against](traces)
+    _print(f"{traces:,} traces: equal answers of {against} and in memory ({time.monotonic() - started:,.0f} s)")
     return 0
 
 
 def _compare_with_moto(traces: int) -> None:
-    for first in range(0, traces, _FRESH):
+    for first in range(0, traces, _TRACES_PER_MOTO):
         with EmbeddedAws() as aws:
-            for seed in range(first, min(first + _FRESH, traces)):
+            for seed in range(first, min(first + _TRACES_PER_MOTO, traces)):
                 compare_with_moto(aws, seed)
 
 
@@ -159,7 +162,7 @@ def _compare_with_emulator(traces: int) -> None:
             local_aws.stop()
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

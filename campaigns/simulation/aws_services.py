@@ -1,100 +1,122 @@
-"""The suppression list, the quarantine queue and the event bus, as far as the code calls them."""
+"""Simulated AWS services beside DynamoDB: the suppression list, the quarantine queue and the event bus."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from campaigns.fuzz.canaries import undocumented
-from campaigns.simulation.call_faults import Answer, Wires
-from campaigns.simulation.fault_kinds import refused
+from campaigns.simulation.fault_injector import Answer, FaultInjector
+from campaigns.simulation.fault_kinds import client_error
 
-_DONE: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
-"""What SES answers that did as asked: nothing, and beside it what says that it is SES's."""
-Shown = Callable[[str, str], None]
-"""Is told where, and what, others can see."""
+_SUCCESS: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
+"""SES's answer to a successful call: it is empty, and its request id proves that it comes from SES."""
+CheckText = Callable[[str, str], None]
+"""Checks that a text which others can see contains no personal data; the first argument names its place."""
 
 
-class SesList:
-    """The account-level suppression list. Its calls tell the case of local parts apart, as SES's own do."""
+class SuppressionEntries:
+    """The account suppression list: `entries` has the reason of each variant.
+
+    The calls of the list distinguish the case of local parts; `written` has the keys that were ever written.
+    https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
+    """
 
     def __init__(self, entries: Mapping[str, str]) -> None:
-        """Begin with `entries`: the reason by variant."""
+        """Start with `entries`, which SES added itself."""
         self.entries = dict(entries)
         self.written: set[str] = set()
 
+    def put(self, variant: str, reason: str) -> None:
+        """Add an entry, or replace it."""
+        self.entries[variant] = reason
+        self.written.add(variant.lower())
 
-class SesV2:
+    def delete(self, variant: str) -> bool:
+        """Remove an entry; False if there is none."""
+        self.written.add(variant.lower())
+        return self.entries.pop(variant, None) is not None
+
+
+class SesV2Client:
     """A client of the suppression list."""
 
-    def __init__(self, held: SesList, wires: Wires, called: Callable[[], None]) -> None:
-        """Call over `wires`, telling `called` of every call before it is made."""
-        self._list = held
-        self._wires = wires
-        self._called = called
+    def __init__(self, suppressed: SuppressionEntries, injector: FaultInjector, check_call: Callable[[], None]) -> None:
+        """Run `check_call` before every call."""
+        self._suppressed = suppressed
+        self._injector = injector
+        self._check_call = check_call
 
-    def put_suppressed_destination(self, *, EmailAddress: str, Reason: str) -> Answer:  # noqa: N803 (botocore's own names)
-        """Put an entry, whatever there was."""
+    def put_suppressed_destination(self, *, EmailAddress: str, Reason: str) -> Answer:  # noqa: N803 (names of botocore)
+        """Add or replace an entry.
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
+        """
 
         def effect() -> Answer:
-            self._list.entries[EmailAddress] = Reason
-            self._list.written.add(EmailAddress.lower())
-            return _DONE
+            self._suppressed.put(EmailAddress, Reason)
+            return _SUCCESS
 
-        self._called()
-        return self._wires.call("put_suppressed_destination", f"{EmailAddress} {Reason}", effect)
+        self._check_call()
+        return self._injector.call("put_suppressed_destination", f"{EmailAddress} {Reason}", effect)
 
     def delete_suppressed_destination(self, *, EmailAddress: str) -> Answer:  # noqa: N803
-        """Take an entry off."""
+        """Remove an entry; the call fails if there is none.
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DeleteSuppressedDestination.html
+        """
 
         def effect() -> Answer:
-            self._list.written.add(EmailAddress.lower())
-            if self._list.entries.pop(EmailAddress, None) is None:
-                raise refused("DeleteSuppressedDestination", "NotFoundException")
-            return _DONE
+            if not self._suppressed.delete(EmailAddress):
+                raise client_error("DeleteSuppressedDestination", "NotFoundException")
+            return _SUCCESS
 
-        self._called()
-        return self._wires.call("delete_suppressed_destination", EmailAddress, effect)
+        self._check_call()
+        return self._injector.call("delete_suppressed_destination", EmailAddress, effect)
 
 
-class Sqs:
-    """A client of the quarantine queue, which keeps everything."""
+class SqsClient:
+    """A client of the quarantine queue; `bodies` are the messages that it received."""
 
-    def __init__(self, kept: list[str], wires: Wires, shown: Shown) -> None:
-        """Call over `wires`, telling `shown` what a message's attributes show."""
-        self._kept = kept
-        self._wires = wires
-        self._shown = shown
+    def __init__(self, bodies: list[str], injector: FaultInjector, check_text: CheckText) -> None:
+        """Pass the attributes of every message to `check_text`."""
+        self._bodies = bodies
+        self._injector = injector
+        self._check_text = check_text
 
     def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: Mapping[str, Any]) -> Answer:  # noqa: N803, ARG002
-        """Keep a message."""
-        self._shown("a queue's attribute", repr(MessageAttributes))
+        """Send a message."""
+        self._check_text("a queue's attribute", repr(MessageAttributes))
 
         def effect() -> Answer:
-            self._kept.append(MessageBody)
+            self._bodies.append(MessageBody)
             return {"MessageId": "kept"}
 
-        return self._wires.call("send_message", "quarantine", effect)
+        return self._injector.call("send_message", "quarantine", effect)
 
 
-class Events:
-    """A client of the event bus, which keeps what was published."""
+class EventBridgeClient:
+    """A client of the event bus; `published` are the details of the events that it accepted."""
 
-    def __init__(self, published: list[dict[str, Any]], wires: Wires, shown: Shown) -> None:
-        """Call over `wires`, telling `shown` what events show that no document says they do."""
+    def __init__(self, published: list[dict[str, Any]], injector: FaultInjector, check_text: CheckText) -> None:
+        """Pass the undocumented fields of every event to `check_text`."""
         self._published = published
-        self._wires = wires
-        self._shown = shown
+        self._injector = injector
+        self._check_text = check_text
 
     def put_events(self, *, Entries: Sequence[Mapping[str, Any]]) -> Answer:  # noqa: N803
-        """Publish."""
+        """Publish events; each entry succeeds or fails by itself.
+
+        https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+        """
         for entry in Entries:
-            self._shown("an event", undocumented(json.loads(entry["Detail"])))
+            self._check_text("an event", undocumented(json.loads(entry["Detail"])))
 
         def effect() -> Answer:
-            first = self._wires.argument % len(Entries) if self._wires.fault == "not taken" else len(Entries)
-            self._published.extend(json.loads(entry["Detail"]) for entry in Entries[:first])
-            left = len(Entries) - first
-            results = [*({"EventId": "1"} for _ in Entries[:first]), *({"ErrorCode": "InternalFailure"},) * left]
-            return {"FailedEntryCount": left, "Entries": results}
+            rejects = self._injector.fault == "not accepted"
+            accepted = self._injector.argument % len(Entries) if rejects else len(Entries)
+            rejected = len(Entries) - accepted
+            self._published.extend(json.loads(entry["Detail"]) for entry in Entries[:accepted])
+            results = [{"EventId": "1"}] * accepted + [{"ErrorCode": "InternalFailure"}] * rejected
+            return {"FailedEntryCount": rejected, "Entries": results}
 
-        return self._wires.call("put_events", str(len(Entries)), effect)
+        return self._injector.call("put_events", str(len(Entries)), effect)

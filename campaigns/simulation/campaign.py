@@ -1,4 +1,4 @@
-"""Play cases, many of them, and add up the figures."""
+"""Run cases, and add up their figures."""
 
 import random
 from collections import Counter
@@ -10,13 +10,13 @@ from hashlib import blake2b
 from campaigns.simulation.case import Case
 from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.invariants import Violation
-from campaigns.simulation.simulator import World
+from campaigns.simulation.simulator import Simulation
 from tests.support.sums import Sums
 
 
 @contextmanager
-def repeatable(case: Case) -> Iterator[None]:
-    """Have chance be the same for a case every time: the store's pauses are jittered by it."""
+def fixed_jitter(case: Case) -> Iterator[None]:
+    """Seed `random`, which jitters the pauses of the code under test, in the same way each time a case is run."""
     before = random.getstate()
     random.seed(len(case.messages))
     try:
@@ -25,53 +25,53 @@ def repeatable(case: Case) -> Iterator[None]:
         random.setstate(before)
 
 
-def play(case: Case) -> World:
-    """Play one case, the same way every time."""
-    with repeatable(case):
-        world = World(case)
-        world.run()
-    return world
+def run_case(case: Case) -> Simulation:
+    """Run one case, in the same way each time."""
+    with fixed_jitter(case):
+        simulation = Simulation(case)
+        simulation.run()
+    return simulation
 
 
 @dataclass
 class Figures(Sums):
-    """What many cases came to. `histories` are the digests of what happened in each: as many as were distinct."""
+    """Sums over cases. `histories` are the digests of the traces, so their number is that of distinct histories."""
 
     cases: int = 0
     steps: int = 0
     switches: int = 0
     crashes: int = 0
     redeliveries: int = 0
-    calls: int = 0
+    list_calls: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     histories: set[int] = field(default_factory=set)
     violations: list[tuple[int, Violation]] = field(default_factory=list)
 
-    def add(self, seed: int, world: World) -> None:
-        """Count a case."""
+    def add(self, seed: int, simulation: Simulation) -> None:
+        """Add a case."""
         self.cases += 1
-        self.steps += world.stage.steps
-        self.switches += world.stage.switched
-        self.crashes += world.stage.crashed
-        self.redeliveries += world.watch.lanes.redeliveries()
-        self.calls += world.watch.calls
-        self.faults += world.wires.soft_bounced
-        self.histories.add(world.wires.digest())
-        self.violations += [(seed, violation) for violation in world.watch.violations[:1]]
+        self.steps += simulation.scheduler.steps
+        self.switches += simulation.scheduler.switches
+        self.crashes += simulation.scheduler.crashes
+        self.redeliveries += simulation.checker.lanes.redeliveries()
+        self.list_calls += simulation.checker.list_calls
+        self.faults += simulation.injector.faults_by_name
+        self.histories.add(simulation.injector.digest())
+        self.violations += [(seed, violation) for violation in simulation.checker.violations[:1]]
 
     def digest(self) -> str:
-        """Return what tells these histories from all others."""
-        whole = blake2b(digest_size=8)
+        """Return a hash of all histories: campaigns with equal histories have equal digests."""
+        digest = blake2b(digest_size=8)
         for history in sorted(self.histories):
-            whole.update(history.to_bytes(8, "big"))
-        return whole.hexdigest()
+            digest.update(history.to_bytes(8, "big"))
+        return digest.hexdigest()
 
 
-def play_all(seeds: Iterable[int]) -> Figures:
-    """Play the case of each seed."""
+def run_cases(seeds: Iterable[int]) -> Figures:
+    """Run the case of each seed."""
     figures = Figures()
     for seed in seeds:
-        world = play(generate_case(seed))
-        figures.add(seed, world)
-        world.forget()
+        simulation = run_case(generate_case(seed))
+        figures.add(seed, simulation)
+        simulation.release()
     return figures

@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from campaigns.simulation.call_faults import Answer, Wires
+from campaigns.simulation.fault_injector import Answer, FaultInjector
 from campaigns.simulation.table import Table
 from localaws.in_process.partiql import Insert, Statement
 from tests.support.dynamodb_table import Operations, UnknownRequestError, page, parsed
 
 
 class DynamoDb(Operations):
-    """A client of the table. Each call goes through `wires`, which decide what becomes of it."""
+    """A client of the table. Each call passes through the fault injector."""
 
     table: Table
 
-    def __init__(self, table: Table, wires: Wires) -> None:
-        """Call over `wires`."""
+    def __init__(self, table: Table, injector: FaultInjector) -> None:
+        """Call through `injector`."""
         super().__init__(table)
-        self._wires = wires
+        self._injector = injector
 
     def batch_get_item(self, **request: Any) -> Answer:  # noqa: ANN401 (botocore's parameters, here and below)
         """Read contacts, eventually consistent ones possibly as they were some writes ago."""
@@ -25,9 +25,9 @@ class DynamoDb(Operations):
 
         def effect() -> Answer:
             unprocessed: list[Any] = []
-            if self._wires.fault == "unprocessed":
-                unprocessed = keys[self._wires.argument % (len(keys) + 1) :]
-            age = 0 if consistent else self._wires.staleness()
+            if self._injector.fault == "unprocessed":
+                unprocessed = keys[self._injector.argument % (len(keys) + 1) :]
+            age = 0 if consistent else self._injector.next_staleness()
             processed = keys[: len(keys) - len(unprocessed)]
             found = (self.table.version((key["address"]["S"], key["record"]["S"]), age) for key in processed)
             return {
@@ -36,7 +36,7 @@ class DynamoDb(Operations):
             }
 
         about = ", ".join(key["address"]["S"] for key in keys)
-        return self._wires.call("batch_get_item", f"{about}{'' if consistent else ', eventually'}", effect)
+        return self._injector.call("batch_get_item", f"{about}{'' if consistent else ', eventually'}", effect)
 
     def put_item(self, **request: Any) -> Answer:  # noqa: ANN401
         """Write a contact or the ledger of imports if the condition holds."""
@@ -44,47 +44,49 @@ class DynamoDb(Operations):
         content = item["status"]["S"] if "status" in item else item["imports"]["L"]
         about = f"{item['address']['S']} rev {item['rev']['N']} {content}"
         put = super().put_item
-        return self._wires.call("put_item", about, lambda: put(**request))
+        return self._injector.call("put_item", about, lambda: put(**request))
 
     def batch_execute_statement(self, **request: Any) -> Answer:  # noqa: ANN401
         """Write contacts and history. Some statements may be refused, and any of them may go first."""
         statements = parsed(request["Statements"])
 
         def effect() -> Answer:
-            chosen = self._wires.chosen([one.key["record"]["S"] for one in statements])
+            chosen = self._injector.applied_parts([one.key["record"]["S"] for one in statements])
             responses = [
-                self.execute(one) if performed else _refused(one, self._wires.code)
+                self.execute(one) if performed else _refused(one, self._injector.part_error)
                 for one, performed in zip(statements, chosen, strict=True)
             ]
             if any("Error" in one for one in responses):
-                self._wires.remark(", ".join(one["Error"]["Code"] if "Error" in one else "done" for one in responses))
-            return {"Responses": responses[:-1] if self._wires.fault == "short" else responses}
+                self._injector.add_remark(
+                    ", ".join(one["Error"]["Code"] if "Error" in one else "done" for one in responses)
+                )
+            return {"Responses": responses[:-1] if self._injector.fault == "short" else responses}
 
         about = ", ".join(map(_described, statements))
-        return self._wires.call("batch_execute_statement", about, effect, len(statements))
+        return self._injector.call("batch_execute_statement", about, effect, len(statements))
 
     def query(self, **request: Any) -> Answer:  # noqa: ANN401
         """Read one shard of an index, always eventually consistent."""
         index, shard = request["IndexName"], request["ExpressionAttributeValues"][":shard"]["S"]
 
         def effect() -> Answer:
-            places = self.table.earlier_places(index, shard, self._wires.staleness())
-            return page(places, request | {"Limit": 1} if self._wires.fault == "short" else request)
+            places = self.table.earlier_places(index, shard, self._injector.next_staleness())
+            return page(places, request | {"Limit": 1} if self._injector.fault == "short" else request)
 
-        return self._wires.call("query", f"{index} {shard}", effect)
+        return self._injector.call("query", f"{index} {shard}", effect)
 
     def get_item(self, **request: Any) -> Answer:  # noqa: ANN401
         """Read the rate limiter, or the ledger of imports."""
         if not request["ConsistentRead"]:
             raise UnknownRequestError("the rate limiter and the ledger are read consistently")
         get = super().get_item
-        return self._wires.call("get_item", f"the {request['Key']['record']['S']}", lambda: get(**request))
+        return self._injector.call("get_item", f"the {request['Key']['record']['S']}", lambda: get(**request))
 
     def update_item(self, **request: Any) -> Answer:  # noqa: ANN401
         """Advance the rate limiter if the condition holds."""
         moment = request["ExpressionAttributeValues"][":moment"]["S"]
         update = super().update_item
-        return self._wires.call("update_item", f"the rate_limiter to {moment[11:]}", lambda: update(**request))
+        return self._injector.call("update_item", f"the rate_limiter to {moment[11:]}", lambda: update(**request))
 
 
 def _refused(statement: Statement, code: str) -> Answer:

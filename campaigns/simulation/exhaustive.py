@@ -1,13 +1,12 @@
-"""Everything that can happen in a small scope: every interleaving of the workers' calls, with a crash at every call.
+"""Exhaustive exploration of a small scope: every interleaving of the actors' calls, with a crash at every call.
 
-A run is replayed from the start along the choices made so far, and goes on from there with the first choice everywhere;
-the others are tried later. It ends at a state that was met before: what can sync that is known. So every state is
-reached and every choice in it tried once, which covers every way through them: far more than could be run.
+A run follows a path of choices from the start, and then takes the first option each time. The other options are tried
+in later runs. A run ends at a known state, because all continuations of this state are explored from there. So every
+state is reached and every choice in it is made once. This covers all interleavings, far more than could be run.
 
-A choice is who makes the next call, among all who can go on or begin, also those who wait for a time that has not
-come: the others' calls then just take that long. But no call takes longer than its function lives, for that is what
-crashes are for. Who is chosen makes its call, or dies before, in the middle of or after it, and goes on to the next.
-Reads are consistent here: a stale one is one that was made earlier.
+A choice selects the actor that makes the next call. Actors that wait for a later time are options too: the calls of
+the others then take that long, but never longer than their deadline. The actor makes the call, or crashes before,
+during or after it. Reads are consistent: a stale read equals a read that was made earlier.
 """
 
 import random
@@ -20,95 +19,95 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from campaigns.simulation.choices import DirectedWires, Director, Graph, Way
 from campaigns.simulation.invariants import Violation
-from campaigns.simulation.simulator import World
-from campaigns.simulation.small_scopes import Scope, scopes
+from campaigns.simulation.simulator import Simulation
+from campaigns.simulation.small_scopes import Scope, make_scopes
+from campaigns.simulation.state_explorer import ChosenFaultInjector, Path, PathFollower, StateGraph
 from ses_feedback.contacts import record, repository
 
 if TYPE_CHECKING:
-    from campaigns.simulation.choices import State
+    from campaigns.simulation.state_explorer import State
 
 
 @dataclass
-class Explored:
-    """What was explored of a scope; `violations` each with the choices that lead there."""
+class Exploration:
+    """The result of an exploration. Each of the `violations` has the path that leads to it."""
 
-    graph: Graph = field(default_factory=Graph)
+    graph: StateGraph = field(default_factory=StateGraph)
     runs: int = 0
     calls: int = 0
     seconds: float = 0.0
-    violations: list[tuple[Way, Violation]] = field(default_factory=list)
+    violations: list[tuple[Path, Violation]] = field(default_factory=list)
 
     @property
     def states(self) -> int:
-        """How many states there are."""
-        return len(self.graph.sync)
+        """Number of states."""
+        return len(self.graph.following)
 
     @property
     def transitions(self) -> int:
-        """How many choices there were, in all states together."""
-        return sum(map(len, self.graph.sync.values()))
+        """Number of choices in all states."""
+        return sum(map(len, self.graph.following.values()))
 
 
-def explore_all(crashes: int, processes: int) -> Iterator[tuple[str, "Explored"]]:
-    """Yield what came of each scope."""
+def explore_all(crashes: int, processes: int) -> Iterator[tuple[str, Exploration]]:
+    """Yield the name and the exploration of each scope."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = {name: pool.submit(explore, scope) for name, scope in scopes(crashes).items()}
-        for name, explored in waiting.items():
-            yield name, explored.result()
+        futures = {name: pool.submit(explore, scope) for name, scope in make_scopes(crashes).items()}
+        for name, future in futures.items():
+            yield name, future.result()
 
 
-def explore(scope: Scope) -> "Explored":
-    """Explore a scope to the end."""
-    begun = time.process_time()
-    explored = Explored()
-    waiting: list[tuple[Way, State | None]] = [((), None)]
-    while waiting:
-        way, before = waiting.pop()
-        director = Director(scope, way, before, explored.graph)
-        world = _run(scope, director)
-        explored.runs += 1
-        explored.calls += world.stage.steps
-        explored.violations += [(way, violation) for violation in world.watch.violations[:1]]
-        waiting += director.others
-        world.forget()
-    explored.seconds = time.process_time() - begun
-    return explored
+def explore(scope: Scope) -> Exploration:
+    """Explore a scope completely."""
+    started = time.process_time()
+    exploration = Exploration()
+    unexplored: list[tuple[Path, State | None]] = [((), None)]
+    while unexplored:
+        path, before = unexplored.pop()
+        follower = PathFollower(scope, path, before, exploration.graph)
+        simulation = _run(scope, follower)
+        exploration.runs += 1
+        exploration.calls += simulation.scheduler.steps
+        exploration.violations += [(path, violation) for violation in simulation.checker.violations[:1]]
+        unexplored += follower.alternatives
+        simulation.release()
+    exploration.seconds = time.process_time() - started
+    return exploration
 
 
-def replay(scope: Scope, way: Way) -> World:
-    """Return the run that these choices lead to."""
-    return _run(scope, Director(scope, way, None, Graph()))
+def replay(scope: Scope, path: Path) -> Simulation:
+    """Return the run along `path`."""
+    return _run(scope, PathFollower(scope, path, None, StateGraph()))
 
 
-def ways(graph: Graph) -> int:
-    """Return how many ways there are from the first state to an end."""
-    first = next(iter(graph.sync))
-    known: dict[State, int] = {}
-    path = [(first, iter(graph.sync[first]))]
-    while path:
-        state, following = path[-1]
-        ahead = next((one for one in following if one not in known), None)
-        if ahead is None:
-            known[state] = sum(known[one] for one in graph.sync[state]) or 1
-            path.pop()
+def count_interleavings(graph: StateGraph) -> int:
+    """Return the number of paths from the first state to a last one."""
+    first = next(iter(graph.following))
+    counts: dict[State, int] = {}
+    stack = [(first, iter(graph.following[first]))]
+    while stack:
+        state, following = stack[-1]
+        uncounted = next((successor for successor in following if successor not in counts), None)
+        if uncounted is None:
+            counts[state] = sum(counts[successor] for successor in graph.following[state]) or 1
+            stack.pop()
         else:
-            path.append((ahead, iter(graph.sync[ahead])))
-    return known[first]
+            stack.append((uncounted, iter(graph.following[uncounted])))
+    return counts[first]
 
 
-def _run(scope: Scope, director: Director) -> World:
-    # Nobody pauses, for everybody may be overtaken anyway; and the index of what is due has one shard.
+def _run(scope: Scope, follower: PathFollower) -> Simulation:
+    # No pauses, because any actor may be delayed anyway, and one shard of the index, because more add only calls.
     with (
         patch.object(random, "uniform", lambda _least, _most: 0.0),
         patch.object(repository, "SHARDS", 1),
         patch.object(record, "SHARDS", 1),
     ):
-        world = World(scope.case, partial(DirectedWires, director))
-        director.produce(world)
-        world.stage.run()
-        if world.stage.settled:
-            director.ended()
-            world.watch.finished()
-    return world
+        simulation = Simulation(scope.case, partial(ChosenFaultInjector, follower))
+        follower.attach(simulation)
+        simulation.scheduler.run()
+        if simulation.scheduler.settled:
+            follower.finish()
+            simulation.checker.check_result()
+    return simulation

@@ -1,47 +1,58 @@
-"""How calls of AWS go wrong: which faults each call can have, and what comes of each."""
+"""Kinds of faults: those that each AWS call can have, and their error codes."""
 
 from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
 
-UNDONE = ("throttled", "failed", "timed out", "refused", "crashed", "stalled")
-"""Faults before the call has its effect."""
-DONE = ("failed after all", "timed out after all", "lost", "crashed after", "stalled after", "lost, repeated")
-"""Faults after it."""
-PARTLY = ("failed in part", "timed out in part", "crashed in part", "lost in part, repeated")
-"""Faults after a part of what the call asks for: only of calls whose parts stand or fall each by itself."""
-LATE = ("timed out, done later", "crashed, done later")
-"""Faults during it: it has its effect when nobody waits for it any more."""
+BEFORE_EFFECT = ("throttled", "failed", "timed out", "connection refused", "crashed", "stalled")
+"""Faults before the call takes effect: it has none. A stalled call takes effect late, and its caller still waits."""
+AFTER_EFFECT = (
+    "failed after effect",
+    "timed out after effect",
+    "answer lost",
+    "crashed after effect",
+    "stalled after effect",
+    "answer lost, call repeated",
+)
+"""Faults after the call took effect."""
+PARTIAL_EFFECT = ("failed in part", "timed out in part", "crashed in part", "answer lost in part, call repeated")
+"""Faults after some parts of the call took effect; only calls with independent parts have them."""
+LATE_EFFECT = ("timed out, effect later", "crashed, effect later")
+"""Faults of calls that take effect after their caller stopped waiting."""
 LASTING = {"contacts throttled": "contact", "history throttled": "feedback"}
-"""Faults that last for the next calls of the kind, too: of one kind of records, none is written."""
-FOR_SO_MANY = 10
-"""How many calls they last for: more than anybody makes in a row."""
-_ANY = UNDONE + DONE
-_WRITE = _ANY + LATE
+"""Faults that also affect the next calls of the operation: no record of one kind is written."""
+LASTING_CALLS = 10
+"""Calls that a lasting fault affects: more than one invocation makes in a row."""
+_ANY = BEFORE_EFFECT + AFTER_EFFECT
+_WRITE = _ANY + LATE_EFFECT
+_LIST_WRITE = (*_WRITE, *LATE_EFFECT, "malformed answer", "denied", "rejected")
 FAULTS: Mapping[str, tuple[str, ...]] = {
-    "batch_get_item": (*_ANY, "garbled", "unprocessed", "unprocessed", "unprocessed"),
+    "batch_get_item": (*_ANY, "malformed answer", "unprocessed", "unprocessed", "unprocessed"),
     "batch_execute_statement": (
-        *_WRITE, *PARTLY, *PARTLY, "garbled", *("short",) * 6,
-        "statements refused", "statements refused", "statements refused", "contacts throttled", "history throttled",
+        *_WRITE, *PARTIAL_EFFECT, *PARTIAL_EFFECT, "malformed answer", *("short",) * 6, "statements rejected",
+        "statements rejected", "statements rejected", "contacts throttled", "history throttled",
     ),
-    "put_item": (*_WRITE, *DONE, "garbled"),
+    "put_item": (*_WRITE, *AFTER_EFFECT, "malformed answer"),
     "get_item": _ANY,
-    "update_item": (*_WRITE, "stalled after", "stalled after", "garbled"),
-    "query": (*_ANY, "garbled", "short"),
-    "put_suppressed_destination": (*_WRITE, *LATE, "garbled", "denied", "refused for good"),
-    "delete_suppressed_destination": (*_WRITE, *LATE, "garbled", "denied", "refused for good"),
-    "create_import_job": (*_WRITE, *LATE, "denied", "refused for good", "garbled"),
-    "get_import_job": (*_ANY, "garbled", "not found"),
-    "put_object": (*_WRITE, "denied", "garbled"),
-    "get_object": (*_ANY, "denied", "garbled"),
+    "update_item": (*_WRITE, "stalled after effect", "stalled after effect", "malformed answer"),
+    "query": (*_ANY, "malformed answer", "short"),
+    "put_suppressed_destination": _LIST_WRITE,
+    "delete_suppressed_destination": _LIST_WRITE,
+    "create_import_job": (*_WRITE, *LATE_EFFECT, "denied", "rejected", "malformed answer"),
+    "get_import_job": (*_ANY, "malformed answer", "not found"),
+    "put_object": (*_WRITE, "denied", "malformed answer"),
+    "get_object": (*_ANY, "denied", "malformed answer"),
     "delete_object": (*_WRITE, "denied"),
-    "send_message": (*_WRITE, "garbled", "garbled", "garbled"),
-    "put_events": (*_WRITE, "garbled", "not taken"),
-    "receive": ("duplicated", "crashed"),
-    "acknowledge": ("not taken", "taken in part", "crashed"),
-    "checkpoint": ("not taken",),
+    "send_message": (*_WRITE, "malformed answer", "malformed answer", "malformed answer"),
+    "put_events": (*_WRITE, "malformed answer", "not accepted"),
+    "receive": ("received twice", "crashed"),
+    "acknowledge": ("not accepted", "accepted in part", "crashed"),
+    "checkpoint": ("not accepted",),
 }  # fmt: skip
-"""What each call can suffer."""
+"""Faults of each operation. One that is listed several times is more likely.
+
+`receive` and `acknowledge` are calls of Lambda's queue poller, `checkpoint` is one of its stream poller.
+"""
 SERVICES: Mapping[str, tuple[str, ...]] = {
     "DynamoDB": ("batch_get_item", "batch_execute_statement", "put_item", "get_item", "update_item", "query"),
     "SES": ("put_suppressed_destination", "delete_suppressed_destination", "create_import_job", "get_import_job"),
@@ -49,16 +60,17 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "SQS": ("send_message",),
     "EventBridge": ("put_events",),
 }
-"""Which calls fail when a service is down."""
+"""Operations that fail during an outage of a service."""
+_SERVER_ERRORS = ("InternalServerError", "ServiceUnavailable")
 CODES: Mapping[str, tuple[str, ...]] = {
     "throttled": ("ThrottlingException", "TooManyRequestsException"),
-    "failed": ("InternalServerError", "ServiceUnavailable"),
-    "failed after all": ("InternalServerError", "ServiceUnavailable"),
-    "failed in part": ("InternalServerError", "ServiceUnavailable"),
+    "failed": _SERVER_ERRORS,
+    "failed after effect": _SERVER_ERRORS,
+    "failed in part": _SERVER_ERRORS,
     "denied": ("AccessDeniedException",),
-    "refused for good": ("BadRequestException",),
+    "rejected": ("BadRequestException",),
     "not found": ("NotFoundException",),
-    "statements refused": (
+    "statements rejected": (
         "ThrottlingError",
         "ProvisionedThroughputExceeded",
         "InternalServerError",
@@ -67,9 +79,10 @@ CODES: Mapping[str, tuple[str, ...]] = {
         "AccessDenied",
     ),
 }
-"""The error codes a fault comes with."""
+"""Error codes of each fault. Those of single statements:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html"""
 
 
-def refused(operation: str, code: str) -> ClientError:
-    """Return the exception botocore raises when AWS answers with this error code."""
+def client_error(operation: str, code: str) -> ClientError:
+    """Return the exception that botocore raises if AWS answers with this error code."""
     return ClientError({"Error": {"Code": code, "Message": "made up"}}, operation)

@@ -1,4 +1,4 @@
-"""Watches a run for broken promises: at every write, every acknowledgement, every call of SES, and at the end."""
+"""Checks of the promises: at every write, every acknowledgement, every call of SES, and at the end of a run."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from campaigns.fuzz.canaries import leaks
-from campaigns.simulation.aws_services import SesList
+from campaigns.simulation.aws_services import SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.lanes import Lanes
 from campaigns.simulation.messages import Message, ReportedFact
@@ -19,7 +19,7 @@ from campaigns.simulation.oracle import (
     required_entry,
     stored_registers,
 )
-from campaigns.simulation.scheduler import SECOND, Stage
+from campaigns.simulation.scheduler import SECOND, Scheduler
 from ses_feedback.timestamps import format_timestamp
 
 if TYPE_CHECKING:
@@ -27,179 +27,198 @@ if TYPE_CHECKING:
     from campaigns.simulation.table import Table
     from tests.support.dynamodb_table import Item
 
-
 Slot = tuple[str, str, str]
-"""An address, a day and a verdict: of one rule, so of these, a contact's history need not keep all."""
+"""Address, day and verdict: the history keeps at least one fact of each slot."""
+_UNSENDABLE = RANKS["suspended"]
+"""Rank from which bulk email must not be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken promise, and the step at which it was seen."""
+    """A broken promise, and the step at which it was found."""
 
     promise: str
-    what: str
+    description: str
     step: int
 
     def __str__(self) -> str:
-        """Say it on one line."""
-        return f"{self.promise} broken at step {self.step}: {self.what}"
+        """Return a description on one line."""
+        return f"{self.promise} broken at step {self.step}: {self.description}"
 
 
-class Watch:
-    """What was seen of a run."""
+class InvariantChecker:
+    """Checks a run, and collects the messages in quarantine, the published events and the violations."""
 
     table: "Table"
     lanes: Lanes
 
-    def __init__(self, case: Case, stage: Stage, suppressed: SesList, settings: Settings) -> None:
-        """Watch a run of `case`."""
+    def __init__(self, case: Case, scheduler: Scheduler, suppressed: SuppressionEntries, settings: Settings) -> None:
+        """Check a run of `case`."""
         self.violations: list[Violation] = []
         self.quarantined: list[str] = []
         self.published: list[dict[str, Any]] = []
         self.operators: list[tuple[str, Operator]] = []
-        self.calls = 0
+        self.list_calls = 0
         self._case = case
-        self._stage = stage
+        self._scheduler = scheduler
         self._suppressed = suppressed
         self._settings = settings
-        self._last_call: int | None = None
+        self._latest_call: int | None = None
 
     def state(self) -> object:
-        """Return all that what is found later depends on."""
-        told: dict[str, tuple[int, str]] = {}
-        for change in self.published:
-            known = change["rev"], change["new_status"]
-            told[change["address"]] = max(told.get(change["address"], known), known)
-        lately = self._last_call is not None and self._stage.clock - self._last_call < SECOND
+        """Return everything on which the result of later checks depends."""
+        statuses: dict[str, tuple[int, str]] = {}
+        for event in self.published:
+            published = event["rev"], event["new_status"]
+            statuses[event["address"]] = max(statuses.get(event["address"], published), published)
+        recent = self._latest_call is not None and self._scheduler.clock - self._latest_call < SECOND
         written = sorted(self._suppressed.written)
-        return sorted(told.items()), sorted(set(self.quarantined)), written, self._last_call if lately else None
+        latest_call = self._latest_call if recent else None
+        return sorted(statuses.items()), sorted(set(self.quarantined)), written, latest_call
 
-    def violated(self, promise: str, what: str) -> None:
-        """Note that a promise was broken, which ends the run."""
-        self._stage.stopped = True
-        self.violations.append(Violation(promise, what, self._stage.steps))
+    def add_violation(self, promise: str, description: str) -> None:
+        """Store a violation, and end the run."""
+        self._scheduler.stopped = True
+        self.violations.append(Violation(promise, description, self._scheduler.steps))
 
-    def written(self, old: "Item | None", new: "Item") -> None:
-        """Check P1, as far as the item itself tells, and P3 at a write of a contact."""
-        unsendable = RANKS[new["status"]["S"]] >= RANKS["suspended"]
-        signs = {"unsendable" in new, not new["may_send"]["BOOL"]}
-        if signs != {unsendable} or ("pending_shard" in new) != ("pending_since" in new):
-            self.violated("P1", f"{new['address']['S']} contradicts itself: {sorted(new)}")
+    def check_write(self, old: "Item | None", new: "Item") -> None:
+        """Check at a write of a contact that its item agrees with itself (P1) and its status did not weaken (P3)."""
+        address = new["address"]["S"]
+        unsendable = RANKS[new["status"]["S"]] >= _UNSENDABLE
+        flags = {"unsendable" in new, not new["may_send"]["BOOL"]}
+        if flags != {unsendable} or ("pending_shard" in new) != ("pending_since" in new):
+            self.add_violation("P1", f"{address} contradicts itself: {sorted(new)}")
         if old is None or old.get("opted_in_at") != new.get("opted_in_at"):
             return
         before, after = old["status"]["S"], new["status"]["S"]
         delivered = old.get("delivered_on") != new.get("delivered_on")
         if RANKS[after] < RANKS[before] and not (delivered and before in {"suspended", "bouncing"}):
-            self.violated("P3", f"{new['address']['S']} from {before} to {after}")
+            self.add_violation("P3", f"{address} from {before} to {after}")
         if int(new["rev"]["N"]) != int(old["rev"]["N"]) + 1:
-            self.violated("P3", f"{new['address']['S']} from rev {old['rev']['N']} to {new['rev']['N']}")
+            self.add_violation("P3", f"{address} from rev {old['rev']['N']} to {new['rev']['N']}")
 
-    def called(self) -> None:
-        """Check P8 at a call of SES."""
-        now = self._stage.clock
-        self.calls += 1
-        if self._last_call is not None and now - self._last_call < SECOND:
-            self.violated("P8", f"two calls of SES within {(now - self._last_call) / SECOND} s")
-        self._last_call = now
+    def check_list_call(self) -> None:
+        """Check at a call of SES that the previous one was at least a second ago (P8)."""
+        now = self._scheduler.clock
+        self.list_calls += 1
+        if self._latest_call is not None and now - self._latest_call < SECOND:
+            self.add_violation("P8", f"two calls of SES within {(now - self._latest_call) / SECOND} s")
+        self._latest_call = now
 
-    def acknowledged(self, message: Message) -> None:
-        """Check P2 as a message is taken off its queue."""
+    def check_acknowledgement(self, message: Message) -> None:
+        """Check that a message which is removed from its lane is stored or quarantined (P2)."""
         if message.disposition == "quarantined" and message.body not in self.quarantined:
-            self.violated("P2", f"message {message.number} is neither on its queue nor in quarantine")
-        for one in message.facts:
-            if not holds_fact(self.table.contact(one.address), one):
-                self.violated("P2", f"message {message.number} is acknowledged and its fact not stored: {one}")
-            elif one.verdict != "DELIVERED" and not self._remembered(one):
-                self.violated("P2", f"message {message.number} is acknowledged and not in the history: {one}")
+            self.add_violation("P2", f"message {message.number} is neither on its lane nor in quarantine")
+        for fact in message.facts:
+            if not holds_fact(self.table.contact(fact.address), fact):
+                self.add_violation(
+                    "P2", f"message {message.number} is acknowledged, but its fact is not stored: {fact}"
+                )
+            elif fact.verdict != "DELIVERED" and not self._is_in_history(fact):
+                self.add_violation("P2", f"message {message.number} is acknowledged, but not in the history: {fact}")
 
-    def answered(self, messages: Sequence[Message], failed: set[str], *, broken: bool) -> None:
-        """Check P5 and P6 on a function's answer."""
+    def check_answer(self, messages: Sequence[Message], failed: set[str], *, broken: bool) -> None:
+        """Check that a function returns messages of its batch (P5), and none unless a call had a fault (P6)."""
         if not failed <= {str(message.number) for message in messages}:
-            self.violated("P5", "an answer about messages that were not asked about")
+            self.add_violation("P5", "the answer names messages that are not in the batch")
         if failed and not broken:
-            self.violated("P6", f"messages {sorted(failed)} failed though nothing was broken")
+            self.add_violation("P6", f"messages {sorted(failed)} failed without a fault")
 
-    def failed(self, error: Exception) -> None:
-        """Check that a function that fails may."""
-        self.shown("an exception", f"{error!r} {error}")
+    def check_failure(self, error: Exception) -> None:
+        """Check that a function failed with an AWS error (P5), whose text contains no personal data (P7)."""
+        self.check_text("an exception", f"{error!r} {error}")
         if not type(error).__module__.startswith(("botocore", "ses_feedback.aws.errors")):
-            self.violated("P5", f"a function failed with {error!r}")
+            self.add_violation("P5", f"a function failed with {error!r}")
 
-    def shown(self, where: str, text: str) -> None:
-        """Check P7 on what somebody may see who is not to see whom mail is sent to, and what."""
+    def check_text(self, place: str, text: str) -> None:
+        """Check that a text outside the table contains no personal data (P7)."""
         for leak in leaks(text)[:1]:
-            self.violated("P7", f"{leak} in {where}")
+            self.add_violation("P7", f"{leak} in {place}")
 
-    def finished(self) -> None:
-        """Check everything once nothing is left to do."""
+    def check_result(self) -> None:
+        """Check everything after the last step."""
         if self.violations:
             return
-        if not self._stage.settled:
-            self.violated("P4", f"not settled after {self._stage.steps} steps")
+        if not self._scheduler.settled:
+            self.add_violation("P4", f"not settled after {self._scheduler.steps} steps")
             return
-        meant = {meant for message in self._case.messages for meant in message.facts}
-        addresses = {one.address for one in meant if one.register} | {address for address, _ in self.operators}
-        there = {address for address, record in self.table.items if record == "contact"}
-        if there != addresses:
-            self.violated("P1", f"contacts of {sorted(there)} instead of {sorted(addresses)}")
-        for address in sorted(addresses & there):
-            self._check_contact(address, [one for one in meant if one.address == address])
-        self._check_history(one for one in meant if one.verdict != "DELIVERED")
-        wanted = sorted({message.body for message in self._case.messages if message.disposition == "quarantined"})
-        if sorted(set(self.quarantined)) != wanted:
-            self.violated("P5", "something else in quarantine than what belongs there")
+        facts = {fact for message in self._case.messages for fact in message.facts}
+        expected = {fact.address for fact in facts if fact.register} | {address for address, _ in self.operators}
+        stored = {address for address, record in self.table.items if record == "contact"}
+        if stored != expected:
+            self.add_violation("P1", f"contacts {sorted(stored)} instead of {sorted(expected)}")
+        for address in sorted(expected & stored):
+            self._check_contact(address, [fact for fact in facts if fact.address == address])
+        self._check_history(fact for fact in facts if fact.verdict != "DELIVERED")
+        self._check_quarantine()
 
-    def _check_contact(self, address: str, meant: Sequence[ReportedFact]) -> None:
+    def _check_quarantine(self) -> None:
+        required = {message.body for message in self._case.messages if message.disposition == "quarantined"}
+        if set(self.quarantined) != required:
+            self.add_violation("P5", "the messages in quarantine are not the required ones")
+
+    def _check_contact(self, address: str, facts: Sequence[ReportedFact]) -> None:
+        """Check the registers, the status and the index of a contact (P1), and its effects (P4)."""
         item = self.table.items[address, "contact"]
-        opted_in = [
-            format_timestamp(operator.opted_in.at)
-            for one, operator in self.operators
-            if one == address and operator.opted_in
-        ]
-        expected = expected_registers(address, meant, opted_in)
-        found = stored_registers(item)
-        if found != expected:
-            different = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
-            self.violated("P1", f"{address} differs in {different}: {found} instead of {expected}")
+        expected = expected_registers(address, facts, self._reinstatements(address))
+        stored = stored_registers(item)
+        if stored != expected:
+            different = sorted(name for name in {*stored, *expected} if stored.get(name) != expected.get(name))
+            self.add_violation("P1", f"{address} differs in {different}: {stored} instead of {expected}")
             return
-        right = expected_status(expected, self._settings)
-        if (item["status"]["S"], item["may_send"]["BOOL"]) != (right, RANKS[right] < RANKS["suspended"]):
-            self.violated("P1", f"{address} is {item['status']['S']} instead of {right}")
-        if ("unsendable" in item) != (RANKS[right] >= RANKS["suspended"]):
-            self.violated("P1", f"{address} is wrongly indexed")
-        self._check_outside(address, item, right)
+        status = expected_status(expected, self._settings)
+        unsendable = RANKS[status] >= _UNSENDABLE
+        if (item["status"]["S"], item["may_send"]["BOOL"]) != (status, not unsendable):
+            self.add_violation("P1", f"{address} is {item['status']['S']} instead of {status}")
+        if ("unsendable" in item) != unsendable:
+            self.add_violation("P1", f"{address} is {status}, and wrongly indexed")
+        self._check_list(address, item, status)
+        self._check_events(address, item, status)
 
-    def _check_outside(self, address: str, item: "Item", right: str) -> None:
-        variants = {one["S"] for one in item["variants"]["L"]} | {address}
-        entries = {name: reason for name, reason in self._suppressed.entries.items() if name.lower() == address}
-        wanted = required_entry(right, self._settings)
-        if set(entries.values()) != ({wanted} if wanted else set()):
-            self.violated("P4", f"{address} is {right}, and the list holds {entries}")
-        if wanted and address in self._suppressed.written and not variants - {address} <= set(entries):
-            self.violated("P4", f"{address} is {right}, and the list holds {entries} of the variants {variants}")
+    def _reinstatements(self, address: str) -> list[str]:
+        return [
+            format_timestamp(operator.opted_in.at)
+            for operated, operator in self.operators
+            if operated == address and operator.opted_in
+        ]
+
+    def _check_list(self, address: str, item: "Item", status: str) -> None:
+        variants = {variant["S"] for variant in item["variants"]["L"]}
+        entries = {
+            variant: reason for variant, reason in self._suppressed.entries.items() if variant.lower() == address
+        }
+        required = required_entry(status, self._settings)
+        if set(entries.values()) != ({required} if required else set()):
+            self.add_violation("P4", f"{address} is {status}, and the list holds {entries}")
+        if required and address in self._suppressed.written and not variants - {address} <= set(entries):
+            self.add_violation("P4", f"{address} is {status}, and the list holds {entries} of the variants {variants}")
         if "pending_shard" in item or "lease" in item:
-            self.violated("P4", f"{address} is still due or leased")
-        told = [(change["rev"], change["new_status"]) for change in self.published if change["address"] == address]
-        if item["published_status"]["S"] != right or (max(told)[1] if told else "active") != right:
-            self.violated("P4", f"{address} is {right}, and was published as {told}")
+            self.add_violation("P4", f"{address} is still pending or leased")
 
-    def _check_history(self, meant: Iterable[ReportedFact]) -> None:
-        wanted: dict[Slot, set[int]] = {}
-        for one in meant:
-            wanted.setdefault(_slot(one), set()).add(one.feedback)
-        kept = Counter(slot for slot, _ in self._history())
-        if kept.keys() != wanted.keys() or any(number > len(wanted[slot]) for slot, number in kept.items()):
-            self.violated("P1", f"history of {sorted(kept.items())} instead of {sorted(wanted.items())}")
+    def _check_events(self, address: str, item: "Item", status: str) -> None:
+        events = [(event["rev"], event["new_status"]) for event in self.published if event["address"] == address]
+        latest = max(events)[1] if events else "active"
+        if item["published_status"]["S"] != status or latest != status:
+            self.add_violation("P4", f"{address} is {status}, and was published as {events}")
 
-    def _remembered(self, one: ReportedFact) -> bool:
-        """Say whether the history has what a message said; of one day and verdict, it need not have all."""
-        slot = _slot(one)
+    def _check_history(self, facts: Iterable[ReportedFact]) -> None:
+        """Check that the history has each slot, and no fact twice (P1)."""
+        expected: dict[Slot, set[int]] = {}
+        for fact in facts:
+            expected.setdefault(_slot(fact), set()).add(fact.feedback)
+        stored = Counter(slot for slot, _ in self._history())
+        if stored.keys() != expected.keys() or any(count > len(expected[slot]) for slot, count in stored.items()):
+            self.add_violation("P1", f"history of {sorted(stored.items())} instead of {sorted(expected.items())}")
+
+    def _is_in_history(self, fact: ReportedFact) -> bool:
+        """True if the history has `fact`, or another fact of its slot if the case has several."""
+        slot = _slot(fact)
         others = any(
-            _slot(other) == slot and other.feedback != one.feedback
+            _slot(other) == slot and other.feedback != fact.feedback
             for message in self._case.messages
             for other in message.facts
         )
-        return any(kept == slot and (others or at == one.at) for kept, at in self._history())
+        return any(stored == slot and (others or at == fact.at) for stored, at in self._history())
 
     def _history(self) -> Iterator[tuple[Slot, str]]:
         for (address, record), item in self.table.items.items():
@@ -208,5 +227,5 @@ class Watch:
                 yield (address, at[:10], item["verdict"]["S"]), at
 
 
-def _slot(one: ReportedFact) -> Slot:
-    return one.address, one.at[:10], one.verdict
+def _slot(fact: ReportedFact) -> Slot:
+    return fact.address, fact.at[:10], fact.verdict

@@ -1,166 +1,184 @@
-"""The queues before the feedback functions, and the functions themselves, as Lambda runs them."""
+"""The lanes (SQS queues) and the feedback functions behind them, as Lambda runs them."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from campaigns.simulation.call_faults import Wires, actor_of
+from campaigns.simulation.fault_injector import FaultInjector
 from campaigns.simulation.messages import START, Message
 from campaigns.simulation.scheduler import SECOND
 
 VISIBILITY = 420 * SECOND
+"""Visibility timeout of a lane."""
 RECEIVES = 1_000
-"""How often a lane hands a message out before the dead-letter queue takes it."""
+"""Receives after which a message moves to the dead-letter queue (`maxReceiveCount`).
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+"""
 TIMEOUT = 60 * SECOND
+"""Timeout of a feedback function."""
 _EPOCH_MS = round(START.timestamp() * 1000)
 
 
 class Handler(Protocol):
-    """A function's handler."""
+    """The handler of a Lambda function."""
 
     def __call__(self, event: object, context: Any, /) -> dict[str, Any]:  # noqa: ANN401 (Lambda's context)
         """Handle an event."""
 
 
-class Judge(Protocol):
-    """Who watches what becomes of messages."""
+class FunctionChecker(Protocol):
+    """Checks the results of functions."""
 
-    def acknowledged(self, message: Message) -> None:
-        """Check that nothing is lost with `message`, which is being taken off its queue."""
+    def check_acknowledgement(self, message: Message) -> None:
+        """Check that `message`, which is removed from its lane, is stored or quarantined."""
 
-    def answered(self, messages: Sequence[Message], failed: set[str], *, broken: bool) -> None:
-        """Check what a function answered about `messages`; `broken` tells whether anything was."""
+    def check_answer(self, messages: Sequence[Message], failed: set[str], *, broken: bool) -> None:
+        """Check which of `messages` a function returned as `failed`; `broken` is True if a call had a fault."""
 
-    def failed(self, error: Exception) -> None:
-        """Note that a function failed as a whole."""
+    def check_failure(self, error: Exception) -> None:
+        """Check that a function may fail with `error`."""
 
-    def shown(self, where: str, text: str) -> None:
-        """Check what others can see."""
+    def check_text(self, place: str, text: str) -> None:
+        """Check that a text which others can see contains no personal data."""
 
 
-class Context:
-    """Lambda's context."""
+class LambdaContext:
+    """The context object of the running function.
 
-    def __init__(self, wires: Wires) -> None:
-        """Tell the time left of the acting function's."""
-        self._wires = wires
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    def __init__(self, injector: FaultInjector) -> None:
+        """Create a context for the functions whose calls pass through `injector`."""
+        self._scheduler = injector.scheduler
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the function is killed."""
-        return (actor_of(self._wires.stage).deadline - self._wires.stage.clock) // 1000
+        """Return the milliseconds until the function times out."""
+        return (self._scheduler.running_actor().deadline - self._scheduler.clock) // 1000
 
 
 class Lanes:
-    """The messages still on a queue, and since when each can be received (again).
+    """The messages on both lanes.
 
-    `received` is how often each was, by number; `dead` are those on the dead-letter queue.
+    `waiting` has the time from which each message is visible, `received` the number of receives, both by number.
+    `dead` are the messages on the dead-letter queue.
     """
 
     def __init__(self, messages: Sequence[Message], clock: Callable[[], int]) -> None:
-        """Put `messages` on their queues."""
+        """Put `messages` on their lanes; each becomes visible when it arrives."""
         self.clock = clock
         self.waiting = {message.number: (message.arrives * 1000, message) for message in messages}
         self.received: Counter[int] = Counter()
         self.dead: list[Message] = []
 
     def due(self) -> int | None:
-        """Return when the next message can be received."""
+        """Return when the next message becomes visible, or None if the lanes are empty."""
         return min((at for at, _ in self.waiting.values()), default=None)
 
     def state(self) -> object:
-        """Return which messages are there, and since when each can be received."""
+        """Return the messages, and in how long each becomes visible."""
         return sorted((number, max(0, at - self.clock())) for number, (at, _) in self.waiting.items())
 
-    def receive(self, most: int) -> list[Message]:
-        """Return messages of one lane that can be received."""
+    def receive(self, limit: int) -> list[Message]:
+        """Return up to `limit` visible messages of one lane."""
         now = self.clock()
-        ready = [message for at, message in self.waiting.values() if at <= now]
-        for message in [message for message in ready if self.received[message.number] >= RECEIVES]:
-            ready.remove(message)
+        visible = [message for at, message in self.waiting.values() if at <= now]
+        for message in [message for message in visible if self.received[message.number] >= RECEIVES]:
+            visible.remove(message)
             self.dead.append(self.waiting.pop(message.number)[1])
-        return [message for message in ready if message.lane == ready[0].lane][:most]
+        return [message for message in visible if message.lane == visible[0].lane][:limit]
 
     def redeliveries(self) -> int:
-        """Return how often a message was received that had been received before."""
+        """Return the number of receives of messages that were received before."""
         return self.received.total() - len(self.received)
 
     def redrive(self, messages: Sequence[Message]) -> None:
-        """Put messages on their queues, as new."""
+        """Put messages on their lanes with a receive count of 0."""
         for message in messages:
             self.waiting[message.number] = self.clock(), message
             self.received.pop(message.number, None)
 
     def take_dead(self) -> list[Message]:
-        """Take everything off the dead-letter queue."""
+        """Remove and return all messages of the dead-letter queue."""
         dead, self.dead = self.dead, []
         return dead
 
     def hide(self, messages: Sequence[Message], *, visible: bool = False) -> None:
-        """Hide messages that are received for as long as the visibility timeout lasts, unless they stay `visible`."""
+        """Hide received messages for the visibility timeout, unless they stay `visible`."""
         until = self.clock() + (0 if visible else VISIBILITY)
         self.received.update(message.number for message in messages)
         self.waiting.update({message.number: (until, message) for message in messages})
 
 
 class FeedbackWorker:
-    """One of Lambda's pollers with the function it invokes. A crash makes it begin anew, with a new process."""
+    """One of Lambda's pollers with the function that it invokes. After a crash, it has a new function."""
 
-    def __init__(self, lanes: Lanes, wires: Wires, compose: Callable[[], Handler], judge: Judge, batch: int) -> None:
-        """Compose the function on first use."""
+    def __init__(
+        self,
+        lanes: Lanes,
+        injector: FaultInjector,
+        compose: Callable[[], Handler],
+        checker: FunctionChecker,
+        batch: int,
+    ) -> None:
+        """Receive up to `batch` messages at once; `compose` makes the function on its first use."""
         self._lanes = lanes
-        self._wires = wires
+        self._injector = injector
         self._compose = compose
-        self._judge = judge
+        self._checker = checker
         self._batch = batch
         self._handler: Handler | None = None
 
     def due(self) -> int | None:
-        """Return when there is a message to receive."""
+        """Return when the next message becomes visible, or None if there is none."""
         return self._lanes.due()
 
     def state(self) -> object:
-        """Return nothing: all workers share the lanes, and keep nothing from one act to the next."""
+        """Return None: a worker keeps nothing from one invocation to the next."""
         return None
 
     def perform(self) -> None:
-        """Receive a batch, invoke the function and acknowledge what it says it is done with."""
-        stage = self._wires.stage
-        actor_of(stage).deadline = stage.clock + TIMEOUT
-        broken = self._wires.broken
+        """Receive a batch, invoke the function, and remove the messages that did not fail."""
+        scheduler = self._injector.scheduler
+        scheduler.running_actor().deadline = scheduler.clock + TIMEOUT
+        faults_before = self._injector.fault_count
         batch: list[Message] = []
-        self._wires.call("receive", "", lambda: self._receive(batch))
+        self._injector.call("receive", "", lambda: self._receive(batch))
         if not batch:
             return
         handler, self._handler = self._handler or self._compose(), None
         try:
-            answer = handler({"Records": [_record(message) for message in batch]}, Context(self._wires))
-        except Exception as error:  # noqa: BLE001 (as Lambda does)
-            self._judge.failed(error)
+            answer = handler({"Records": [_record(message) for message in batch]}, LambdaContext(self._injector))
+        except Exception as error:  # noqa: BLE001 (like Lambda)
+            self._checker.check_failure(error)
             return
         self._handler = handler
-        self._judge.shown("a function's answer", repr(answer))
+        self._checker.check_text("a function's answer", repr(answer))
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        self._judge.answered(batch, failed, broken=self._wires.broken != broken)
-        # Lambda's pollers are no processes of ours: what follows has no deadline.
-        actor_of(stage).deadline = stage.clock + VISIBILITY
+        self._checker.check_answer(batch, failed, broken=self._injector.fault_count != faults_before)
+        # Lambda's poller is not part of the function: its calls have no deadline.
+        scheduler.running_actor().deadline = scheduler.clock + VISIBILITY
         done = [message for message in batch if str(message.number) not in failed]
-        self._wires.call("acknowledge", ", ".join(str(message.number) for message in done), lambda: self._remove(done))
+        numbers = ", ".join(str(message.number) for message in done)
+        self._injector.call("acknowledge", numbers, lambda: self._remove(done))
 
     def _receive(self, batch: list[Message]) -> dict[str, Any]:
-        found = self._lanes.receive(self._batch)
-        self._lanes.hide(found, visible=self._wires.fault == "duplicated")
-        batch += found
-        return {"Messages": [message.number for message in found]}
+        received = self._lanes.receive(self._batch)
+        self._lanes.hide(received, visible=self._injector.fault == "received twice")
+        batch += received
+        return {"Messages": [message.number for message in received]}
 
     def _remove(self, done: list[Message]) -> dict[str, Any]:
-        parts = {"not taken": 0, "taken in part": len(done) // 2}
-        for message in done[: parts.get(self._wires.fault, len(done))]:
+        accepted = {"not accepted": 0, "accepted in part": len(done) // 2}.get(self._injector.fault, len(done))
+        for message in done[:accepted]:
             if self._lanes.waiting.pop(message.number, None):
-                self._judge.acknowledged(message)
+                self._checker.check_acknowledgement(message)
         return {}
 
 
 def _record(message: Message) -> dict[str, Any]:
+    # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     return {
         "messageId": str(message.number),
         "body": message.body,

@@ -1,4 +1,4 @@
-"""Services that are away for days: what becomes of it all, without anybody doing anything; and redriving, thrice."""
+"""Outages that last for days: the state converges afterwards without an operator, and a redrive changes nothing."""
 
 import json
 import time
@@ -6,122 +6,131 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from campaigns.simulation.campaign import repeatable
+from campaigns.simulation.campaign import fixed_jitter
 from campaigns.simulation.case import Case, Outage
 from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.lanes import RECEIVES
 from campaigns.simulation.messages import Message
 from campaigns.simulation.scheduler import SECOND
-from campaigns.simulation.simulator import World
+from campaigns.simulation.simulator import Simulation
 
 HOUR = 3_600
 DAY = 24 * HOUR
 REDRIVES = 3
-_FIRST = 1_000_000
-"""Where the numbers of messages that come out of quarantine begin."""
+"""Times that every message of a case is redriven after it settled."""
+_FIRST_NUMBER = 1_000_000
+"""First number of the messages that are redriven from quarantine."""
 
 OUTAGES: dict[str, tuple[Outage, ...]] = {
     "DynamoDB is down for 24 hours": (Outage("DynamoDB", 0, DAY),),
-    "DynamoDB goes down in the middle, for 24 hours": (Outage("DynamoDB", 1, DAY),),
+    "DynamoDB goes down during the case, for 24 hours": (Outage("DynamoDB", 1, DAY),),
     "EventBridge is down for 24 hours": (Outage("EventBridge", 0, DAY),),
     "EventBridge hangs for 24 hours": (Outage("EventBridge", 0, DAY, hangs=True),),
-    "SQS takes nothing into quarantine for 24 hours": (Outage("SQS", 0, DAY),),
+    "SQS rejects messages for quarantine for 24 hours": (Outage("SQS", 0, DAY),),
     "SES is down for 7 days": (Outage("SES", 0, 7 * DAY),),
-    "the stream hands over nothing for 25 hours, and its records expire": (Outage("stream", 0, 25 * HOUR),),
-    "SuppressionFunction can't be invoked for 2 days, and the stream's records expire": (
+    "the stream delivers nothing for 25 hours, and its records expire": (Outage("stream", 0, 25 * HOUR),),
+    "SuppressionFunction cannot be invoked for 2 days, and the stream's records expire": (
         Outage("SuppressionFunction", 0, 2 * DAY),
     ),
-    "DynamoDB is down for 24 hours, SES and EventBridge for 3 days, the stream for 2": (
+    "DynamoDB is down for 24 hours, SES and EventBridge for 3 days, the stream for 2 days": (
         Outage("DynamoDB", 0, DAY),
         Outage("SES", 0, 3 * DAY),
         Outage("EventBridge", 0, 3 * DAY),
         Outage("stream", 0, 2 * DAY),
     ),
 }
-"""What is away, and for how long. Nobody has to do anything about any of these."""
-TOO_LONG: dict[str, tuple[Outage, ...]] = {"DynamoDB is down for 6 days": (Outage("DynamoDB", 0, 6 * DAY),)}
-"""What is away so long that messages end on the dead-letter queue, from where they are redriven, once."""
+"""Outages from which the stack recovers without an operator. Stream records expire after 24 hours:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
+DEAD_LETTER_OUTAGES: dict[str, tuple[Outage, ...]] = {"DynamoDB is down for 6 days": (Outage("DynamoDB", 0, 6 * DAY),)}
+"""Outages so long that messages move to the dead-letter queue. An operator redrives them once."""
 
 
 @dataclass
-class Outcome:
-    """What became of many cases in an outage. `late` is how long after it the last contact was written."""
+class OutageResult:
+    """Sums over the cases of an outage.
+
+    `receives` is the most receives of one message, `delay` the most seconds from the end of the outage to the last
+    write of a contact, `changed` the number of cases that a redrive changed.
+    """
 
     cases: int = 0
     messages: int = 0
     calls: int = 0
-    broken: int = 0
+    failed_calls: int = 0
     receives: int = 0
     dead: int = 0
-    late: int = 0
+    delay: int = 0
     changed: int = 0
     violations: int = 0
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        """Say it on one line."""
+        """Return the figures on one line."""
         return (
-            f"{self.cases:,} cases of {self.messages:,} messages, {self.calls:,} calls of AWS, {self.broken:,} broken; "
-            f"a message was received at most {self.receives:,} times of {RECEIVES:,}, {self.dead:,} dead letters; "
-            f"the last contact was written {timedelta(seconds=self.late)} afterwards at the latest; "
-            f"{self.changed} changed by redriving everything {REDRIVES} times; {self.violations} violations "
+            f"{self.cases:,} cases, {self.messages:,} messages, {self.calls:,} AWS calls, {self.failed_calls:,} failed; "
+            f"at most {self.receives:,} of {RECEIVES:,} receives of a message, {self.dead:,} dead letters; "
+            f"last contact written at most {timedelta(seconds=self.delay)} after the outage; "
+            f"{self.changed} cases changed by {REDRIVES} redrives of everything; {self.violations} violations "
             f"({self.seconds:,.0f} s)"
         )
 
 
-def suffer(name: str, seeds: Iterable[int]) -> Outcome:
-    """Play the cases of these seeds during the outage of this name, and redrive everything afterwards."""
-    begun = time.monotonic()
-    outcome = Outcome()
-    for case in _cases(seeds, {**OUTAGES, **TOO_LONG}[name]):
-        with repeatable(case):
-            world = World(case)
-            world.stage.run()
-            outcome.receives = max(outcome.receives, *world.watch.lanes.received.values(), 0)
-            outcome.dead += len(world.watch.lanes.dead)
-            _redrive(world, world.watch.lanes.take_dead())
-            world.watch.finished()
-            _add(outcome, world)
-            settled = snapshot(world)
-            for time_ in range(REDRIVES):
-                _redrive(world, [*case.messages, *_quarantined(world, time_)])
-                world.watch.finished()
-            outcome.changed += snapshot(world) != settled
-            outcome.violations += bool(world.watch.violations)
-    outcome.seconds = time.monotonic() - begun
-    return outcome
-
-
-def snapshot(world: World) -> bytes:
-    """Return every byte of the table, of the list, and of what was published."""
-    items = sorted((*key, item) for key, item in world.table.items.items())
-    return json.dumps([items, world.held.entries, world.watch.published], sort_keys=True).encode()
-
-
-def _cases(seeds: Iterable[int], outages: tuple[Outage, ...]) -> Iterator[Case]:
+def run_outage(name: str, seeds: Iterable[int]) -> OutageResult:
+    """Run the cases of these seeds during the outage with this name, and redrive everything afterwards."""
+    started = time.monotonic()
+    result = OutageResult()
     for seed in seeds:
-        yield replace(generate_case(seed), outages=outages)
+        case = replace(generate_case(seed), outages={**OUTAGES, **DEAD_LETTER_OUTAGES}[name])
+        with fixed_jitter(case):
+            _run_case(case, result)
+    result.seconds = time.monotonic() - started
+    return result
 
 
-def _add(outcome: Outcome, world: World) -> None:
-    ends = max(outage.ends * SECOND for outage in world.case.outages)
-    arrived = max((message.arrives * 1000 for message in world.case.messages), default=0)
-    outcome.cases += 1
-    outcome.messages += len(world.case.messages)
-    outcome.calls += world.stage.steps
-    outcome.broken += world.wires.broken
-    written = max((change.at for shard in world.table.stream for change in shard), default=0)
-    outcome.late = max(outcome.late, (written - max(ends, arrived)) // SECOND)
+def _run_case(case: Case, result: OutageResult) -> None:
+    simulation = Simulation(case)
+    checker = simulation.checker
+    simulation.scheduler.run()
+    result.receives = max(result.receives, *checker.lanes.received.values(), 0)
+    result.dead += len(checker.lanes.dead)
+    _redrive(simulation, checker.lanes.take_dead())
+    checker.check_result()
+    _add(result, simulation)
+    settled = snapshot(simulation)
+    for number in range(REDRIVES):
+        _redrive(simulation, [*case.messages, *_quarantined(simulation, number)])
+        checker.check_result()
+    result.changed += snapshot(simulation) != settled
+    result.violations += bool(checker.violations)
 
 
-def _quarantined(world: World, time_: int) -> Iterator[Message]:
-    """Yield what is in quarantine, as it comes back from there: under other numbers, and perhaps down another lane."""
-    now = world.stage.clock // 1000
-    for number, body in enumerate(sorted(set(world.watch.quarantined))):
-        yield Message("redriven", body, (), "quarantined", number % 2, now, _FIRST * (time_ + 1) + number)
+def snapshot(simulation: Simulation) -> bytes:
+    """Return the table, the suppression list, and the published events, byte for byte."""
+    items = sorted((*key, item) for key, item in simulation.table.items.items())
+    parts = [items, simulation.suppressed.entries, simulation.checker.published]
+    return json.dumps(parts, sort_keys=True).encode()
 
 
-def _redrive(world: World, messages: Iterable[Message]) -> None:
-    world.watch.lanes.redrive(list(messages))
-    world.wires.read_again()
-    world.stage.run()
+def _add(result: OutageResult, simulation: Simulation) -> None:
+    case = simulation.case
+    ends = max(outage.ends * SECOND for outage in case.outages)
+    arrived = max((message.arrives * 1000 for message in case.messages), default=0)
+    written = max((change.at for shard in simulation.table.stream for change in shard), default=0)
+    result.cases += 1
+    result.messages += len(case.messages)
+    result.calls += simulation.scheduler.steps
+    result.failed_calls += simulation.injector.fault_count
+    result.delay = max(result.delay, (written - max(ends, arrived)) // SECOND)
+
+
+def _quarantined(simulation: Simulation, redrive: int) -> Iterator[Message]:
+    """Yield the messages in quarantine as a redrive sends them: with new numbers, on either lane."""
+    now = simulation.scheduler.clock // 1000
+    for number, body in enumerate(sorted(set(simulation.checker.quarantined))):
+        yield Message("redriven", body, (), "quarantined", number % 2, now, _FIRST_NUMBER * (redrive + 1) + number)
+
+
+def _redrive(simulation: Simulation, messages: Iterable[Message]) -> None:
+    simulation.checker.lanes.redrive(list(messages))
+    simulation.injector.restart_staleness()
+    simulation.scheduler.run()

@@ -1,26 +1,26 @@
-"""Make a failing case smaller, and a run of it readable."""
+"""Reduce a failing case, and describe a run."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from campaigns.simulation.campaign import play
+from campaigns.simulation.campaign import run_case
 from campaigns.simulation.case import Case
 from campaigns.simulation.case_generator import generate_case
 from campaigns.simulation.messages import START
-from campaigns.simulation.simulator import World
+from campaigns.simulation.simulator import Simulation
 
-_TRIES = 4_000
+_MAX_TRIES = 4_000
 
 
-def shrink(case: Case, promise: str) -> Case:
-    """Return a small case that breaks the same promise as `case`."""
-    tries = _TRIES
+def shrink_case(case: Case, promise: str) -> Case:
+    """Return a smaller case that breaks the same promise as `case`."""
+    tries = _MAX_TRIES
     smaller: Case | None = case
     while smaller and tries > 0:
         case, smaller = smaller, None
-        for candidate in _simpler(case):
+        for candidate in _candidates(case):
             tries -= 1
             if _breaks(candidate, promise):
                 smaller = candidate
@@ -30,54 +30,56 @@ def shrink(case: Case, promise: str) -> Case:
     return case
 
 
-def readable(world: World) -> str:
-    """Return what happened in a run, a line for each call."""
-    lines = [str(world.case), ""]
+def describe_run(simulation: Simulation) -> str:
+    """Return the case, one line for each call, the contacts at the end, and the violations."""
+    lines = [str(simulation.case), ""]
     queries = 0
-    for step, (clock, actor, operation, about, fault) in enumerate(world.wires.trace, 1):
-        queries = queries + 1 if operation == "query" else 0
-        if queries > 1 and not fault:
-            continue  # the other shards of the index
-        time = f"{START + timedelta(microseconds=clock):%d %H:%M:%S.%f}"[:-3]
-        lines.append(f"{step:4} {time}  {actor:10} {operation:29}{about}{f'  ** {fault}' if fault else ''}")
-    contacts = [item for (_, record), item in world.table.items.items() if record == "contact"]
-    lines += ["", *(f"  {_plain(item)}" for item in contacts), f"  on the list: {world.held.entries}", ""]
-    return "\n".join([*lines, *map(str, world.watch.violations)])
+    for step, call in enumerate(simulation.injector.trace, 1):
+        queries = queries + 1 if call.operation == "query" else 0
+        if queries > 1 and not call.outcome:
+            continue  # a sweep queries every shard of the index; the first line stands for all
+        time = f"{START + timedelta(microseconds=call.clock):%d %H:%M:%S.%f}"[:-3]
+        outcome = f"  ** {call.outcome}" if call.outcome else ""
+        lines.append(f"{step:4} {time}  {call.actor:10} {call.operation:30} {call.about}{outcome}")
+    contacts = [item for (_, record), item in simulation.table.items.items() if record == "contact"]
+    lines += ["", *(f"  {_plain(item)}" for item in contacts), f"  on the list: {simulation.suppressed.entries}", ""]
+    return "\n".join([*lines, *map(str, simulation.checker.violations)])
 
 
-def failure(seed: int, promise: str) -> str:
-    """Return the history of the failing case of this seed, shrunk."""
-    return f"The case of seed {seed}, shrunk:\n\n{readable(play(shrink(generate_case(seed), promise)))}"
+def describe_failure(seed: int, promise: str) -> str:
+    """Return the history of the failing case of this seed, after reduction."""
+    shrunk = run_case(shrink_case(generate_case(seed), promise))
+    return f"Case {seed}, reduced:\n\n{describe_run(shrunk)}"
 
 
 def _breaks(case: Case, promise: str) -> bool:
-    return any(violation.promise == promise for violation in play(case).watch.violations)
+    return any(violation.promise == promise for violation in run_case(case).checker.violations)
 
 
-def _simpler(case: Case) -> Iterator[Case]:
-    """Yield cases that are a little simpler than `case`, first those that take the most away."""
+def _candidates(case: Case) -> Iterator[Case]:
+    """Yield cases that are a little smaller than `case`, those that remove most first."""
     for name in ("messages", "reinstatements", "faults", "switches", "added"):
-        held: tuple[Any, ...] = getattr(case, name)
-        for number in range(len(held)):
-            yield _with(case, name, held[:number] + held[number + 1 :])
-    yield from _sooner(case)
-    yield from _plainer(case)
+        elements: tuple[Any, ...] = getattr(case, name)
+        for number in range(len(elements)):
+            yield _with(case, name, elements[:number] + elements[number + 1 :])
+    yield from _with_earlier_calls(case)
+    yield from _with_fewer_choices(case)
     for name in ("feedback_workers", "shards", "sweeps", "batch"):
         if getattr(case, name) > 1:
             yield _with(case, name, 1)
 
 
-def _sooner(case: Case) -> Iterator[Case]:
-    """Yield cases whose faults and interruptions soft_bounce earlier calls: with fewer messages there are fewer."""
+def _with_earlier_calls(case: Case) -> Iterator[Case]:
+    """Yield cases whose faults and switches concern earlier calls: a case with fewer messages has fewer calls."""
     for name in ("faults", "switches"):
-        held: tuple[Any, ...] = getattr(case, name)
-        for number, one in enumerate(held):
-            for nth in range(one.nth):
-                yield _with(case, name, (*held[:number], replace(one, nth=nth), *held[number + 1 :]))
+        elements: tuple[Any, ...] = getattr(case, name)
+        for number, element in enumerate(elements):
+            for nth in range(element.nth):
+                yield _with(case, name, (*elements[:number], replace(element, nth=nth), *elements[number + 1 :]))
 
 
-def _plainer(case: Case) -> Iterator[Case]:
-    """Yield cases with fewer choices and stale reads."""
+def _with_fewer_choices(case: Case) -> Iterator[Case]:
+    """Yield cases with fewer choices and fewer stale reads."""
     for name in ("choices", "staleness"):
         digits: tuple[int, ...] = getattr(case, name)
         if digits:
@@ -87,9 +89,9 @@ def _plainer(case: Case) -> Iterator[Case]:
                 yield _with(case, name, (*digits[:number], 0, *digits[number + 1 :]))
 
 
-def _with(case: Case, name: str, value: Any) -> Case:  # noqa: ANN401 (whatever that field holds)
-    parts: dict[str, Any] = {name: value}
-    return replace(case, **parts)
+def _with(case: Case, name: str, value: Any) -> Case:  # noqa: ANN401 (the type of the field `name`)
+    fields: dict[str, Any] = {name: value}
+    return replace(case, **fields)
 
 
 def _plain(item: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -1,19 +1,19 @@
-"""One case performed: the real code put together over an AWS in memory, the actors, and everything watched."""
+"""Simulation of one case: the real functions with simulated AWS services, actors, faults and checks."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, cast
 
-from campaigns.simulation.aws_services import Events, SesList, Sqs
-from campaigns.simulation.call_faults import Wires
+from campaigns.simulation.aws_services import EventBridgeClient, SqsClient, SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.dynamodb_client import DynamoDb
-from campaigns.simulation.import_jobs import Bucket, ImportingSesV2, Jobs
-from campaigns.simulation.invariants import Watch
+from campaigns.simulation.fault_injector import FaultInjector
+from campaigns.simulation.import_service import ImportingSesV2Client, ImportService, S3Client
+from campaigns.simulation.invariants import InvariantChecker
 from campaigns.simulation.lanes import FeedbackWorker, Handler, Lanes
 from campaigns.simulation.oracle import Settings
-from campaigns.simulation.scheduler import LONGEST, Stage
-from campaigns.simulation.stream_workers import Function, Operator, StreamFollower, Sweeper
+from campaigns.simulation.scheduler import MAX_STEPS, Scheduler
+from campaigns.simulation.stream_workers import Operator, StreamPoller, SuppressionWorker, Sweeper
 from campaigns.simulation.table import Table
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.quarantine import Quarantine
@@ -34,141 +34,146 @@ if TYPE_CHECKING:
     from ses_feedback.aws.metrics import Metrics
 
 
-_LONG = 12 * 3_600
-_PATIENCE = 1_000_000
-"""Steps a case with long outages (in seconds) may take: whatever waits is tried every few minutes, for days."""
+_LONG_OUTAGE = 12 * 3_600
+"""End of an outage (seconds) from which a case may take `_MAX_STEPS_LONG`: retries follow every few minutes."""
+_MAX_STEPS_LONG = 1_000_000
 
 
-class InTurn(Executor):
-    """Does at once what is asked; to everybody else, writes side by side look like writes in some order."""
+class SequentialExecutor(Executor):
+    """Runs each task at once: for other actors, parallel writes look like writes in some order."""
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **_: Any) -> Iterator[Any]:  # noqa: ANN401 (as Executor)
         """Return the results, in order."""
         return iter([fn(*arguments) for arguments in zip(*iterables, strict=True)])
 
 
-class Silence:
-    """Stands where logs and metrics go, and sees to it that no address gets there."""
+class CheckedOutput:
+    """A logger and a metrics emitter that only check each text for personal data."""
 
-    def __init__(self, watch: Watch) -> None:
-        """Tell `watch` of addresses."""
-        self._watch = watch
+    def __init__(self, checker: InvariantChecker) -> None:
+        """Pass each text to `checker`."""
+        self._checker = checker
 
     def info(self, message: str, extra: object) -> None:
-        """Take a log line."""
-        self._watch.shown("the log", f"{message} {extra}")
+        """Check a log line."""
+        self._checker.check_text("the log", f"{message} {extra}")
 
     warning = info
 
     def emit(self, metric_counts: object) -> None:
-        """Take metrics."""
-        self._watch.shown("metrics", repr(metric_counts))
+        """Check metrics."""
+        self._checker.check_text("metrics", repr(metric_counts))
 
 
-class World:
-    """A case, and what became of it."""
+class Simulation:
+    """A case, everything that takes part in it, and its result."""
 
-    def __init__(self, case: Case, wires: Callable[[Case, Stage], Wires] = Wires) -> None:
-        """Set everything up for `case`, whose calls go over what `wires` makes."""
+    def __init__(self, case: Case, make_injector: Callable[[Case, Scheduler], FaultInjector] = FaultInjector) -> None:
+        """Compose the simulation of `case`; all AWS calls pass through the result of `make_injector`."""
         self.case = case
-        self.stage = Stage(case.choices, _PATIENCE if any(one.ends > _LONG for one in case.outages) else LONGEST)
-        self.wires = wires(case, self.stage)
+        is_long = any(outage.ends > _LONG_OUTAGE for outage in case.outages)
+        self.scheduler = Scheduler(case.choices, _MAX_STEPS_LONG if is_long else MAX_STEPS)
+        self.injector = make_injector(case, self.scheduler)
         self.limits = Limits(case.soft_bounces, 90, case.list_unsubscribed)
-        self.held = SesList(case.entries())
+        self.suppressed = SuppressionEntries(case.entries())
         self.objects: dict[str, bytes] = {}
-        self.jobs = Jobs(self.held, self.objects, case.jobs, self.wires)
-        self.watch = Watch(case, self.stage, self.held, Settings(case.soft_bounces, case.list_unsubscribed))
-        self.table = Table(case.shards, lambda: self.stage.clock, self.watch.written)
-        self.watch.table = self.table
-        self.quiet = Silence(self.watch)
+        self.imports = ImportService(self.suppressed, self.objects, case.jobs, self.injector)
+        settings = Settings(case.soft_bounces, case.list_unsubscribed)
+        self.checker = InvariantChecker(case, self.scheduler, self.suppressed, settings)
+        self.table = Table(case.shards, lambda: self.scheduler.clock, self.checker.check_write)
+        self.checker.table = self.table
+        self.output = CheckedOutput(self.checker)
         self._workers = 0
-        self._cast()
+        self._add_actors()
 
-    def run(self) -> Watch:
-        """Perform the case, and check what came of it."""
-        self.stage.run()
-        self.watch.finished()
-        return self.watch
+    def run(self) -> InvariantChecker:
+        """Run the case, and check the result."""
+        self.scheduler.run()
+        self.checker.check_result()
+        return self.checker
 
     def state(self) -> object:
-        """Return all that actors share, as far as anything depends on it."""
+        """Return the state that all actors share."""
         items = sorted((key, sorted(item.items())) for key, item in self.table.items.items())
-        return items, sorted(self.held.entries.items()), self.watch.lanes.state(), self.watch.state()
+        return items, sorted(self.suppressed.entries.items()), self.checker.lanes.state(), self.checker.state()
 
-    def forget(self) -> None:
-        """Let go of everything, which is full of cycles: collecting them as garbage takes a sixth of all the time."""
-        for one in (self.watch, self.stage, self):
-            vars(one).clear()
+    def release(self) -> None:
+        """Break the reference cycles: to collect them as garbage takes a sixth of the time of a campaign."""
+        for part in (self.checker, self.scheduler, self):
+            vars(part).clear()
 
-    def _cast(self) -> None:
-        lanes = Lanes(self.case.messages, lambda: self.stage.clock)
-        self.watch.lanes = lanes
+    def _add_actors(self) -> None:
+        add = self.scheduler.add_actor
+        lanes = Lanes(self.case.messages, lambda: self.scheduler.clock)
+        self.checker.lanes = lanes
         for number in range(self.case.feedback_workers):
-            worker = FeedbackWorker(lanes, self.wires, self.feedback, self.watch, self.case.batch)
-            self.stage.cast(f"feedback {number + 1}", worker)
+            worker = FeedbackWorker(lanes, self.injector, self.feedback_function, self.checker, self.case.batch)
+            add(f"feedback {number + 1}", worker)
         for number, shard in enumerate(self.table.stream):
-            self.stage.cast(f"stream {number + 1}", StreamFollower(self._function(), shard))
+            add(f"stream {number + 1}", StreamPoller(self._suppression_worker(), shard))
         for number in range(self.case.sweeps):
-            self.stage.cast(f"sweep {number + 1}", Sweeper(self._function(), self.table))
-        self.stage.cast("network", self.wires)
+            add(f"sweep {number + 1}", Sweeper(self._suppression_worker(), self.table))
+        add("network", self.injector)
         for number, command in enumerate(self.case.reinstatements):
-            operator = Operator(command, self.store(), self.limits, self.wires)
-            self.watch.operators.append((command.address, operator))
-            self.stage.cast(f"operator {number + 1}", operator)
+            operator = Operator(command, self.contacts(), self.limits, self.injector)
+            self.checker.operators.append((command.address, operator))
+            add(f"operator {number + 1}", operator)
 
-    def _function(self) -> Function:
-        return Function(self.wires, self.suppression, self.watch)
+    def _suppression_worker(self) -> SuppressionWorker:
+        return SuppressionWorker(self.injector, self.suppression_function, self.checker)
 
-    def _dynamodb(self) -> Any:  # noqa: ANN401 (its methods name their parameters, botocore's do not)
-        return DynamoDb(self.table, self.wires)
+    def _dynamodb(self) -> Any:  # noqa: ANN401 (its methods name their parameters, those of botocore do not)
+        return DynamoDb(self.table, self.injector)
 
-    def store(self) -> ContactRepository:
-        """Return a contact store, with a client of its own."""
+    def contacts(self) -> ContactRepository:
+        """Return a contact repository with a client of its own."""
         return ContactRepository(
             self._dynamodb(),
             "Contacts",
             self.limits,
             history_days=365,
-            now=self.wires.now,
-            sleep=self.wires.sleep,
-            executor=InTurn(),
+            now=self.injector.now,
+            sleep=self.injector.sleep,
+            executor=SequentialExecutor(),
         )
 
-    def feedback(self) -> Handler:
-        """Compose a feedback function, as its handler's module does."""
-        sqs: Any = Sqs(self.watch.quarantined, self.wires, self.watch.shown)
+    def feedback_function(self) -> Handler:
+        """Compose a feedback function, as its handler module does."""
+        sqs: Any = SqsClient(self.checker.quarantined, self.injector, self.checker.check_text)
         quarantine = Quarantine(lambda: sqs, "quarantine")
-        pipeline = Pipeline(self.store(), quarantine, now=self.wires.now)
-        return FeedbackHandler(pipeline, cast("Metrics", self.quiet), cast("Logger", self.quiet), self.wires.now)
+        pipeline = Pipeline(self.contacts(), quarantine, now=self.injector.now)
+        return FeedbackHandler(pipeline, cast("Metrics", self.output), cast("Logger", self.output), self.injector.now)
 
-    def suppression(self) -> Handler:
-        """Compose SuppressionFunction, as its handler's module does."""
+    def suppression_function(self) -> Handler:
+        """Compose a SuppressionFunction, as its handler module does."""
         self._workers += 1
-        sesv2: Any = ImportingSesV2(self.held, self.wires, self.watch.called, self.jobs)
-        events: Any = Events(self.watch.published, self.wires, self.watch.shown)
-        rate_limiter = RateLimiter(self._dynamodb(), "Contacts", 1.0, now=self.wires.now, sleep=self.wires.sleep)
+        checker, now = self.checker, self.injector.now
+        sesv2: Any = ImportingSesV2Client(self.suppressed, self.injector, checker.check_list_call, self.imports)
+        events: Any = EventBridgeClient(checker.published, self.injector, checker.check_text)
+        rate_limiter = RateLimiter(self._dynamodb(), "Contacts", 1.0, now=now, sleep=self.injector.sleep)
+        backlog = self.case.backlog
         list_sync = ListSync(
-            self.store(),
+            self.contacts(),
             SuppressionList(sesv2),
             EventPublisher(events, "default"),
             rate_limiter,
             self.limits,
-            now=self.wires.now,
+            now=now,
             worker=f"worker-{self._workers}",
-            backlog=None if self.case.backlog is None else self._backlog(self.case.backlog, sesv2, rate_limiter),
+            backlog=None if backlog is None else self._import_starter(backlog, sesv2, rate_limiter),
         )
-        return SuppressionHandler(list_sync, cast("Metrics", self.quiet), cast("Logger", self.quiet), self.wires.now)
+        return SuppressionHandler(list_sync, cast("Metrics", self.output), cast("Logger", self.output), now)
 
-    def _backlog(self, most: int, sesv2: Any, rate_limiter: RateLimiter) -> ImportStarter:  # noqa: ANN401 (as above)
-        bucket: Any = Bucket(self.objects, self.wires)
+    def _import_starter(self, most: int, sesv2: Any, rate_limiter: RateLimiter) -> ImportStarter:  # noqa: ANN401 (as above)
+        s3: Any = S3Client(self.objects, self.injector)
         return ImportStarter(
-            self.store(),
+            self.contacts(),
             ImportLedger(self._dynamodb(), "Contacts"),
-            ImportObjects(lambda: bucket, "bucket"),
+            ImportObjects(lambda: s3, "bucket"),
             ImportJobs(sesv2),
             rate_limiter=rate_limiter,
             limits=self.limits,
             most=most,
-            now=self.wires.now,
+            now=self.injector.now,
             worker=f"worker-{self._workers}",
         )

@@ -1,12 +1,12 @@
-"""SuppressionFunction as Lambda runs it: behind a shard of the stream, and swept by a schedule; and the operators."""
+"""SuppressionFunction as Lambda runs it, behind a shard of the stream and on a schedule; and operator commands."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from campaigns.simulation.call_faults import Wires, actor_of
 from campaigns.simulation.case import Reinstatement
-from campaigns.simulation.lanes import Context, Handler, Judge
+from campaigns.simulation.fault_injector import FaultInjector
+from campaigns.simulation.lanes import FunctionChecker, Handler, LambdaContext
 from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND
 from campaigns.simulation.table import Change, Table
@@ -16,94 +16,111 @@ from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 
 TIMEOUT = 300 * SECOND
+"""Timeout of SuppressionFunction."""
 TOO_OLD = 3600 * SECOND
-_AT_ONCE = 100
+"""Age from which Lambda skips a stream record (`MaximumRecordAgeInSeconds`)."""
 EVERY = 300 * SECOND
-_IDLEST = 36 * EVERY
-"""How long sweeps are left out at most while imports are under way and nothing changes."""
-_SETTLED = 60
-"""Seconds a change waits before a sweep takes it."""
+"""Interval of sweeps."""
+_BATCH_SIZE = 100
+"""Records of one invocation. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html"""
+_MIN_PENDING = 60 * SECOND
+"""Age from which a sweep takes a pending contact."""
+_MAX_PAUSE = 36 * EVERY
+"""Longest time without sweeps while import jobs run and nothing changes."""
+_COMMAND_RETRY = 30 * SECOND
 
 
-class _Function:
-    """A function that is composed on first use, and again after a crash or a failure."""
+class SuppressionWorker:
+    """A SuppressionFunction that is composed on its first use, and again after a crash."""
 
-    def __init__(self, wires: Wires, compose: Callable[[], Handler], judge: Judge) -> None:
-        self.wires = wires
+    def __init__(self, injector: FaultInjector, compose: Callable[[], Handler], checker: FunctionChecker) -> None:
+        """Compose the function by `compose`, and pass its results to `checker`."""
+        self.injector = injector
         self._compose = compose
-        self._judge = judge
+        self._checker = checker
         self._handler: Handler | None = None
 
+    def begin(self) -> None:
+        """Set the deadline of the running actor to the timeout of the function."""
+        scheduler = self.injector.scheduler
+        scheduler.running_actor().deadline = scheduler.clock + TIMEOUT
+
     def invoke(self, event: object) -> dict[str, Any] | None:
-        """Return the function's answer, None when it failed."""
+        """Return the function's answer, or None if it failed."""
         handler, self._handler = self._handler or self._compose(), None
         try:
-            answer = handler(event, Context(self.wires))
-        except Exception as error:  # noqa: BLE001 (as Lambda does)
-            self._judge.failed(error)
+            answer = handler(event, LambdaContext(self.injector))
+        except Exception as error:  # noqa: BLE001 (like Lambda)
+            self._checker.check_failure(error)
             self._handler = handler
             return None
         self._handler = handler
-        self._judge.shown("a function's answer", repr(answer))
+        self._checker.check_text("a function's answer", repr(answer))
         return answer
 
 
-class StreamFollower:
-    """Lambda's poller of one shard: in order, one batch at a time, and again from the first record that failed."""
+class StreamPoller:
+    """Lambda's poller of one shard: in order, one batch at a time, and again from the first record that failed.
 
-    def __init__(self, function: _Function, changes: list[Change]) -> None:
-        """Follow the shard `changes`."""
-        self._function = function
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+    """
+
+    def __init__(self, worker: SuppressionWorker, changes: list[Change]) -> None:
+        """Read the shard `changes`."""
+        self._worker = worker
         self._changes = changes
         self._position = 0
         self._retry_at = 0
         self._tries = 0
 
     def due(self) -> int | None:
-        """Return when there is a record to hand over."""
+        """Return when the next record can be processed, or None if there is none."""
         while self._position < len(self._changes) and not self._changes[self._position].wanted:
             self._position += 1
         if self._position == len(self._changes):
             return None
+        injector = self._worker.injector
         at = max(self._retry_at, self._changes[self._position].at)
-        return self._function.wires.postponed(self._function.wires.postponed(at, "stream"), "SuppressionFunction")
+        return injector.end_of_outage(injector.end_of_outage(at, "stream"), "SuppressionFunction")
 
     def state(self) -> object:
-        """Return what is still to be handed over, and how often and until when that failed."""
-        clock = self._function.wires.stage.clock
-        left = self._changes[self._position :]
-        pending = tuple((one.at, one.record["dynamodb"]["Keys"]["address"]["S"]) for one in left if one.wanted)
+        """Return the remaining records, the number of failures, and the time until the next try."""
+        clock = self._worker.injector.scheduler.clock
+        remaining = self._changes[self._position :]
+        pending = tuple((one.at, one.record["dynamodb"]["Keys"]["address"]["S"]) for one in remaining if one.wanted)
         return pending, self._tries, max(0, self._retry_at - clock) if pending else 0
 
     def perform(self) -> None:
-        """Hand over what there is, less after a failure."""
-        stage = self._function.wires.stage
-        actor_of(stage).deadline = stage.clock + TIMEOUT
+        """Invoke the function with a batch, which is smaller after a failure."""
+        scheduler = self._worker.injector.scheduler
+        self._worker.begin()
         end = len(self._changes)
-        pending = [(i, self._changes[i]) for i in range(self._position, end) if self._changes[i].wanted]
-        batch = [(i, one) for i, one in pending if stage.clock - one.at < TOO_OLD][: _AT_ONCE >> self._tries or 1]
+        pending = [(at, self._changes[at]) for at in range(self._position, end) if self._changes[at].wanted]
+        size = _BATCH_SIZE >> self._tries or 1
+        batch = [(at, change) for at, change in pending if scheduler.clock - change.at < TOO_OLD][:size]
         if not batch:
             self._position = end
             return
         self._tries += 1
-        # Should the function die: again, a little later.
-        self._retry_at = stage.clock + TIMEOUT
+        # If the function crashes, the next try is after its timeout.
+        self._retry_at = scheduler.clock + TIMEOUT
         try:
-            answer = self._function.invoke({"Records": [one.record for _, one in batch]})
+            answer = self._worker.invoke({"Records": [change.record for _, change in batch]})
         finally:
-            self._retry_at = stage.clock + SECOND * min(60, 2**self._tries)
+            self._retry_at = scheduler.clock + SECOND * min(60, 2**self._tries)
         if answer is not None:
             self._checkpoint(batch, answer)
 
     def _checkpoint(self, batch: list[tuple[int, Change]], answer: dict[str, Any]) -> None:
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        first = next((i for i, one in batch if one.record["dynamodb"]["SequenceNumber"] in failed), None)
-        actor_of(self._function.wires.stage).deadline += TIMEOUT  # the poller's own time is not the function's
-        self._function.wires.call("checkpoint", str(len(failed)), lambda: self._move(first, batch[-1][0] + 1))
+        first = next((at for at, change in batch if change.record["dynamodb"]["SequenceNumber"] in failed), None)
+        injector = self._worker.injector
+        injector.scheduler.running_actor().deadline += TIMEOUT  # the poller's own calls have no deadline
+        injector.call("checkpoint", str(len(failed)), lambda: self._move(first, batch[-1][0] + 1))
 
     def _move(self, first_failed: int | None, end: int) -> dict[str, Any]:
-        if self._function.wires.fault:
-            return {}  # the records come again, although they were report
+        if self._worker.injector.fault:
+            return {}  # the checkpoint is not stored: the same records come again
         self._position = end if first_failed is None else first_failed
         if first_failed is None:
             self._tries = self._retry_at = 0
@@ -111,85 +128,80 @@ class StreamFollower:
 
 
 class Sweeper:
-    """The schedule: every five minutes. Sweeps that would find nothing due are left out, for they change nothing."""
+    """The schedule of sweeps. Sweeps without a pending contact or a running import job are skipped."""
 
-    def __init__(self, function: _Function, table: Table) -> None:
+    def __init__(self, worker: SuppressionWorker, table: Table) -> None:
         """Sweep `table`."""
-        self._function = function
+        self._worker = worker
         self._table = table
         self._next = 0
-        self._idle = 0
+        self._pause = 0
 
     def due(self) -> int | None:
-        """Return when the next sweep finds something."""
+        """Return the time of the next sweep that can change something, or None if there is none."""
         oldest = self._table.earliest("PendingSync")
-        found = [_microseconds(oldest) + _SETTLED * SECOND] if oldest else []
+        times = [_microseconds(oldest) + _MIN_PENDING] if oldest else []
         if self._table.importing():
-            found.append(self._next + self._idle)
-        if not found:
+            times.append(self._next + self._pause)
+        if not times:
             return None
-        at = max(self._next, -(-min(found) // EVERY) * EVERY)
-        return self._function.wires.postponed(at, "SuppressionFunction")
+        at = max(self._next, -(-min(times) // EVERY) * EVERY)
+        return self._worker.injector.end_of_outage(at, "SuppressionFunction")
 
     def state(self) -> object:
-        """Return when the next sweep may be."""
-        return self._next, self._idle
+        """Return the earliest time of the next sweep, and the pause."""
+        return self._next, self._pause
 
     def perform(self) -> None:
-        """Sweep."""
-        stage = self._function.wires.stage
-        actor_of(stage).deadline = stage.clock + TIMEOUT
-        self._next = (stage.clock // EVERY + 1) * EVERY
+        """Invoke the function for a sweep."""
+        self._worker.begin()
+        self._next = (self._worker.injector.scheduler.clock // EVERY + 1) * EVERY
         writes = self._table.writes
         before = writes.number - writes.of_rate_limiter
-        self._function.invoke({"source": "ses-feedback", "detail-type": "Sweep"})
+        self._worker.invoke({"source": "ses-feedback", "detail-type": "Sweep"})
         changed = writes.number - writes.of_rate_limiter != before
-        self._idle = 0 if changed else min(_IDLEST, 2 * self._idle + EVERY)
+        self._pause = 0 if changed else min(_MAX_PAUSE, 2 * self._pause + EVERY)
 
 
 class Operator:
-    """Gives one command, and gives it again when told that it failed."""
+    """Runs one command, and repeats it while it fails."""
 
-    def __init__(self, command: Reinstatement, store: ContactRepository, limits: Limits, wires: Wires) -> None:
-        """Write through `store`."""
+    def __init__(
+        self, command: Reinstatement, contacts: ContactRepository, limits: Limits, injector: FaultInjector
+    ) -> None:
+        """Write to `contacts`."""
         self.opted_in: Evidence | None = None
         self._command = command
-        self._store = store
+        self._contacts = contacts
         self._limits = limits
-        self._wires = wires
-        self._again: int | None = command.at * 1000
+        self._injector = injector
+        self._next: int | None = command.at * 1000
 
     def due(self) -> int | None:
-        """Return when the command is given."""
-        return self._again
+        """Return when the command is run (again), or None if it succeeded."""
+        return self._next
 
     def state(self) -> object:
-        """Return whether the command has been given, and when it is given (again)."""
-        return self.opted_in, self._again
+        """Return the reinstatement, and when it is tried (again)."""
+        return self.opted_in, self._next
 
     def perform(self) -> None:
-        """Read the contact, merge the reinstatement, and write; again when somebody else wrote meanwhile."""
-        stage = self._wires.stage
-        actor_of(stage).deadline = stage.clock + TIMEOUT
-        self._again = stage.clock + 30 * SECOND
-        now = self._wires.now()
+        """Read the contact, merge the reinstatement, and write; the next try follows after a failure or a lost race."""
+        scheduler = self._injector.scheduler
+        scheduler.running_actor().deadline = scheduler.clock + TIMEOUT
+        self._next = scheduler.clock + _COMMAND_RETRY
+        now = self._injector.now()
         self.opted_in = self.opted_in or Evidence(now.replace(microsecond=now.microsecond // 1000 * 1000), "operator")
+        address = self._command.address
         failed: dict[str, str] = {}
-        read = self._store.read([self._command.address], failed, consistent=True)
-        stored = read.get(self._command.address)
+        stored = self._contacts.read([address], failed, consistent=True).get(address)
         if stored is None:
             return
-        contact = merge(
-            stored.contact, Contact(self._command.address, (self._command.address,), opted_in=self.opted_in)
-        )
-        after = become(stored, contact, self._limits, now)
-        if after is None or self._store.write(after) is None:
-            self._again = None
+        contact = merge(stored.contact, Contact(address, (address,), opted_in=self.opted_in))
+        changed = become(stored, contact, self._limits, now)
+        if changed is None or self._contacts.write(changed) is None:
+            self._next = None
 
 
-Function = _Function
-
-
-def _microseconds(text: str) -> int:
-    at = datetime.fromisoformat(text)
-    return round((at - START).total_seconds() * SECOND)
+def _microseconds(timestamp: str) -> int:
+    return round((datetime.fromisoformat(timestamp) - START).total_seconds() * SECOND)

@@ -1,69 +1,65 @@
-"""The promises hold through faults, crashes and every order, and the simulator would notice if they did not."""
+"""Random cases break no promise; with a planted bug, or without one, the simulator would notice."""
 
 from dataclasses import replace
 
 import pytest
 
-from campaigns.simulation.campaign import play, play_all
+from campaigns.simulation.campaign import run_case, run_cases
 from campaigns.simulation.case import Fault
 from campaigns.simulation.case_generator import generate_case, with_imports
 from campaigns.simulation.fault_kinds import FAULTS
-from campaigns.simulation.planted_bugs import IMPORT_BUGS, PLANTED_BUGS, PlantedBug
-from campaigns.simulation.shrink import failure
+from campaigns.simulation.planted_bugs import IMPORT_BUGS, PLANTED_BUGS, PlantedBug, find_planted_bug
+from campaigns.simulation.shrink import describe_failure
 
 SLICE = 5_000
-"""Cases of one test. `make simulate` plays a million."""
+"""Cases of one test. `make campaigns` runs a million."""
 BUDGET = 8_000
-"""Cases within which a design bug must be found."""
+"""Cases within which a planted bug must be found."""
 
 
 @pytest.mark.parametrize("first", range(0, 4 * SLICE, SLICE))
-def test_no_promise_is_broken(first: int) -> None:
-    """Cases made by chance break no promise; a failing one is shown shrunk."""
-    figures = play_all(range(first, first + SLICE))
-    histories = [failure(seed, violation.promise) for seed, violation in figures.violations[:1]]
+def test_random_cases_break_no_promise(first: int) -> None:
+    figures = run_cases(range(first, first + SLICE))
+    histories = [describe_failure(seed, violation.promise) for seed, violation in figures.violations[:1]]
     assert "\n".join(histories) == ""
     assert figures.violations == []
 
 
-def test_the_same_seed_makes_the_same_history() -> None:
-    """Playing cases again, after others, gives the very same calls, faults and times."""
-    once, again = play_all(range(300)), play_all(range(299, -1, -1))
-    assert once.digest() == again.digest()
-    assert len(once.histories) > 250
+def test_equal_seeds_give_equal_histories_in_any_order() -> None:
+    figures, reversed_figures = run_cases(range(300)), run_cases(range(299, -1, -1))
+    assert figures.digest() == reversed_figures.digest()
+    assert len(figures.histories) > 250
 
 
 @pytest.mark.parametrize("operation", FAULTS)
-def test_every_fault_strikes_and_is_survived(operation: str) -> None:
-    """Each fault that a call of this kind can have soft_bounce_days in some case, in which no promise is broken."""
+def test_each_fault_of_an_operation_breaks_no_promise(operation: str) -> None:
+    """Each fault is added to the first call of the operation, in the first case that makes such a call."""
     for number, fault in enumerate(FAULTS[operation]):
-        made = (generate_case(seed) for seed in range(SLICE))
-        worlds = (play(replace(case, faults=(*case.faults, Fault(operation, 0, number)))) for case in made)
-        soft_bounced = (
-            world
-            for world in worlds
-            if any(one[2] == operation and one[4].startswith(fault) for one in world.wires.trace)
+        cases = map(generate_case, range(SLICE))
+        simulations = (run_case(replace(case, faults=(*case.faults, Fault(operation, 0, number)))) for case in cases)
+        affected = (
+            simulation
+            for simulation in simulations
+            if any(call.operation == operation and call.outcome.startswith(fault) for call in simulation.injector.trace)
         )
-        assert next(soft_bounced).watch.violations == []
+        assert next(affected).checker.violations == []
 
 
 @pytest.mark.parametrize("planted_bug", [*PLANTED_BUGS, *IMPORT_BUGS], ids=lambda planted_bug: planted_bug.name)
-def test_every_design_bug_is_found(planted_bug: PlantedBug) -> None:
-    """A design bug seeded into the code breaks a promise that the simulator sees, and is no mere mistake in a name."""
-    made = map(generate_case, range(BUDGET))
-    cases = map(with_imports, made) if planted_bug in IMPORT_BUGS else made
+def test_planted_bug_breaks_a_promise(planted_bug: PlantedBug) -> None:
+    cases = map(generate_case, range(BUDGET))
+    cases = map(with_imports, cases) if planted_bug in IMPORT_BUGS else cases
     with planted_bug.planted():
-        found = next((violations for case in cases if (violations := play(case).watch.violations)), [])
-    assert found
-    assert not any(error in found[0].what for error in ("AttributeError", "NameError", "TypeError"))
+        violations = next((found for case in cases if (found := run_case(case).checker.violations)), [])
+    assert violations
+    # A wrong name in a planted bug must not pass for a bug that was found.
+    assert not any(error in violations[0].description for error in ("AttributeError", "NameError", "TypeError"))
 
 
-def test_a_failing_case_is_shrunk_to_a_readable_history() -> None:
-    """What is shown of a failing case holds few messages, the calls made, and the promise that was broken."""
-    planted_bug = next(planted_bug for planted_bug in PLANTED_BUGS if planted_bug.name == "calls are not paced")
-    with planted_bug.planted():
-        seed = next(seed for seed in range(BUDGET) if play(generate_case(seed)).watch.violations)
-        shown = failure(seed, "P8")
-    assert shown.count("message") <= 2  # of two variants, so that there are two calls
-    assert "put_suppressed_destination" in shown
-    assert "P8 broken at step" in shown
+def test_failing_case_is_reduced_to_two_messages_and_the_broken_promise() -> None:
+    with find_planted_bug("calls are not paced").planted():
+        seed = next(seed for seed in range(BUDGET) if run_case(generate_case(seed)).checker.violations)
+        history = describe_failure(seed, "P8")
+    assert history.count("message") <= 2  # of two variants, so that there are two calls
+    assert "put_suppressed_destination" in history
+    assert "P8 broken at step" in history

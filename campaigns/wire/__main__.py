@@ -26,7 +26,7 @@ def main() -> int:
     if arguments.case is not None:
         world = play_one_killing(arguments.case) if arguments.case % _APART >= _KILLING else play(make(arguments.case))
         _tell(readable(world))
-        return 1 if world.watch.violations else 0
+        return 1 if world.checker.violations else 0
     broken = 0
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         if arguments.every_call:

@@ -47,13 +47,13 @@ class Figures(Sums):
         self.cases += 1
         self.deliveries += world.lanes.received.total()
         self.redeliveries += world.lanes.redeliveries()
-        self.requests += world.stage.steps
+        self.requests += world.scheduler.steps
         self.invocations += counted.invocations
         self.failed += counted.failed
         self.faults += world.aws.faults
-        self.quarantined += len(set(world.watch.quarantined))
-        self.violations += [(world.case.seed, violation) for violation in world.watch.violations[:1]]
-        if world.watch.violations:
+        self.quarantined += len(set(world.checker.quarantined))
+        self.violations += [(world.case.seed, violation) for violation in world.checker.violations[:1]]
+        if world.checker.violations:
             self.histories[world.case.seed] = readable(world)
 
 
@@ -62,7 +62,7 @@ def play(case: Case, plan: Plan | None = None) -> World:
     with Server() as server, ThreadPoolExecutor(_AT_ONCE) as pool:
         world = World(case, server, plan)
         server.answer = world.aws.answer
-        with printing_to(Output(world.watch.shown)), retrying_at_once(world.clock):
+        with printing_to(Output(world.checker.check_text)), retrying_at_once(world.clock):
             world.run(Threads(world), pool)
     return world
 

@@ -23,7 +23,7 @@ _APART = (4_000, 20_000, 50_000)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a case is made of. `told` is what the simulator's watch needs of it.
+    """What a case is made of. `told` is what the simulator's checker needs of it.
 
     `intensity` is how often calls break; those of the operation `focus` (empty: of none) four times as often. With
     `botocore`, functions call DynamoDB through it, as they do where they have no plain way to it.

@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.session import Session
 
 from campaigns.simulation.messages import START
-from campaigns.simulation.scheduler import SECOND, Stage
+from campaigns.simulation.scheduler import SECOND, Scheduler
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.dynamodb.client import DynamoDbClient
 from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool
@@ -71,21 +71,21 @@ def _pause(seconds: float) -> None:
 
 
 class Clock:
-    """A stage's clock, which whoever sleeps moves on at once."""
+    """A scheduler's clock, which whoever sleeps moves on at once."""
 
-    def __init__(self, stage: Stage) -> None:
-        """Tell and move the clock of `stage`."""
-        self._stage = stage
+    def __init__(self, scheduler: Scheduler) -> None:
+        """Tell and move the clock of `scheduler`."""
+        self._scheduler = scheduler
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """Return the time."""
-        return START + timedelta(microseconds=self._stage.clock)
+        return START + timedelta(microseconds=self._scheduler.clock)
 
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass."""
         with self._lock:
-            self._stage.clock += max(0, round(seconds * SECOND))
+            self._scheduler.clock += max(0, round(seconds * SECOND))
 
 
 @contextmanager

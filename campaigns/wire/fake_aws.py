@@ -10,13 +10,13 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from campaigns.simulation import call_faults
-from campaigns.simulation.aws_services import Events, SesList, Sqs
-from campaigns.simulation.call_faults import Answer, Effect
+from campaigns.simulation import fault_injector
+from campaigns.simulation.aws_services import EventBridgeClient, SqsClient, SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.dynamodb_client import DynamoDb
-from campaigns.simulation.invariants import Watch
-from campaigns.simulation.scheduler import SECOND, Stage
+from campaigns.simulation.fault_injector import Answer, Effect
+from campaigns.simulation.invariants import InvariantChecker
+from campaigns.simulation.scheduler import SECOND, Scheduler
 from campaigns.simulation.table import Table
 from campaigns.wire.faults import IN_PART, TOLD_IN_PART, Plan, broken, refusal
 from campaigns.wire.http_server import Reply, Request
@@ -45,12 +45,12 @@ class Called(NamedTuple):
     came_to: str
 
 
-class _Wires(call_faults.Wires):
+class _Injector(fault_injector.FaultInjector):
     """Stands where the simulator's faults do: faults of whole calls are on the wire, those of parts are told here."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         """Break nothing."""
-        super().__init__(Case(()), stage)
+        super().__init__(Case(()), scheduler)
         self.about = ""
 
     def call(self, operation: str, about: str, effect: Effect, parts: int = 1) -> Answer:  # noqa: ARG002 (as the simulator's)
@@ -58,17 +58,17 @@ class _Wires(call_faults.Wires):
         self.about = about
         return effect()
 
-    def staleness(self) -> int:
+    def next_staleness(self) -> int:
         """Return how many versions old an eventually consistent answer is."""
         return self.argument % 3
 
-    def remark(self, outcome: str) -> None:
+    def add_remark(self, outcome: str) -> None:
         """Add to what the call is about."""
         self.about += f": {outcome}"
 
 
-class Entries(SesList):
-    """The suppression list as the simulator's watch knows it, kept by what speaks SES's protocol."""
+class Entries(SuppressionEntries):
+    """The suppression list as the simulator's checker knows it, kept by what speaks SES's protocol."""
 
     def __init__(self, held: AccountSuppressionList, entries: Mapping[str, str]) -> None:
         """Begin with `entries`, which SES made itself."""
@@ -94,20 +94,22 @@ class Entries(SesList):
 class Aws:
     """Answers requests, as well as `plan` lets it."""
 
-    def __init__(self, stage: Stage, table: Table, watch: Watch, entries: Entries, plan: Plan) -> None:
+    def __init__(
+        self, scheduler: Scheduler, table: Table, checker: InvariantChecker, entries: Entries, plan: Plan
+    ) -> None:
         """Keep what is sent in `table`, `entries` and `watch`."""
         self.plan = plan
         self.log: list[Called] = []
         self.faults: Counter[tuple[str, str]] = Counter()
         self.lock = Lock()
-        self._stage = stage
+        self._scheduler = scheduler
         self._entries = entries
         self._late: list[tuple[int, Callable[[], Reply]]] = []
-        self._wires = wires = _Wires(stage)
+        self._injector = injector = _Injector(scheduler)
         self._services: dict[str, Any] = {
-            "DynamoDB": DynamoDb(table, wires),
-            "SQS": Sqs(watch.quarantined, wires, watch.shown),
-            "EventBridge": Events(watch.published, wires, watch.shown),
+            "DynamoDB": DynamoDb(table, injector),
+            "SQS": SqsClient(checker.quarantined, injector, checker.check_text),
+            "EventBridge": EventBridgeClient(checker.published, injector, checker.check_text),
         }
 
     def answer(self, request: Request) -> Reply:
@@ -115,34 +117,34 @@ class Aws:
         service, operation = _named(request)
         with self.lock:
             self.perform_late()
-            self._stage.steps += 1
+            self._scheduler.steps += 1
             fault, number = self.plan.fate(operation, unquote(request.path).encode() + request.body)
 
             def effect() -> Reply:
-                self._wires.fault = _IN_PART if fault == IN_PART else fault if fault in TOLD_IN_PART else ""
-                self._wires.argument = number if self.plan.active else 0
+                self._injector.fault = _IN_PART if fault == IN_PART else fault if fault in TOLD_IN_PART else ""
+                self._injector.argument = number if self.plan.active else 0
                 return self._effect(service, operation, request)
 
-            self._wires.about = ""
+            self._injector.about = ""
             reply = self._broken(fault, number, service, effect) if fault else effect()
             if fault:
                 self.faults[operation, fault] += 1
             came_to = f"** {fault}" if fault else reply.headers.get("x-amzn-ErrorType", "")
-            about = self._wires.about or unquote(request.path).removeprefix(_ENTRIES)
+            about = self._injector.about or unquote(request.path).removeprefix(_ENTRIES)
             self.note(request.headers.get("x-worker", ""), operation, about, came_to)
         return reply
 
     def note(self, worker: str, operation: str, about: str = "", came_to: str = "") -> None:
         """Remember a call, or what else happened."""
-        self.log.append(Called(self._stage.clock, worker, operation, about, came_to))
+        self.log.append(Called(self._scheduler.clock, worker, operation, about, came_to))
 
     def perform_late(self) -> None:
         """Do what was asked by calls that nobody waits for any more, as far as its time has come."""
-        due = [one for one in self._late if one[0] <= self._stage.clock]
+        due = [one for one in self._late if one[0] <= self._scheduler.clock]
         self._late = [one for one in self._late if one not in due]
         for _, effect in due:
             effect()
-            self.note("", "late", self._wires.about)
+            self.note("", "late", self._injector.about)
 
     def due(self) -> int | None:
         """Return when the next of them does."""
@@ -152,9 +154,9 @@ class Aws:
         if fault in TOLD_IN_PART:
             return effect()
         if fault.startswith("never") or fault == "published too long":
-            self._stage.clock += TIMED_OUT
+            self._scheduler.clock += TIMED_OUT
         if fault == "never answered, done later":
-            self._late.append((self._stage.clock + _LATER[number % 3] * SECOND, effect))
+            self._late.append((self._scheduler.clock + _LATER[number % 3] * SECOND, effect))
             return broken("never answered", service, effect)
         return broken(fault, service, effect)
 
@@ -171,9 +173,9 @@ class Aws:
         if operation.startswith("put"):
             asked = json.loads(request.body)
             address = asked["EmailAddress"]
-            self._wires.about = f"{address} {asked['Reason']}"
+            self._injector.about = f"{address} {asked['Reason']}"
         else:
-            address = self._wires.about = unquote(request.path).removeprefix(f"{_ENTRIES}/")
+            address = self._injector.about = unquote(request.path).removeprefix(f"{_ENTRIES}/")
         self._entries.written.add(address.lower())
         return self._entries.respond(request)
 

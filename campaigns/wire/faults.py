@@ -23,14 +23,14 @@ _MADE_UP = ("garbage", "no object", "too deep", "empty object", "empty")
 _QUICK = ("reset", "closed", "reset after", "closed after", "failed after", "truncated", "cut")
 """Those that cost no time here are soft_bounced more often than those that do."""
 _ANY = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, *_QUICK, *_REFUSED, *_MADE_UP)
-_SES = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, "refused for good")
+_SES = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, "rejected")
 
 IN_PART = "closed in part"
 """Some things are done, and no answer says which."""
 PARTIAL: Mapping[str, tuple[str, ...]] = {
     "batch_get_item": ("unprocessed",),
-    "batch_execute_statement": ("statements refused", "contacts throttled", "history throttled", "short", IN_PART),
-    "put_events": ("not taken",),
+    "batch_execute_statement": ("statements rejected", "contacts throttled", "history throttled", "short", IN_PART),
+    "put_events": ("not accepted",),
     "query": ("short",),
 }
 """What only a call of many things can suffer: AWS does some of them, and says so. The names are the simulator's."""
@@ -141,7 +141,7 @@ _REFUSALS: Mapping[str, Callable[[str], Reply]] = {
     "bad gateway": lambda _: Reply(HTTPStatus.BAD_GATEWAY, _HTML, {"Content-Type": "text/html"}),
     "forbidden": lambda _: Reply(HTTPStatus.FORBIDDEN, _FORBIDDEN, {"Content-Type": "text/html"}),
     "denied": lambda service: refusal("AccessDeniedException", 403 if service == "SES" else 400),
-    "refused for good": lambda _: refusal("BadRequestException"),
+    "rejected": lambda _: refusal("BadRequestException"),
 }
 
 

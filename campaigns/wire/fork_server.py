@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from campaigns.fuzz.canaries import leaks
 from campaigns.simulation.lanes import Handler
-from campaigns.simulation.scheduler import Stage
+from campaigns.simulation.scheduler import Scheduler
 from campaigns.wire.clients import Clock, local_clients, retrying_at_once
 from campaigns.wire.threaded_functions import Context, Output, compose, described
 from ses_feedback.judging.policy import AmbiguousComplaint
@@ -34,7 +34,7 @@ _leaks: list[str] = []
 
 def serve(orders: socket.socket, url: str) -> None:
     """Take orders until whoever gives them is gone."""
-    stage = Stage(())
+    scheduler = Scheduler(())
     name: list[str] = [""]
     clients = {way: local_clients(url, lambda: name[0], botocore=way == BOTOCORE) for way in (BOTOCORE, DIRECTLY)}
     for made, service in product(clients.values(), ("dynamodb", "sqs", "events", "sesv2")):
@@ -54,32 +54,32 @@ def serve(orders: socket.socket, url: str) -> None:
         if child == 0:
             orders.close()
             way, _, name[0] = argument.partition(" ")
-            _live(socket.socket(fileno=sockets[0]), stage, clients[way], name[0])
+            _live(socket.socket(fileno=sockets[0]), scheduler, clients[way], name[0])
         os.close(sockets[0])
         orders.sendall(str(child).encode())
 
 
-def _live(spoken: socket.socket, stage: Stage, clients: Any, worker: str) -> NoReturn:  # noqa: ANN401 (as in functions)
+def _live(spoken: socket.socket, scheduler: Scheduler, clients: Any, worker: str) -> NoReturn:  # noqa: ANN401 (as in functions)
     """Be a function's process, and nothing after that."""
     try:
-        _run(spoken, stage, clients, worker)
+        _run(spoken, scheduler, clients, worker)
     except BaseException:  # noqa: BLE001 (nobody else will tell)
         traceback.print_exc()
     finally:
         os._exit(0)
 
 
-def _run(spoken: socket.socket, stage: Stage, clients: Any, worker: str) -> None:  # noqa: ANN401 (as in functions)
+def _run(spoken: socket.socket, scheduler: Scheduler, clients: Any, worker: str) -> None:  # noqa: ANN401 (as in functions)
     """Handle one event after another, until told no more."""
-    clock = Clock(stage)
+    clock = Clock(scheduler)
     handler: Handler | None = None
     with spoken.makefile("rwb") as lines, retrying_at_once(clock):
         for line in lines:
             told = json.loads(line)
-            stage.clock = told["clock"]
+            scheduler.clock = told["clock"]
             handler = handler or compose(worker, _settings(told["settings"]), clients, clock)
-            answer = _handled(handler, told["event"], Context(stage, told["deadline"]))
-            lines.write(json.dumps({**answer, "clock": stage.clock, "leaks": _leaks}).encode() + b"\n")
+            answer = _handled(handler, told["event"], Context(scheduler, told["deadline"]))
+            lines.write(json.dumps({**answer, "clock": scheduler.clock, "leaks": _leaks}).encode() + b"\n")
             lines.flush()
 
 

@@ -15,8 +15,8 @@ _LAST = 60
 
 def readable(world: World) -> str:
     """Return what was sent and called about whom the first violation names, and how it ended."""
-    violations = world.watch.violations
-    named = _ADDRESS.search(violations[0].what) if violations else None
+    violations = world.checker.violations
+    named = _ADDRESS.search(violations[0].description) if violations else None
     address = named[0] if named else ""
     told = world.case.told
     about = [message for message in told.messages if address and address in {one.address for one in message.facts}]

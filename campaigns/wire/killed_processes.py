@@ -154,14 +154,14 @@ class Processes:
             self._processes.pop(worker).end()
             return Outcome()
         with self._lock:
-            self._world.stage.clock = max(self._world.stage.clock, answer["clock"])
+            self._world.scheduler.clock = max(self._world.scheduler.clock, answer["clock"])
         for leak in answer["leaks"]:
-            self._world.watch.violated("P7", f"{leak} in the log")
+            self._world.checker.add_violation("P7", f"{leak} in the log")
         return Outcome(answer.get("answer"), answer.get("error", ""))
 
     def _told(self, invocation: Invocation) -> dict[str, Any]:
         return {
-            "clock": self._world.stage.clock,
+            "clock": self._world.scheduler.clock,
             "deadline": invocation.deadline,
             "event": invocation.event,
             "settings": asdict(settings(self._world.case, self._world.url)),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from campaigns.simulation.invariants import Watch
+from campaigns.simulation.invariants import InvariantChecker
 from campaigns.simulation.lanes import TIMEOUT, Lanes
 from campaigns.simulation.messages import START, Message
 from campaigns.simulation.oracle import Settings
-from campaigns.simulation.scheduler import SECOND, Stage
+from campaigns.simulation.scheduler import SECOND, Scheduler
 from campaigns.simulation.table import Table
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock
@@ -79,28 +79,32 @@ class World:
         """Set everything up for `case`, with other faults than the case's own when there is a `plan`."""
         told = case.told
         self.case = case
-        self.stage = Stage(())
-        self.clock = Clock(self.stage)
+        self.scheduler = Scheduler(())
+        self.clock = Clock(self.scheduler)
         self.counted = Counted()
         entries = self.entries = Entries(AccountSuppressionList(self.clock.now, calls_per_second=None), told.entries())
-        self.watch = Watch(told, self.stage, entries, Settings(told.soft_bounces, told.list_unsubscribed))
-        self.table = self.watch.table = Table(told.shards, lambda: self.stage.clock, self.watch.written)
-        self.aws = Aws(self.stage, self.table, self.watch, entries, plan or Plan(case.seed, case.intensity, case.focus))
-        self.lanes = self.watch.lanes = Lanes(told.messages, lambda: self.stage.clock)
-        self._followers = [Follower(self.stage, shard) for shard in self.table.stream]
-        self._schedule = Schedule(self.stage, self.table)
+        self.checker = InvariantChecker(
+            told, self.scheduler, entries, Settings(told.soft_bounces, told.list_unsubscribed)
+        )
+        self.table = self.checker.table = Table(told.shards, lambda: self.scheduler.clock, self.checker.check_write)
+        self.aws = Aws(
+            self.scheduler, self.table, self.checker, entries, plan or Plan(case.seed, case.intensity, case.focus)
+        )
+        self.lanes = self.checker.lanes = Lanes(told.messages, lambda: self.scheduler.clock)
+        self._followers = [Follower(self.scheduler, shard) for shard in self.table.stream]
+        self._schedule = Schedule(self.scheduler, self.table)
         self._chance = random.Random(case.seed)  # noqa: S311 (repeatable chance, not secrecy)
         self._server = server
         self.url = server.url
 
-    def run(self, functions: Functions, pool: ThreadPoolExecutor) -> Watch:
+    def run(self, functions: Functions, pool: ThreadPoolExecutor) -> InvariantChecker:
         """Perform the case, and check what came of it."""
         longest = _LONGEST + 2 * len(self.case.told.messages)
-        while not self.stage.stopped and self.counted.rounds < longest and self._advance():
+        while not self.scheduler.stopped and self.counted.rounds < longest and self._advance():
             self._round(functions, pool)
-        self.stage.settled = self.counted.rounds < longest
-        self.watch.finished()
-        return self.watch
+        self.scheduler.settled = self.counted.rounds < longest
+        self.checker.check_result()
+        return self.checker
 
     def _advance(self) -> bool:
         """Move the clock on to when there is something to do; say whether there ever is."""
@@ -108,7 +112,7 @@ class World:
         moments = (self.lanes.due(), self._schedule.due(), self.aws.due(), *followers)
         moment = min((moment for moment in moments if moment is not None), default=None)
         if moment is not None:
-            self.stage.clock = max(self.stage.clock, moment)
+            self.scheduler.clock = max(self.scheduler.clock, moment)
         return moment is not None
 
     def _round(self, functions: Functions, pool: ThreadPoolExecutor) -> None:
@@ -128,11 +132,11 @@ class World:
     def _settle(self, invocation: Invocation, outcome: Outcome) -> None:
         self.counted.invocations += 1
         answer = outcome.answer
-        self.watch.shown("an exception", outcome.error)
-        self.watch.shown("a function's answer", repr(outcome.answer))
+        self.checker.check_text("an exception", outcome.error)
+        self.checker.check_text("a function's answer", repr(outcome.answer))
         if outcome.error and not outcome.error.startswith(_FAULTS):
-            self.watch.violated("P5", f"a function failed with {outcome.error}")
-        if answer is not None and self.stage.clock > invocation.deadline:
+            self.checker.add_violation("P5", f"a function failed with {outcome.error}")
+        if answer is not None and self.scheduler.clock > invocation.deadline:
             self.counted.timed_out += 1
             answer = None
         self.counted.failed += answer is None
@@ -145,38 +149,38 @@ class World:
                 self.lanes.hide(batch, visible=self._goes_wrong(0.05))  # for somebody else to receive it, too
                 event = {"Records": [_record(message) for message in batch]}
                 settle = partial(self._acknowledge, batch)
-                yield Invocation(f"feedback {number + 1}", event, self.stage.clock + TIMEOUT, settle)
+                yield Invocation(f"feedback {number + 1}", event, self.scheduler.clock + TIMEOUT, settle)
 
     def _ready(self) -> bool:
         due = self.lanes.due()
-        return due is not None and due <= self.stage.clock
+        return due is not None and due <= self.scheduler.clock
 
     def _stream(self) -> Iterator[Invocation]:
         for number, follower in enumerate(self._followers):
             due = follower.due()
-            if due is not None and due <= self.stage.clock:
+            if due is not None and due <= self.scheduler.clock:
                 settle = partial(follower.settle, lost=self._goes_wrong(0.05))
-                yield Invocation(f"stream {number + 1}", follower.event(), self.stage.clock + _FOLLOWING, settle)
+                yield Invocation(f"stream {number + 1}", follower.event(), self.scheduler.clock + _FOLLOWING, settle)
 
     def _sweeps(self) -> Iterator[Invocation]:
         due = self._schedule.due()
-        if due is not None and due <= self.stage.clock:
+        if due is not None and due <= self.scheduler.clock:
             event = self._schedule.event()
             for number in range(self.case.told.sweeps):
-                yield Invocation(f"sweep {number + 1}", event, self.stage.clock + _FOLLOWING, lambda _: None)
+                yield Invocation(f"sweep {number + 1}", event, self.scheduler.clock + _FOLLOWING, lambda _: None)
 
     def _acknowledge(self, batch: Sequence[Message], answer: Answer | None) -> None:
         if answer is None:
             return
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         # On a busy machine calls time out that nothing was done to: whether something was broken is not known here.
-        self.watch.answered(batch, failed, broken=True)
+        self.checker.check_answer(batch, failed, broken=True)
         done = [message for message in batch if str(message.number) not in failed]
         if self._goes_wrong(0.05):
             done = done[: self._chance.randrange(len(done) + 1)]  # the queue did not take all of it
         for message in done:
             if self.lanes.waiting.pop(message.number, None):
-                self.watch.acknowledged(message)
+                self.checker.check_acknowledgement(message)
 
     def _goes_wrong(self, how_often: float) -> bool:
         return self._chance.random() < how_often and self.aws.plan.active

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from campaigns.simulation.messages import START
-from campaigns.simulation.scheduler import SECOND, Stage
+from campaigns.simulation.scheduler import SECOND, Scheduler
 from campaigns.simulation.table import Change, Table
 
 TOO_OLD = 3600 * SECOND
@@ -19,7 +19,7 @@ SWEEP = {"source": "ses-feedback", "detail-type": "Sweep"}
 class Follower:
     """A shard's poller: in order, one batch at a time, and again from the first record that failed, or in halves."""
 
-    stage: Stage
+    scheduler: Scheduler
     changes: list[Change]
     _position: int = 0
     _retry_at: int = 0
@@ -43,7 +43,7 @@ class Follower:
     def settle(self, answer: dict[str, Any] | None, *, lost: bool) -> None:
         """Go on where the function's answer says; None: it failed; `lost`: its answer was."""
         self._tries += 1
-        self._retry_at = self.stage.clock + SECOND * min(60, 2**self._tries)
+        self._retry_at = self.scheduler.clock + SECOND * min(60, 2**self._tries)
         if answer is None or lost:
             return
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
@@ -55,14 +55,14 @@ class Follower:
         self._tries = self._retry_at = 0
 
     def _fresh(self, change: Change) -> bool:
-        return change.wanted and self.stage.clock - change.at < TOO_OLD
+        return change.wanted and self.scheduler.clock - change.at < TOO_OLD
 
 
 @dataclass
 class Schedule:
     """The schedule: every five minutes. Sweeps that would find nothing due are left out, for they change nothing."""
 
-    stage: Stage
+    scheduler: Scheduler
     table: Table
     _next: int = 0
 
@@ -76,5 +76,5 @@ class Schedule:
 
     def event(self) -> dict[str, Any]:
         """Return what the schedule says."""
-        self._next = (self.stage.clock // _EVERY + 1) * _EVERY
+        self._next = (self.scheduler.clock // _EVERY + 1) * _EVERY
         return dict(SWEEP)

@@ -66,7 +66,7 @@ def test_the_same_seed_makes_the_same_faults() -> None:
 def test_every_bug_is_found(mutant: Mutant) -> None:
     """A bug in how AWS's answers are taken breaks a promise within a few cases."""
     with mutant.planted():
-        found = next((readable(world) for world in _telling() if world.watch.violations), "")
+        found = next((readable(world) for world in _telling() if world.checker.violations), "")
     assert " broken at step " in found
 
 

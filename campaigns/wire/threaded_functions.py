@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-from campaigns.simulation.aws_services import Shown
+from campaigns.simulation.aws_services import CheckText
 from campaigns.simulation.lanes import Handler
-from campaigns.simulation.scheduler import Stage
+from campaigns.simulation.scheduler import Scheduler
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock, local_clients
 from campaigns.wire.simulator import Invocation, Outcome, World
@@ -41,14 +41,14 @@ def compose(worker: str, told: Settings, clients: Any, clock: Clock) -> Handler:
 class Context:
     """Lambda's context."""
 
-    def __init__(self, stage: Stage, deadline: int) -> None:
+    def __init__(self, scheduler: Scheduler, deadline: int) -> None:
         """Tell the time left until `deadline`."""
-        self._stage = stage
+        self._scheduler = scheduler
         self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until the function is killed."""
-        return (self._deadline - self._stage.clock) // 1000
+        return (self._deadline - self._scheduler.clock) // 1000
 
 
 class Threads:
@@ -63,7 +63,7 @@ class Threads:
         """Run a function."""
         handler = self._handlers.get(invocation.worker) or self._compose(invocation.worker)
         try:
-            return Outcome(handler(invocation.event, Context(self._world.stage, invocation.deadline)))
+            return Outcome(handler(invocation.event, Context(self._world.scheduler, invocation.deadline)))
         except Exception as error:  # noqa: BLE001 (as Lambda does)
             return Outcome(error=described(error))
 
@@ -83,7 +83,7 @@ def described(error: Exception) -> str:
 class Output(io.TextIOBase):
     """What the functions print goes here, and nowhere else."""
 
-    def __init__(self, shown: Shown = lambda _where, _text: None) -> None:
+    def __init__(self, shown: CheckText = lambda _where, _text: None) -> None:
         """Tell `shown` of all of it."""
         self._shown = shown
 

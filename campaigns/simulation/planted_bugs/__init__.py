@@ -18,4 +18,10 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
 IMPORT_BUGS: tuple[PlantedBug, ...] = import_jobs.MUTANTS
 """Planted bugs that only cases with import jobs can find (`case_generator.with_imports`)."""
 
-__all__ = ["IMPORT_BUGS", "PLANTED_BUGS", "PlantedBug"]
+
+def find_planted_bug(name: str) -> PlantedBug:
+    """Return the planted bug with this title."""
+    return next(planted_bug for planted_bug in (*PLANTED_BUGS, *IMPORT_BUGS) if planted_bug.name == name)
+
+
+__all__ = ["IMPORT_BUGS", "PLANTED_BUGS", "PlantedBug", "find_planted_bug"]
