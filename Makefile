@@ -67,10 +67,10 @@ demo-image: ## write docs/demo.svg, the image in the README, from a real run of 
 .PHONY: test
 test: ## run everything continuous integration runs
 	@$(MAKE) -j3 ready
-	@$(MAKE) -j1 lint types imports template docs-check stack-check guided promises unit
+	@$(MAKE) -j1 lint types imports template docs-check wheel stack-check guided promises unit
 
 .PHONY: ready
-ready: .venv/installed .tools/checkov/installed $(fuzzer) $(aws)
+ready: .venv/installed .tools/checkov/installed .tools/wheelhouse/installed $(fuzzer) $(aws)
 	@:
 
 ##@ Its parts
@@ -108,7 +108,11 @@ promises: .venv/installed ## the promises under 20,000 histories of faults (make
 
 .PHONY: unit
 unit: .venv/installed ## every other test, with coverage (pytest)
-	@$(run) pytest -n auto --maxprocesses 8 $(addprefix --ignore ,$(campaigns)) --cov --cov-report=term-missing:skip-covered
+	@$(run) pytest -n auto --maxprocesses 8 $(addprefix --ignore ,$(campaigns) tests/wheel) --cov --cov-report=term-missing:skip-covered
+
+.PHONY: wheel
+wheel: .venv/installed .tools/wheelhouse/installed ## the wheel, installed alone into an empty environment
+	$(call check,wheel works alone,$(run) pytest tests/wheel)
 
 .PHONY: stack-check
 stack-check: .venv/installed $(aws) ## the stack, deployed to an AWS on this machine (make e2e does all of it)
@@ -144,6 +148,10 @@ bench-plots: .venv/installed .tools/bench/installed ## draw docs/evidence/cost.s
 	@mkdir -p .local && $(run) benchmarks.cost --figures .local/cost.json >/dev/null
 	@.tools/bench/bin/python -m benchmarks.plot cost .local/cost.json docs/evidence/cost.svg
 	@test ! -e .local/storm.json || .tools/bench/bin/python -m benchmarks.plot storm .local/storm.json docs/evidence/storm.svg
+
+.PHONY: bench-cli
+bench-cli: .venv/installed ## time of feedbackctl --help, compared with an import of click
+	@$(run) benchmarks.cli_startup
 
 .PHONY: bench-cold
 bench-cold: .venv/installed .tools/local/installed ## what a cold start costs (valgrind)
@@ -214,6 +222,7 @@ pin = .tools/uv/bin/uv pip compile --quiet --no-config --universal --python-vers
 pins: .tools/uv/installed ## pin what the *.in files ask for; newest of all: make pins UPGRADE=--upgrade
 	$(pin) src/requirements.in --output-file src/requirements.txt
 	$(pin) requirements/dev.in --output-file requirements/dev.txt --constraint src/requirements.txt
+	$(pin) pyproject.toml --extra local --output-file requirements/feedbackctl.txt --constraint requirements/dev.txt
 	$(pin) requirements/checkov.in --output-file requirements/checkov.txt
 	$(pin) requirements/sam.in --output-file requirements/sam.txt
 	$(pin) requirements/local.in --output-file requirements/local.txt
@@ -237,6 +246,12 @@ help:
 	@printf '  … %s\n' 'installing .venv, this once'
 	$(call check,.venv installed,$(call install,.venv,$<) \
 	  && $(run) pip install --no-deps --no-build-isolation --editable . && touch $@)
+
+# The pinned wheels that ses-feedback's own wheel depends on. pip installs from this folder without the network.
+.tools/wheelhouse/installed: requirements/feedbackctl.txt | .venv/installed
+	@printf '  … %s\n' 'downloading .tools/wheelhouse, this once'
+	$(call check,.tools/wheelhouse downloaded,rm -rf $(@D) && $(run) pip download --no-input --no-deps \
+	  --only-binary :all: --require-hashes --requirement $< --dest $(@D) && touch $@)
 
 .tools/%/installed: requirements/%.txt
 	@printf '  … %s\n' 'installing .tools/$*, this once'

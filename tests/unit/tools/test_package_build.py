@@ -147,7 +147,8 @@ def test_extension_modules_exist_for_both_processors(package: Path) -> None:
     for path in package.rglob("*.so"):
         name, _, platform = path.name.partition(".")
         modules.setdefault(name, set()).add(platform.split("-")[2])
-    assert modules == dict.fromkeys(("_core", "_pydantic_core"), {"aarch64", "x86_64"})
+    both = {"aarch64", "x86_64"}
+    assert modules == {"_core": both, "_pydantic_core": both}
 
 
 # --- The distributions ----------------------------------------------------------------------------------------------
