@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 Json = dict[str, Any]
+Responses = Mapping[str, list[Json]]
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Stub:
 
 
 @contextmanager
-def aws_stub(responses: Mapping[str, list[Json]]) -> Iterator[Stub]:
+def aws_stub(responses: Responses) -> Iterator[Stub]:
     """Run a stub. An operation returns its responses in order, and the last one again and again."""
     pending = {operation: list(bodies) for operation, bodies in responses.items()}
 

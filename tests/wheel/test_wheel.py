@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wheel.aws_stub import aws_stub
+from tests.wheel.aws_stub import Responses, aws_stub
 
 ROOT = Path(__file__).parents[2]
 WHEELHOUSE = ROOT / ".tools" / "wheelhouse"
@@ -131,7 +131,7 @@ def test_replay_with_the_extra_prints_the_contact(local_environment: Environment
 
 
 def test_reinstate_writes_the_contact_to_dynamodb(environment: Environment) -> None:
-    responses = {
+    responses: Responses = {
         "BatchGetItem": [{"Responses": {"Contacts": []}, "UnprocessedKeys": {}}],
         "BatchExecuteStatement": [{"Responses": [{"TableName": "Contacts"}]}],
     }
@@ -150,7 +150,7 @@ def test_redrive_moves_a_message(environment: Environment) -> None:
         "Body": "text",
         "Attributes": {"SentTimestamp": "1767225600000"},
     }
-    responses = {
+    responses: Responses = {
         "ReceiveMessage": [{"Messages": [message]}, {}],
         "SendMessage": [{"MessageId": "2"}],
         "DeleteMessage": [{}],
