@@ -12,10 +12,14 @@ import venv
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.wheel.aws_stub import Responses, aws_stub
+from tests.wheel.aws_stub import aws_stub
+
+if TYPE_CHECKING:
+    from tests.wheel.aws_stub import Responses
 
 ROOT = Path(__file__).parents[2]
 WHEELHOUSE = ROOT / ".tools" / "wheelhouse"
