@@ -21,9 +21,11 @@ from ses_feedback.contacts.record import ContactRecord, encode, learn
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 from ses_feedback.judging.facts import Verdict
-from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
+from ses_feedback.suppression.import_jobs.ledger import ImportLedger
+from ses_feedback.suppression.import_jobs.objects import ImportObjects
 from ses_feedback.suppression.import_jobs.start import ImportStarter
-from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from ses_feedback.suppression.sync import ListSync
 from tests.support.builders import a_fact
@@ -199,13 +201,13 @@ def _list_sync(aws: Aws, limit: int | None, worker: str) -> ListSync:
         contacts,
         ImportLedger(dynamodb, "Contacts"),
         ImportObjects(lambda: aws.client("s3"), "bucket"),
-        ImportJobs(sesv2),
+        ImportJobClient(sesv2),
         rate_limiter=rate_limiter,
         limits=_LIMITS,
-        most=limit,
+        max_pending=limit,
         now=clock.now,
         worker=worker,
     )
     publisher = EventPublisher(aws.client("events"), "default")
-    parts = contacts, SuppressionList(sesv2), publisher, rate_limiter, _LIMITS
-    return ListSync(*parts, now=clock.now, worker=worker, backlog=import_starter)
+    parts = contacts, SuppressionListClient(sesv2), publisher, rate_limiter, _LIMITS
+    return ListSync(*parts, now=clock.now, worker=worker, importer=import_starter)

@@ -25,11 +25,13 @@ from campaigns.simulation.simulator import Simulation
 from campaigns.simulation.stream_workers import StreamPoller, Sweeper
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.handlers.suppression import SuppressionHandler
-from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
-from ses_feedback.suppression.import_jobs.model import KEY, Import, Stage, decode
-from ses_feedback.suppression.import_jobs.settle import LIFE
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
+from ses_feedback.suppression.import_jobs.ledger import ImportLedger
+from ses_feedback.suppression.import_jobs.model import KEY, ImportJob, Stage, decode
+from ses_feedback.suppression.import_jobs.objects import ImportObjects
+from ses_feedback.suppression.import_jobs.settle import JOB_LIFETIME
 from ses_feedback.suppression.import_jobs.start import ImportStarter
-from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from ses_feedback.suppression.sync import ListSync
 from ses_feedback.timestamps import format_timestamp
@@ -195,12 +197,12 @@ class ImportingSweeper(Sweeper):
 
     def _imports(self) -> list[int]:
         ledger = decode(self.world.table.items.get(_LEDGER))
-        return [max(self._next, -(-self._changes(one) // _EVERY) * _EVERY) for one in ledger.imports]
+        return [max(self._next, -(-self._changes(one) // _EVERY) * _EVERY) for one in ledger.jobs]
 
-    def _changes(self, one: Import) -> int:
+    def _changes(self, one: ImportJob) -> int:
         """Return when there is something new about an import, at the earliest."""
         if one.stage is Stage.LOST:
-            return round((one.begun + LIFE - START).total_seconds() * SECOND)
+            return round((one.started_at + JOB_LIFETIME - START).total_seconds() * SECOND)
         job = self.world.importer.jobs[int(one.job_id)] if one.job_id else None
         return job.ends if job and job.fate != "UNHEARD OF" else 0
 
@@ -258,16 +260,16 @@ class BacklogWorld(Simulation):
             contacts,
             ImportLedger(client, "Contacts"),
             ImportObjects(lambda: cast("Any", S3(self)), "bucket"),
-            ImportJobs(cast("Any", sesv2)),
+            ImportJobClient(cast("Any", sesv2)),
             rate_limiter=rate_limiter,
             limits=self.limits,
-            most=self.most,
+            max_pending=self.most,
             now=self.injector.now,
             worker=worker,
         )
         list_sync = ListSync(
             contacts,
-            SuppressionList(cast("Any", sesv2)),
+            SuppressionListClient(cast("Any", sesv2)),
             EventPublisher(
                 cast("Any", EventBridgeClient(self.checker.published, self.injector, self.checker.check_text)),
                 "default",
@@ -276,7 +278,7 @@ class BacklogWorld(Simulation):
             self.limits,
             now=self.injector.now,
             worker=worker,
-            backlog=backlog,
+            importer=backlog,
         )
         return SuppressionHandler(list_sync, cast("Any", self.output), cast("Any", self.output), self.injector.now)
 

@@ -19,10 +19,10 @@ from campaigns.simulation.message_kinds import KINDS
 from campaigns.simulation.messages import Message
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import ContactRecord, marked
-from ses_feedback.suppression import sync
-from ses_feedback.suppression.import_jobs.ledger import ImportJobs
-from ses_feedback.suppression.import_jobs.model import Import, Outcome, Stage, claim_of
-from ses_feedback.suppression.import_jobs.settle import Settlement
+from ses_feedback.suppression import entry_writer
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
+from ses_feedback.suppression.import_jobs.model import ImportJob, JobOutcome, Stage, lease_name
+from ses_feedback.suppression.import_jobs.settle import ImportSettlement
 from ses_feedback.suppression.import_jobs.start import ImportStarter
 
 SLICE = 600
@@ -101,25 +101,25 @@ def hurt(seed: int) -> Iterator[tuple[Fault | None, BacklogWorld]]:
 # --- Would a bug be noticed? -----------------------------------------------------------------------------------------
 
 
-def _marked_whatever_it_is(self: Any, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:  # noqa: ANN401
-    if not stored.lease.startswith(claim_of(one)):
-        return Settlement._repaired(self, one, stored, held)  # noqa: SLF001
+def _marked_whatever_it_is(self: Any, one: ImportJob, stored: ContactRecord, held: str) -> ContactRecord | None:  # noqa: ANN401
+    if not stored.lease.startswith(lease_name(one)):
+        return ImportSettlement._pending_again(self, one, stored, held)  # noqa: SLF001
     return marked(stored, held)
 
 
-def _never_written_again(self: Any, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:  # noqa: ANN401
-    return Settlement._released(self, one, stored, held)  # noqa: SLF001
+def _never_written_again(self: Any, one: ImportJob, stored: ContactRecord, held: str) -> ContactRecord | None:  # noqa: ANN401
+    return ImportSettlement._without_job_lease(self, one, stored, held)  # noqa: SLF001
 
 
 def _forgotten_when_lost(real: Callable[..., None]) -> Callable[..., None]:
-    def give_back(self: Any, one: Import, _then: Stage | None, *rest: Any) -> None:  # noqa: ANN401
+    def give_back(self: Any, one: ImportJob, _then: Stage | None, *rest: Any) -> None:  # noqa: ANN401
         real(self, one, None, *rest)
 
     return give_back
 
 
 def _asked_before_it_is_noted(real: Callable[..., bool]) -> Callable[..., bool]:
-    def note(self: Any, one: Import, stage: Stage) -> bool:  # noqa: ANN401
+    def note(self: Any, one: ImportJob, stage: Stage) -> bool:  # noqa: ANN401
         return stage is Stage.CREATING or real(self, one, stage)
 
     return note
@@ -128,7 +128,7 @@ def _asked_before_it_is_noted(real: Callable[..., bool]) -> Callable[..., bool]:
 def _always_carried_out(real: Callable[..., Any]) -> Callable[..., Any]:
     def outcome(self: Any, job_id: str, entries: int) -> Any:  # noqa: ANN401
         told = real(self, job_id, entries)
-        return Outcome.CARRIED_OUT if told is Outcome.FAILED else told
+        return JobOutcome.COMPLETED if told is JobOutcome.FAILED else told
 
     return outcome
 
@@ -142,7 +142,7 @@ def _refused_when_unanswered(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _claimable_if_imported(real: Callable[..., bool]) -> Callable[..., bool]:
-    return lambda stored, now: stored.lease.startswith("import-") or real(stored, now)
+    return lambda stored, now, own="": stored.lease.startswith("import-") or real(stored, now, own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,13 @@ class Bug:
 
 
 BUGS = [
-    Bug("marked without a look at rev", Settlement, "_marked", lambda _: _marked_whatever_it_is),
-    Bug("what somebody wrote meanwhile is left", Settlement, "_repaired", lambda _: _never_written_again),
-    Bug("a lost job is forgotten", Settlement, "_give_back", _forgotten_when_lost),
-    Bug("SES is asked before that is noted", ImportStarter, "_note", _asked_before_it_is_noted),
-    Bug("a failed job counts as carried out", ImportJobs, "outcome", _always_carried_out),
-    Bug("no answer counts as a refusal", ImportJobs, "create", _refused_when_unanswered),
-    Bug("an import's lease is ignored", sync, "can_lease", _claimable_if_imported),
+    Bug("marked without a look at rev", ImportSettlement, "_synced", lambda _: _marked_whatever_it_is),
+    Bug("what somebody wrote meanwhile is left", ImportSettlement, "_pending_again", lambda _: _never_written_again),
+    Bug("a lost job is forgotten", ImportSettlement, "_release", _forgotten_when_lost),
+    Bug("SES is asked before that is noted", ImportStarter, "_record", _asked_before_it_is_noted),
+    Bug("a failed job counts as carried out", ImportJobClient, "outcome", _always_carried_out),
+    Bug("no answer counts as a refusal", ImportJobClient, "create", _refused_when_unanswered),
+    Bug("an import's lease is ignored", entry_writer, "can_lease", _claimable_if_imported),
 ]
 
 

@@ -148,13 +148,13 @@ def _get_rate_limiter(_rng: random.Random, table: str, _address: str, trace: str
 
 def _reserve(rng: random.Random, table: str, _address: str, trace: str) -> Request:
     values: Item = {":moment": {"S": str(rng.randrange(3))}}
-    condition = "attribute_not_exists(taken_at)"
+    condition = "attribute_not_exists(reserved_at)"
     if rng.random() < 0.5:
-        condition, values[":last"] = "taken_at = :last", {"S": str(rng.randrange(3))}
+        condition, values[":latest"] = "reserved_at = :latest", {"S": str(rng.randrange(3))}
     return "update_item", {
         "TableName": table,
         "Key": _key(trace, "rate_limiter"),
-        "UpdateExpression": "SET taken_at = :moment",
+        "UpdateExpression": "SET reserved_at = :moment",
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,
         "ReturnConsumedCapacity": "TOTAL",

@@ -41,7 +41,7 @@ class DynamoDb(Operations):
     def put_item(self, **request: Any) -> Answer:  # noqa: ANN401
         """Write a contact or the ledger of imports if the condition holds."""
         item = request["Item"]
-        content = item["status"]["S"] if "status" in item else item["imports"]["L"]
+        content = item["status"]["S"] if "status" in item else item["jobs"]["L"]
         about = f"{item['address']['S']} rev {item['rev']['N']} {content}"
         put = super().put_item
         return self._injector.call("put_item", about, lambda: put(**request))

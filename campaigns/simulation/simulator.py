@@ -22,9 +22,11 @@ from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers.feedback import FeedbackHandler
 from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.processing.pipeline import Pipeline
-from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
+from ses_feedback.suppression.import_jobs.ledger import ImportLedger
+from ses_feedback.suppression.import_jobs.objects import ImportObjects
 from ses_feedback.suppression.import_jobs.start import ImportStarter
-from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from ses_feedback.suppression.sync import ListSync
 
@@ -154,13 +156,13 @@ class Simulation:
         backlog = self.case.backlog
         list_sync = ListSync(
             self.contacts(),
-            SuppressionList(sesv2),
+            SuppressionListClient(sesv2),
             EventPublisher(events, "default"),
             rate_limiter,
             self.limits,
             now=now,
             worker=f"worker-{self._workers}",
-            backlog=None if backlog is None else self._import_starter(backlog, sesv2, rate_limiter),
+            importer=None if backlog is None else self._import_starter(backlog, sesv2, rate_limiter),
         )
         return SuppressionHandler(list_sync, cast("Metrics", self.output), cast("Logger", self.output), now)
 
@@ -170,10 +172,10 @@ class Simulation:
             self.contacts(),
             ImportLedger(self._dynamodb(), "Contacts"),
             ImportObjects(lambda: s3, "bucket"),
-            ImportJobs(sesv2),
+            ImportJobClient(sesv2),
             rate_limiter=rate_limiter,
             limits=self.limits,
-            most=most,
+            max_pending=most,
             now=self.injector.now,
             worker=f"worker-{self._workers}",
         )

@@ -64,7 +64,7 @@ class Table(dynamodb_table.Table):
     def importing(self) -> bool:
         """Return True if import jobs are under way."""
         ledger = self.items.get(("suppression-list", "imports"))
-        return bool(ledger and ledger["imports"]["L"])
+        return bool(ledger and ledger["jobs"]["L"])
 
     def version(self, key: Key, age: int) -> Item | None:
         """Return the contact as it was `age` of its writes ago, or None if there was none."""

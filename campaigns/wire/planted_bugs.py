@@ -4,6 +4,7 @@
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from campaigns.simulation.planted_bugs.planting import Mutant, mutant
@@ -15,7 +16,7 @@ from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, decode, key
 from ses_feedback.handlers import feedback
 from ses_feedback.immutable import replace
-from ses_feedback.suppression import list_client, sync
+from ses_feedback.suppression import entry_writer, list_client
 
 LEASED_FOREVER = "a lease never ends"
 TELLS_ALL = "the log tells what a message says"
@@ -100,12 +101,12 @@ def _any_body(**parsing: Any) -> None:
     return None
 
 
-def _nobody_claims(self: Any, stored: ContactRecord, lease: str) -> bool:
+def _always_leasable(stored: ContactRecord, now: datetime, own: str = "") -> bool:
     return True
 
 
-def _claimed_for_good(self: Any, stored: ContactRecord, lease: str) -> bool:
-    return stored.lease in {"", lease}
+def _leased_forever(stored: ContactRecord, now: datetime, own: str = "") -> bool:
+    return stored.lease in {"", own}
 
 
 def _announced_anyhow(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
@@ -116,12 +117,12 @@ def _announced_anyhow(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
 _publish_due = events.EventPublisher.publish
 
 
-def _gives_the_claim_back(self: Any, leased: ContactRecord, refusal: Refusal, done: Any) -> None:
+def _releases_the_lease(self: Any, leased: ContactRecord, refusal: Refusal, done: Any) -> None:
     """Take no answer for a no: the call may yet be carried out, after others have written the list."""
-    _leave(self, leased, replace(refusal, kind=RefusalKind.UNAVAILABLE), done)
+    _postpone(self, leased, replace(refusal, kind=RefusalKind.UNAVAILABLE), done)
 
 
-_leave = sync.ListSync._leave
+_postpone = entry_writer.EntryWriter._postpone
 
 MUTANTS = (
     mutant("any success is AWS's", (quarantine, "require", _any_success), (repository, "require", _any_success)),
@@ -133,13 +134,13 @@ MUTANTS = (
     mutant("everything is acknowledged", (feedback, "answer", _acknowledged)),
     mutant("a message that is not taken is kept", (quarantine.Quarantine, "store", _kept)),
     mutant("a call of SES without answer is done", (list_client, "_refusal", _unanswered_is_done)),
-    mutant("whatever succeeds is SES's", (list_client, "_prove", _nothing_to_prove)),
+    mutant("whatever succeeds is SES's", (list_client, "_require_request_id", _nothing_to_prove)),
     mutant("a call that SES refuses is done", (list_client, "_refusal", _refused_is_done)),
     mutant("what was not published is published", (events.EventPublisher, "publish", _announced_anyhow)),
-    mutant("nobody leases", (sync.ListSync, "_can_lease", _nobody_claims)),
-    mutant("no answer gives the lease back", (sync.ListSync, "_leave", _gives_the_claim_back)),
+    mutant("nobody leases", (entry_writer, "can_lease", _always_leasable)),
+    mutant("no answer gives the lease back", (entry_writer.EntryWriter, "_postpone", _releases_the_lease)),
     mutant(TELLS_ALL, (feedback, "_described", _tells_all)),
-    mutant(LEASED_FOREVER, (sync.ListSync, "_can_lease", _claimed_for_good)),
+    mutant(LEASED_FOREVER, (entry_writer, "can_lease", _leased_forever)),
 )
 """Every bug that is tried."""
 

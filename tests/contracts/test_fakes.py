@@ -23,8 +23,8 @@ from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason, Verdict
 from ses_feedback.processing import pipeline
-from ses_feedback.suppression import sync
-from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression import interfaces
+from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, an_echo, on_day, soft_bounce_days
 from tests.support.deployed_functions import reinstated
@@ -54,7 +54,7 @@ def aws() -> Iterator[EmbeddedAws]:
 # --- Where contacts are kept ----------------------------------------------------------------------------------------
 
 
-class Contacts(sync.PendingContacts, pipeline.FactStore, Protocol):
+class Contacts(interfaces.PendingContacts, pipeline.FactStore, Protocol):
     """What both the list_sync and the pipeline want of it."""
 
 
@@ -236,8 +236,8 @@ class TestContacts:
             kit.contacts.learn([a_fact(address=name)])
             kit.clock.sleep(1)
         before = kit.clock.now() - timedelta(seconds=10)
-        assert [address for _, address in kit.contacts.due(before)] == names[:11]
-        assert next(kit.contacts.due(before))[0] == kit.clock.now() - timedelta(seconds=20)
+        assert [address for _, address in kit.contacts.find_pending(before)] == names[:11]
+        assert next(kit.contacts.find_pending(before))[0] == kit.clock.now() - timedelta(seconds=20)
 
     @pytest.mark.parametrize("broken", [{}, {"rev": {"S": "1"}}, {"variants": {"S": "x"}}, {"status": {"S": "merry"}}])
     def test_an_item_that_is_no_contact(self, kit: Kit, broken: Item) -> None:
@@ -290,7 +290,7 @@ class TestContacts:
 class ListKit:
     """A suppression list, and what it holds."""
 
-    list: sync.SuppressionList
+    list: interfaces.ListEntries
     entries: Callable[[], dict[str, str]]
 
 
@@ -307,14 +307,14 @@ def ses_list(*, sandbox: bool) -> Iterator[ListKit]:
     with EmbeddedAws(ManualClock(), calls_per_second=None, sandbox=sandbox) as aws:
         listed = aws.suppression_list
         yield ListKit(
-            SuppressionList(aws.client("sesv2")),
+            SuppressionListClient(aws.client("sesv2")),
             lambda: {entry.email_address: entry.reason.value for entry in listed.entries()},
         )
 
 
 @pytest.mark.parametrize("kind", [fake_list, ses_list], ids=["fake", "ses"])
 class TestSuppressionList:
-    """`FakeSuppressionList` and `SuppressionList`."""
+    """`FakeSuppressionList` and `SuppressionListClient`."""
 
     def test_put_and_delete(self, kind: Any) -> None:  # noqa: ANN401 (a context manager function)
         """The list holds what was put last, and nothing after a deletion."""
@@ -387,7 +387,7 @@ def test_announcer_without_a_bus(kind: str, aws: EmbeddedAws) -> None:
     down = FakeEventPublisher()
     down.down = True
     failing = FaultyClient(aws.client("events"), otherwise=refuses("InternalException"))
-    publisher: sync.EventPublisher = down if kind == "fake" else EventPublisher(failing, aws.event_bus_name)
+    publisher: interfaces.StatusPublisher = down if kind == "fake" else EventPublisher(failing, aws.event_bus_name)
     assert publisher.publish(changes(12)) == []
 
 
@@ -399,7 +399,9 @@ INTERVAL = timedelta(seconds=0.5)
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
-def rate_limiter(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[ManualClock, Callable[[], sync.RateLimit]]:
+def rate_limiter(
+    request: pytest.FixtureRequest, aws: EmbeddedAws
+) -> tuple[ManualClock, Callable[[], interfaces.CallLimiter]]:
     """A clock, and what makes workers that share rate_limiter at two a second."""
     clock = ManualClock()
     if request.param == "fake":
@@ -409,7 +411,7 @@ def rate_limiter(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[Manu
     return clock, lambda: RateLimiter(client, aws.table_name, 2, now=clock.now, sleep=clock.sleep)
 
 
-def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[], sync.RateLimit]]) -> None:
+def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
     """The first turn comes at once, each later one an interval after the one before, whoever had that."""
     clock, worker = rate_limiter
     start, workers = clock.now(), [worker(), worker()]
@@ -422,7 +424,7 @@ def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[
     assert {INTERVAL <= gap <= INTERVAL + INTERVAL / 8 for gap in gaps} == {True}
 
 
-def test_turns_not_taken_do_not_add_up(rate_limiter: tuple[ManualClock, Callable[[], sync.RateLimit]]) -> None:
+def test_turns_not_taken_do_not_add_up(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
     """After a pause, one turn comes at once and the next an interval later."""
     clock, worker = rate_limiter
     worker().acquire(clock.now())
@@ -433,7 +435,7 @@ def test_turns_not_taken_do_not_add_up(rate_limiter: tuple[ManualClock, Callable
     assert INTERVAL <= clock.now() - start <= INTERVAL + INTERVAL / 8
 
 
-def test_no_turn_in_time(rate_limiter: tuple[ManualClock, Callable[[], sync.RateLimit]]) -> None:
+def test_no_turn_in_time(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
     """Who has no time for a turn is told at once, and the turn is left to others."""
     clock, worker = rate_limiter
     start = clock.now()

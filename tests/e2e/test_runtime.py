@@ -119,7 +119,7 @@ def test_suppression_function_sweeps_cold_and_warm(stack: StackUnderTest, tmp_pa
     log = tmp_path / "runtime.log"
     with running_function(stack, "Suppression", log) as runtime:
         responses = [runtime.invoke(SWEEP) for _ in range(2)]
-    counters = ["deleted", "imported", "left", "published", "put"]
+    counters = ["deleted", "imported", "published", "put", "released", "still_pending"]
     assert [sorted(response) for response in responses] == [counters] * 2
     assert len(find_lines(log.read_text(), '"message":"sweep"')) == 2
 

@@ -15,7 +15,7 @@ from localaws.suppression_list.entries import SuppressionReason
 from ses_feedback.contacts.record import decode
 from ses_feedback.contacts.status import required_list_reason
 from ses_feedback.judging.facts import ListReason, Verdict
-from ses_feedback.suppression.sync import LEASE
+from ses_feedback.suppression.lease import LEASE_DURATION
 from tests.support.builders import (
     RECIPIENT,
     a_bounce,
@@ -175,7 +175,7 @@ def let_be(world: World, records: list[dict[str, Any]]) -> None:
         world.suppression()({"Records": records}, FakeContext())
     world.drain()
     if any("pending_shard" in item for item in world.aws.contacts()):  # else the sweep would find nothing
-        world.sweep(after=LEASE + timedelta(minutes=1))
+        world.sweep(after=LEASE_DURATION + timedelta(minutes=1))
 
 
 def assert_in_step(world: World) -> None:
@@ -277,7 +277,7 @@ def happenings(world: World, records: list[dict[str, Any]]) -> dict[str, Callabl
         another_follows(world, records)
 
     def stalled() -> None:
-        world.clock.sleep((LEASE + timedelta(seconds=1)).total_seconds())
+        world.clock.sleep((LEASE_DURATION + timedelta(seconds=1)).total_seconds())
         reinstated_and_followed()
 
     return {

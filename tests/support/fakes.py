@@ -144,7 +144,7 @@ class FakeContacts:
         self.written.append(stored)
         return None
 
-    def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+    def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield since when, and the address, of contacts due since `before`, the oldest first."""
         waiting = [
             (parse_timestamp(item["pending_at"]["S"]), address)
@@ -209,7 +209,7 @@ class FakeSuppressionList:
 class FakeEventPublisher:
     """An event bus in memory. It does not take changes of the addresses in `refusing`; `down` takes none.
 
-    One that `hangs` takes none either, and takes of `clock` as long as the real one: `calls` says how often it did.
+    If it is `unresponsive`, it takes none either, and takes of `clock` as long as the real one: `calls` says how often it did.
     """
 
     def __init__(self) -> None:
@@ -217,16 +217,20 @@ class FakeEventPublisher:
         self.published: list[StatusChange] = []
         self.refusing: set[str] = set()
         self.down = False
-        self.hangs = False
+        self.unresponsive = False
         self.clock: ManualClock | None = None
         self.calls = 0
 
     def publish(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
         """Announce changes; return those that were."""
         self.calls += 1
-        if self.hangs and self.clock:
+        if self.unresponsive and self.clock:
             self.clock.sleep(24)
-        taken = [] if self.down or self.hangs else [change for change in changes if change.address not in self.refusing]
+        taken = (
+            []
+            if self.down or self.unresponsive
+            else [change for change in changes if change.address not in self.refusing]
+        )
         self.published += taken
         return taken
 
@@ -244,14 +248,14 @@ class FakeRateLimiter:
         self.taken: list[datetime] = []
         self.refusal: Refusal | None = None
 
-    def acquire(self, until: datetime) -> Refusal | None:
-        """Wait for a turn; return why there is none before `until`, if there is none."""
+    def acquire(self, deadline: datetime) -> Refusal | None:
+        """Wait for a turn; return why there is none before `deadline`, if there is none."""
         if self.refusal:
             return self.refusal
         moment = self._clock.now()
         if self.taken:
             moment = max(moment, self.taken[-1] + self._interval)
-        if moment > until:
+        if moment > deadline:
             return OUT_OF_TIME
         self.taken.append(moment)
         self._clock.sleep((moment - self._clock.now()).total_seconds())

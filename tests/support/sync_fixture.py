@@ -66,7 +66,7 @@ class SyncFixture:
 
     def due(self) -> list[str]:
         """Return every contact that is due, now or later."""
-        return [address for _, address in self.contacts.due(self.clock.now() + timedelta(days=365))]
+        return [address for _, address in self.contacts.find_pending(self.clock.now() + timedelta(days=365))]
 
 
 def dies() -> None:

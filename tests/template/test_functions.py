@@ -10,8 +10,8 @@ import pytest
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, encode
 from ses_feedback.contacts.status import Limits
-from ses_feedback.suppression import sync
-from ses_feedback.suppression.import_jobs.ledger import PREFIX
+from ses_feedback.suppression import lease
+from ses_feedback.suppression.import_jobs.objects import PREFIX
 from tests.support.aws_calls import Code, actions, client_calls
 from tests.support.sam_template import (
     BOTH_PATHS,
@@ -93,7 +93,7 @@ class TestFunctions:
         assert timeouts == [MINUTE, MINUTE, MINUTE, 5 * MINUTE]
 
     def test_the_list_sync_times_out_before_its_lease_expires(self) -> None:
-        assert stack().properties("SuppressionFunction")["Timeout"] < sync.LEASE.total_seconds()
+        assert stack().properties("SuppressionFunction")["Timeout"] < lease.LEASE_DURATION.total_seconds()
 
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_no_concurrency_is_reserved(self, function: str) -> None:

@@ -92,7 +92,7 @@ class TestImportBucket:
 
     def test_an_object_expires_after_its_import_is_given_up(self) -> None:
         (rule,) = stack().properties("ImportBucket")["LifecycleConfiguration"]["Rules"]
-        assert rule["ExpirationInDays"] == 2 * settle.LIFE.days + 1
+        assert rule["ExpirationInDays"] == 2 * settle.JOB_LIFETIME.days + 1
 
 
 class TestKey:

@@ -9,21 +9,21 @@ from campaigns.simulation.planted_bugs.planting import mutant
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import without_lease
 from ses_feedback.immutable import replace
-from ses_feedback.suppression.import_jobs import ledger, settle, start
-from ses_feedback.suppression.import_jobs.model import Outcome
+from ses_feedback.suppression.import_jobs import job_client, settle, start
+from ses_feedback.suppression.import_jobs.model import JobOutcome
 
 
 def _failed_is_carried_out(self: Any, job_id: str, entries: int) -> Any:
     outcome = _outcome(self, job_id, entries)
-    return Outcome.CARRIED_OUT if outcome is Outcome.FAILED else outcome
+    return JobOutcome.COMPLETED if outcome is JobOutcome.FAILED else outcome
 
 
 def _under_way_is_carried_out(self: Any, job_id: str, entries: int) -> Any:
     outcome = _outcome(self, job_id, entries)
-    return Outcome.CARRIED_OUT if outcome is Outcome.UNDER_WAY else outcome
+    return JobOutcome.COMPLETED if outcome is JobOutcome.RUNNING else outcome
 
 
-_outcome = ledger.ImportJobs.outcome
+_outcome = job_client.ImportJobClient.outcome
 
 
 def _unanswered_is_refused(self: Any, url: str, action: Any) -> Any:
@@ -31,7 +31,7 @@ def _unanswered_is_refused(self: Any, url: str, action: Any) -> Any:
     return Refusal(RefusalKind.REJECTED, answer.code) if isinstance(answer, Refusal) else answer
 
 
-_create = ledger.ImportJobs.create
+_create = job_client.ImportJobClient.create
 
 
 def _marked_whatever(_self: Any, _one: Any, stored: Any, held: str) -> Any:
@@ -41,7 +41,7 @@ def _marked_whatever(_self: Any, _one: Any, stored: Any, held: str) -> Any:
 
 def _nothing_repaired(self: Any, one: Any, stored: Any, held: str) -> Any:
     """Leave a contact that somebody wrote before the job did."""
-    return self._released(one, stored, held)
+    return self._without_job_lease(one, stored, held)
 
 
 def _without_turns(self: Any, one: Any, _until: Any) -> Any:
@@ -53,16 +53,20 @@ def _lost_is_forgotten(self: Any, one: Any, then: Any, until: Any, done: Any) ->
     _give_back(self, one, None if then else then, until, done)
 
 
-_give_back = settle.Settlement._give_back
+_give_back = settle.ImportSettlement._release
 
 
 MUTANTS = (
-    mutant("an import that failed counts as carried out", (ledger.ImportJobs, "outcome", _failed_is_carried_out)),
-    mutant("an import under way counts as over", (ledger.ImportJobs, "outcome", _under_way_is_carried_out)),
-    mutant("a job nobody answered for counts as refused", (ledger.ImportJobs, "create", _unanswered_is_refused)),
-    mutant("imported, whatever changed meanwhile", (settle.Settlement, "_marked", _marked_whatever)),
-    mutant("what an import overwrote is not repaired", (settle.Settlement, "_repaired", _nothing_repaired)),
-    mutant("import jobs are not paced", (start.ImportStarter, "_ask", _without_turns)),
-    mutant("a lost job is forgotten", (settle.Settlement, "_give_back", _lost_is_forgotten)),
+    mutant(
+        "an import that failed counts as carried out", (job_client.ImportJobClient, "outcome", _failed_is_carried_out)
+    ),
+    mutant("an import under way counts as over", (job_client.ImportJobClient, "outcome", _under_way_is_carried_out)),
+    mutant(
+        "a job nobody answered for counts as refused", (job_client.ImportJobClient, "create", _unanswered_is_refused)
+    ),
+    mutant("imported, whatever changed meanwhile", (settle.ImportSettlement, "_synced", _marked_whatever)),
+    mutant("what an import overwrote is not repaired", (settle.ImportSettlement, "_pending_again", _nothing_repaired)),
+    mutant("import jobs are not paced", (start.ImportStarter, "_request_job", _without_turns)),
+    mutant("a lost job is forgotten", (settle.ImportSettlement, "_release", _lost_is_forgotten)),
 )
 """Every design bug of this kind that is tried, on cases in which there is something to import."""

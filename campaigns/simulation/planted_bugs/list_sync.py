@@ -17,16 +17,16 @@ from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.handlers import suppression as handler
 from ses_feedback.immutable import replace
 from ses_feedback.judging import facts
-from ses_feedback.suppression import list_client, rate_limiter, sync
+from ses_feedback.suppression import entry_writer, interfaces, lease, list_client, rate_limiter, status_events
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 
-def _nobody_claims(_self: Any, _stored: ContactRecord, _claim: str) -> bool:
+def _always_leasable(_stored: ContactRecord, _now: datetime, _own: str = "") -> bool:
     return True
 
 
-def _claimed_for_good(_self: Any, one: ContactRecord, lease: str) -> bool:
-    return one.lease in {"", lease}
+def _leased_forever(stored: ContactRecord, _now: datetime, own: str = "") -> bool:
+    return stored.lease in {"", own}
 
 
 def _reason_from_evidence(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
@@ -35,30 +35,30 @@ def _reason_from_evidence(self: Any, leased: ContactRecord, wanted: Any, until: 
         told = [one for one in (leased.contact.bounced, leased.contact.complained) if one]
         if told:
             wanted = facts.ListReason("COMPLAINT" if max(told).reason.startswith("Complaint") else "BOUNCE")
-    return _call(self, leased, wanted, until)
+    return _write_entries(self, leased, wanted, until)
 
 
-_call = sync.ListSync._call
+_write_entries = entry_writer.EntryWriter._write_entries
 
 
 def _first_spelling(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
     known = leased.contact
-    return _call(self, replace(leased, contact=replace(known, variants=known.variants[:1])), wanted, until)
+    return _write_entries(self, replace(leased, contact=replace(known, variants=known.variants[:1])), wanted, until)
 
 
 def _key_only(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
-    return _call(self, replace(leased, contact=replace(leased.contact, variants=())), wanted, until)
+    return _write_entries(self, replace(leased, contact=replace(leased.contact, variants=())), wanted, until)
 
 
 def _refusal_is_done(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
-    _call(self, leased, wanted, until)
+    _write_entries(self, leased, wanted, until)
 
 
 def _tries_without_turn(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
     refusal = None
     for entry in {*leased.contact.variants, leased.contact.address}:
         for _ in range(3):
-            refusal = self._list.put(entry, wanted) if wanted else self._list.delete(entry)
+            refusal = self._entries.put(entry, wanted) if wanted else self._entries.delete(entry)
             if refusal is None:
                 break
     return refusal
@@ -69,14 +69,14 @@ def _marked_first(self: Any, leased: ContactRecord, until: datetime, done: Any) 
     wanted = status.required_list_reason(leased.contact, self._limits)
     lost: str | None = self._contacts.write(stored.marked(leased, wanted.value if wanted else status.UNLISTED))
     if not lost:
-        self._call(leased, wanted, until)
+        self._write_entries(leased, wanted, until)
     return lost
 
 
 def _marked_whatever(self: Any, leased: ContactRecord, until: datetime, done: Any) -> str | None:
     """Mark what is in the table by then, although SES was called for what was there before."""
-    lost = _write_list(self, leased, until, done)
-    if lost != sync.LOST_RACE:
+    lost = _write_leased(self, leased, until, done)
+    if lost != interfaces.LOST_RACE:
         return lost
     now = self._contacts.read([leased.contact.address], {}, consistent=True).get(leased.contact.address, leased)
     done_now = replace(now, rev=now.rev + 1, lease="", leased_until=None, list_pending=False)
@@ -86,7 +86,7 @@ def _marked_whatever(self: Any, leased: ContactRecord, until: datetime, done: An
     return refused
 
 
-_write_list = sync.ListSync._write_list
+_write_leased = entry_writer.EntryWriter._write_leased
 
 
 def _hopes_for_announcements(self: Any, due: list[ContactRecord], done: Any) -> list[ContactRecord]:
@@ -106,8 +106,8 @@ def _hopes_for_announcements(self: Any, due: list[ContactRecord], done: Any) -> 
             after.append(stored.written(marked, self._limits))
         elif not one.publish_pending:
             after.append(one)
-    self._announcer.publish(changes)
-    return [one for one in after if one.list_pending]
+    self._publisher.publish(changes)
+    return after
 
 
 def _believed_announced(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
@@ -133,7 +133,7 @@ def _upsert_hoped_for(self: Any, entry: str, reason: Any) -> Any:
     return _put(self, entry, reason)
 
 
-_put = list_client.SuppressionList.put
+_put = list_client.SuppressionListClient.put
 
 
 def _no_turns(_self: Any, _until: datetime) -> None:
@@ -144,7 +144,7 @@ def _turn_taken_by_force(self: Any, moment: datetime, _taken: datetime | None) -
     self._client.update_item(
         TableName=self._table,
         Key=rate_limiter.KEY,
-        UpdateExpression="SET taken_at = :moment",
+        UpdateExpression="SET reserved_at = :moment",
         ConditionExpression="",
         ExpressionAttributeValues={":moment": {"S": format_timestamp(moment + timedelta(microseconds=999))}},
     )
@@ -154,7 +154,7 @@ def _turn_taken_by_force(self: Any, moment: datetime, _taken: datetime | None) -
 def _late_turn(self: Any, until: datetime) -> Any:
     """Use a turn however late its answer comes."""
     while True:
-        last = self._last()
+        last = self._latest()
         taken = parse_timestamp(last["S"]) if last else None
         moment = max(self._now(), taken + self._interval) if taken else self._now()
         if moment > until:
@@ -171,7 +171,7 @@ def _follow_image(self: Any, event: Any, context: Any) -> Any:
         image = record["dynamodb"]["NewImage"]
         if image["record"]["S"] == "contact":
             images[image["address"]["S"]] = stored.decode(image)
-    contacts = self._mirror._contacts
+    contacts = self._sync._contacts
     real = contacts.read
     contacts.read = lambda addresses, failed, *, consistent: images or real(addresses, failed, consistent=consistent)
     try:
@@ -184,23 +184,23 @@ _handle = handler.SuppressionHandler.__call__
 
 
 MUTANTS = (
-    mutant("no lease before a write of the list", (sync.ListSync, "_can_lease", _nobody_claims)),
-    mutant("a lease shorter than a function lives", (sync, "LEASE", timedelta(seconds=2))),
-    mutant("a lease that never runs out", (sync.ListSync, "_can_lease", _claimed_for_good)),
-    mutant("the reason is the latest event's", (sync.ListSync, "_call", _reason_from_evidence)),
-    mutant("only the first variant is listed", (sync.ListSync, "_call", _first_spelling)),
-    mutant("only the key is listed", (sync.ListSync, "_call", _key_only)),
-    mutant("a call SES refused counts as done", (sync.ListSync, "_call", _refusal_is_done)),
-    mutant("a call is tried again without a turn", (sync.ListSync, "_call", _tries_without_turn)),
-    mutant("marked done before the call", (sync.ListSync, "_write_list", _marked_first)),
-    mutant("marked done whatever changed meanwhile", (sync.ListSync, "_write_list", _marked_whatever)),
-    mutant("marked as published first", (sync.ListSync, "_publish_due", _hopes_for_announcements)),
+    mutant("no lease before a write of the list", (entry_writer, "can_lease", _always_leasable)),
+    mutant("a lease shorter than a function lives", (lease, "LEASE_DURATION", timedelta(seconds=2))),
+    mutant("a lease that never runs out", (entry_writer, "can_lease", _leased_forever)),
+    mutant("the reason is the latest event's", (entry_writer.EntryWriter, "_write_entries", _reason_from_evidence)),
+    mutant("only the first variant is listed", (entry_writer.EntryWriter, "_write_entries", _first_spelling)),
+    mutant("only the key is listed", (entry_writer.EntryWriter, "_write_entries", _key_only)),
+    mutant("a call SES refused counts as done", (entry_writer.EntryWriter, "_write_entries", _refusal_is_done)),
+    mutant("a call is tried again without a turn", (entry_writer.EntryWriter, "_write_entries", _tries_without_turn)),
+    mutant("marked done before the call", (entry_writer.EntryWriter, "_write_leased", _marked_first)),
+    mutant("marked done whatever changed meanwhile", (entry_writer.EntryWriter, "_write_leased", _marked_whatever)),
+    mutant("marked as published first", (status_events.StatusEvents, "publish_pending", _hopes_for_announcements)),
     mutant("published, whatever EventBridge took", (events.EventPublisher, "publish", _believed_announced)),
-    mutant("what is not there can't be deleted", (list_client.SuppressionList, "delete", _absence_is_a_fault)),
-    mutant("Put does not replace", (list_client.SuppressionList, "put", _upsert_hoped_for)),
+    mutant("what is not there can't be deleted", (list_client.SuppressionListClient, "delete", _absence_is_a_fault)),
+    mutant("Put does not replace", (list_client.SuppressionListClient, "put", _upsert_hoped_for)),
     mutant("calls are not paced", (rate_limiter.RateLimiter, "acquire", _no_turns)),
     mutant("a turn is taken without looking", (rate_limiter.RateLimiter, "_reserve", _turn_taken_by_force)),
-    mutant("a turn is used however late", (rate_limiter.RateLimiter, "_wait_turn", _late_turn)),
+    mutant("a turn is used however late", (rate_limiter.RateLimiter, "_wait_for_moment", _late_turn)),
     mutant("the list follows the stream's image", (handler.SuppressionHandler, "__call__", _follow_image)),
 )
 """Every design bug of this kind that is tried."""

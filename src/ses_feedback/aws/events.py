@@ -38,12 +38,12 @@ class EventPublisher:
         """Publish on the event bus `bus` through `client`."""
         self._client = client
         self._bus = bus
-        self.hangs = False
+        self.unresponsive = False
         """Whether nobody answered the latest call: whoever has other things to do should not call again now."""
 
     def publish(self, changes: Sequence[_Event]) -> list[_Event]:
         """Publish `changes`; return those EventBridge took. Never raises for a fault of EventBridge's."""
-        self.hangs = False
+        self.unresponsive = False
         taken: list[_Event] = []
         for part in batched(changes, _ENTRIES_AT_ONCE):
             entries = [
@@ -60,7 +60,7 @@ class EventPublisher:
             except ERRORS_WITH_RESPONSE:
                 continue  # not taken: the caller tries again, and logs what is left
             except AWS_ERRORS:
-                self.hangs = True  # the suppression list must not wait for a bus that hangs, call after call
+                self.unresponsive = True  # the suppression list must not wait for a bus that hangs, call after call
                 break
             if len(results) == len(part):  # else the answer does not say what became of which
                 taken += [change for change, result in zip(part, results, strict=True) if "EventId" in result]

@@ -245,7 +245,7 @@ class ContactRepository:
                 break
         return LOST_RACE if outcome == _OVERTAKEN else outcome
 
-    def due(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+    def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield since when, and the address, of contacts whose list_sync has been due since `before`, the oldest first.
 
         Raises:

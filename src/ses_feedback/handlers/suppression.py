@@ -17,9 +17,11 @@ from ses_feedback.contacts.record import RECORD, UNREADABLE
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
 from ses_feedback.settings import Settings, access_from_environment, from_environment
-from ses_feedback.suppression.import_jobs.ledger import ImportJobs, ImportLedger, ImportObjects
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
+from ses_feedback.suppression.import_jobs.ledger import ImportLedger
+from ses_feedback.suppression.import_jobs.objects import ImportObjects
 from ses_feedback.suppression.import_jobs.start import ImportStarter
-from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from ses_feedback.suppression.releases import SuspensionReleases
 from ses_feedback.suppression.report import SyncReport
@@ -34,7 +36,7 @@ class SuppressionHandler:
 
     def __init__(self, list_sync: ListSync, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
         """Follow through `list_sync`."""
-        self._mirror = list_sync
+        self._sync = list_sync
         self._metrics = metrics
         self._logger = logger
         self._now = now
@@ -44,11 +46,11 @@ class SuppressionHandler:
         until = deadline(context, self._now, RESERVE)
         held = event.get("Records") if isinstance(event, Mapping) else None
         if not isinstance(held, list):
-            return self._finish("sweep", self._mirror.sweep(until))
+            return self._finish("sweep", self._sync.sweep(until))
         changed = list(_changed(held))
-        report = self._mirror.sync((address for address, _ in changed), until)
+        report = self._sync.sync((address for address, _ in changed), until)
         self._finish("stream", report)
-        failures = [number for address, number in changed if report.left.get(address, UNREADABLE) != UNREADABLE]
+        failures = [number for address, number in changed if report.pending.get(address, UNREADABLE) != UNREADABLE]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
 
     def _finish(self, source: str, report: SyncReport) -> dict[str, Any]:
@@ -59,15 +61,17 @@ class SuppressionHandler:
             "deleted": report.deleted,
             "imported": report.imported,
             "released": report.released,
-            "left": len(report.left),
+            "still_pending": len(report.pending),
         }
-        if report.left:
-            done["left_because"] = sorted(set(report.left.values()))
+        if report.pending:
+            done["pending_because"] = sorted(set(report.pending.values()))
         if report.imports:
             done["imports"] = dict(report.imports)
-        if report.refused:
+        if report.rejected:
             # Once for all of them: in the SES sandbox every call is refused.
-            self._logger.warning("refused by SES, left due; see the runbook", extra={"codes": dict(report.refused)})
+            self._logger.warning(
+                "rejected by SES, still pending; see the runbook", extra={"codes": dict(report.rejected)}
+            )
         self._logger.info(source, extra=done)
         return done
 
@@ -88,14 +92,14 @@ def compose(
     worker = uuid.uuid4().hex
     list_sync = ListSync(
         contacts,
-        SuppressionList(clients.sesv2),
+        SuppressionListClient(clients.sesv2),
         EventPublisher(clients.events, settings.event_bus_name),
         rate_limiter,
         limits,
         now=now,
         worker=worker,
         releases=SuspensionReleases(contacts, limits, now),
-        backlog=_backlog(settings, clients, contacts, rate_limiter, now=now, worker=worker),
+        importer=_backlog(settings, clients, contacts, rate_limiter, now=now, worker=worker),
     )
     metrics = Metrics(settings.metric_configuration_sets)
     return SuppressionHandler(list_sync, metrics, Logger(service="SuppressionFunction"), now)
@@ -118,10 +122,10 @@ def _backlog(
         contacts,
         ImportLedger(clients.dynamodb, settings.table_name),
         ImportObjects(lambda: clients.s3, settings.import_bucket),
-        ImportJobs(clients.sesv2),
+        ImportJobClient(clients.sesv2),
         rate_limiter=rate_limiter,
         limits=settings.limits,
-        most=most or None,
+        max_pending=most or None,
         now=now,
         worker=worker,
     )

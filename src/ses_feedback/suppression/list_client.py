@@ -1,9 +1,8 @@
-"""Write the SES account-level suppression list.
+"""Client of the SES account-level suppression list.
 
-The list is keyed by the variant SES stores: it lower-cases the domain only, and its management calls tell the case of
-the local part apart, though sending does not. Every call counts against one call a second for the whole account.
-
-What SES answers when it did as asked is empty: only the request id beside it tells such an answer from a made-up one.
+SES stores an entry with its domain in lower case. Management calls distinguish the case of the local part; sending does
+not: https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html. Every call counts against the quota
+of one call a second for the account: https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 """
 
 from collections.abc import Mapping
@@ -16,42 +15,53 @@ from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.judging.facts import ListReason
 
 
-class SesV2(Protocol):
-    """The calls of botocore's SESv2 client that are made here."""
+class SesListClient(Protocol):
+    """The methods of botocore's SESv2 client that write the list."""
 
     def put_suppressed_destination(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
     def delete_suppressed_destination(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
 
 _THROTTLED = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"})
-_FOR_GOOD = frozenset({"BadRequestException", "ValidationException"})
+_REJECTED = frozenset({"BadRequestException", "ValidationException"})
+"""SES does not accept this entry: the account is in the sandbox, or the address is not valid for this call.
+
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html#API_PutSuppressedDestination_Errors
+"""
 
 
-class SuppressionList:
+class SuppressionListClient:
     """The account-level suppression list of this Region."""
 
-    def __init__(self, client: SesV2) -> None:
-        """Call SES through `client`, which must not retry by itself: retries count against the one call a second."""
+    def __init__(self, client: SesListClient) -> None:
+        """Call SES through `client`, which must not retry by itself: retries would count against the quota."""
         self._client = client
 
     def put(self, address: str, reason: ListReason) -> Refusal | None:
-        """Make the list hold `address` with `reason`, whatever it held; return why it does not, if it does not."""
+        """Put `address` on the list with `reason`, replacing an entry; return None, or why SES did not.
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
+        """
         try:
-            _prove(self._client.put_suppressed_destination(EmailAddress=address, Reason=reason.value))
+            _require_request_id(self._client.put_suppressed_destination(EmailAddress=address, Reason=reason.value))
         except AWS_ERRORS as error:
             return _refusal(error)
         return None
 
     def delete(self, address: str) -> Refusal | None:
-        """Make the list not hold `address` (that it never did is as good); return why it still may, if it may."""
+        """Take `address` off the list; return None, also if it was not listed, or why SES did not.
+
+        https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_DeleteSuppressedDestination.html
+        """
         try:
-            _prove(self._client.delete_suppressed_destination(EmailAddress=address))
+            _require_request_id(self._client.delete_suppressed_destination(EmailAddress=address))
         except AWS_ERRORS as error:
             return None if error_code(error) == "NotFoundException" else _refusal(error)
         return None
 
 
-def _prove(answer: Mapping[str, Any]) -> None:
+def _require_request_id(answer: Mapping[str, Any]) -> None:
+    """Raise MalformedResponseError if a success lacks a request id: SES's own success has an empty body and this id."""
     require(require(answer, "ResponseMetadata"), "RequestId")
 
 
@@ -61,4 +71,4 @@ def _refusal(error: Exception) -> Refusal:
         return Refusal(RefusalKind.UNANSWERED, code)
     if code in _THROTTLED:
         return Refusal(RefusalKind.THROTTLED, code)
-    return Refusal(RefusalKind.REJECTED if code in _FOR_GOOD else RefusalKind.UNAVAILABLE, code)
+    return Refusal(RefusalKind.REJECTED if code in _REJECTED else RefusalKind.UNAVAILABLE, code)

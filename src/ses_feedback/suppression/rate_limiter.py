@@ -1,7 +1,9 @@
-"""Keep the calls of all list_sync workers together to SES's one call a second for the account.
+"""Rate limiter for the SES calls of all workers together.
 
-Each call first reserves its moment on one item of the contacts table, so that workers on several stream shards and
-the sweep take rate_limiter instead of adding up.
+SES allows one call a second per account: https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+
+Workers share the rate through one item of the contacts table. Before a call, a worker reserves the next free moment on
+that item, under an optimistic lock.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,22 +17,22 @@ from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 KEY = {"address": {"S": "suppression-list"}, "record": {"S": "rate_limiter"}}
-"""The item the moments are reserved on. No address lacks an `@`, so it is nobody's contact."""
+"""The key of the item with the latest reserved moment. It cannot be the key of a contact: an address contains an `@`."""
 
 
-SLACK = timedelta(milliseconds=50)
-"""How long after its moment a call may still begin; moments lie that much further apart, so calls never get closer."""
+TOLERANCE = timedelta(milliseconds=50)
+"""How long after its reserved moment a call may begin. Moments are reserved that much further apart."""
 
 
 class RateLimiterClient(Protocol):
-    """The calls of botocore's DynamoDB client that are made here."""
+    """The methods of a DynamoDB client that the rate limiter calls."""
 
     def get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
     def update_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
 
 
 class RateLimiter:
-    """At most `rate` calls a second, whoever makes them."""
+    """Allows `rate` calls a second, counted over all workers."""
 
     def __init__(
         self,
@@ -44,46 +46,51 @@ class RateLimiter:
         """Reserve moments in `table` through `client`; `rate` is in calls a second."""
         self._client = client
         self._table = table
-        self._interval = timedelta(seconds=1 / rate) + SLACK
+        self._interval = timedelta(seconds=1 / rate) + TOLERANCE
         self._now = now
         self._sleep = sleep
 
-    def acquire(self, until: datetime) -> Refusal | None:
-        """Wait for the next free moment and return None; or why there is none, without waiting, before `until`."""
+    def acquire(self, deadline: datetime) -> Refusal | None:
+        """Wait until a call may be made, then return None.
+
+        Return a refusal without waiting if no moment is free before `deadline`, or if DynamoDB fails.
+        """
         try:
-            return self._wait_turn(until)
+            return self._wait_for_moment(deadline)
         except AWS_ERRORS as error:
             return Refusal(RefusalKind.UNAVAILABLE, error_code(error))
 
-    def _wait_turn(self, until: datetime) -> Refusal | None:
+    def _wait_for_moment(self, deadline: datetime) -> Refusal | None:
         while True:
-            last = self._last()
-            taken = parse_timestamp(last["S"]) if last and "S" in last else None
-            moment = max(self._now(), taken + self._interval) if taken else self._now()
-            if moment > until:
+            latest = self._latest()
+            reserved = parse_timestamp(latest["S"]) if latest and "S" in latest else None
+            moment = max(self._now(), reserved + self._interval) if reserved else self._now()
+            if moment > deadline:
                 return OUT_OF_TIME
-            if self._reserve(moment, last):
+            if self._reserve(moment, latest):
                 self._sleep(max(0.0, (moment - self._now()).total_seconds()))
-                if self._now() <= moment + SLACK:
+                if self._now() <= moment + TOLERANCE:
                     return None
-                # DynamoDB took so long that the next worker's moment may have come: this one has passed.
+                # DynamoDB answered so late that the moment of the next worker may have come. Reserve a later one.
 
-    def _last(self) -> Mapping[str, Any] | None:
-        """Return the last moment taken, as DynamoDB has it, None when there is none."""
-        item: Mapping[str, Any] = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True)
-        last: Mapping[str, Any] | None = item.get("Item", {}).get("taken_at")
-        return last
+    def _latest(self) -> Mapping[str, Any] | None:
+        """Return the attribute with the latest reserved moment, or None if there is none."""
+        answer = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True)
+        item: Mapping[str, Any] = answer.get("Item", {})
+        latest: Mapping[str, Any] | None = item.get("reserved_at")
+        return latest
 
-    def _reserve(self, moment: datetime, last: Mapping[str, Any] | None) -> bool:
+    def _reserve(self, moment: datetime, latest: Mapping[str, Any] | None) -> bool:
+        """Reserve `moment` if `latest` is still the latest one; return True if it was reserved."""
         values: dict[str, Any] = {":moment": {"S": format_timestamp(moment)}}
-        condition = "attribute_not_exists(taken_at)"
-        if last:
-            condition, values[":last"] = "taken_at = :last", last
+        condition = "attribute_not_exists(reserved_at)"
+        if latest:
+            condition, values[":latest"] = "reserved_at = :latest", latest
         try:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=KEY,
-                UpdateExpression="SET taken_at = :moment",
+                UpdateExpression="SET reserved_at = :moment",
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ReturnConsumedCapacity="TOTAL",
@@ -91,6 +98,6 @@ class RateLimiter:
             require(answer, "ConsumedCapacity")
         except ClientError as error:
             if error_code(error) == CONDITION_FAILED:
-                return False  # another worker took this moment
+                return False  # another worker reserved a moment
             raise
         return True

@@ -1,7 +1,6 @@
 """End suspensions: contacts whose suspension is over may be tried again."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Protocol
@@ -10,6 +9,7 @@ from ses_feedback.aws.batches import batched
 from ses_feedback.contacts.contact import merge
 from ses_feedback.contacts.record import ContactRecord, become
 from ses_feedback.contacts.status import Limits, Status, release_time, released, standing
+from ses_feedback.immutable import replace
 
 MAX_RELEASES_A_RUN = 1_000
 """Suspensions that one sweep ends: a sweep has other work, and the next one follows in minutes."""

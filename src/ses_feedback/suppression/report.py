@@ -1,4 +1,4 @@
-"""What a run of the list_sync did: counted for metrics and the log, and what is left for a later run."""
+"""Result of one run of the sync: counts for metrics and the log, and the contacts that are still pending."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,15 +11,16 @@ from ses_feedback.contacts.status import Limits, standing
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a run of the list_sync did.
+    """Result of one run of the sync.
 
-    `left` are the addresses still due, and why; `refused` counts SES's codes; `put`, `deleted` and `imported` count
-    contacts whose entries one call after another or an import job wrote, `imports` what became of import jobs.
-    `bus_hangs` once the event bus did not answer: then nothing more is published in this run.
+    `pending` has the addresses that are still pending, with the reason. `rejected` counts the error codes of rejected
+    entries. `put`, `deleted` and `imported` count contacts whose entries were written, by single calls or by an import
+    job. `imports` counts the import jobs by what happened to them. `released` counts ended suspensions.
+    `bus_unresponsive` is True after the event bus did not answer; then the run publishes no more events.
     """
 
-    left: dict[str, str] = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
+    pending: dict[str, str] = field(default_factory=dict)
+    rejected: Counter[str] = field(default_factory=Counter)
     metric_counts: MetricCounts = field(default_factory=MetricCounts)
     published: int = 0
     put: int = 0
@@ -27,20 +28,20 @@ class SyncReport:
     imported: int = 0
     released: int = 0
     imports: Counter[str] = field(default_factory=Counter)
-    bus_hangs: bool = False
+    bus_unresponsive: bool = False
 
-    def record_lag(self, stored: ContactRecord, limits: Limits, now: datetime) -> None:
-        """Tell how long the list took to sync a contact, under its stream of mail."""
+    def record_sync_lag(self, stored: ContactRecord, limits: Limits, now: datetime) -> None:
+        """Record how long a contact was pending until its entries were written, by its configuration set."""
         lag = _milliseconds(now - (stored.pending_since or now))
-        self.metric_counts.delay(stream_of(stored, limits), "SuppressionLag", lag)
+        self.metric_counts.delay(configuration_set_of(stored, limits), "SuppressionLag", lag)
 
-    def waiting(self, since: datetime | None, now: datetime) -> None:
-        """Tell how long something has waited that waits still."""
+    def record_pending_lag(self, since: datetime | None, now: datetime) -> None:
+        """Record how long a contact has been pending that is still pending."""
         self.metric_counts.delay("", "SuppressionLag", _milliseconds(now - (since or now)))
 
 
-def stream_of(stored: ContactRecord, limits: Limits) -> str:
-    """Return the configuration set of the mail that made the contact what it is."""
+def configuration_set_of(stored: ContactRecord, limits: Limits) -> str:
+    """Return the configuration set of the email that gave the contact its status, or an empty string."""
     evidence = standing(stored.contact, limits).evidence
     return evidence.configuration_set if evidence else ""
 

@@ -23,9 +23,9 @@ from ses_feedback.contacts.history import HISTORY_A_DAY
 from ses_feedback.contacts.record import RETENTION_DAYS, SHARDS
 from ses_feedback.contacts.status import ECHO_GRACE
 from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT
-from ses_feedback.suppression.import_jobs.model import HOLD, MOST_ENTRIES, REST, Action
-from ses_feedback.suppression.import_jobs.settle import LIFE
-from ses_feedback.suppression.sync import LEASE, POSTPONEMENT
+from ses_feedback.suppression.entry_writer import REJECTED_RETRY_AFTER
+from ses_feedback.suppression.import_jobs.model import IMPORT_LEASE_DURATION, MAX_ENTRIES, PAUSE, Action
+from ses_feedback.suppression.lease import LEASE_DURATION
 from tools.package_build.botocore_data import OPERATIONS
 
 ROOT = Path(__file__).parents[3]
@@ -155,8 +155,8 @@ IN_DIGITS = [
         "docs/evidence/performance.md",
         f"{sum(map(len, OPERATIONS.values()))} operations of {len(OPERATIONS)} services instead",
     ),
-    (LEASES, f"for {LEASE.seconds} seconds"),
-    (IMPORTS, f"{MOST_ENTRIES[Action.PUT]:,} additions or {MOST_ENTRIES[Action.DELETE]:,} deletions"),
+    (LEASES, f"for {LEASE_DURATION.seconds} seconds"),
+    (IMPORTS, f"{MAX_ENTRIES[Action.PUT]:,} additions or {MAX_ENTRIES[Action.DELETE]:,} deletions"),
     (FILES, f"up to {MAX_OBJECT_BYTES // MIB} MB"),
     (RUNBOOK, f"more than {MAX_OBJECT_BYTES // MIB} MB"),
 ]
@@ -168,13 +168,13 @@ def test_a_number_in_a_document_is_that_of_the_code(document: str, words: str) -
 
 
 IN_WORDS = [
-    (IMPORTS, "for three hours", HOLD, 3 * HOUR),
-    (IMPORTS, "no import starts for an hour", REST, HOUR),
-    (IMPORTS, "once more three days later", LIFE, timedelta(days=3)),
+    (IMPORTS, "for three hours", IMPORT_LEASE_DURATION, 3 * HOUR),
+    (IMPORTS, "no import starts for an hour", PAUSE, HOUR),
+    (IMPORTS, "once more three days later", JOB_LIFETIME, timedelta(days=3)),
     (FILES, "*More than a hundred lines that are not feedback*", MOST_KEPT, 100),
     (FILES, "a thousand lines at a time", AT_ONCE, 1_000),
     (RUNBOOK, "more than a hundred lines that are not feedback", MOST_KEPT, 100),
-    (RUNBOOK, "tried again every six hours", POSTPONEMENT, 6 * HOUR),
+    (RUNBOOK, "tried again every six hours", REJECTED_RETRY_AFTER, 6 * HOUR),
 ]
 
 
@@ -201,7 +201,7 @@ def test_the_readme_is_at_most_160_lines_long() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 160
 
 
-RUNBOOK_WORDS = re.compile(r"`([a-z]+(?:-[a-z]+)+|failed|abandoned|lost|begun)(?:: [^`]*)?`")
+RUNBOOK_WORDS = re.compile(r"`([a-z]+(?:-[a-z]+)+|failed|abandoned|lost|started)(?:: [^`]*)?`")
 
 
 def test_every_reason_in_the_runbook_is_one_of_the_code() -> None:

@@ -1,96 +1,97 @@
-"""An import: a batch of entries that SES writes to the suppression list by itself, from an object in S3.
+"""An import job: entries that SES writes to the suppression list from an object in S3.
 
-SES takes one call a second, and up to 100,000 entries in one import job. What is known of the jobs under way stands on
-one item beside the contacts, so that it outlives whoever began them.
+SES allows one call a second, but one import job takes up to 100,000 entries. The ledger, one item beside the contacts,
+records the jobs, so that it outlives the worker that started them.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 
-from ses_feedback.address import parse_address
-from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.record import ContactRecord, Item
-from ses_feedback.contacts.status import UNLISTED
 from ses_feedback.immutable import Struct, replace
-from ses_feedback.judging.facts import ListReason
 from ses_feedback.timestamps import format_timestamp, read_timestamp
 
 KEY: Item = {"address": {"S": "suppression-list"}, "record": {"S": "imports"}}
-"""The item the ledger is kept on. No address lacks an `@`, so it is nobody's contact."""
+"""The key of the ledger. It cannot be the key of a contact: an address contains an `@`."""
 
-HOLD = timedelta(hours=3)
-"""How long an import keeps its contacts to itself: what SES has not carried out by then is written one by one."""
-REST = timedelta(hours=1)
-"""How long no import is begun after one that SES refused, or did not carry out."""
+IMPORT_LEASE_DURATION = timedelta(hours=3)
+"""How long an import job leases its contacts. Entries that SES has not written by then are written call by call."""
+PAUSE = timedelta(hours=1)
+"""How long no import job is started after one that SES rejected or did not complete."""
 
 
 class Action(StrEnum):
-    """What an import does with its entries, in SES's words: one job does one of them."""
+    """What SES does with the entries of a job. One job has one action.
+
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SuppressionListDestination.html
+    """
 
     PUT = "PUT"
     DELETE = "DELETE"
 
 
-MOST_ENTRIES: Mapping[Action, int] = MappingProxyType({Action.PUT: 100_000, Action.DELETE: 10_000})
-"""Entries SES takes in one object (developer guide, "Using the account-level suppression list")."""
+MAX_ENTRIES: Mapping[Action, int] = MappingProxyType({Action.PUT: 100_000, Action.DELETE: 10_000})
+"""Entries that SES takes in one object: https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html"""
 
 
 class Stage(StrEnum):
-    """How far an import has come."""
+    """How far an import job has come."""
 
-    CLAIMING = "claiming"
-    """Contacts are being leased for it. SES knows nothing of it."""
+    LEASING = "leasing"
+    """Its contacts are being leased. SES does not know the job."""
     CREATING = "creating"
-    """SES has been asked, or is about to be. Only the answer tells the job's id."""
+    """SES has been asked to create the job, or is about to be. Only the response contains the id of the job."""
     RUNNING = "running"
-    """SES is at it, under `job_id`."""
+    """SES has created the job `job_id`."""
     ABANDONED = "abandoned"
-    """SES will not do it. Its contacts have yet to be given back."""
+    """SES will not run the job. Its contacts are yet to be released."""
     LOST = "lost"
-    """SES may be at it under an id nobody knows. Its contacts were given back."""
+    """SES may run the job, but its id is unknown. Its contacts were released."""
 
 
-class Outcome(Enum):
-    """What SES says became of a job."""
+class JobOutcome(Enum):
+    """The result of an import job, as SES reports it."""
 
-    UNDER_WAY = auto()
-    CARRIED_OUT = auto()
+    RUNNING = auto()
+    COMPLETED = auto()
     """Every entry was written."""
     FAILED = auto()
-    """Some entries were not written, or none; which, SES does not say in so many words."""
+    """At least one entry was not written. SES does not name the failed entries in its response."""
     UNKNOWN = auto()
-    """SES knows no such job."""
+    """SES does not know the job."""
 
 
-class Import(Struct, frozen=True):
-    """An import. `since` is how long the contact that waited longest had waited when it began."""
+class ImportJob(Struct, frozen=True):
+    """An import job. `pending_since` is the time since which its oldest contact is pending."""
 
     name: str
     action: Action
-    begun: datetime
-    since: datetime
-    stage: Stage = Stage.CLAIMING
+    started_at: datetime
+    pending_since: datetime
+    stage: Stage = Stage.LEASING
     entries: int = 0
     job_id: str = ""
 
 
 class Ledger(Struct, frozen=True):
-    """The imports under way. None is begun before `rest_until`. `rev` counts writes and guards each."""
+    """The import jobs that are not settled. No job is started before `paused_until`.
+
+    `rev` counts writes and is the optimistic lock of each.
+    """
 
     rev: int = 0
-    imports: tuple[Import, ...] = ()
-    rest_until: datetime | None = None
+    jobs: tuple[ImportJob, ...] = ()
+    paused_until: datetime | None = None
 
-    def with_import(self, one: Import) -> "Ledger":
-        """Return the ledger with `one` in it, in the place of what it held of that name."""
-        return replace(self, imports=(*(other for other in self.imports if other.name != one.name), one))
+    def with_job(self, job: ImportJob) -> "Ledger":
+        """Return the ledger with `job`, which replaces a job of the same name."""
+        return replace(self, jobs=(*(other for other in self.jobs if other.name != job.name), job))
 
     def without(self, name: str) -> "Ledger":
-        """Return the ledger without the import of that name."""
-        return replace(self, imports=tuple(other for other in self.imports if other.name != name))
+        """Return the ledger without the job `name`."""
+        return replace(self, jobs=tuple(job for job in self.jobs if job.name != name))
 
 
 def encode(ledger: Ledger) -> Item:
@@ -98,98 +99,75 @@ def encode(ledger: Ledger) -> Item:
     item: Item = {
         **KEY,
         "rev": {"N": str(ledger.rev)},
-        "imports": {"L": [{"M": _encode(one)} for one in ledger.imports]},
+        "jobs": {"L": [{"M": _encode(job)} for job in ledger.jobs]},
     }
-    if ledger.rest_until:
-        item["rest_until"] = {"S": format_timestamp(ledger.rest_until)}
+    if ledger.paused_until:
+        item["paused_until"] = {"S": format_timestamp(ledger.paused_until)}
     return item
 
 
 def decode(item: Item | None) -> Ledger:
-    """Return what `encode` wrote, an empty ledger for None.
+    """Return the ledger of `item`, or an empty ledger if `item` is None.
 
     Raises:
-        ValueError: somebody else wrote the item.
+        ValueError: the item is malformed. Another writer wrote it.
 
     """
     if item is None:
         return Ledger()
     try:
-        imports = tuple(_decode(one["M"]) for one in item["imports"]["L"])
-        rest_until = read_timestamp(item["rest_until"]["S"]) if "rest_until" in item else None
-        return Ledger(int(item["rev"]["N"]), imports, rest_until)
+        jobs = tuple(_decode(job["M"]) for job in item["jobs"]["L"])
+        paused_until = read_timestamp(item["paused_until"]["S"]) if "paused_until" in item else None
+        return Ledger(int(item["rev"]["N"]), jobs, paused_until)
     except (KeyError, TypeError) as error:
-        raise ValueError("the ledger of imports can't be read; see the runbook") from error
+        raise ValueError("the ledger of import jobs cannot be read; see the runbook") from error
 
 
-def resting(ledger: Ledger, now: datetime) -> Ledger:
-    """Return the ledger after an import that SES refused, or did not carry out."""
-    return replace(ledger, rest_until=now + REST)
+def paused(ledger: Ledger, now: datetime) -> Ledger:
+    """Return the ledger after a job that SES rejected or did not complete."""
+    return replace(ledger, paused_until=now + PAUSE)
 
 
-def claim_of(one: Import, rev: int | None = None) -> str:
-    """Return the lease of an import on a contact that has this `rev` while nobody else writes it, or what all share."""
-    return f"{one.name}#{'' if rev is None else rev}"
+def lease_name(job: ImportJob, rev: int | None = None) -> str:
+    """Return the name of the lease of `job` on a contact that was written with `rev`.
 
-
-def leased(one: Import, stored: ContactRecord) -> ContactRecord:
-    """Return a contact leased for an import. Whoever looks for what is due passes it by while the lease holds."""
-    rev, until = stored.rev + 1, one.begun + HOLD
-    return replace(stored, rev=rev, list_pending=True, lease=claim_of(one, rev), leased_until=until, retry_at=until)
-
-
-def entries_of(contact: Contact, wanted: ListReason | None) -> tuple[str, ...]:
-    """Return every variant SES may hold the contact under: what is to be put, or deleted."""
-    entries = contact.variants or (contact.address,)
-    return entries if wanted else tuple(dict.fromkeys((*entries, contact.address)))
-
-
-def importable(entries: Iterable[str]) -> bool:
-    """Say whether SES will surely take these: one entry it refuses, and nobody knows which of a job's it was.
-
-    SES never lists its simulator's addresses, and has no use for a quoted local part, or one that is not ASCII.
+    Return the prefix of all leases of the job if `rev` is None. If the contact still has this `rev`, no other worker
+    wrote it.
     """
-    return all(one.isascii() and '"' not in one and not one.endswith("@simulator.amazonses.com") for one in entries)
+    return f"{job.name}#{'' if rev is None else rev}"
 
 
-def lines(entries: Iterable[str], wanted: ListReason | None) -> str:
-    """Return the lines of an import's object that put `entries` on the list, or (None) take them off."""
-    reason = {"reason": wanted.value} if wanted else {}
-    return "".join(json.dumps({"emailAddress": entry, **reason}, separators=(",", ":")) + "\n" for entry in entries)
+def leased_for_import(job: ImportJob, stored: ContactRecord) -> ContactRecord:
+    """Return the contact under a lease of `job`. Its `retry_at` hides it from the sweep until the lease expires."""
+    rev, expires_at = stored.rev + 1, job.started_at + IMPORT_LEASE_DURATION
+    return replace(
+        stored,
+        rev=rev,
+        list_pending=True,
+        lease=lease_name(job, rev),
+        leased_until=expires_at,
+        retry_at=expires_at,
+    )
 
 
-def contacts_in(text: str) -> dict[str, str]:
-    """Return what an import's object makes the list hold (a ListReason, or `UNLISTED`), by the contact's address."""
-    return dict(_contacts(text))
-
-
-def _contacts(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        try:
-            entry = json.loads(line)
-            yield parse_address(entry["emailAddress"]).key, str(entry.get("reason", UNLISTED))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # nobody of ours wrote this line: it is no JSON, no entry, or of no address
-
-
-def _encode(one: Import) -> Item:
+def _encode(job: ImportJob) -> Item:
     return {
-        "name": {"S": one.name},
-        "action": {"S": one.action.value},
-        "begun": {"S": format_timestamp(one.begun)},
-        "since": {"S": format_timestamp(one.since)},
-        "stage": {"S": one.stage.value},
-        "entries": {"N": str(one.entries)},
-        "job_id": {"S": one.job_id},
+        "name": {"S": job.name},
+        "action": {"S": job.action.value},
+        "started_at": {"S": format_timestamp(job.started_at)},
+        "pending_since": {"S": format_timestamp(job.pending_since)},
+        "stage": {"S": job.stage.value},
+        "entries": {"N": str(job.entries)},
+        "job_id": {"S": job.job_id},
     }
 
 
-def _decode(item: Item) -> Import:
-    return Import(
+def _decode(item: Item) -> ImportJob:
+    return ImportJob(
         item["name"]["S"],
         Action(item["action"]["S"]),
-        read_timestamp(item["begun"]["S"]),
-        read_timestamp(item["since"]["S"]),
+        read_timestamp(item["started_at"]["S"]),
+        read_timestamp(item["pending_since"]["S"]),
         Stage(item["stage"]["S"]),
         int(item["entries"]["N"]),
         item["job_id"]["S"],

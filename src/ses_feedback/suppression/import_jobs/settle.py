@@ -1,219 +1,182 @@
-"""See what became of the imports under way, and settle those that are over.
+"""Settle import jobs that are over: mark their contacts, or release them to be written call by call.
 
-SES carries a job out when it pleases, entry by entry. Once it has, a contact that is as it was leased is done. One
-that moved meanwhile goes back to be written by itself; so does one that somebody wrote before the job was over, for
-the job may have overwritten it. Until it is certain that a job is over, its import stays on the ledger.
+SES runs a job at a time of its choice, entry by entry. After it completed, a contact that has not changed since it was
+leased is marked as synced. A contact that changed is released, to be written by itself. The same applies to a contact
+that another worker wrote before the job was over, because the job may have overwritten its entry. A job stays in the
+ledger until it is certainly over.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.refusals import Refusal
 from ses_feedback.contacts.record import UNREADABLE, ContactRecord, marked, without_lease
 from ses_feedback.contacts.status import Limits
 from ses_feedback.immutable import replace
+from ses_feedback.suppression.entries import synced_values
+from ses_feedback.suppression.import_jobs.interfaces import JobClient, LedgerStore, ObjectStore
 from ses_feedback.suppression.import_jobs.model import (
-    Action,
-    Import,
+    ImportJob,
+    JobOutcome,
     Ledger,
-    Outcome,
     Stage,
-    claim_of,
-    contacts_in,
-    resting,
+    lease_name,
+    paused,
 )
-from ses_feedback.suppression.report import SyncReport, stream_of
-from ses_feedback.suppression.sync import LEASE, READ_AT_ONCE, PendingContacts, RateLimit
+from ses_feedback.suppression.interfaces import READ_AT_ONCE, CallLimiter, PendingContacts
+from ses_feedback.suppression.lease import LEASE_DURATION
+from ses_feedback.suppression.report import SyncReport, configuration_set_of
 
-LIFE = timedelta(days=3)
-"""How long a job whose end nobody sees may yet write entries. Its object is kept longer (the template says)."""
+JOB_LIFETIME = timedelta(days=3)
+"""How long a job with an unknown end may still write entries. The bucket in the template keeps its object longer."""
 
-
-class Books(Protocol):
-    """Where the ledger of imports is kept."""
-
-    def read(self) -> Ledger | None:
-        """Return the ledger, None when somebody else has written it and it can't be read."""
-
-    def change(self, change: Callable[[Ledger], Ledger | None]) -> bool:
-        """Make the ledger what `change` makes of it; say whether it is."""
+_Settled = Callable[[ImportJob, ContactRecord, str], ContactRecord | None]
+"""Returns the contact to be written, or None if it stays as it is. The text is the contact's value of `synced`."""
 
 
-class Objects(Protocol):
-    """Where SES imports from."""
-
-    def url(self, name: str) -> str:
-        """Return what SES calls an import's object."""
-
-    def put(self, name: str, text: str) -> bool:
-        """Write an import's object; say whether it is written."""
-
-    def get(self, name: str) -> str | None:
-        """Return an import's object, None when it can't be read."""
-
-    def delete(self, name: str) -> None:
-        """Delete an import's object."""
-
-
-class Jobs(Protocol):
-    """SES's import jobs."""
-
-    def create(self, url: str, action: Action) -> str | Refusal:
-        """Have SES import an object; return the job's id."""
-
-    def outcome(self, job_id: str, entries: int) -> Outcome | Refusal:
-        """Return what became of a job."""
-
-
-class Settlement:
-    """Settles imports, a sweep at a time."""
+class ImportSettlement:
+    """Settles jobs, once in each sweep."""
 
     def __init__(
         self,
         contacts: PendingContacts,
-        books: Books,
-        objects: Objects,
-        jobs: Jobs,
+        ledger: LedgerStore,
+        objects: ObjectStore,
+        jobs: JobClient,
         *,
-        rate_limiter: RateLimit,
+        rate_limiter: CallLimiter,
         limits: Limits,
         now: Callable[[], datetime],
     ) -> None:
-        """Settle what is on the `books`."""
+        """Settle the jobs in `ledger`."""
         self._contacts = contacts
-        self._books = books
+        self._ledger = ledger
         self._objects = objects
         self._jobs = jobs
-        self._turns = rate_limiter
+        self._rate_limiter = rate_limiter
         self._limits = limits
         self._now = now
 
-    def settle_finished(self, until: datetime, done: SyncReport) -> None:
-        """See what became of the imports under way, and settle those that are over, as far as `until` allows.
+    def settle_finished(self, deadline: datetime, report: SyncReport) -> None:
+        """Ask SES for the outcome of each job, and settle those that are over, until `deadline`.
 
         Raises:
-            AWS_ERRORS: DynamoDB did not give the ledger.
+            AWS_ERRORS: DynamoDB does not return the ledger.
 
         """
-        ledger = self._books.read()
+        ledger = self._ledger.read()
         if ledger is None:
-            done.imports["unreadable-ledger"] += 1
+            report.imports["unreadable-ledger"] += 1
             return
-        for one in ledger.imports:
-            if one.stage is not Stage.LOST:
-                done.waiting(one.since, self._now())
-            if self._now() < until:
-                self._look_after(one, until, done)
+        for job in ledger.jobs:
+            if job.stage is not Stage.LOST:
+                report.record_pending_lag(job.pending_since, self._now())
+            if self._now() < deadline:
+                self._advance(job, deadline, report)
 
-    def _look_after(self, one: Import, until: datetime, done: SyncReport) -> None:
-        """Take an import a stage further; whoever leases for it, or asks SES, is left alone while he may live."""
-        left_alone = self._now() < one.begun + LEASE
-        match one.stage:
+    def _advance(self, job: ImportJob, deadline: datetime, report: SyncReport) -> None:
+        """Do the next step of a job. A worker that leases its contacts, or asks SES, is not disturbed while it runs."""
+        worker_ended = self._now() >= job.started_at + LEASE_DURATION
+        match job.stage:
             case Stage.RUNNING:
-                self._poll(one, until, done)
+                self._poll(job, deadline, report)
             case Stage.ABANDONED:
-                self._give_back(one, None, until, done)
-            case Stage.CLAIMING if not left_alone:
-                self._give_back(one, None, until, done)
-            case Stage.CREATING if not left_alone:
-                self._give_back(one, Stage.LOST, until, done)
-            case Stage.LOST if self._now() >= one.begun + LIFE:
-                self._settle(one, Outcome.FAILED, until, done)
+                self._release(job, None, deadline, report)
+            case Stage.LEASING if worker_ended:
+                self._release(job, None, deadline, report)
+            case Stage.CREATING if worker_ended:
+                self._release(job, Stage.LOST, deadline, report)
+            case Stage.LOST if self._now() >= job.started_at + JOB_LIFETIME:
+                self._settle(job, JobOutcome.FAILED, deadline, report)
             case _:
                 pass
 
-    def _poll(self, one: Import, until: datetime, done: SyncReport) -> None:
-        if self._turns.acquire(until):
+    def _poll(self, job: ImportJob, deadline: datetime, report: SyncReport) -> None:
+        if self._rate_limiter.acquire(deadline):
             return
-        outcome = self._jobs.outcome(one.job_id, one.entries)
-        if outcome is Outcome.CARRIED_OUT:
-            self._settle(one, outcome, until, done)
-        elif outcome is Outcome.FAILED or self._now() >= one.begun + LIFE:
-            self._settle(one, Outcome.FAILED, until, done)
-        elif outcome is Outcome.UNKNOWN:
-            self._give_back(one, Stage.LOST, until, done)
+        outcome = self._jobs.outcome(job.job_id, job.entries)
+        if outcome is JobOutcome.COMPLETED:
+            self._settle(job, outcome, deadline, report)
+        elif outcome is JobOutcome.FAILED or self._now() >= job.started_at + JOB_LIFETIME:
+            self._settle(job, JobOutcome.FAILED, deadline, report)
+        elif outcome is JobOutcome.UNKNOWN:
+            self._release(job, Stage.LOST, deadline, report)
 
-    def _give_back(self, one: Import, then: Stage | None, until: datetime, done: SyncReport) -> None:
-        """Let go of the contacts of an import that SES never began, or (`then` it is lost) may yet carry out."""
-        done.imports["lost" if then else "abandoned"] += 1
-        if not self._go_through(one, self._released, until, done):
+    def _release(self, job: ImportJob, stage: Stage | None, deadline: datetime, report: SyncReport) -> None:
+        """Release the contacts of a job that SES never started, or of a job that becomes LOST (`stage`)."""
+        report.imports["lost" if stage else "abandoned"] += 1
+        if not self._write_contacts(job, self._without_job_lease, deadline, report):
             return
-        if then:
-            self._books.change(lambda ledger: resting(ledger.with_import(replace(one, stage=then)), self._now()))
+        if stage:
+            self._ledger.change(lambda ledger: paused(ledger.with_job(replace(job, stage=stage)), self._now()))
         else:
-            self._forget(one, rest=True)
+            self._remove(job, pause=True)
 
-    def _settle(self, one: Import, outcome: Outcome, until: datetime, done: SyncReport) -> None:
-        """Mark the contacts of an import that is over as report, or have them written one by one."""
-        carried_out = outcome is Outcome.CARRIED_OUT
-        done.imports["carried-out" if carried_out else "failed"] += 1
-        if self._go_through(one, self._marked if carried_out else self._repaired, until, done):
-            self._forget(one, rest=not carried_out)
+    def _settle(self, job: ImportJob, outcome: JobOutcome, deadline: datetime, report: SyncReport) -> None:
+        """Mark the contacts of a completed job as synced, or release those of a failed one."""
+        completed = outcome is JobOutcome.COMPLETED
+        report.imports["completed" if completed else "failed"] += 1
+        settled = self._synced if completed else self._pending_again
+        if self._write_contacts(job, settled, deadline, report):
+            self._remove(job, pause=not completed)
 
-    def _go_through(
-        self,
-        one: Import,
-        become: Callable[[Import, ContactRecord, str], ContactRecord | None],
-        until: datetime,
-        done: SyncReport,
-    ) -> bool:
-        """Write what each contact of an import becomes; say whether all are written.
+    def _write_contacts(self, job: ImportJob, settled: _Settled, deadline: datetime, report: SyncReport) -> bool:
+        """Write the result of `settled` for each contact of a job; return True if all are written.
 
-        Nothing is noted of how far this came: a contact that was gone through already stays as it is.
+        Progress is not stored, because `settled` is idempotent: a contact that was written already stays as it is.
         """
-        text = self._objects.get(one.name)
+        text = self._objects.get(job.name)
         if text is None:
-            return self._now() >= one.begun + 2 * LIFE  # by now it is not S3 that is away, but the object
-        held = contacts_in(text)
-        whole = True
-        for batch in batched(held, READ_AT_ONCE):
-            if self._now() >= until:
+            # After this long, S3 is not unavailable: the object is gone.
+            return self._now() >= job.started_at + 2 * JOB_LIFETIME
+        synced = synced_values(text)
+        complete = True
+        for addresses in batched(synced, READ_AT_ONCE):
+            if self._now() >= deadline:
                 return False
             failed: dict[str, str] = {}
-            for stored in self._contacts.read(batch, failed, consistent=True).values():
-                after = become(one, stored, held[stored.contact.address])
-                whole = (after is None or self._write(stored, after, done)) and whole
-            # Nobody but an operator mends an unreadable contact, and nothing of ours can be written over it.
-            whole = whole and not set(failed.values()) - {UNREADABLE}
-        return whole
+            for stored in self._contacts.read(addresses, failed, consistent=True).values():
+                after = settled(job, stored, synced[stored.contact.address])
+                complete = (after is None or self._write(stored, after, report)) and complete
+            # An unreadable contact needs an operator, and this system cannot write over it. It does not hold up the job.
+            complete = complete and not set(failed.values()) - {UNREADABLE}
+        return complete
 
-    def _write(self, stored: ContactRecord, after: ContactRecord, done: SyncReport) -> bool:
+    def _write(self, stored: ContactRecord, after: ContactRecord, report: SyncReport) -> bool:
         if self._contacts.write(after):
-            return False  # it moved again, or DynamoDB failed: the next sweep goes through all of them again
+            return False  # the contact changed again, or DynamoDB failed: the next sweep repeats all contacts
         if not after.list_pending:
-            done.imported += 1
-            done.metric_counts.count(stream_of(stored, self._limits), "SuppressionImported")
-            done.record_lag(stored, self._limits, self._now())
+            report.imported += 1
+            report.metric_counts.count(configuration_set_of(stored, self._limits), "SuppressionImported")
+            report.record_sync_lag(stored, self._limits, self._now())
         return True
 
-    def _marked(self, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:
-        """Return a contact as it is once its import was carried out, None when it is to stay as it is."""
-        if stored.lease != claim_of(one, stored.rev):
-            return self._repaired(one, stored, held)
-        return marked(stored, held)
+    def _synced(self, job: ImportJob, stored: ContactRecord, synced: str) -> ContactRecord | None:
+        """Return a contact of a completed job, marked as synced if it has not changed since it was leased."""
+        if stored.lease != lease_name(job, stored.rev):
+            return self._pending_again(job, stored, synced)
+        return marked(stored, synced)
 
-    def _repaired(self, one: Import, stored: ContactRecord, held: str) -> ContactRecord | None:
-        """Return a contact whose entry the job may have overwritten as due, None when that would change nothing."""
-        released = self._released(one, stored, held)
-        as_it_should = not stored.lease if stored.list_pending else stored.synced == held
-        if released or as_it_should:
+    def _pending_again(self, job: ImportJob, stored: ContactRecord, synced: str) -> ContactRecord | None:
+        """Return a contact whose entry the job may have overwritten as pending, or None if it needs no write."""
+        released = self._without_job_lease(job, stored, synced)
+        unaffected = not stored.lease if stored.list_pending else stored.synced == synced
+        if released or unaffected:
             return released
-        # Whoever has leased it meanwhile sees it change, and writes the list once more.
+        # The holder of another lease notices this change and writes the list again.
         pending_since = stored.pending_since or self._now()
         return replace(stored, rev=stored.rev + 1, list_pending=True, pending_since=pending_since, retry_at=None)
 
-    def _released(self, one: Import, stored: ContactRecord, _held: str) -> ContactRecord | None:
-        """Return a contact without the import's lease, to be written by itself, None when it has no such lease."""
-        return without_lease(stored) if stored.lease.startswith(claim_of(one)) else None
+    def _without_job_lease(self, job: ImportJob, stored: ContactRecord, _synced: str) -> ContactRecord | None:
+        """Return a contact without its lease of the job, or None if it has no such lease."""
+        return without_lease(stored) if stored.lease.startswith(lease_name(job)) else None
 
-    def _forget(self, one: Import, *, rest: bool) -> None:
-        """Strike a settled import off the ledger."""
+    def _remove(self, job: ImportJob, *, pause: bool) -> None:
+        """Remove a settled job from the ledger, and delete its object."""
 
-        def soft_bounced(ledger: Ledger) -> Ledger:
-            after = ledger.without(one.name)
-            return resting(after, self._now()) if rest else after
+        def removed(ledger: Ledger) -> Ledger:
+            after = ledger.without(job.name)
+            return paused(after, self._now()) if pause else after
 
-        if self._books.change(soft_bounced):
-            self._objects.delete(one.name)
+        if self._ledger.change(removed):
+            self._objects.delete(job.name)

@@ -1,7 +1,7 @@
-"""Serve a backlog of the list_sync's by import jobs, where one call a second would take too long.
+"""Start an import job if more contacts are pending than single calls could write in time.
 
-An import leases its contacts as a worker of the list_sync does; each lease names the `rev` it was made with. One import
-is under way at a time, and only sweeps look after it (`settlement`).
+A job leases its contacts as a worker of the sync does, but each lease contains the `rev` with which it was written. At
+most one job runs at a time. Only sweeps start and settle jobs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,157 +14,167 @@ from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits, required_list_reason
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason
+from ses_feedback.suppression.entries import entries_of, is_importable, object_lines
+from ses_feedback.suppression.import_jobs.interfaces import JobClient, LedgerStore, ObjectStore
 from ses_feedback.suppression.import_jobs.model import (
-    MOST_ENTRIES,
+    MAX_ENTRIES,
     Action,
-    Import,
+    ImportJob,
     Ledger,
     Stage,
-    entries_of,
-    importable,
-    leased,
-    lines,
+    leased_for_import,
 )
-from ses_feedback.suppression.import_jobs.settle import Books, Jobs, Objects, Settlement
+from ses_feedback.suppression.import_jobs.settle import ImportSettlement
+from ses_feedback.suppression.interfaces import (
+    LOST_RACE,
+    READ_AT_ONCE,
+    CallLimiter,
+    PendingAddress,
+    PendingContacts,
+    ReadPending,
+)
+from ses_feedback.suppression.lease import can_lease
 from ses_feedback.suppression.report import SyncReport
-from ses_feedback.suppression.sync import LOST_RACE, READ_AT_ONCE, PendingContacts, RateLimit, Waiting, can_lease
 
-FINISHING = timedelta(seconds=60)
-"""Time kept back from claiming contacts, to write the object and have SES begin."""
-TRIES = 3
-"""Calls for one job before a busy SES is left alone."""
-
-Due = Callable[[Sequence[str]], Sequence[ContactRecord]]
-"""Reads contacts, does all for them that takes no call of SES, and returns those whose entry is due now."""
+RESERVE = timedelta(seconds=60)
+"""Time before the deadline that is kept for writing the object and for asking SES to create the job."""
+ATTEMPTS = 3
+"""Calls for one job if SES throttles."""
 
 
 class ImportStarter:
-    """Imports what waits when it is too much for one call a second."""
+    """Starts import jobs, and settles them."""
 
     def __init__(
         self,
         contacts: PendingContacts,
-        books: Books,
-        objects: Objects,
-        jobs: Jobs,
+        ledger: LedgerStore,
+        objects: ObjectStore,
+        jobs: JobClient,
         *,
-        rate_limiter: RateLimit,
+        rate_limiter: CallLimiter,
         limits: Limits,
-        most: int | None,
+        max_pending: int | None,
         now: Callable[[], datetime],
         worker: str,
     ) -> None:
-        """Begin an import when more than `most` contacts wait (None: never), under the name `worker` and a number."""
+        """Start a job if more than `max_pending` contacts are pending (None: never); its name begins with `worker`."""
         self._contacts = contacts
-        self._books = books
+        self._ledger = ledger
         self._objects = objects
         self._jobs = jobs
-        self._turns = rate_limiter
+        self._rate_limiter = rate_limiter
         self._limits = limits
-        self._most = most
+        self._max_pending = max_pending
         self._now = now
-        self._worker = worker
-        self._begun = count()
-        self._settlement = Settlement(contacts, books, objects, jobs, rate_limiter=rate_limiter, limits=limits, now=now)
+        self._names = (f"import-{worker}-{number}" for number in count())
+        self._settlement = ImportSettlement(
+            contacts, ledger, objects, jobs, rate_limiter=rate_limiter, limits=limits, now=now
+        )
 
-    def settle_finished(self, until: datetime, done: SyncReport) -> None:
-        """Settle the imports that are over; raises as `Settlement.settle_finished`."""
-        self._settlement.settle_finished(until, done)
+    def settle_finished(self, deadline: datetime, report: SyncReport) -> None:
+        """Settle the jobs that are over; raise as `ImportSettlement.settle_finished` does."""
+        self._settlement.settle_finished(deadline, report)
 
-    def start_imports(
-        self, waiting: Iterator[Waiting], due: Due, until: datetime, done: SyncReport
-    ) -> Iterator[Waiting]:
-        """Have SES import what waits, if that is too much, as far as `until` allows; return what is left.
+    def start_import(
+        self, pending: Iterator[PendingAddress], read_pending: ReadPending, deadline: datetime, report: SyncReport
+    ) -> Iterator[PendingAddress]:
+        """Start a job if too many contacts are pending; return the pending contacts that it does not include.
 
         Raises:
-            AWS_ERRORS: DynamoDB did not tell what waits, or did not give the ledger.
+            AWS_ERRORS: DynamoDB does not return the pending contacts or the ledger.
 
         """
-        if self._most is None:
-            return waiting
-        first = list(islice(waiting, self._most + 1))
-        if len(first) <= self._most:
+        if self._max_pending is None:
+            return pending
+        first = list(islice(pending, self._max_pending + 1))
+        if len(first) <= self._max_pending:
             return iter(first)
-        every = [*first, *islice(waiting, max(0, MOST_ENTRIES[Action.PUT] - len(first)))]
-        done.waiting(every[0][0], self._now())
-        taken = self._begin(every, due, until, done)
-        return chain((one for one in every if one[1] not in taken), waiting)
+        candidates = [*first, *islice(pending, max(0, MAX_ENTRIES[Action.PUT] - len(first)))]
+        report.record_pending_lag(candidates[0][0], self._now())
+        leased = self._start(candidates, read_pending, deadline, report)
+        return chain((candidate for candidate in candidates if candidate[1] not in leased), pending)
 
-    def _begin(self, waiting: Sequence[Waiting], due: Due, until: datetime, done: SyncReport) -> set[str]:
-        """Begin an import unless one is under way; return the addresses it has leased."""
+    def _start(
+        self, candidates: Sequence[PendingAddress], read_pending: ReadPending, deadline: datetime, report: SyncReport
+    ) -> set[str]:
+        """Start a job unless one is running or jobs are paused; return the addresses that it has leased."""
         now = self._now()
-        if now + FINISHING >= until or _busy(self._books.read(), now):
+        if now + RESERVE >= deadline or _must_wait(self._ledger.read(), now):
             return set()
-        batches = map(due, batched((address for _, address in waiting), READ_AT_ONCE))
+        batches = map(read_pending, batched((address for _, address in candidates), READ_AT_ONCE))
         first = next(batches)
-        one = Import(f"import-{self._worker}-{next(self._begun)}", self._action(first), now, waiting[0][0])
-        # First the object, with everybody who may be leased: whoever finds this import can tell who was.
-        if not self._objects.put(one.name, lines((address for _, address in waiting), None)):
+        job = ImportJob(next(self._names), self._choose_action(first), now, candidates[0][0])
+        # The object with all candidates is written first: a later worker that finds the job in the ledger finds the
+        # addresses it may have leased.
+        if not self._objects.put(job.name, object_lines((address for _, address in candidates), None)):
             return set()
-        if not self._books.change(lambda ledger: None if _busy(ledger, now) else ledger.with_import(one)):
+        if not self._ledger.change(lambda ledger: None if _must_wait(ledger, now) else ledger.with_job(job)):
             return set()
-        text = self._claim_all(one, chain([first], batches), until - FINISHING)
-        self._create(replace(one, entries=sum(part.count("\n") for part in text.values())), text, until, done)
-        return set(text)
+        lines = self._lease_contacts(job, chain([first], batches), deadline - RESERVE)
+        self._create(replace(job, entries=sum(text.count("\n") for text in lines.values())), lines, deadline, report)
+        return set(lines)
 
-    def _action(self, stored: Sequence[ContactRecord]) -> Action:
-        """Return what most contacts wait for."""
-        put = sum(required_list_reason(one.contact, self._limits) is not None for one in stored)
-        return Action.PUT if 2 * put >= len(stored) else Action.DELETE
+    def _choose_action(self, pending: Sequence[ContactRecord]) -> Action:
+        """Return the action that most contacts need."""
+        put = sum(required_list_reason(stored.contact, self._limits) is not None for stored in pending)
+        return Action.PUT if 2 * put >= len(pending) else Action.DELETE
 
-    def _claim_all(self, one: Import, batches: Iterable[Sequence[ContactRecord]], until: datetime) -> dict[str, str]:
-        """Claim contacts until `until`, or until SES would take no more; return the lines of each."""
-        text: dict[str, str] = {}
-        room = MOST_ENTRIES[one.action]
+    def _lease_contacts(
+        self, job: ImportJob, batches: Iterable[Sequence[ContactRecord]], deadline: datetime
+    ) -> dict[str, str]:
+        """Lease contacts until `deadline`, or until the object is full; return the object lines of each."""
+        lines: dict[str, str] = {}
+        room = MAX_ENTRIES[job.action]
         for stored in chain.from_iterable(batches):
-            wanted = required_list_reason(stored.contact, self._limits)
-            entries = entries_of(stored.contact, wanted)
-            if len(entries) > room or self._now() >= until:
+            required = required_list_reason(stored.contact, self._limits)
+            entries = entries_of(stored.contact, required)
+            if len(entries) > room or self._now() >= deadline:
                 break
-            if (wanted is None) is (one.action is Action.PUT) or not importable(entries):
+            if (required is None) is (job.action is Action.PUT) or not is_importable(entries):
                 continue
-            # A lease of which nobody knows whether it was written counts: if it was not, the job writes an entry that
-            # somebody else writes too.
-            if can_lease(stored, self._now()) and self._contacts.write(leased(one, stored)) != LOST_RACE:
-                text[stored.contact.address] = lines(entries, wanted)
+            # A lease counts even if it is unknown whether it was written. If it was not, the job writes an entry that
+            # another worker writes too.
+            if can_lease(stored, self._now()) and self._contacts.write(leased_for_import(job, stored)) != LOST_RACE:
+                lines[stored.contact.address] = object_lines(entries, required)
                 room -= len(entries)
-        return text
+        return lines
 
-    def _create(self, one: Import, text: dict[str, str], until: datetime, done: SyncReport) -> None:
-        """Have SES begin the job of an import."""
-        complaints_first = sorted(text.values(), key=lambda part: f'"{ListReason.COMPLAINT}"' not in part)
-        ready = text and self._objects.put(one.name, "".join(complaints_first))
-        if not ready or not self._note(one, Stage.CREATING):
-            self._note(one, Stage.ABANDONED)
+    def _create(self, job: ImportJob, lines: dict[str, str], deadline: datetime, report: SyncReport) -> None:
+        """Write the final object and have SES create the job. Each stage is recorded in the ledger."""
+        complaints_first = sorted(lines.values(), key=lambda text: f'"{ListReason.COMPLAINT}"' not in text)
+        ready = lines and self._objects.put(job.name, "".join(complaints_first))
+        if not ready or not self._record(job, Stage.CREATING):
+            self._record(job, Stage.ABANDONED)
             return
-        answer = self._ask(one, until)
+        answer = self._request_job(job, deadline)
         if isinstance(answer, str):
-            done.imports["begun"] += 1
-            self._note(replace(one, job_id=answer), Stage.RUNNING)
+            report.imports["started"] += 1
+            self._record(replace(job, job_id=answer), Stage.RUNNING)
             return
-        done.imports[f"refused: {answer.code}"] += 1
+        report.imports[f"rejected: {answer.code}"] += 1
         if answer.kind is not RefusalKind.UNANSWERED:
-            self._note(one, Stage.ABANDONED)
+            self._record(job, Stage.ABANDONED)
 
-    def _ask(self, one: Import, until: datetime) -> str | Refusal:
-        """Return the id of the job that SES began, or why it began none; a busy SES certainly began none."""
+    def _request_job(self, job: ImportJob, deadline: datetime) -> str | Refusal:
+        """Return the id of the job that SES created, or why it created none; a throttled call certainly did not."""
         answer: str | Refusal = Refusal(RefusalKind.THROTTLED, "never-asked")
-        for _ in range(TRIES):
-            refusal = self._turns.acquire(until)
+        for _ in range(ATTEMPTS):
+            refusal = self._rate_limiter.acquire(deadline)
             if refusal:
                 return Refusal(RefusalKind.THROTTLED, refusal.code)
-            answer = self._jobs.create(self._objects.url(one.name), one.action)
+            answer = self._jobs.create(self._objects.url(job.name), job.action)
             if isinstance(answer, str) or answer.kind is not RefusalKind.THROTTLED:
                 break
         return answer
 
-    def _note(self, one: Import, stage: Stage) -> bool:
-        return self._books.change(lambda ledger: ledger.with_import(replace(one, stage=stage)))
+    def _record(self, job: ImportJob, stage: Stage) -> bool:
+        return self._ledger.change(lambda ledger: ledger.with_job(replace(job, stage=stage)))
 
 
-def _busy(ledger: Ledger | None, now: datetime) -> bool:
-    """Say whether no import may be begun: one at a time, and none while the last one's failure is fresh."""
+def _must_wait(ledger: Ledger | None, now: datetime) -> bool:
+    """Return True if no job may be started: one is running, jobs are paused, or the ledger is malformed."""
     if ledger is None:
         return True
-    under_way = any(one.stage is not Stage.LOST for one in ledger.imports)
-    return under_way or (ledger.rest_until is not None and now < ledger.rest_until)
+    unsettled = any(job.stage is not Stage.LOST for job in ledger.jobs)
+    return unsettled or (ledger.paused_until is not None and now < ledger.paused_until)

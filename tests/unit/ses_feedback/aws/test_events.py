@@ -85,7 +85,7 @@ def test_a_fault_is_its_own_calls_only(aws: EmbeddedAws, fault: Fault) -> None:
     client = FaultyClient(aws.client("events"), {1: fault})
     publisher = EventPublisher(client, "default")
     assert publisher.publish(changes(23)) == changes(23)[:10] + changes(23)[20:]
-    assert not publisher.hangs
+    assert not publisher.unresponsive
     assert len(aws.events()) == 13
 
 
@@ -93,9 +93,9 @@ def test_a_bus_that_does_not_answer_is_waited_for_once(aws: EmbeddedAws) -> None
     """Ten calls that each hang until they time out would take the time in which the list is to be written."""
     client = FaultyClient(aws.client("events"), {1: times_out})
     publisher = EventPublisher(client, "default")
-    assert (publisher.publish(changes(100)), publisher.hangs) == (changes(100)[:10], True)
+    assert (publisher.publish(changes(100)), publisher.unresponsive) == (changes(100)[:10], True)
     assert len(client.calls) == 2
-    assert (publisher.publish(changes(1)), publisher.hangs) == (changes(1), False)
+    assert (publisher.publish(changes(1)), publisher.unresponsive) == (changes(1), False)
 
 
 @pytest.mark.parametrize("entries", [[], [{"EventId": "1"}], [{"EventId": "1"}] * 3], ids=["none", "fewer", "more"])

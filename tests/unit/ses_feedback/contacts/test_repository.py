@@ -16,7 +16,7 @@ from ses_feedback.contacts.repository import ATTEMPTS, ContactRepository
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact, Verdict
-from ses_feedback.suppression import sync
+from ses_feedback.suppression import interfaces
 from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import World, a_world
 from tests.support.fakes import (
@@ -397,7 +397,7 @@ def test_who_asks_what_is_due_is_told_of_a_fault(world: World, fault: Fault) -> 
     """A sweep that can't read the index must not take that for nothing being due."""
     world.dynamodb.otherwise = fault
     with pytest.raises(AWS_ERRORS):
-        list(world.store().due(world.clock.now()))
+        list(world.store().find_pending(world.clock.now()))
 
 
 def test_a_bug_is_no_fault(world: World) -> None:
@@ -421,7 +421,7 @@ def test_due_contacts_come_page_by_page(world: World) -> None:
         world.learn(a_fact(address=name))
         world.clock.sleep(1)
     calls_of(world)
-    due = world.store().due(world.clock.now())
+    due = world.store().find_pending(world.clock.now())
     assert next(due)[1] == names[0]
     assert world.dynamodb.count("query") <= 17
     assert [address for _, address in due] == names[1:]
@@ -432,12 +432,12 @@ def test_a_due_time_that_can_not_be_read(world: World) -> None:
     world.learn(a_fact())
     item = {**world.aws.contacts()[0], "address": {"S": "other@example.com"}, "pending_at": {"S": "0"}}
     world.aws.client("dynamodb").put_item(TableName=world.aws.table_name, Item=item)
-    assert [address for _, address in world.store().due(world.clock.now())] == [RECIPIENT]
+    assert [address for _, address in world.store().find_pending(world.clock.now())] == [RECIPIENT]
 
 
 def test_settings_of_the_mirror_and_the_store_agree() -> None:
     """What the list_sync asks of its contacts at once is what DynamoDB reads at once; a lost race is called the same."""
-    assert (sync.READ_AT_ONCE, sync.LOST_RACE) == (repository.READ_AT_ONCE, repository.LOST_RACE)
+    assert (interfaces.READ_AT_ONCE, interfaces.LOST_RACE) == (repository.READ_AT_ONCE, repository.LOST_RACE)
 
 
 # --- History --------------------------------------------------------------------------------------------------------

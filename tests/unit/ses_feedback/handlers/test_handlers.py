@@ -355,7 +355,7 @@ def test_the_stream_ends_when_ses_refuses(address: str) -> None:
 def test_a_sweep_says_what_it_did(world: World) -> None:
     """Whoever invokes the function sees what came of it; so does the schedule's log."""
     world.learn(a_fact())
-    assert world.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "left": 0}
+    assert world.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "still_pending": 0}
 
 
 @pytest.mark.parametrize("event", [{"source": "ses-feedback", "detail-type": "Sweep"}, {}, None, {"Records": "no"}])
@@ -372,8 +372,8 @@ def test_what_is_left_is_told_with_its_reasons(world: World, capsys: pytest.Capt
     world.sesv2.otherwise = times_out
     world.suppression()({"Records": world.stream()}, FakeContext())
     [line] = printed(capsys)[0]
-    told = {name: line[name] for name in ("message", "published", "put", "deleted", "left", "left_because")}
-    expected = {"published": 2, "put": 0, "deleted": 0, "left": 2, "left_because": ["ReadTimeoutError"]}
+    told = {name: line[name] for name in ("message", "published", "put", "deleted", "still_pending", "pending_because")}
+    expected = {"published": 2, "put": 0, "deleted": 0, "still_pending": 2, "pending_because": ["ReadTimeoutError"]}
     assert told == {"message": "stream", **expected}
 
 

@@ -1,4 +1,4 @@
-"""SuppressionList tells the list_sync what became of each call, in as many words as it needs."""
+"""SuppressionListClient tells the list_sync what became of each call, in as many words as it needs."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.judging.facts import ListReason
-from ses_feedback.suppression.list_client import SuppressionList
+from ses_feedback.suppression.list_client import SuppressionListClient
 from tests.support.builders import RECIPIENT
 from tests.support.fakes import Fault, FaultyClient, ManualClock, garbles, refuses, times_out
 
@@ -40,21 +40,21 @@ def test_refusals(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
 
     A success that lacks SES's request id is nobody's answer.
     """
-    suppression_list = SuppressionList(FaultyClient(aws.client("sesv2"), otherwise=fault))
+    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), otherwise=fault))
     answers = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
     assert answers == (refusal, refusal)
 
 
 def test_throttled_by_ses(aws: EmbeddedAws) -> None:
     """A second call within the second is refused for now."""
-    suppression_list = SuppressionList(aws.client("sesv2"))
+    suppression_list = SuppressionListClient(aws.client("sesv2"))
     answers = [suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)]
     assert answers == [None, Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")]
 
 
 def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> None:
     """SES's NotFound is what a deletion wants; of a put it would be a fault."""
-    suppression_list = SuppressionList(FaultyClient(aws.client("sesv2"), otherwise=refuses("NotFoundException")))
+    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), otherwise=refuses("NotFoundException")))
     answers = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
     assert answers == [None, Refusal(RefusalKind.UNAVAILABLE, "NotFoundException")]
 
@@ -63,7 +63,7 @@ def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> Non
 def test_every_call_names_address_and_reason(aws: EmbeddedAws, reason: ListReason) -> None:
     """A put tells SES the variant and the reason as they are, and one put is one call."""
     client = FaultyClient(aws.client("sesv2"))
-    SuppressionList(client).put("Re+Cip/ient@example.com", reason)
+    SuppressionListClient(client).put("Re+Cip/ient@example.com", reason)
     asked = [(call.operation, dict(call.request)) for call in client.calls]
     request = {"EmailAddress": "Re+Cip/ient@example.com", "Reason": reason.value}
     assert asked == [("put_suppressed_destination", request)]

@@ -179,7 +179,7 @@ def test_a_garbled_read_is_harmless(client: FaultyClient, clock: ManualClock) ->
 
 def test_a_moment_that_can_not_be_read(client: FaultyClient, clock: ManualClock) -> None:
     """When somebody wrote nonsense on the item, the wait does not spin on DynamoDB for as long as there is time."""
-    client.client.put_item(TableName="Contacts", Item={**KEY, "taken_at": {"S": "yesterday"}})
+    client.client.put_item(TableName="Contacts", Item={**KEY, "reserved_at": {"S": "yesterday"}})
     client.faults[20] = refuses("the test ended it")
     assert a_pace(client, clock).acquire(NOON + timedelta(seconds=5)) is None
 

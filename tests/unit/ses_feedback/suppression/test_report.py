@@ -10,7 +10,7 @@ from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import Limits
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Verdict
-from ses_feedback.suppression.report import SyncReport, stream_of
+from ses_feedback.suppression.report import SyncReport, configuration_set_of
 from tests.support.builders import CONFIGURATION_SET, RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days
 
 LIMITS = Limits()
@@ -26,30 +26,30 @@ def lags(report: SyncReport) -> list[tuple[str, str, int]]:
 def test_a_run_that_did_nothing() -> None:
     """It shares nothing with another."""
     another = SyncReport()
-    another.refused["BadRequestException"] += 1
-    another.left[RECIPIENT] = "out-of-time"
+    another.rejected["BadRequestException"] += 1
+    another.pending[RECIPIENT] = "out-of-time"
     nothing = SyncReport()
-    assert (nothing.left, nothing.refused, list(nothing.metric_counts), nothing.imports) == (
+    assert (nothing.pending, nothing.rejected, list(nothing.metric_counts), nothing.imports) == (
         {},
         Counter(),
         [],
         Counter(),
     )
     assert (nothing.published, nothing.put, nothing.deleted, nothing.imported) == (0, 0, 0, 0)
-    assert not nothing.bus_hangs
+    assert not nothing.bus_unresponsive
 
 
 def test_the_lag_of_a_contact_is_told_under_its_stream() -> None:
     """From when the list had something to sync until it did, in whole milliseconds."""
     done = SyncReport()
-    done.record_lag(BOUNCED, LIMITS, NOW + timedelta(seconds=2, microseconds=3_600))
+    done.record_sync_lag(BOUNCED, LIMITS, NOW + timedelta(seconds=2, microseconds=3_600))
     assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 2_004)]
 
 
 def test_what_was_not_due_has_no_lag() -> None:
     """An entry somebody wrote in between was not waited for."""
     done = SyncReport()
-    done.record_lag(replace(BOUNCED, pending_since=None), LIMITS, NOW)
+    done.record_sync_lag(replace(BOUNCED, pending_since=None), LIMITS, NOW)
     assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 0)]
 
 
@@ -57,7 +57,7 @@ def test_what_was_not_due_has_no_lag() -> None:
 def test_what_waits_still_is_told_of_no_stream(waited: timedelta | None, lag: int) -> None:
     """Nobody looked at the contact yet."""
     done = SyncReport()
-    done.waiting(NOW - waited if waited else None, NOW)
+    done.record_pending_lag(NOW - waited if waited else None, NOW)
     assert lags(done) == [("", "SuppressionLag", lag)]
 
 
@@ -65,7 +65,10 @@ def test_the_stream_is_that_of_the_evidence() -> None:
     """Of all that was said of a contact, what gives it its status; an active one is of no stream."""
     marketing = a_fact(Verdict.COMPLAIN, configuration_set="marketing")
     contact = a_contact(marketing, a_fact(at=on_day(2)))
-    assert [stream_of(ContactRecord(one), LIMITS) for one in (contact, Contact(RECIPIENT))] == ["marketing", ""]
+    assert [configuration_set_of(ContactRecord(one), LIMITS) for one in (contact, Contact(RECIPIENT))] == [
+        "marketing",
+        "",
+    ]
 
 
 def test_strikes_are_of_a_stream_whether_or_not_they_suspend() -> None:
@@ -73,5 +76,5 @@ def test_strikes_are_of_a_stream_whether_or_not_they_suspend() -> None:
     contact = ContactRecord(a_contact(*soft_bounce_days(0, 1)), pending_since=NOW)
     for limits in (Limits(soft_bounces=2), Limits(soft_bounces=3)):
         done = SyncReport()
-        done.record_lag(contact, limits, NOW)
+        done.record_sync_lag(contact, limits, NOW)
         assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 0)]

@@ -8,8 +8,10 @@ import pytest
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.judging.facts import Fact, Verdict
+from ses_feedback.suppression.entry_writer import ATTEMPTS, FAILED_RETRY_AFTER, REJECTED_RETRY_AFTER
+from ses_feedback.suppression.lease import LEASE_DURATION
 from ses_feedback.suppression.report import SyncReport
-from ses_feedback.suppression.sync import LEASE, PATIENCE, POSTPONEMENT, SETTLED, TRIES
+from ses_feedback.suppression.sync import SWEEP_AFTER
 from tests.support.builders import RECIPIENT, a_fact, an_echo, on_day, soft_bounce_days
 from tests.support.fakes import ListCall
 from tests.support.sync_fixture import BOUNCE, BROKEN, COMPLAINT, REFUSED, THROTTLED, SyncFixture
@@ -32,11 +34,12 @@ WANTED = [
 
 
 @pytest.mark.parametrize(("facts", "reason"), WANTED, ids=["complained", "bounced", "suspended", "echo outdone"])
-def test_put(fixture: SyncFixture, facts: list[Fact], reason: str) -> None:
+def test_put(facts: list[Fact], reason: str) -> None:
     """What may not be sent to goes on the list, and is done with."""
+    fixture = SyncFixture(limits=Limits(list_suspended=True))
     fixture.learn(*facts)
     done = fixture.sync()
-    assert (fixture.entries(), done.put, done.left, fixture.due()) == ({RECIPIENT: reason}, 1, {}, [])
+    assert (fixture.entries(), done.put, done.pending, fixture.due()) == ({RECIPIENT: reason}, 1, {}, [])
     assert (fixture.contact().synced, fixture.contact().lease) == (reason, "")
 
 
@@ -148,7 +151,7 @@ def test_complaints_come_first(fixture: SyncFixture) -> None:
         fixture.clock.sleep(1)
     done = fixture.sync(*(f"{number}@example.com" for number in (1, 3, 0, 2)), within=timedelta(seconds=2))
     assert [call.address for call in fixture.list.calls] == [f"{number}@example.com" for number in (2, 3, 0)]
-    assert done.left == {"1@example.com": "out-of-time"}
+    assert done.pending == {"1@example.com": "out-of-time"}
 
 
 # --- Refusals --------------------------------------------------------------------------------------------------------
@@ -159,19 +162,19 @@ def test_a_throttle_is_waited_out(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.list.refusals = [THROTTLED, BROKEN]
     done = fixture.sync()
-    assert (fixture.entries(), done.left, len(fixture.list.calls)) == ({RECIPIENT: "BOUNCE"}, {}, 3)
+    assert (fixture.entries(), done.pending, len(fixture.list.calls)) == ({RECIPIENT: "BOUNCE"}, {}, 3)
 
 
 @pytest.mark.parametrize("refusal", [THROTTLED, BROKEN], ids=["throttled", "broken"])
 def test_a_fault_that_stays_is_handed_back(fixture: SyncFixture, refusal: Refusal) -> None:
     """After a few tries the contact is left, without_lease and still due: the sweep after a while finishes it."""
     fixture.learn(a_fact(), a_fact(address="next@example.com"))
-    fixture.list.refusals = [refusal] * TRIES
+    fixture.list.refusals = [refusal] * ATTEMPTS
     done = fixture.sync(RECIPIENT, "next@example.com")
-    assert (done.left, done.put, fixture.due()) == ({RECIPIENT: refusal.code}, 1, [RECIPIENT])
+    assert (done.pending, done.put, fixture.due()) == ({RECIPIENT: refusal.code}, 1, [RECIPIENT])
     assert (fixture.contact().lease, fixture.contact().leased_until) == ("", None)
-    assert (fixture.sync().left, len(fixture.list.calls)) == ({}, TRIES + 1)
-    fixture.sweep(after=PATIENCE + SETTLED)
+    assert (fixture.sync().pending, len(fixture.list.calls)) == ({}, ATTEMPTS + 1)
+    fixture.sweep(after=FAILED_RETRY_AFTER + SWEEP_AFTER)
     assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "BOUNCE", "next@example.com": "BOUNCE"}, [])
 
 
@@ -182,19 +185,23 @@ def test_a_refused_deletion_is_postponed(fixture: SyncFixture) -> None:
     fixture.clock.sleep(60)
     fixture.reinstate("either/or@example.com")
     done = fixture.sync("either/or@example.com")
-    assert (done.left, done.refused) == ({}, {"BadRequestException": 1})
+    assert (done.pending, done.rejected) == ({}, {"BadRequestException": 1})
     stored = fixture.contact("either/or@example.com")
-    assert (stored.retry_at, stored.list_pending, stored.lease) == (fixture.clock.now() + POSTPONEMENT, True, "")
+    assert (stored.retry_at, stored.list_pending, stored.lease) == (
+        fixture.clock.now() + REJECTED_RETRY_AFTER,
+        True,
+        "",
+    )
 
 
 def test_what_is_postponed_is_not_tried_before_its_time(fixture: SyncFixture) -> None:
     """Neither the stream, which brings the postponement itself, nor the sweep calls SES again until then."""
     fixture.list.sandbox = True
     fixture.learn(a_fact())
-    assert fixture.sync().refused == {"BadRequestException": 1}
-    assert fixture.sync().refused == {}
-    assert fixture.sweep(after=POSTPONEMENT - timedelta(seconds=1)).refused == {}
-    assert fixture.sweep(after=SETTLED + timedelta(seconds=2)).refused == {"BadRequestException": 1}
+    assert fixture.sync().rejected == {"BadRequestException": 1}
+    assert fixture.sync().rejected == {}
+    assert fixture.sweep(after=REJECTED_RETRY_AFTER - timedelta(seconds=1)).rejected == {}
+    assert fixture.sweep(after=SWEEP_AFTER + timedelta(seconds=2)).rejected == {"BadRequestException": 1}
     assert len(fixture.list.calls) == 2
 
 
@@ -203,9 +210,9 @@ def test_a_refused_spelling_keeps_no_other_off_the_list(fixture: SyncFixture) ->
     fixture.learn(a_fact(), a_fact(address="RECIPIENT@example.com"), a_fact(address="Recipient@example.com"))
     fixture.list.refusals = [None, REFUSED, None]
     done = fixture.sync()
-    assert (done.refused, done.left, done.put) == ({REFUSED.code: 1}, {}, 0)
+    assert (done.rejected, done.pending, done.put) == ({REFUSED.code: 1}, {}, 0)
     assert set(fixture.entries()) == {"RECIPIENT@example.com", RECIPIENT}
-    assert fixture.contact().retry_at == fixture.clock.now() + POSTPONEMENT
+    assert fixture.contact().retry_at == fixture.clock.now() + REJECTED_RETRY_AFTER
 
 
 def test_a_change_ends_a_postponement(fixture: SyncFixture) -> None:
@@ -226,16 +233,16 @@ def test_the_sandbox_is_counted_once(fixture: SyncFixture) -> None:
     names = [f"{number}@example.com" for number in range(5)]
     fixture.learn(*(a_fact(address=name) for name in names))
     done = fixture.sync(*names)
-    assert (done.refused, done.left, sorted(fixture.due())) == ({"BadRequestException": 5}, {}, names)
+    assert (done.rejected, done.pending, sorted(fixture.due())) == ({"BadRequestException": 5}, {}, names)
 
 
 def test_postponed_but_not_announced(fixture: SyncFixture) -> None:
     """What SES refuses for good is published all the same, as soon as EventBridge takes it."""
     fixture.list.sandbox, fixture.publisher.down = True, True
     fixture.learn(a_fact())
-    assert fixture.sync().left == {RECIPIENT: "not-published"}
+    assert fixture.sync().pending == {RECIPIENT: "not-published"}
     fixture.publisher.down = False
-    assert fixture.sync().left == {}
+    assert fixture.sync().pending == {}
     assert [change.new_status for change in fixture.publisher.published] == [Status.BOUNCED]
     assert len(fixture.list.calls) == 1
 
@@ -248,9 +255,9 @@ def test_out_of_time(fixture: SyncFixture) -> None:
     names = [f"{number}@example.com" for number in range(5)]
     fixture.learn(*(a_fact(address=name) for name in names))
     done = fixture.sync(*names, within=timedelta(seconds=1.5))
-    assert (done.put, done.left) == (2, dict.fromkeys(names[2:], "out-of-time"))
+    assert (done.put, done.pending) == (2, dict.fromkeys(names[2:], "out-of-time"))
     assert {fixture.contact(name).lease for name in names} == {""}
-    assert fixture.sync(*done.left).left == {}
+    assert fixture.sync(*done.pending).pending == {}
     assert fixture.entries() == dict.fromkeys(names, "BOUNCE")
 
 
@@ -267,7 +274,7 @@ def test_out_of_time_between_two_spellings(fixture: SyncFixture) -> None:
     """A contact whose entries are only partly written is not done."""
     fixture.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
     done = fixture.sync(within=timedelta(seconds=0.5))
-    assert (done.left, done.put, len(fixture.entries())) == ({RECIPIENT: "out-of-time"}, 0, 1)
+    assert (done.pending, done.put, len(fixture.entries())) == ({RECIPIENT: "out-of-time"}, 0, 1)
     fixture.sync()
     assert (len(fixture.entries()), fixture.due()) == (2, [])
 
@@ -276,7 +283,7 @@ def test_no_turn_without_dynamodb(fixture: SyncFixture) -> None:
     """When no turn can be reserved, the contact is handed back like after any other fault."""
     fixture.learn(a_fact())
     fixture.rate_limiter.refusal = Refusal(RefusalKind.UNAVAILABLE, "InternalServerError")
-    assert fixture.sync().left == {RECIPIENT: "InternalServerError"}
+    assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
     assert (fixture.contact().lease, fixture.due(), fixture.list.calls) == ("", [RECIPIENT], [])
 
 
@@ -288,7 +295,7 @@ def test_a_contact_that_can_not_be_read_is_handed_back(fixture: SyncFixture) -> 
     fixture.learn(a_fact(), a_fact(address="other@example.com"))
     fixture.contacts.unreadable[RECIPIENT] = "ProvisionedThroughputExceededException"
     done = fixture.sync(RECIPIENT, "other@example.com")
-    assert done.left == {RECIPIENT: "ProvisionedThroughputExceededException"}
+    assert done.pending == {RECIPIENT: "ProvisionedThroughputExceededException"}
     assert fixture.entries() == {"other@example.com": "BOUNCE"}
 
 
@@ -296,9 +303,9 @@ def test_a_contact_that_can_not_be_marked_as_announced_is_handed_back(fixture: S
     """It is published again rather than not at all."""
     fixture.learn(a_fact())
     fixture.contacts.faults[RECIPIENT] = "InternalServerError"
-    assert fixture.sync().left == {RECIPIENT: "InternalServerError"}
+    assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
     fixture.contacts.faults.clear()
-    assert fixture.sync().left == {}
+    assert fixture.sync().pending == {}
     assert [change.new_status for change in fixture.publisher.published] == [Status.BOUNCED] * 2
 
 
@@ -308,16 +315,16 @@ def test_a_contact_that_can_not_be_claimed_is_handed_back(fixture: SyncFixture) 
     fixture.sync()
     fixture.learn(a_fact(at=on_day(1)))
     fixture.contacts.faults[RECIPIENT] = "InternalServerError"
-    assert (fixture.sync().left, fixture.list.calls) == ({RECIPIENT: "InternalServerError"}, [])
+    assert (fixture.sync().pending, fixture.list.calls) == ({RECIPIENT: "InternalServerError"}, [])
 
 
 def test_a_contact_that_can_not_be_marked_as_done_is_handed_back(fixture: SyncFixture) -> None:
     """Its lease stands, so the sweep writes the entry again when the lease has run out, for nobody knows."""
     fixture.learn(a_fact())
     fixture.list.interrupt = lambda: fixture.contacts.faults.update({RECIPIENT: "ReadTimeoutError"})
-    assert fixture.sync().left == {RECIPIENT: "ReadTimeoutError"}
+    assert fixture.sync().pending == {RECIPIENT: "ReadTimeoutError"}
     fixture.contacts.faults.clear()
-    assert (fixture.sweep(after=LEASE).left, fixture.due(), len(fixture.list.calls)) == ({}, [], 2)
+    assert (fixture.sweep(after=LEASE_DURATION).pending, fixture.due(), len(fixture.list.calls)) == ({}, [], 2)
 
 
 def test_a_contact_that_can_not_be_read_again_is_handed_back(fixture: SyncFixture) -> None:
@@ -329,7 +336,7 @@ def test_a_contact_that_can_not_be_read_again_is_handed_back(fixture: SyncFixtur
         fixture.contacts.unreadable[RECIPIENT] = "InternalServerError"
 
     fixture.list.interrupt = interfere
-    assert fixture.sync().left == {RECIPIENT: "InternalServerError"}
+    assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
     fixture.contacts.unreadable.clear()
-    fixture.sweep(after=LEASE)
+    fixture.sweep(after=LEASE_DURATION)
     assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "COMPLAINT"}, [])

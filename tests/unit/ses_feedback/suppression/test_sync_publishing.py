@@ -7,7 +7,7 @@ import pytest
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import Fact, Verdict
-from ses_feedback.suppression.sync import TRIES
+from ses_feedback.suppression.entry_writer import ATTEMPTS
 from tests.support.builders import AT, RECIPIENT, a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import TIMEOUT
 from tests.support.fakes import FakeContacts, FakeEventPublisher, ManualClock
@@ -33,7 +33,7 @@ def test_a_change_is_announced_with_its_evidence(fixture: SyncFixture) -> None:
 def test_an_announcement_is_not_repeated(fixture: SyncFixture) -> None:
     """Once marked, a status is not published again, however often the list has to be tried."""
     fixture.learn(a_fact())
-    fixture.list.refusals = [BROKEN] * TRIES
+    fixture.list.refusals = [BROKEN] * ATTEMPTS
     for _ in range(3):
         fixture.sync()
     assert len(fixture.publisher.published) == 1
@@ -75,31 +75,31 @@ def test_announcing_does_not_hold_up_the_list(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.publisher.down = True
     done = fixture.sync()
-    assert (fixture.entries(), done.put, done.left) == ({RECIPIENT: "BOUNCE"}, 1, {RECIPIENT: "not-published"})
+    assert (fixture.entries(), done.put, done.pending) == ({RECIPIENT: "BOUNCE"}, 1, {RECIPIENT: "not-published"})
     assert (fixture.due(), fixture.contact().list_pending) == ([RECIPIENT], False)
     fixture.publisher.down = False
-    assert (fixture.sync().left, fixture.due(), len(fixture.list.calls)) == ({}, [], 1)
+    assert (fixture.sync().pending, fixture.due(), len(fixture.list.calls)) == ({}, [], 1)
     assert len(fixture.publisher.published) == 1
 
 
 def test_a_bus_that_hangs_does_not_starve_the_list(fixture: SyncFixture) -> None:
     """Two thousand contacts that it leaves due stand before those that only wait for the list, sweep after sweep."""
-    fixture.publisher.hangs, fixture.publisher.clock = True, fixture.clock
+    fixture.publisher.unresponsive, fixture.publisher.clock = True, fixture.clock
     fixture.learn(*[a_fact(address=f"n{number}@example.com") for number in range(2_000)])
     swept = [fixture.sweep() for _ in range(9)]
     assert (len(fixture.entries()), fixture.publisher.calls) == (2_000, 9)
-    assert set(swept[-1].left.values()) == {"not-published"}
-    fixture.publisher.hangs = False
+    assert set(swept[-1].pending.values()) == {"not-published"}
+    fixture.publisher.unresponsive = False
     assert (fixture.sweep().published, fixture.due()) == (2_000, [])
 
 
 def test_a_bus_that_hung_is_called_again_by_the_next_run(fixture: SyncFixture) -> None:
     """What one run of the stream could not publish, the next one does."""
     fixture.learn(a_fact())
-    fixture.publisher.hangs = True
+    fixture.publisher.unresponsive = True
     worker = fixture.worker()
-    assert worker.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).left == {RECIPIENT: "not-published"}
-    fixture.publisher.hangs = False
+    assert worker.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).pending == {RECIPIENT: "not-published"}
+    fixture.publisher.unresponsive = False
     assert worker.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).published == 1
 
 
@@ -108,7 +108,7 @@ def test_one_that_is_not_announced_is_nobody_elses(fixture: SyncFixture) -> None
     fixture.learn(a_fact(), a_fact(address="other@example.com"))
     fixture.publisher.refusing.add(RECIPIENT)
     done = fixture.sync(RECIPIENT, "other@example.com")
-    assert (done.left, done.published, done.put) == ({RECIPIENT: "not-published"}, 1, 2)
+    assert (done.pending, done.published, done.put) == ({RECIPIENT: "not-published"}, 1, 2)
 
 
 def test_a_status_that_came_back(fixture: SyncFixture) -> None:
@@ -139,7 +139,7 @@ def test_what_was_announced_late_is_told_from_what_is_later(fixture: SyncFixture
 
     stalling = Stalling()
     fixture.publisher = stalling
-    left = fixture.sync().left
+    left = fixture.sync().pending
     fixture.publisher = FakeEventPublisher()
     fixture.sync(*left)
     told = [*stalling.published, *fixture.publisher.published]
@@ -149,9 +149,9 @@ def test_what_was_announced_late_is_told_from_what_is_later(fixture: SyncFixture
 
 def test_a_limit_lowered_meanwhile() -> None:
     """A contact that new limits suspend, though those it was stored under did not, is told of and listed."""
-    fixture = SyncFixture(limits=Limits(soft_bounces=5))
+    fixture = SyncFixture(limits=Limits(soft_bounces=5, list_suspended=True))
     fixture.learn(*soft_bounce_days(1, 2, 3))
-    fixture.limits = Limits(soft_bounces=3)
+    fixture.limits = Limits(soft_bounces=3, list_suspended=True)
     fixture.contacts = _moved(fixture.contacts, fixture.limits, fixture.clock)
     for _ in range(3):
         fixture.sync()

@@ -8,7 +8,8 @@ import pytest
 from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.contacts.status import Status
 from ses_feedback.judging.facts import Verdict
-from ses_feedback.suppression.sync import LEASE, TRIES
+from ses_feedback.suppression.entry_writer import ATTEMPTS
+from ses_feedback.suppression.lease import LEASE_DURATION
 from tests.support.builders import RECIPIENT, a_fact, an_echo, on_day
 from tests.support.deployed_functions import TIMEOUT
 from tests.support.fakes import ListCall
@@ -27,7 +28,7 @@ def test_a_change_between_call_and_mark_repeats_the_call(fixture: SyncFixture) -
     fixture.list.interrupt = lambda: fixture.learn(a_fact(Verdict.COMPLAIN))
     done = fixture.sync()
     assert fixture.list.calls == [ListCall(RECIPIENT, BOUNCE), ListCall(RECIPIENT, COMPLAINT)]
-    assert (done.put, done.left, fixture.contact().synced) == (1, {}, "COMPLAINT")
+    assert (done.put, done.pending, fixture.contact().synced) == (1, {}, "COMPLAINT")
 
 
 def test_a_reinstatement_between_call_and_mark(fixture: SyncFixture) -> None:
@@ -54,14 +55,14 @@ def test_a_change_before_the_claim(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(at=on_day(1)))
     fixture.contacts.interrupt = lambda: fixture.learn(a_fact(Verdict.COMPLAIN))
     done = fixture.sync()
-    assert (fixture.list.calls, done.left) == ([ListCall(RECIPIENT, COMPLAINT)], {})
+    assert (fixture.list.calls, done.pending) == ([ListCall(RECIPIENT, COMPLAINT)], {})
 
 
 def test_a_change_before_the_announcement_is_marked(fixture: SyncFixture) -> None:
     """What was published is not what the contact is any more, so it is handed back, and published next time."""
     fixture.learn(a_fact())
     fixture.contacts.interrupt = lambda: fixture.learn(a_fact(Verdict.COMPLAIN))
-    assert fixture.sync().left == {RECIPIENT: CONDITION_FAILED}
+    assert fixture.sync().pending == {RECIPIENT: CONDITION_FAILED}
     fixture.sync()
     told = [(change.old_status, change.new_status) for change in fixture.publisher.published]
     assert told == [(Status.ACTIVE, Status.BOUNCED), (Status.ACTIVE, Status.COMPLAINED)]
@@ -71,7 +72,7 @@ def stall_while(fixture: SyncFixture, happening: Callable[[], object]) -> None:
     """Let the next caller of SES stall before its call, until after its lease has run out, while something happens."""
 
     def stall() -> None:
-        fixture.clock.sleep((LEASE + timedelta(seconds=1)).total_seconds())
+        fixture.clock.sleep((LEASE_DURATION + timedelta(seconds=1)).total_seconds())
         happening()
 
     fixture.list.interrupt = stall
@@ -81,7 +82,7 @@ def test_another_workers_claim_is_respected(fixture: SyncFixture) -> None:
     """Who meets another's lease leaves the contact to it, and does not hold up the stream for it."""
     fixture.learn(a_fact())
     met: list[dict[str, str]] = []
-    fixture.list.interrupt = lambda: met.append(fixture.sync(worker="another").left)
+    fixture.list.interrupt = lambda: met.append(fixture.sync(worker="another").pending)
     fixture.sync()
     assert (met, len(fixture.list.calls)) == ([{}], 1)
     assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "BOUNCE"}, [])
@@ -100,7 +101,7 @@ def test_another_workers_claim_is_respected_after_a_lost_race(fixture: SyncFixtu
 
     fixture.contacts.interrupt = another_claims_and_dies
     done = fixture.sync()
-    assert (done.left, len(fixture.list.calls), fixture.contact().lease.split("-")[0]) == ({}, 1, "another")
+    assert (done.pending, len(fixture.list.calls), fixture.contact().lease.split("-")[0]) == ({}, 1, "another")
 
 
 def test_a_dead_workers_claim_runs_out(fixture: SyncFixture) -> None:
@@ -109,8 +110,8 @@ def test_a_dead_workers_claim_runs_out(fixture: SyncFixture) -> None:
     fixture.list.interrupt = dies
     with pytest.raises(KeyboardInterrupt):
         fixture.sync()
-    assert fixture.contact().leased_until == fixture.clock.now() + LEASE
-    assert fixture.sweep(after=LEASE - timedelta(seconds=1)).put == 0
+    assert fixture.contact().leased_until == fixture.clock.now() + LEASE_DURATION
+    assert fixture.sweep(after=LEASE_DURATION - timedelta(seconds=1)).put == 0
     assert fixture.sweep(after=timedelta(seconds=1)).put == 1
     assert (fixture.entries(), fixture.due(), fixture.contact().lease) == ({RECIPIENT: "BOUNCE"}, [], "")
 
@@ -118,15 +119,15 @@ def test_a_dead_workers_claim_runs_out(fixture: SyncFixture) -> None:
 def test_a_claim_that_can_not_be_given_back_runs_out(fixture: SyncFixture) -> None:
     """Not even the same worker goes on with it: a lease stands for one run's calls."""
     fixture.learn(a_fact())
-    fixture.list.refusals = [BROKEN] * TRIES
+    fixture.list.refusals = [BROKEN] * ATTEMPTS
 
     def change() -> None:
         fixture.learn(a_fact(Verdict.COMPLAIN))
 
     fixture.list.interrupt, list_sync = change, fixture.worker()
-    left = [list_sync.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).left for _ in range(2)]
-    assert (left, len(fixture.list.calls)) == ([{RECIPIENT: BROKEN.code}, {}], TRIES)
-    fixture.sweep(after=LEASE)
+    left = [list_sync.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).pending for _ in range(2)]
+    assert (left, len(fixture.list.calls)) == ([{RECIPIENT: BROKEN.code}, {}], ATTEMPTS)
+    fixture.sweep(after=LEASE_DURATION)
     assert (fixture.entries(), fixture.due(), fixture.contact().lease) == ({RECIPIENT: "COMPLAINT"}, [], "")
 
 
@@ -135,14 +136,15 @@ def test_a_call_without_an_answer_keeps_its_claim(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.list.refusals, list_sync = [UNANSWERED], fixture.worker()
     done = list_sync.sync([RECIPIENT], fixture.clock.now() + TIMEOUT)
-    assert (done.left, len(fixture.list.calls)) == ({RECIPIENT: UNANSWERED.code}, 1)
+    assert (done.pending, len(fixture.list.calls)) == ({RECIPIENT: UNANSWERED.code}, 1)
     fixture.reinstate()
     left = [
-        list_sync.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).left for list_sync in (list_sync, fixture.worker())
+        list_sync.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).pending
+        for list_sync in (list_sync, fixture.worker())
     ]
     assert (left, len(fixture.list.calls)) == ([{}, {}], 1)
     fixture.list.entries = {RECIPIENT: BOUNCE}
-    assert fixture.sweep(after=LEASE).deleted == 1
+    assert fixture.sweep(after=LEASE_DURATION).deleted == 1
     assert (fixture.entries(), fixture.due()) == ({}, [])
 
 
@@ -186,8 +188,8 @@ def test_a_stale_writer_out_of_time(fixture: SyncFixture) -> None:
         fixture.sync(worker="another")
 
     stall_while(fixture, meanwhile)
-    assert fixture.sync().left == {RECIPIENT: "out-of-time"}
-    fixture.sweep(after=LEASE)
+    assert fixture.sync().pending == {RECIPIENT: "out-of-time"}
+    fixture.sweep(after=LEASE_DURATION)
     assert (fixture.entries(), fixture.due()) == ({}, [])
 
 
@@ -204,10 +206,10 @@ def test_a_stale_writer_that_dies(fixture: SyncFixture) -> None:
     with pytest.raises(KeyboardInterrupt):
         fixture.sync(within=timedelta(hours=1))
     assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "BOUNCE"}, [RECIPIENT])
-    fixture.sweep(after=LEASE)
+    fixture.sweep(after=LEASE_DURATION)
     assert (fixture.entries(), fixture.due()) == ({}, [])
 
 
 def test_a_claim_outlives_the_function() -> None:
     """No worker that may still write has lost its lease: a function lives shorter than a lease holds."""
-    assert LEASE > TIMEOUT
+    assert LEASE_DURATION > TIMEOUT

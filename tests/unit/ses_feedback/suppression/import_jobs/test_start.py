@@ -10,9 +10,17 @@ from typing import Any
 import pytest
 
 from ses_feedback.judging.facts import Fact, Verdict
-from ses_feedback.suppression.import_jobs.model import HOLD, KEY, REST, Import, Ledger, Stage, decode
-from ses_feedback.suppression.import_jobs.settle import LIFE
-from ses_feedback.suppression.sync import LEASE
+from ses_feedback.suppression.import_jobs.model import (
+    IMPORT_LEASE_DURATION,
+    KEY,
+    PAUSE,
+    ImportJob,
+    Ledger,
+    Stage,
+    decode,
+)
+from ses_feedback.suppression.import_jobs.settle import JOB_LIFETIME
+from ses_feedback.suppression.lease import LEASE_DURATION
 from tests.support.builders import a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import FakeContext, World, a_world
 from tests.support.fakes import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
@@ -56,7 +64,7 @@ class Bureau:
     def due(self) -> list[str]:
         """Return who is due, now or later."""
         store = self.world.store(self.world.aws.client("dynamodb"))
-        return sorted(address for _, address in store.due(self.world.clock.now() + timedelta(days=365)))
+        return sorted(address for _, address in store.find_pending(self.world.clock.now() + timedelta(days=365)))
 
 
 @contextmanager
@@ -91,11 +99,11 @@ def bounces(*names: str) -> list[Fact]:
     return [a_fact(address=name) for name in names]
 
 
-def waiting_for_ses(bureau: Bureau) -> Import:
+def waiting_for_ses(bureau: Bureau) -> ImportJob:
     """Return the import that is under way after a sweep of four bounces."""
     bureau.learn(*bounces(*NAMES))
     bureau.sweep()
-    [one] = bureau.ledger().imports
+    [one] = bureau.ledger().jobs
     assert one.stage is Stage.RUNNING
     return one
 
@@ -107,15 +115,15 @@ def test_a_backlog_is_imported(bureau: Bureau) -> None:
     """What waits goes to SES in one job; the next sweep finds it done. Two calls of SES, and nothing is left."""
     bureau.learn(*bounces(*NAMES))
     begun = bureau.sweep()
-    assert (begun["imports"], begun["published"], begun["put"], begun["left"]) == ({"begun": 1}, 4, 0, 0)
+    assert (begun["imports"], begun["published"], begun["put"], begun["still_pending"]) == ({"started": 1}, 4, 0, 0)
     done = bureau.sweep()
     assert (done["imported"], done["imports"], bureau.world.listed()) == (
         4,
-        {"carried-out": 1},
+        {"completed": 1},
         dict.fromkeys(NAMES, "BOUNCE"),
     )
     calls = [bureau.called(one) for one in ("create_import_job", "get_import_job", "put_suppressed_destination")]
-    assert (calls, bureau.due(), bureau.objects(), bureau.ledger().imports) == ([1, 1, 0], [], [], ())
+    assert (calls, bureau.due(), bureau.objects(), bureau.ledger().jobs) == ([1, 1, 0], [], [], ())
     stored = bureau.world.contact(NAMES[0])
     assert (stored.synced, stored.lease, stored.leased_until, stored.retry_at) == ("BOUNCE", "", None, None)
 
@@ -158,7 +166,7 @@ def test_deletions_are_imported_by_themselves(bureau: Bureau) -> None:
     bureau.learn(*(a_fact(Verdict.DELIVERED, on_day(6), address=name) for name in NAMES))
     bureau.learn(a_fact(address="new@example.com", at=on_day(6)))
     begun = bureau.sweep()
-    assert (begun["put"], begun["imports"]) == (1, {"begun": 1})
+    assert (begun["put"], begun["imports"]) == (1, {"started": 1})
     bureau.sweep()
     assert (bureau.world.listed(), bureau.due()) == ({"new@example.com": "BOUNCE"}, [])
     assert bureau.world.contact(NAMES[0]).synced == "NONE"
@@ -220,16 +228,16 @@ def test_nobody_writes_what_ses_is_at(bureau: Bureau) -> None:
 
 def test_what_takes_too_long_is_written_call_by_call_and_again_when_overwritten(bureau: Bureau) -> None:
     """Contacts are given back after a while. A job that is carried out after all, wrongly by then, is put right."""
-    bureau.world.aws.suppression_list.import_jobs.duration = HOLD + timedelta(hours=2)
+    bureau.world.aws.suppression_list.import_jobs.duration = IMPORT_LEASE_DURATION + timedelta(hours=2)
     waiting_for_ses(bureau)
     bureau.world.reinstate(NAMES[0])
-    assert bureau.sweep(HOLD + FIVE_MINUTES)["put"] == 3
+    assert bureau.sweep(IMPORT_LEASE_DURATION + FIVE_MINUTES)["put"] == 3
     assert bureau.world.listed() == dict.fromkeys(NAMES[1:], "BOUNCE")
-    assert bureau.sweep(timedelta(hours=2))["imports"] == {"carried-out": 1}
+    assert bureau.sweep(timedelta(hours=2))["imports"] == {"completed": 1}
     assert NAMES[0] in bureau.world.listed()
     bureau.sweep()
     assert (bureau.world.listed(), bureau.due()) == (dict.fromkeys(NAMES[1:], "BOUNCE"), [])
-    assert bureau.ledger().imports == ()
+    assert bureau.ledger().jobs == ()
 
 
 # --- What goes wrong --------------------------------------------------------------------------------------------------
@@ -239,12 +247,12 @@ def test_a_sandbox_imports_nothing() -> None:
     """SES refuses; the contacts go back to be written one by one, and it is a while until the next attempt."""
     with a_bureau(sandbox=True) as bureau:
         bureau.learn(*bounces(*NAMES))
-        assert bureau.sweep()["imports"] == {"refused: BadRequestException": 1}
+        assert bureau.sweep()["imports"] == {"rejected: BadRequestException": 1}
         assert bureau.sweep()["imports"] == {"abandoned": 1}
         assert bureau.world.contact(NAMES[0]).lease == ""
         bureau.sweep()
         assert (bureau.called("create_import_job"), len(bureau.due()), bureau.objects()) == (1, 4, [])
-        assert bureau.ledger().rest_until is not None
+        assert bureau.ledger().paused_until is not None
 
 
 def test_after_a_rest_it_is_tried_again(bureau: Bureau) -> None:
@@ -255,7 +263,7 @@ def test_after_a_rest_it_is_tried_again(bureau: Bureau) -> None:
     bureau.sweep(hours=1)
     bureau.world.sesv2.faults = {}
     bureau.learn(*bounces(*(f"{number}@example.com" for number in range(4))))
-    bureau.sweep(REST)
+    bureau.sweep(PAUSE)
     bureau.sweep()
     assert (len(bureau.world.listed()), bureau.due()) == (8, [])
 
@@ -274,17 +282,17 @@ def test_a_job_nobody_knows_of(bureau: Bureau, fault: Any) -> None:  # noqa: ANN
     bureau.learn(*bounces(*NAMES))
     bureau.sweep()
     bureau.world.sesv2.only = ""
-    assert [one.stage for one in bureau.ledger().imports] == [Stage.CREATING]
+    assert [one.stage for one in bureau.ledger().jobs] == [Stage.CREATING]
     bureau.world.reinstate(NAMES[0])
-    assert bureau.sweep(LEASE)["imports"] == {"lost": 1}
+    assert bureau.sweep(LEASE_DURATION)["imports"] == {"lost": 1}
     assert bureau.world.contact(NAMES[1]).lease == ""
     bureau.sweep()
     # As the job does, when it is carried out at last.
     bureau.world.aws.client("sesv2").put_suppressed_destination(EmailAddress=NAMES[0], Reason="BOUNCE")
-    bureau.sweep(LIFE)
+    bureau.sweep(JOB_LIFETIME)
     bureau.sweep()
     assert bureau.world.listed() == dict.fromkeys(NAMES[1:], "BOUNCE")
-    assert (bureau.due(), bureau.ledger().imports, bureau.objects()) == ([], (), [])
+    assert (bureau.due(), bureau.ledger().jobs, bureau.objects()) == ([], (), [])
 
 
 def test_a_job_that_fails(bureau: Bureau) -> None:
@@ -294,7 +302,7 @@ def test_a_job_that_fails(bureau: Bureau) -> None:
     bureau.s3.only, bureau.s3.otherwise = "get_object", refuses("InternalError")
     assert bureau.sweep()["imports"] == {"failed": 1}
     assert bureau.world.contact(NAMES[0]).lease.startswith(one.name)
-    assert bureau.sweep(HOLD + FIVE_MINUTES)["put"] == 4
+    assert bureau.sweep(IMPORT_LEASE_DURATION + FIVE_MINUTES)["put"] == 4
 
 
 def test_a_job_with_a_failed_record(bureau: Bureau) -> None:
@@ -305,7 +313,7 @@ def test_a_job_with_a_failed_record(bureau: Bureau) -> None:
     job.failed = 1
     assert bureau.sweep()["imports"] == {"failed": 1}
     bureau.sweep()
-    assert (len(bureau.world.listed()), bureau.ledger().rest_until is None) == (4, False)
+    assert (len(bureau.world.listed()), bureau.ledger().paused_until is None) == (4, False)
 
 
 def test_an_object_that_is_gone_is_given_up(bureau: Bureau) -> None:
@@ -314,10 +322,10 @@ def test_an_object_that_is_gone_is_given_up(bureau: Bureau) -> None:
     bureau.world.clock.sleep(600)
     bureau.world.aws.suppression_list.entries()
     bureau.world.aws.client("s3").delete_object(Bucket=BUCKET, Key=f"imports/{one.name}")
-    bureau.sweep(LIFE)
-    assert [import_.name for import_ in bureau.ledger().imports] == [one.name]
-    bureau.sweep(LIFE)
-    assert (bureau.ledger().imports, bureau.due()) == ((), [])
+    bureau.sweep(JOB_LIFETIME)
+    assert [import_.name for import_ in bureau.ledger().jobs] == [one.name]
+    bureau.sweep(JOB_LIFETIME)
+    assert (bureau.ledger().jobs, bureau.due()) == ((), [])
 
 
 @pytest.mark.parametrize("fault", [times_out, garbles])
@@ -348,7 +356,7 @@ def test_an_unreadable_contact_does_not_hold_up_an_import(bureau: Bureau) -> Non
     broken = {"address": {"S": NAMES[0]}, "record": {"S": "contact"}}
     bureau.world.aws.client("dynamodb").put_item(TableName=bureau.world.aws.table_name, Item=broken)
     assert bureau.sweep()["imported"] == 3
-    assert bureau.ledger().imports == ()
+    assert bureau.ledger().jobs == ()
 
 
 def test_no_time_no_import(bureau: Bureau) -> None:
