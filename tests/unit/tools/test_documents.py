@@ -25,6 +25,7 @@ from ses_feedback.contacts.status import ECHO_GRACE
 from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT
 from ses_feedback.suppression.entry_writer import REJECTED_RETRY_AFTER
 from ses_feedback.suppression.import_jobs.model import IMPORT_LEASE_DURATION, MAX_ENTRIES, PAUSE, Action
+from ses_feedback.suppression.import_jobs.settle import JOB_LIFETIME
 from ses_feedback.suppression.lease import LEASE_DURATION
 from tools.package_build.botocore_data import OPERATIONS
 
