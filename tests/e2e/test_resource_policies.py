@@ -107,7 +107,7 @@ def test_topic_refuses_the_root_user_without_tls(stack: StackUnderTest, topic: s
         create_plain_http_client(stack, "sns").publish(TopicArn=stack.outputs[f"{topic}TopicArn"], Message="{}")
 
 
-def create_plain_http_client(stack: StackUnderTest, service: str) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
+def create_plain_http_client(stack: StackUnderTest, service: str) -> Any:  # noqa: ANN401
     """Return a client whose requests count as requests without TLS."""
     client = create_client(stack.server, service)
 
