@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
+from feedbackctl.__main__ import main
 from tests.e2e.stack_under_test import StackUnderTest, wait_for
-from tests.e2e.workload import LaneWorkload, create_bounce, create_delivery, import_backlog
+from tests.e2e.workload import HARD_BOUNCE, LaneWorkload, create_bounce, import_backlog
 
 ALLOWED_WILDCARDS = {
     "dynamodb:ListStreams": "/stream/*",
@@ -149,7 +151,7 @@ def _measure_workload(stack: StackUnderTest, bus: str) -> float:
 
 
 @pytest.fixture
-def requests(stack: StackUnderTest) -> set[tuple[str, str, str]]:
+def requests(stack: StackUnderTest, runner: CliRunner) -> set[tuple[str, str, str]]:
     """Run everything that the stack does, and return the requests of each role: role, action, resource."""
     stack.server.call("permissions", method="DELETE")
     bus = stack.subscribe_to_events("workload", {"source": ["ses-feedback"]})
@@ -158,7 +160,7 @@ def requests(stack: StackUnderTest) -> set[tuple[str, str, str]]:
     assert import_backlog(stack, 60) == []
     workload.publish_bounces()
     assert wait_for(workload.lanes_without_bounce, lambda lanes: not lanes, 120) == []
-    _list_and_release_address(stack)
+    _list_and_reinstate_address(stack, runner)
     decisions = stack.server.call("permissions")
     assert [decision for decision in decisions if not decision[3]] == []
     return {(role, action, resource) for role, action, resource, _ in decisions}
@@ -213,14 +215,12 @@ def _to_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _list_and_release_address(stack: StackUnderTest) -> None:
-    """Put an address on the list by soft bounces on five days, and remove it by a delivery after them."""
-    address, sns = stack.create_address("mailboxfull"), stack.client("sns")
-    today = datetime.now(UTC)
-    bounce = {"bounceType": "Transient", "bounceSubType": "MailboxFull"}
-    for days in range(5, 0, -1):
-        message = create_bounce(address, today - timedelta(days=days), **bounce)
-        sns.publish(TopicArn=stack.outputs["BounceTopicArn"], Message=message)
-    assert wait_for(lambda: address in stack.listed()), "the address is not listed although it is suspended"
-    sns.publish(TopicArn=stack.outputs["DeliveryTopicArn"], Message=create_delivery(address, today))
-    assert wait_for(lambda: address not in stack.listed()), "the address is still listed after a delivery"
+def _list_and_reinstate_address(stack: StackUnderTest, runner: CliRunner) -> None:
+    """Put an address on the list by a hard bounce, and remove it by a reinstatement."""
+    address, topic = stack.create_address("workload"), stack.outputs["BounceTopicArn"]
+    bounced_at = datetime.now(UTC) - timedelta(hours=1)
+    stack.client("sns").publish(TopicArn=topic, Message=create_bounce(address, bounced_at, **HARD_BOUNCE))
+    assert wait_for(lambda: address in stack.listed()), "the address is not listed although it has bounced"
+    options = ["--table", stack.outputs["ContactsTableName"], "--reason", "test"]
+    assert runner.invoke(main, ["reinstate", address, *options]).exit_code == 0
+    assert wait_for(lambda: address not in stack.listed()), "the address is still listed after a reinstatement"

@@ -27,13 +27,6 @@ def create_bounce(address: str, at: datetime, **detail: str) -> str:
     return json.dumps({"eventType": "Bounce", "mail": _create_mail(address, time_text), "bounce": bounce})
 
 
-def create_delivery(address: str, at: datetime) -> str:
-    """Return a delivery event about an address."""
-    time_text = format_time(at)
-    delivery = {"timestamp": time_text, "recipients": [address]}
-    return json.dumps({"eventType": "Delivery", "mail": _create_mail(address, time_text), "delivery": delivery})
-
-
 def _create_mail(address: str, time_text: str) -> dict[str, object]:
     return {"timestamp": time_text, "messageId": f"m-{address}-{time_text}", "destination": [address]}
 
