@@ -103,7 +103,14 @@ def a_bounce(
     mail: Json | None = None,
     **fields: object,
 ) -> Json:
-    """Return a bounce of `recipients`, addresses or whole recipient objects; `fields` go into its `bounce` object."""
+    """Return a bounce of `recipients`, addresses or whole recipient objects; `fields` go into its `bounce` object.
+
+    Without `mail`, the email went to those recipients and others.
+    """
+    if mail is None:
+        named = [one if isinstance(one, str) else one.get("emailAddress") for one in recipients]
+        texts = [one for one in named if isinstance(one, str) and one not in {RECIPIENT, OTHER_RECIPIENT, BYSTANDER}]
+        mail = a_mail(vocabulary, destination=[RECIPIENT, OTHER_RECIPIENT, BYSTANDER, *texts])
     bounce = {
         "feedbackId": FEEDBACK_ID,
         "bounceType": type_,

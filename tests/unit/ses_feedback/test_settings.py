@@ -16,6 +16,10 @@ EVERYTHING = {
     "LANE": "Complaint",
     "SOFT_BOUNCE_LIMIT": "3",
     "SOFT_BOUNCE_WINDOW_DAYS": "30",
+    "SUSPENSION_DAYS": "10",
+    "LIST_SUSPENDED": "true",
+    "DELIVERIES_BY": "None",
+    "STREAMS": "newsletter, offers",
     "AMBIGUOUS_COMPLAINT": "note",
     "HISTORY_DAYS": "7",
     "METRIC_CONFIGURATION_SETS": "receipts, marketing,",
@@ -34,7 +38,11 @@ def test_defaults() -> None:
         quarantine_queue_url="",
         lane="",
         soft_bounce_limit=5,
-        soft_bounce_window_days=90,
+        soft_bounce_window_days=0,
+        suspension_days=30,
+        list_suspended=False,
+        deliveries_by="Topic",
+        streams=(),
         ambiguous_complaint=AmbiguousComplaint.UNSUBSCRIBE,
         history_days=365,
         metric_configuration_sets=(),
@@ -54,6 +62,10 @@ def test_everything_set() -> None:
         lane="Complaint",
         soft_bounce_limit=3,
         soft_bounce_window_days=30,
+        suspension_days=10,
+        list_suspended=True,
+        deliveries_by="None",
+        streams=("newsletter", "offers"),
         ambiguous_complaint=AmbiguousComplaint.NOTE,
         history_days=7,
         metric_configuration_sets=("receipts", "marketing"),
@@ -67,7 +79,9 @@ def test_everything_set() -> None:
 
 def test_limits() -> None:
     """The three settings that judge contacts go together."""
-    assert from_environment(EVERYTHING).limits == Limits(3, 30, list_unsubscribed=True)
+    assert from_environment(EVERYTHING).limits == Limits(
+        3, 30, list_unsubscribed=True, list_suspended=True, suspension_days=10, deliveries_published=False
+    )
 
 
 def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +105,13 @@ WRONG = [
     ("SOFT_BOUNCE_LIMIT", "31"),
     ("SOFT_BOUNCE_LIMIT", "five"),
     ("SOFT_BOUNCE_LIMIT", "2.5"),
-    ("SOFT_BOUNCE_WINDOW_DAYS", "0"),
+    ("SOFT_BOUNCE_WINDOW_DAYS", "-1"),
+    ("SUSPENSION_DAYS", "-1"),
+    ("SUSPENSION_DAYS", "366"),
+    ("LIST_SUSPENDED", "yes"),
+    ("DELIVERIES_BY", "Carrier pigeon"),
+    ("STREAMS", "news letter"),
+    ("STREAMS", ",".join(f"stream-{number}" for number in range(21))),
     ("SOFT_BOUNCE_WINDOW_DAYS", "3651"),
     ("AMBIGUOUS_COMPLAINT", "Unsubscribe"),
     ("HISTORY_DAYS", "-1"),
@@ -125,7 +145,7 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
     ("name", "least", "most"),
     [
         ("SOFT_BOUNCE_LIMIT", 1, 30),
-        ("SOFT_BOUNCE_WINDOW_DAYS", 1, 3650),
+        ("SOFT_BOUNCE_WINDOW_DAYS", 0, 3650),
         ("HISTORY_DAYS", 1, 3650),
         ("SUPPRESSION_RATE", 0.1, 100),
         ("SUPPRESSION_BACKLOG_HOURS", 0, 24),
@@ -219,3 +239,12 @@ def test_where_botocore_has_to_find_the_way(more: dict[str, str]) -> None:
 def test_no_key_is_shown() -> None:
     """Whoever prints an access gives away nothing that signs."""
     assert "made-up" not in repr(access_from_environment(LAMBDA, NO_ROOTS))
+
+
+@pytest.mark.parametrize(
+    ("deliveries_by", "days", "window"),
+    [("Topic", 0, 365), ("Firehose", 0, 365), ("None", 0, 60), ("None", 20, 20), ("Topic", 20, 20)],
+)
+def test_the_automatic_window_depends_on_published_deliveries(deliveries_by: str, days: int, window: int) -> None:
+    settings = Settings("Contacts", soft_bounce_window_days=days, deliveries_by=deliveries_by)
+    assert (settings.limits.window_days, settings.limits.deliveries_published) == (window, deliveries_by != "None")

@@ -1,7 +1,6 @@
 """A contact as the table holds it, and what it still owes to the suppression list and to the outside world."""
 
-from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from ses_feedback.contacts.record import (
 from ses_feedback.contacts.status import UNLISTED, Limits, Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Verdict
+from ses_feedback.message_order import number_message
 from tests.support.builders import (
     AT,
     CONFIGURATION_SET,
@@ -146,7 +146,7 @@ def test_a_change_that_is_taken_back_is_announced_all_the_same() -> None:
     """A suspension may have been published although it was not noted, so its end must be."""
     suspended = replace(learnt(*soft_bounce_days(0, 1, 2, 3, 4)), published=Status.ACTIVE, publish_pending=True)
     after = learnt(a_fact(Verdict.DELIVERED, on_day(5)), stored=suspended)
-    assert (after.status, after.publish_pending, after.list_pending) == (Status.ACTIVE, True, True)
+    assert (after.status, after.publish_pending, after.list_pending) == (Status.ACTIVE, True, False)
 
 
 def test_a_reinstatement_goes_the_way_of_feedback() -> None:
@@ -171,7 +171,7 @@ def test_other_limits_change_a_status() -> None:
     stored = learnt(*soft_bounce_days(0, 1))
     after = learn(stored, [], replace(LIMITS, soft_bounces=2), LATER)
     assert after
-    assert (after.status, after.list_pending) == (Status.SUSPENDED, True)
+    assert (after.status, after.list_pending, after.publish_pending) == (Status.SUSPENDED, False, True)
 
 
 def test_learning_leaves_alone_what_is_not_learnt() -> None:
@@ -187,21 +187,22 @@ def test_of_a_contact_never_written_nothing_is_due() -> None:
     """It is active, as far as anybody was told."""
     expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, None)
     assert UNKNOWN.others == {}
-    assert expected == tuple(getattr(UNKNOWN, one.name) for one in fields(ContactRecord) if one.name != "contact")
+    names = [name for name in ContactRecord.__struct_fields__ if name != "contact"]
+    assert expected == tuple(getattr(UNKNOWN, name) for name in names)
 
 
 def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
     """Nobody has written it since they changed, so its `rev` is still that of the table."""
     stored = learnt(*soft_bounce_days(0, 1))
     seen = refreshed(stored, replace(LIMITS, soft_bounces=2), LATER)
-    assert replace(stored, status=Status.SUSPENDED, list_pending=True) == seen
+    assert replace(stored, status=Status.SUSPENDED, publish_pending=True) == seen
     assert stored == refreshed(stored, LIMITS, LATER)
 
 
 def test_what_other_limits_change_is_due_from_when_it_is_seen() -> None:
     """Nobody knows when they changed."""
     seen = refreshed(report(learnt(*soft_bounce_days(0, 1))), replace(LIMITS, soft_bounces=2), LATER)
-    assert (seen.list_pending, seen.publish_pending, seen.pending_since) == (True, True, LATER)
+    assert (seen.list_pending, seen.publish_pending, seen.pending_since) == (False, True, LATER)
 
 
 def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
@@ -269,6 +270,8 @@ def test_an_item_is_what_an_application_reads() -> None:
         "bounced_at": {"S": "2026-03-01T12:00:05.000Z"},
         "bounced_reason": {"S": "Permanent/General"},
         "bounced_configuration_set": {"S": "receipts"},
+        "bounced_message_id": {"S": MESSAGE_ID},
+        "may_send_transactional": {"BOOL": False},
         "published_status": {"S": "active"},
         "list_pending": {"BOOL": True},
         "publish_pending": {"BOOL": True},
@@ -300,7 +303,10 @@ def test_an_active_contact_has_no_reason() -> None:
         "status": {"S": "active"},
         "may_send": {"BOOL": True},
         "variants": {"L": [{"S": "recipient@example.com"}]},
-        "delivered_on": {"S": "2026-03-01"},
+        "may_send_transactional": {"BOOL": True},
+        "delivered": {"L": [{"N": str(number_message(AT, Verdict.DELIVERED.value))}]},
+        # Sixty days after 2026-03-01, at the end of the UTC day.
+        "expires_at": {"N": str(int(datetime(2026, 5, 1, tzinfo=UTC).timestamp()))},
         "published_status": {"S": "active"},
     }
     assert expected == item
@@ -337,8 +343,12 @@ def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
         {"variants": {"S": RECIPIENT}},
         {"variants": {"L": [RECIPIENT]}},
         {"variants": None},
-        {"soft_bounce_days": {"L": [{"S": "yesterday"}]}},
-        {"delivered_on": {"S": "yesterday"}},
+        {"soft_bounces": {"L": [{"S": "yesterday"}]}},
+        {"delivered": {"L": [{"N": "yesterday"}]}},
+        {"delivered": {"S": "yesterday"}},
+        {"late": {"S": "1"}},
+        {"unsubscribed_from": {"L": []}},
+        {"bounced_tags": {"S": "campaign"}},
         {"bounced_at": {"S": "yesterday"}},
         {"bounced_at": "2026-03-01T12:00:05.000Z"},
         {"pending_since": {"S": ""}},
@@ -372,7 +382,7 @@ def test_a_contacts_key_is_its_address() -> None:
 def test_keys_stay_as_they_are() -> None:
     """What one release wrote, the next must find: redelivered feedback under its key, a contact in its shard."""
     assert (SHARDS, shard(RECIPIENT)) == (16, "14")
-    assert history_item(a_fact(), 1, NOW)["record"] == {"S": "feedback#2026-03-01#bounce-permanent#0a"}
+    assert history_item(a_fact(), 1, NOW)["record"] == {"S": "feedback#2026-03-01#bounce-permanent#2d"}
 
 
 def test_the_runbook_knows_what_to_do_about_an_unreadable_contact() -> None:
@@ -458,3 +468,49 @@ def test_what_was_written_is_what_the_next_write_goes_by() -> None:
     assert (after, after.item) == (stored, encode(stored, limits))
     assert after.item != encode(stored, LIMITS)
     assert (after.item or {})["theirs"] == {"S": "kept"}
+
+
+# --- Retention ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [a_fact(), *soft_bounce_days(0), a_fact(Verdict.UNSUBSCRIBE), a_fact(Verdict.SUBSCRIBE), an_echo()],
+    ids=lambda fact: fact.verdict.value,
+)
+def test_a_contact_with_more_than_deliveries_never_expires(fact: Fact) -> None:
+    stored = learnt(a_fact(Verdict.DELIVERED), fact)
+    assert "expires_at" not in encode(stored, LIMITS)
+
+
+def test_a_contact_with_attributes_of_others_never_expires() -> None:
+    stored = learnt(a_fact(Verdict.DELIVERED))
+    assert "expires_at" in encode(stored, LIMITS)
+    assert "expires_at" not in encode(replace(stored, item={"note": {"S": "kept"}}), LIMITS)
+
+
+def test_a_write_removes_the_expiry_of_a_contact_with_deliveries_only() -> None:
+    expiring = decode(encode(learnt(a_fact(Verdict.DELIVERED)), LIMITS))
+    after = learnt(a_fact(Verdict.COMPLAIN), stored=expiring)
+    assert "expires_at" not in encode(after, LIMITS)
+
+
+# --- The end of a suspension ----------------------------------------------------------------------------------------
+
+
+def test_a_suspended_contact_is_in_the_index_of_suspensions_until_its_end() -> None:
+    suspended = learnt(*soft_bounce_days(0, 1, 2, 3, 4))
+    item = encode(suspended, Limits())
+    assert (item["release_shard"]["S"], item["release_at"]["S"]) == (shard(RECIPIENT), "2026-04-04T00:00:00.000Z")
+    assert "release_at" not in encode(suspended, Limits(suspension_days=0))
+    assert "release_at" not in encode(learnt(*soft_bounce_days(0)), Limits())
+
+
+# --- The mailbox simulator ------------------------------------------------------------------------------------------
+
+
+def test_a_contact_of_the_mailbox_simulator_is_never_pending() -> None:
+    address = "bounce@simulator.amazonses.com"
+    stored = learn(ContactRecord(Contact(address)), [a_fact(address=address)], LIMITS, NOW)
+    assert stored
+    assert (stored.status, stored.pending_since) == (Status.BOUNCED, None)

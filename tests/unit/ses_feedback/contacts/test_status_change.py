@@ -17,6 +17,8 @@ def test_a_change_says_what_became_of_whom_and_why() -> None:
         reason="Complaint/abuse",
         time=AT,
         configuration_set=CONFIGURATION_SET,
+        message_id="an-email",
+        tags=(("campaign", "september"),),
     )
     expected = {
         "address": "recipient@example.com",
@@ -27,6 +29,9 @@ def test_a_change_says_what_became_of_whom_and_why() -> None:
         "reason": "Complaint/abuse",
         "time": "2026-03-01T12:00:05.000Z",
         "configuration_set": "receipts",
+        "message_id": "an-email",
+        "status_code": "",
+        "tags": {"campaign": "september"},
     }
     assert expected == json.loads(json.dumps(change.detail()))
 
@@ -42,6 +47,9 @@ def test_a_contact_becomes_active_for_no_reason_of_ses() -> None:
         "reason": "",
         "time": "",
         "configuration_set": "",
+        "message_id": "",
+        "status_code": "",
+        "tags": {},
     }
     change = StatusChange(RECIPIENT, Status.SUSPENDED, Status.ACTIVE, rev=8)
     assert (expected, None) == (change.detail(), change.time)

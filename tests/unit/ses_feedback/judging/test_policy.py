@@ -504,10 +504,10 @@ def test_recipients_in_ses_own_text_are_judged_as_named(sub_type: str) -> None:
 
 
 def test_a_recipient_of_an_email_to_several_that_it_was_not_sent_to_gets_no_fact() -> None:
-    judgement = judged(a_bounce(recipients=["elsewhere@example.com", RECIPIENT]))
+    judgement = judged(a_bounce(recipients=["elsewhere@example.com", RECIPIENT], mail=a_mail()))
     assert [fact.address.key for fact in judgement.facts] == [RECIPIENT]
     assert judgement.counts == (("UnmatchedRecipient", 1), ("PermanentBounce", 1))
-    only_forged = judged(a_bounce(recipients=["elsewhere@example.com"]))
+    only_forged = judged(a_bounce(recipients=["elsewhere@example.com"], mail=a_mail()))
     assert (only_forged.facts, only_forged.problem) == ((), "")
     assert only_forged.counts == (("UnmatchedRecipient", 1), ("PermanentBounce", 1))
 

@@ -279,12 +279,12 @@ def test_an_object_that_is_not_to_be_had_is_set_aside(
 
 
 def test_where_deliveries_come_by_topic_a_notification_is_no_shape_of_theirs(lane: Lane) -> None:
-    """As after the way back from Firehose: the runbook tells whoever finds it in quarantine where to look."""
+    """As after the way back from Firehose: the runbook names this reason."""
     notification = an_s3_notification(KEY)
     lane.world.feedback(lane="Delivery")(an_sqs_event(notification), MINUTE)
     [(_, reason, _)] = lane.quarantined()
     back = (ROOT / "docs/operate/runbook.md").read_text().partition("### Back to the topic")[2].partition("\n## ")[0]
-    assert (reason, "come to quarantine as `unknown-shape`" in back) == ("unknown-shape", True)
+    assert (reason, "`unknown-shape`" in back) == ("unknown-shape", True)
 
 
 def test_the_other_objects_of_a_notification_are_read(lane: Lane) -> None:
