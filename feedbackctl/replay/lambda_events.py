@@ -45,7 +45,7 @@ def sqs_record(number: int, message: Message) -> dict[str, Any]:
 def record_id(record: object) -> str:
     """Return the id by which a function reports that a record failed: a message id or a sequence number.
 
-    https://docs.aws.amazon.com/lambda/latest/dg/example_serverless_SQS_Lambda_batch_item_failures_section.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     if not isinstance(record, Mapping):
         return ""

@@ -18,8 +18,8 @@ def find_newest_time(messages: Iterable[Message]) -> datetime | None:
 
 def _times(message: Message) -> Iterator[datetime]:
     content = message.content
-    held = [Record(Carrier.INVOKE, "", content)] if isinstance(content, str) else read_records(content)
-    for record in held:
+    records = [Record(Carrier.INVOKE, "", content)] if isinstance(content, str) else read_records(content)
+    for record in records:
         try:
             document = open_record(record)
             if isinstance(document, Document):

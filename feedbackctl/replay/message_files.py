@@ -119,7 +119,7 @@ def _messages_of_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterato
 def _documents_of_line(source: str, line: bytes) -> Iterator[Message]:
     """Yield the messages in a line: the line itself, or each of several JSON documents without a separator.
 
-    Firehose writes documents without a separator: https://docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html
+    Firehose writes documents without a separator: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-firehose-contents.html
     """
     documents = _documents(line)
     # A line of Unicode spaces has no document.

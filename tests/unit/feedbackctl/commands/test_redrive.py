@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +18,11 @@ from feedbackctl.errors import OperatorError
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, Quarantine
+from ses_feedback.timestamps import parse_timestamp
 from tests.support.builders import a_bounce
 from tests.support.fakes import Fault, FaultyClient, garbles, times_out
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -72,6 +76,21 @@ def test_message_of_bytes_that_are_not_text_stays_unchanged(aws: EmbeddedAws) ->
     kept = Quarantine(lambda: sqs, aws.quarantine_url).store(b"jos\xe9".decode("utf-8", "surrogateescape"), "x", "1")
     assert (kept, redrive_queue(sqs, aws.quarantine_url, target)) == ("", (0, 1, 0))
     assert (receive_bodies(sqs, target), len(aws.quarantined())) == ([], 1)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"sent-at": "2026-03-01T12:00:00.000Z"}], ids=["first", "second"])
+def test_moved_message_has_the_time_at_which_it_was_first_sent(aws: EmbeddedAws, attributes: dict[str, str]) -> None:
+    sqs, target = aws.client("sqs"), create_target(aws)
+    send(sqs, aws.quarantine_url, "{}", **attributes)
+    assert redrive_queue(sqs, aws.quarantine_url, target) == (1, 0, 0)
+    response = sqs.receive_message(
+        QueueUrl=target, MessageAttributeNames=["All"], MessageSystemAttributeNames=["SentTimestamp"]
+    )
+    (message,) = response["Messages"]
+    first = parse_timestamp(message["MessageAttributes"]["sent-at"]["StringValue"])
+    assert first is not None
+    moved = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+    assert first == parse_timestamp(attributes["sent-at"]) if attributes else timedelta() <= moved - first < HOUR
 
 
 PACKED = {

@@ -13,7 +13,7 @@ from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
 from ses_feedback.handlers import feedback, suppression
 from ses_feedback.settings import Settings
-from tests.support.builders import RECIPIENT, START, a_bounce
+from tests.support.builders import RECIPIENT, START, a_bounce, a_complaint, a_subscription
 from tests.support.deployed_functions import FakeContext
 from tests.support.fakes import FaultyClient, refuses
 
@@ -25,9 +25,9 @@ def aws() -> Iterator[EmbeddedAws]:
         yield embedded
 
 
-def run(aws: EmbeddedAws, address: str, reason: str = "asked by phone") -> tuple[int, str]:
+def run(aws: EmbeddedAws, address: str, reason: str = "asked by phone", *flags: str) -> tuple[int, str]:
     """Run the command, and return its exit code and output."""
-    arguments = ["reinstate", address, "--table", aws.table_name, "--reason", reason]
+    arguments = ["reinstate", address, "--table", aws.table_name, "--reason", reason, *flags]
     result = CliRunner().invoke(main, arguments)
     return result.exit_code, result.output
 
@@ -53,9 +53,31 @@ def test_reinstated_contact_may_receive_email_and_leaves_the_list(aws: EmbeddedA
     assert run(aws, f"Display Name <{RECIPIENT}>") == (0, "The contact is active.\n")
     sync(aws)
     [contact] = aws.contacts()
-    assert (contact["may_send"], contact["opted_in_reason"]) == ({"BOOL": True}, {"S": "asked by phone"})
+    assert (contact["may_send"], contact["cleared_reason"]) == ({"BOOL": True}, {"S": "asked by phone"})
     assert aws.suppression_list.entries() == []
     assert aws.events()[-1]["detail"]["new_status"] == "active"
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [(a_complaint(), "complained"), (a_subscription(), "unsubscribed")],
+    ids=["complaint", "opt-out"],
+)
+def test_complaint_and_opt_out_stay_unless_the_person_asked(
+    aws: EmbeddedAws, event: dict[str, Any], status: str
+) -> None:
+    receive_feedback(aws, event)
+    code, output = run(aws, RECIPIENT)
+    assert (code, output.splitlines()) == (
+        0,
+        [
+            f"The contact is {status}.",
+            "Only the person can withdraw this: give --they-asked if the person asked for email again.",
+        ],
+    )
+    assert run(aws, RECIPIENT, "asked by phone", "--they-asked") == (0, "The contact is active.\n")
+    [contact] = aws.contacts()
+    assert (contact["may_send"], contact["opted_in_reason"]) == ({"BOOL": True}, {"S": "asked by phone"})
 
 
 def test_feedback_from_before_a_reinstatement_changes_nothing(aws: EmbeddedAws) -> None:
@@ -116,7 +138,7 @@ def test_invalid_reason_is_an_error(aws: EmbeddedAws, reason: str, error: str) -
 
 def test_reason_of_500_characters_is_stored_without_surrounding_space(aws: EmbeddedAws) -> None:
     assert run(aws, RECIPIENT, f" {'ä' * 500}\n") == (0, "The contact is active.\n")
-    assert [contact["opted_in_reason"] for contact in aws.contacts()] == [{"S": "ä" * 500}]
+    assert [contact["cleared_reason"] for contact in aws.contacts()] == [{"S": "ä" * 500}]
 
 
 def test_unreadable_contact_is_an_error_with_its_name_in_the_runbook(aws: EmbeddedAws) -> None:

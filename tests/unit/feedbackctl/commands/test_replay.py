@@ -93,8 +93,11 @@ def test_json_has_contacts_list_metrics_and_findings_with_their_source(messages:
                 "address": RECIPIENT,
                 "status": "bounced",
                 "may_send": False,
+                "may_send_transactional": False,
+                "no_streams": [],
                 "reason": "Permanent/General",
                 "status_at": "2026-03-01T12:00:05.000Z",
+                "release_at": "",
                 "delivered_on": "",
                 "soft_bounce_days": [],
                 "variants": [RECIPIENT],
@@ -105,8 +108,11 @@ def test_json_has_contacts_list_metrics_and_findings_with_their_source(messages:
                 "address": "x@example.org",
                 "status": "active",
                 "may_send": True,
+                "may_send_transactional": True,
+                "no_streams": [],
                 "reason": "",
                 "status_at": "",
+                "release_at": "",
                 "delivered_on": "2026-03-01",
                 "soft_bounce_days": [],
                 "variants": ["x@example.org"],
@@ -165,6 +171,22 @@ def test_replay_needs_no_credentials_and_no_network(messages: Path, monkeypatch:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert len(replay_as_json(messages)["contacts"]) == 2
+
+
+def test_suspension_has_ended_at_a_later_time(tmp_path: Path) -> None:
+    days = [a_soft_bounce("soft@example.com", on_day(day)) for day in (0, 1)]
+    file = write_ndjson(tmp_path, *days)
+    options = ["--soft-bounce-limit=2", "--suspension-days=30"]
+    (suspended,) = replay_as_json(file, *options)["contacts"]
+    (released,) = replay_as_json(file, *options, "--at=2026-05-01T00:00:00Z")["contacts"]
+    assert (suspended["status"], suspended["release_at"] != "") == ("suspended", True)
+    assert released["status"] != "suspended"
+
+
+@pytest.mark.parametrize("option", ["--at=yesterday", "--streams=two words", "--soft-bounce-limit=0"])
+def test_invalid_parameter_is_a_usage_error(messages: Path, option: str) -> None:
+    result = feedbackctl("replay", option, messages)
+    assert (result.exit_code, result.stdout, "Usage: " in result.stderr) == (2, "", True)
 
 
 # Tables
