@@ -1,15 +1,12 @@
 """What a million mails cost, by service, against the baseline.
 
-    python -m benchmarks.cost [--figures figures.json]
+    python -m benchmarks.cost
 
 Every request unit is counted from what the functions send (benchmarks.usage_counts); prices are in benchmarks.prices, and
 what the mail is like in benchmarks.traffic.
 """
 
-import argparse
-import json
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks.bill import Bill, baseline, ours
 from benchmarks.template_facts import deployed
@@ -81,28 +78,11 @@ def _tried() -> list[tuple[int, int, int]]:
     return [*sizes, *windows, *memories]
 
 
-def figures() -> list[tuple[str, dict[str, float]]]:
-    """Return the columns of the plot."""
-    columns = []
-    for mails in VOLUMES:
-        many = {10_000: "10 thousand", MILLION: "1 million", 1000 * MILLION: "1 billion"}[mails]
-        columns.append((f"baseline\n{many}", million(baseline(mails)[0], mails)))
-        for name, by_firehose, same_day in OURS:
-            usage, _ = ours(mails, deployed(by_firehose=by_firehose), same_day)
-            columns.append((name.replace(", ", "\n") + f"\n{many}", million(usage, mails)))
-    return [(label, {service: round(dollars, 4) for service, dollars in bill.items()}) for label, bill in columns]
-
-
 def main() -> None:
     """Print the bills."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__)
-    parser.add_argument("--figures", type=Path, help="write them to this file too, for benchmarks.plot")
-    arguments = parser.parse_args()
     for mails in VOLUMES:
         print(table(mails))
     print(settings())
-    if arguments.figures:
-        arguments.figures.write_text(json.dumps(figures()))
 
 
 if __name__ == "__main__":

@@ -267,7 +267,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=name) for name, raw in HOSTILE.items()])
 def test_text_made_for_backtracking_is_an_address_or_none(raw: str) -> None:
-    """How long that takes is measured in benchmarks/hostile_addresses.py; here, that it ends as one of the two."""
+    """The campaign in campaigns/fuzz measures how the time grows with the length."""
     try:
         address = parse_address(raw)
     except AddressError:
