@@ -1,0 +1,52 @@
+"""The screen of the demo, and its image."""
+
+import io
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from localaws.demo.screen import Screen, create_console, save_svg
+
+ROOT = Path(__file__).parents[4]
+RUN = "000001"
+CONTACT = {
+    "address": {"S": f"mailboxfull+sue.{RUN}@example.com"},
+    "status": {"S": "bouncing"},
+    "may_send": {"BOOL": True},
+    "reason": {"S": "Transient/MailboxFull"},
+}
+REPORTS = {
+    f"complaint+zoe.{RUN}@example.com": ["Complaint/abuse", "Complaint/OnAccountSuppressionList"],
+    f"bounce+{RUN}@simulator.amazonses.com": ["Permanent/General"],
+}
+
+
+def show(console: Console) -> None:
+    """Print contacts, reports and metrics."""
+    screen = Screen(console, RUN)
+    screen.show_contacts([CONTACT], Counter(active=16))
+    screen.show_reports(REPORTS)
+    screen.show_metrics({"Delivery": "17"}, 3)
+
+
+def test_screen_shows_short_addresses_in_eighty_columns() -> None:
+    output = io.StringIO()
+    show(Console(file=output, width=80))
+    text = output.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    shown = ("mailboxfull+sue@example.com", "and 16 more @example.com", "complaint+zoe@example.com", "bounce@simulator")
+    assert [address for address in shown if address not in text] == []
+    assert RUN not in text
+
+
+def test_image_refers_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    console = create_console(record=True)
+    show(console)
+    save_svg(console, tmp_path / "demo.svg")
+    svg = (tmp_path / "demo.svg").read_text()
+    assert 'url("' not in svg
+    assert "@font-face" not in svg
+    assert "MailboxFull" in svg
+    assert "MailboxFull" in capsys.readouterr().out
