@@ -20,6 +20,9 @@ _START_SECONDS = 30.0
 _NOT_LINUX = """\
 The local AWS runs the functions on this machine, from the package built for Lambda. Lambda uses Linux, so the local AWS
 needs Linux or WSL. `make replay` works on every system."""
+_NO_CHECKOUT = """\
+This command deploys template.yaml, so it needs a checkout of ses-feedback, and {root} is none. In the checkout, run:
+make .venv/installed && .venv/bin/feedbackctl local up"""
 _NOT_INSTALLED = "The emulator is not installed. Install it with: make .tools/local/installed"
 
 
@@ -210,6 +213,8 @@ class LocalAws:
         """Raise LocalAwsError if the emulator cannot be started on this machine."""
         if sys.platform != "linux":
             raise LocalAwsError(_NOT_LINUX)
+        if not (self.root / "template.yaml").exists():
+            raise LocalAwsError(_NO_CHECKOUT.format(root=self.root))
         if not (self._environment / "installed").exists() or not self.python.exists():
             raise LocalAwsError(_NOT_INSTALLED)
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 
+# The paths of the suppression list's operations.
+_LIST_PATHS = "(suppression/addresses(/.*)?|import-jobs(/.*)?|account(/suppression)?)"
+
 MOTO_CONFIG: "DefaultConfig" = {
     "core": {
         # moto would delete a credentials variable that was set to an empty value.
@@ -40,7 +43,7 @@ MOTO_CONFIG: "DefaultConfig" = {
         "passthrough": {
             "services": [],
             "urls": [
-                r"https?://email\.[^/]+/v2/email/(suppression/addresses(/.*)?|import-jobs(/.*)?|account(/suppression)?)$"
+                rf"https?://email\.[^/]+/v2/email/{_LIST_PATHS}$",
             ],
         },
     }

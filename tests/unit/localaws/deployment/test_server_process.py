@@ -28,7 +28,14 @@ def test_state_file_without_a_matching_process_is_ignored(tmp_path: Path, state:
     assert local_aws.find_server() is None
 
 
+def test_error_without_a_checkout_names_the_directory(tmp_path: Path) -> None:
+    """The package is installed from a wheel."""
+    with pytest.raises(LocalAwsError, match=f"needs a checkout of ses-feedback, and {tmp_path} is none"):
+        LocalAws(tmp_path).start()
+
+
 def test_error_about_a_missing_tool_names_the_command_that_installs_it(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").touch()
     with pytest.raises(LocalAwsError, match=r"make \.tools/local/installed"):
         LocalAws(tmp_path).start()
     with pytest.raises(LocalAwsError, match=r"make \.tools/sam/installed"):
@@ -44,6 +51,7 @@ def _build(root: Path) -> None:
 
 def install_emulator(root: Path, script: str, version: str = "3.12.4") -> LocalAws:
     """Return the local AWS of a checkout with an installed emulator, whose interpreter is a shell script."""
+    (root / "template.yaml").touch()
     environment = root / ".tools" / "local"
     (environment / "bin").mkdir(parents=True)
     (environment / "installed").touch()
