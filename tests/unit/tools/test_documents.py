@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from collections import Counter
 from datetime import timedelta
 from functools import cache
@@ -211,3 +212,9 @@ def test_every_reason_in_the_runbook_is_one_of_the_code() -> None:
     code = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     assert {"not-json", "unusable-lines", "abandoned"} <= reasons
     assert {reason for reason in reasons if f'"{reason}' not in code} == set()
+
+
+def test_the_first_release_in_the_changelog_is_the_version_of_the_project() -> None:
+    releases = re.findall(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert releases[0] == project["version"]
