@@ -1,9 +1,9 @@
 """`feedbackctl replay`: show the effect of feedback on contacts and suppression list, without an AWS account."""
 
 import json
-import time
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
@@ -26,24 +26,18 @@ _PIPE_WIDTH = 160
 _MAX_PRINTED_FAILURES = 20
 
 
-class _Time(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
-        time = parse_timestamp(str(value))
-        if time is None:
-            self.fail("this is no time; write it as in 2026-11-22T12:00:00Z", param, ctx)
-        return time
+def _parse_time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    time = parse_timestamp(text) if text else None
+    if text and time is None:
+        raise click.BadParameter("not a time; write it as in 2026-11-22T12:00:00Z")
+    return time
 
 
-class _Streams(click.ParamType[tuple[str, ...]]):
-    name = "streams"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ANN401
-        try:
-            return value if isinstance(value, tuple) else parse_streams(str(value))
-        except ValueError:
-            self.fail("give at most 20 names of letters, digits, hyphens and underscores", param, ctx)
+def _parse_streams(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[str, ...]:
+    try:
+        return parse_streams(text)
+    except ValueError:
+        raise click.BadParameter("give at most 20 names of letters, digits, hyphens and underscores") from None
 
 
 @click.command
@@ -85,16 +79,16 @@ class _Streams(click.ParamType[tuple[str, ...]]):
 )
 @click.option(
     "--streams",
-    type=_Streams(),
+    callback=_parse_streams,
     metavar="NAMES",
     default="",
     help="Streams that a person can opt out of, separated by commas.",
 )
 @click.option(
     "--at",
-    type=_Time(),
+    callback=_parse_time,
     metavar="TIME",
-    help="Time of the replay, as in 2026-11-22T12:00:00Z. The default is right after the newest event.",
+    help="Time of the replay, as in 2026-11-22T12:00:00Z. [default: right after the newest event]",
 )
 @click.option("--list-suspended", is_flag=True, help="Add suspended contacts to the suppression list.")
 @click.option("--suppress-unsubscribed", is_flag=True, help="Add unsubscribed contacts to the suppression list.")
@@ -120,7 +114,7 @@ def replay(
     The exit code is 0 if every message was applied, ignored or quarantined, 1 if a message was not, and 2 if the
     command line is invalid.
     """
-    began = time.monotonic()
+    began = monotonic()
     with local_extra("feedbackctl replay"):
         from feedbackctl.replay.embedded_stack import replay_files  # noqa: PLC0415 (needs the extra `local`)
 
@@ -144,7 +138,7 @@ def replay(
     if as_json:
         click.echo(json.dumps(to_json(result), indent=2))
     else:
-        print_tables(_console(), result, len(files), time.monotonic() - began, all_rows=all_rows)
+        print_tables(_console(), result, len(files), monotonic() - began, all_rows=all_rows)
     if not report_failures(result):
         raise SystemExit(1)
 

@@ -170,6 +170,8 @@ def test_redrive_moves_a_message(environment: Environment) -> None:
     assert (sent["QueueUrl"], sent["MessageBody"]) == (target, "text")
 
 
-def test_commands_that_need_a_checkout_say_so(environment: Environment) -> None:
-    finished = environment.run("feedbackctl", "local", "up")
+@pytest.mark.parametrize("arguments", [["local", "up"], ["demo"]], ids=" ".join)
+def test_command_that_needs_a_checkout_says_so(environment: Environment, arguments: list[str]) -> None:
+    finished = environment.run("feedbackctl", *arguments)
     assert (finished.returncode, "Traceback" in finished.stderr) == (1, False)
+    assert "Clone the repository" in finished.stderr
