@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from localaws.deployment.server_process import ROOT, LocalAws, LocalAwsError, RunningServer
+from localaws.deployment.server_process import LocalAws, LocalAwsError, RunningServer
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -29,7 +29,6 @@ def show_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
 @click.group()
 def local() -> None:
     """Run an AWS emulator on this machine, and deploy the template to it."""
-    _require_checkout()
 
 
 @local.command()
@@ -102,19 +101,9 @@ def deploy(parameters: tuple[str, ...]) -> None:
 @show_errors
 def demo(svg: Path | None) -> None:
     """Deploy the template to an AWS on this machine, send emails through it, and show the results."""
-    _require_checkout()
     from localaws.demo.run import run_demo  # noqa: PLC0415 (slow to import)
 
     run_demo(LocalAws(), svg)
-
-
-def _require_checkout() -> None:
-    """Raise a ClickException if this is an installed package: only a checkout has the template and the emulator."""
-    if not (ROOT / "template.yaml").exists():
-        raise click.ClickException(
-            "this command deploys template.yaml, which an installed package does not have. Clone the repository of "
-            "ses-feedback, and run `make demo` in it; then use .venv/bin/feedbackctl"
-        )
 
 
 def _show_server(server: RunningServer) -> None:

@@ -174,4 +174,4 @@ def test_redrive_moves_a_message(environment: Environment) -> None:
 def test_command_that_needs_a_checkout_says_so(environment: Environment, arguments: list[str]) -> None:
     finished = environment.run("feedbackctl", *arguments)
     assert (finished.returncode, "Traceback" in finished.stderr) == (1, False)
-    assert "Clone the repository" in finished.stderr
+    assert "needs a checkout of ses-feedback" in finished.stderr
