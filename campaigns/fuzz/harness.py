@@ -19,7 +19,8 @@ from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers import suppression
 from ses_feedback.handlers.feedback import FeedbackHandler
-from ses_feedback.processing.pipeline import BatchReport, Pipeline, RecordResult
+from ses_feedback.processing.pipeline import Pipeline
+from ses_feedback.processing.results import BatchReport, RecordResult
 from ses_feedback.settings import Settings
 from tests.support.fakes import InlineExecutor
 

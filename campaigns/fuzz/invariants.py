@@ -17,7 +17,7 @@ from campaigns.fuzz.canaries import leaks, undocumented
 from campaigns.fuzz.harness import House, Seen
 from campaigns.fuzz.payloads import Payload
 from campaigns.fuzz.statistics import Figures
-from ses_feedback.processing.pipeline import Disposition, RecordResult
+from ses_feedback.processing.results import Disposition, RecordResult
 from ses_feedback.reading.envelope import Carrier
 
 MAX_ITEM_BYTES = 16 * 1024

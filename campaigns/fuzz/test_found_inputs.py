@@ -12,7 +12,7 @@ from benchmarks.dynamodb_units import item_size
 from campaigns.fuzz.harness import NOW, House
 from campaigns.fuzz.invariants import MAX_ITEM_BYTES, original
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES
-from ses_feedback.processing.pipeline import Disposition
+from ses_feedback.processing.results import Disposition
 from tests.support.builders import (
     OTHER_RECIPIENT,
     RECIPIENT,

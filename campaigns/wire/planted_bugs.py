@@ -67,10 +67,10 @@ def _acknowledged(report: Any) -> dict[str, Any]:
 
 
 def _tells_all(outcome: Any) -> Mapping[str, Any]:
-    return {**_described(outcome), "record": repr(outcome.record)}
+    return {**_log_fields(outcome), "record": repr(outcome.record)}
 
 
-_described = feedback._described
+_log_fields = feedback._log_fields
 
 
 def _unanswered_is_done(error: Exception) -> Refusal | None:
@@ -131,7 +131,7 @@ MUTANTS = (
     mutant("errors of statements are not looked at", (repository, "_outcome", _statements_succeed)),
     mutant("a lost race is done", (repository, "_outcome", _lost_is_done)),
     mutant("a call that fails is done", (repository.ContactRepository, "_execute", _calls_succeed)),
-    mutant("everything is acknowledged", (feedback, "answer", _acknowledged)),
+    mutant("everything is acknowledged", (feedback, "build_response", _acknowledged)),
     mutant("a message that is not taken is kept", (quarantine.Quarantine, "store", _kept)),
     mutant("a call of SES without answer is done", (list_client, "_refusal", _unanswered_is_done)),
     mutant("whatever succeeds is SES's", (list_client, "_require_request_id", _nothing_to_prove)),
@@ -139,7 +139,7 @@ MUTANTS = (
     mutant("what was not published is published", (events.EventPublisher, "publish", _announced_anyhow)),
     mutant("nobody leases", (entry_writer, "can_lease", _always_leasable)),
     mutant("no answer gives the lease back", (entry_writer.EntryWriter, "_postpone", _releases_the_lease)),
-    mutant(TELLS_ALL, (feedback, "_described", _tells_all)),
+    mutant(TELLS_ALL, (feedback, "_log_fields", _tells_all)),
     mutant(LEASED_FOREVER, (entry_writer, "can_lease", _leased_forever)),
 )
 """Every bug that is tried."""

@@ -12,6 +12,7 @@ from ses_feedback import address
 from ses_feedback.immutable import replace
 from ses_feedback.judging import judge
 from ses_feedback.processing import pipeline
+from ses_feedback.processing.results import Disposition
 from ses_feedback.reading.envelope import Document, open_record
 
 
@@ -25,20 +26,20 @@ def _return_in_the_loop(self: Any, read: list[Any], until: datetime | None) -> N
     _store_all(self, read[:first], until)
 
 
-_store_all = pipeline.Pipeline._store
+_store_all = pipeline.Pipeline._store_facts
 
 
 def _poison_stays(self: Any, one: Any, until: datetime | None) -> Any:
-    return pipeline.Disposition.RETRY, one.problem
+    return Disposition.RETRY, one.problem
 
 
 def _poison_dropped(self: Any, one: Any, until: datetime | None) -> Any:
-    return pipeline.Disposition.IGNORED, ""
+    return Disposition.IGNORED, ""
 
 
 def _quarantine_hoped_for(self: Any, one: Any, until: datetime | None) -> Any:
     self._quarantine.store(one.record.original(), one.problem, "")
-    return pipeline.Disposition.QUARANTINED, one.problem
+    return Disposition.QUARANTINED, one.problem
 
 
 def _batch_fails_together(self: Any, read: list[Any], until: datetime | None) -> None:
@@ -63,7 +64,7 @@ def _destination(self: Any, record: Any) -> Any:
     return read
 
 
-_read_record = pipeline.Pipeline._read
+_read_record = pipeline.Pipeline._judge
 
 
 def _first_recipient(*arguments: Any) -> Any:
@@ -86,13 +87,13 @@ def _problem_forgets_facts(*arguments: Any) -> Any:
 
 MUTANTS = (
     mutant("acknowledged before it is stored", (pipeline, "_failures", _failures_swallowed)),
-    mutant("return in the record loop", (pipeline.Pipeline, "_store", _return_in_the_loop)),
-    mutant("poison stays on the queue", (pipeline.Pipeline, "_keep", _poison_stays)),
-    mutant("poison is dropped", (pipeline.Pipeline, "_keep", _poison_dropped)),
-    mutant("quarantine is hoped for", (pipeline.Pipeline, "_keep", _quarantine_hoped_for)),
-    mutant("poison fails its batch", (pipeline.Pipeline, "_store", _batch_fails_together)),
+    mutant("return in the record loop", (pipeline.Pipeline, "_store_facts", _return_in_the_loop)),
+    mutant("poison stays on the queue", (pipeline.Pipeline, "_quarantine_record", _poison_stays)),
+    mutant("poison is dropped", (pipeline.Pipeline, "_quarantine_record", _poison_dropped)),
+    mutant("quarantine is hoped for", (pipeline.Pipeline, "_quarantine_record", _quarantine_hoped_for)),
+    mutant("poison fails its batch", (pipeline.Pipeline, "_store_facts", _batch_fails_together)),
     mutant("addresses in the log", (pipeline, "contact_hash", _raw_addresses)),
-    mutant("the address is mail.destination's", (pipeline.Pipeline, "_read", _destination)),
+    mutant("the address is mail.destination's", (pipeline.Pipeline, "_judge", _destination)),
     mutant("only the first recipient", (pipeline, "judge", _first_recipient)),
     mutant("facts beside poison are lost", (pipeline, "judge", _problem_forgets_facts)),
     mutant("the case of the local part tells contacts apart", (judge, "parse_address", _case_kept)),

@@ -1,1 +1,1 @@
-"""What Lambda calls, and where everything is put together."""
+"""Lambda entry points, and the composition of all objects."""

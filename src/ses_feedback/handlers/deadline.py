@@ -1,4 +1,4 @@
-"""What time it is, and how much of it Lambda leaves."""
+"""The clock, and the deadline of an invocation."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,17 +6,20 @@ from typing import Protocol
 
 
 class Context(Protocol):
-    """What is used of Lambda's context."""
+    """The part of Lambda's context object that is used.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the function."""
+        """Return the milliseconds until Lambda ends the invocation."""
 
 
 def utc_now() -> datetime:
-    """Return the time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def deadline(context: Context, now: Callable[[], datetime], reserve: timedelta) -> datetime:
-    """Return until when new work may be begun, so that `reserve` is left of the function's time."""
+    """Return the time after which no new work may begin, so that `reserve` remains to finish the work in progress."""
     return now() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - reserve

@@ -1,4 +1,4 @@
-"""DeliveryFunction where Firehose brings the deliveries: the lane's function, which reads the objects it is told of."""
+"""Handler of DeliveryFunction if deliveries arrive in files, through Firehose."""
 
 import time
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.function_clients import FunctionClients
 from ses_feedback.aws.objects import DeliveryObjects
 from ses_feedback.handlers.deadline import Context, utc_now
-from ses_feedback.handlers.feedback import FeedbackHandler, answering, pipelines, quarantine
-from ses_feedback.processing.delivery_files import Deliveries
+from ses_feedback.handlers.feedback import FeedbackHandler, compose_handler, compose_quarantine, pipeline_factory
+from ses_feedback.processing.delivery_files import DeliveryFilePipeline
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 
 
@@ -22,18 +22,18 @@ def compose(
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FeedbackHandler:
-    """Put the handler together."""
-    deliveries = Deliveries(
-        pipelines(settings, clients, now=now, sleep=sleep),
-        quarantine(settings, clients),
+    """Return the handler."""
+    pipeline = DeliveryFilePipeline(
+        pipeline_factory(settings, clients, now=now, sleep=sleep),
+        compose_quarantine(settings, clients),
         DeliveryObjects(lambda: clients.s3, settings.delivery_bucket),
         now,
     )
-    return answering(settings, deliveries, now)
+    return compose_handler(settings, pipeline, now)
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:
-    """Handle what Lambda hands to DeliveryFunction."""
+    """Handle an invocation of DeliveryFunction."""
     return _handler()(event, context)
 
 

@@ -1,4 +1,4 @@
-"""BounceFunction, ComplaintFunction and DeliveryFunction: one code path, for any lane takes every kind of feedback."""
+"""Handler of BounceFunction, ComplaintFunction and DeliveryFunction. Each lane accepts every kind of feedback."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,27 +13,30 @@ from ses_feedback.aws.metrics import Metrics
 from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
-from ses_feedback.processing.pipeline import BatchReport, Disposition, Pipeline, QuarantineStore, RecordResult, safe_id
+from ses_feedback.processing.pipeline import Pipeline, QuarantineStore
+from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, safe_id
 from ses_feedback.reading.envelope import Carrier
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 
 RESERVE = timedelta(seconds=26)
-"""Time kept back to finish what was begun, and to answer: a call that hangs takes twelve seconds (`wire.ATTEMPTS`), and
-contacts are read and then written. Where it is not enough, because each call is answered at its last attempt only, the
-function is ended, and the batch comes again."""
+"""Time reserved to finish the work in progress and to respond. A hanging call takes twelve seconds, and contacts are first
+read, then written. If several calls hang until their last attempt, the function times out and the batch is redelivered."""
 LOGGED_RECORDS = 100
-"""Exceptional records logged of one batch; the batch's line counts them all."""
+"""Log lines for exceptional records of one batch. The log line of the batch counts all of them."""
 
 
 class FeedbackNotStoredError(Exception):
-    """Feedback could not be stored now and must come again. Raised where Lambda can't be told record by record."""
+    """Feedback could not be stored, and Lambda accepts no response per record. Lambda retries the whole event.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
 
 
 class Clients(Protocol):
-    """What a feedback function needs of its clients."""
+    """Clients of a feedback function."""
 
     @property
-    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore makes its clients' methods at run time)
+    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore creates the methods of its clients at run time)
         """Amazon DynamoDB."""
 
     @property
@@ -42,39 +45,38 @@ class Clients(Protocol):
 
 
 class Processor(Protocol):
-    """What takes events in."""
+    """A pipeline for Lambda events."""
 
     def process(self, event: object, until: datetime | None = None) -> BatchReport:
-        """Process a Lambda event, and say what became of each of its records."""
+        """Process a Lambda event, and return the result of each record."""
 
 
 class FeedbackHandler:
-    """Processes events and answers Lambda."""
+    """Processes Lambda events, publishes metrics, and logs one line per batch."""
 
     def __init__(self, pipeline: Processor, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
-        """Process through `pipeline`."""
+        """Process events with `pipeline`."""
         self._now = now
         self._pipeline = pipeline
         self._metrics = metrics
         self._logger = logger
 
     def __call__(self, event: object, context: Context) -> dict[str, Any]:
-        """Process `event`; for SQS, answer with the records to deliver again, else with what became of the event.
+        """Process `event`, and return the response to Lambda (see `build_response`).
 
         Raises:
-            FeedbackNotStoredError: something must come again and Lambda can't be told which record, so that Lambda
-                retries the event as a whole.
+            FeedbackNotStoredError: A record needs a retry, and Lambda must retry the whole event.
 
         """
         report = self._pipeline.process(event, deadline(context, self._now, RESERVE))
         self._metrics.emit(report.metric_counts)
         self._log(report)
-        return answer(report)
+        return build_response(report)
 
     def _log(self, report: BatchReport) -> None:
-        exceptional = [outcome for outcome in report.results if outcome.exceptional]
-        for outcome in exceptional[:LOGGED_RECORDS]:
-            self._logger.warning("record", extra=_described(outcome))
+        exceptional = [result for result in report.results if result.exceptional]
+        for result in exceptional[:LOGGED_RECORDS]:
+            self._logger.warning("record", extra=_log_fields(result))
         self._logger.info(
             "batch", extra={"records": len(report.results), "exceptional": len(exceptional), **report.dispositions}
         )
@@ -87,38 +89,38 @@ def compose(
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> FeedbackHandler:
-    """Put the handler of a lane together."""
-    pipeline = pipelines(settings, clients, now=now, sleep=sleep)
-    return answering(settings, pipeline(quarantine(settings, clients)), now)
+    """Return the handler of a lane."""
+    create_pipeline = pipeline_factory(settings, clients, now=now, sleep=sleep)
+    return compose_handler(settings, create_pipeline(compose_quarantine(settings, clients)), now)
 
 
-def pipelines(
+def pipeline_factory(
     settings: Settings,
     clients: Clients,
     *,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> Callable[[QuarantineStore], Pipeline]:
-    """Return what makes a lane's pipelines, given where each is to keep what can't be acted on."""
+    """Return a function that returns a pipeline of the lane for a quarantine store."""
     store = ContactRepository(
         clients.dynamodb, settings.table_name, settings.limits, history_days=settings.history_days, now=now, sleep=sleep
     )
-    return lambda keeper: Pipeline(store, keeper, now=now, options=settings.policy_options, lane=settings.lane)
+    return lambda quarantine: Pipeline(store, quarantine, now=now, options=settings.policy_options, lane=settings.lane)
 
 
-def quarantine(settings: Settings, clients: Clients) -> Quarantine:
+def compose_quarantine(settings: Settings, clients: Clients) -> Quarantine:
     """Return the stack's quarantine."""
     return Quarantine(lambda: clients.sqs, settings.quarantine_queue_url)
 
 
-def answering(settings: Settings, processor: Processor, now: Callable[[], datetime]) -> FeedbackHandler:
-    """Return a lane's handler that has its events processed by `processor`."""
+def compose_handler(settings: Settings, processor: Processor, now: Callable[[], datetime]) -> FeedbackHandler:
+    """Return the handler of a lane that processes events with `processor`."""
     logger = Logger(service=f"{settings.lane or 'Feedback'}Function")
     return FeedbackHandler(processor, Metrics(settings.metric_configuration_sets), logger, now)
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:
-    """Handle what Lambda hands to BounceFunction, ComplaintFunction or DeliveryFunction."""
+    """Handle an invocation of BounceFunction, ComplaintFunction or DeliveryFunction."""
     return _handler()(event, context)
 
 
@@ -127,33 +129,36 @@ def _handler() -> FeedbackHandler:
     return compose(from_environment(), FunctionClients(access_from_environment()))
 
 
-def answer(report: BatchReport) -> dict[str, Any]:
-    """Return what Lambda is told of `report`.
+def build_response(report: BatchReport) -> dict[str, Any]:
+    """Return the response to Lambda: for SQS the records to redeliver, otherwise the number of records per disposition.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 
     Raises:
-        FeedbackNotStoredError: as `FeedbackHandler.__call__`.
+        FeedbackNotStoredError: A record that did not come from SQS, or has no message id, needs a retry.
 
     """
-    again = [outcome for outcome in report.results if outcome.disposition is Disposition.RETRY]
-    if any(outcome.record.carrier is not Carrier.SQS or not outcome.record.id for outcome in again):
-        reasons = ", ".join(sorted({outcome.reason for outcome in again}))
+    retries = [result for result in report.results if result.disposition is Disposition.RETRY]
+    if any(result.record.carrier is not Carrier.SQS or not result.record.id for result in retries):
+        reasons = ", ".join(sorted({result.reason for result in retries}))
         raise FeedbackNotStoredError(
-            f"{len(again)} of {len(report.results)} records could not be stored ({reasons}); Lambda tries again"
+            f"{len(retries)} of {len(report.results)} records could not be stored ({reasons}); Lambda tries again"
         )
-    if any(outcome.record.carrier is Carrier.SQS for outcome in report.results):
-        # A record that stands for many messages is named once.
-        return {"batchItemFailures": [{"itemIdentifier": one} for one in dict.fromkeys(one.record.id for one in again)]}
+    if any(result.record.carrier is Carrier.SQS for result in report.results):
+        # Several results may have the same record: a notification of a delivery file.
+        identifiers = dict.fromkeys(result.record.id for result in retries)
+        return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
     return dict(report.dispositions)
 
 
-def _described(outcome: RecordResult) -> Mapping[str, Any]:
-    if outcome.error_kind:
-        return {"kind": outcome.kind, "template": outcome.template, "error_kind": outcome.error_kind}
+def _log_fields(result: RecordResult) -> Mapping[str, Any]:
+    if result.error_kind:
+        return {"kind": result.kind, "template": result.template, "error_kind": result.error_kind}
     return {
-        "record_id": safe_id(outcome.record.id),
-        "disposition": outcome.disposition.value,
-        "kind": outcome.kind,
-        "reason": outcome.reason,
-        "message_id": outcome.message_id,
-        "contacts": list(outcome.contacts[:10]),
+        "record_id": safe_id(result.record.id),
+        "disposition": result.disposition.value,
+        "kind": result.kind,
+        "reason": result.reason,
+        "message_id": result.message_id,
+        "contacts": list(result.contacts[:10]),
     }

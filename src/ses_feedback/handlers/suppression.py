@@ -1,4 +1,4 @@
-"""SuppressionFunction: takes the table's stream, and a schedule for what the stream left undone."""
+"""Handler of SuppressionFunction: events of the table's stream, and a scheduled sweep for contacts still pending."""
 
 import time
 import uuid
@@ -28,30 +28,33 @@ from ses_feedback.suppression.report import SyncReport
 from ses_feedback.suppression.sync import ListSync
 
 RESERVE = timedelta(seconds=30)
-"""Time kept back to finish a call under way, mark the contact, and answer: more than SES and DynamoDB may hang."""
+"""Time reserved to finish the call in progress, mark its contact, and respond: longer than hanging calls take."""
 
 
 class SuppressionHandler:
-    """Follows changed contacts and answers Lambda."""
+    """Syncs changed contacts, publishes metrics, and logs one line per invocation."""
 
     def __init__(self, list_sync: ListSync, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
-        """Follow through `list_sync`."""
+        """Sync contacts with `list_sync`."""
         self._sync = list_sync
         self._metrics = metrics
         self._logger = logger
         self._now = now
 
     def __call__(self, event: object, context: Context) -> dict[str, Any]:
-        """Follow the contacts of a stream event, or sweep; answer the stream with the records to hand out again."""
+        """Sync the contacts of a stream event, and return the records to redeliver. Any other event starts a sweep.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+        """
         until = deadline(context, self._now, RESERVE)
-        held = event.get("Records") if isinstance(event, Mapping) else None
-        if not isinstance(held, list):
+        records = event.get("Records") if isinstance(event, Mapping) else None
+        if not isinstance(records, list):
             return self._finish("sweep", self._sync.sweep(until))
-        changed = list(_changed(held))
+        changed = list(_changed_contacts(records))
         report = self._sync.sync((address for address, _ in changed), until)
         self._finish("stream", report)
-        failures = [number for address, number in changed if report.pending.get(address, UNREADABLE) != UNREADABLE]
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}
+        failed = [number for address, number in changed if report.pending.get(address, UNREADABLE) != UNREADABLE]
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
     def _finish(self, source: str, report: SyncReport) -> dict[str, Any]:
         self._metrics.emit(report.metric_counts)
@@ -68,7 +71,8 @@ class SuppressionHandler:
         if report.imports:
             done["imports"] = dict(report.imports)
         if report.rejected:
-            # Once for all of them: in the SES sandbox every call is refused.
+            # One line for all rejections: in the SES sandbox, every call is rejected.
+            # https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html
             self._logger.warning(
                 "rejected by SES, still pending; see the runbook", extra={"codes": dict(report.rejected)}
             )
@@ -83,7 +87,7 @@ def compose(
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SuppressionHandler:
-    """Put SuppressionFunction together."""
+    """Return the handler."""
     table, limits = settings.table_name, settings.limits
     contacts = ContactRepository(
         clients.dynamodb, table, limits, history_days=settings.history_days, now=now, sleep=sleep
@@ -99,13 +103,13 @@ def compose(
         now=now,
         worker=worker,
         releases=SuspensionReleases(contacts, limits, now),
-        importer=_backlog(settings, clients, contacts, rate_limiter, now=now, worker=worker),
+        importer=_import_starter(settings, clients, contacts, rate_limiter, now=now, worker=worker),
     )
     metrics = Metrics(settings.metric_configuration_sets)
     return SuppressionHandler(list_sync, metrics, Logger(service="SuppressionFunction"), now)
 
 
-def _backlog(
+def _import_starter(
     settings: Settings,
     clients: Clients | FunctionClients,
     contacts: ContactRepository,
@@ -114,10 +118,11 @@ def _backlog(
     now: Callable[[], datetime],
     worker: str,
 ) -> ImportStarter | None:
-    """Put together who has SES import a backlog, None for a stack without a bucket to import from."""
+    """Return the starter of import jobs, or None if the stack has no bucket for them."""
     if not settings.import_bucket:
         return None
-    most = round(settings.suppression_rate * 3600 * settings.suppression_backlog_hours)
+    # As many entries as calls can write in `SuppressionBacklogHours`.
+    max_pending = round(settings.suppression_rate * 3600 * settings.suppression_backlog_hours)
     return ImportStarter(
         contacts,
         ImportLedger(clients.dynamodb, settings.table_name),
@@ -125,14 +130,14 @@ def _backlog(
         ImportJobClient(clients.sesv2),
         rate_limiter=rate_limiter,
         limits=settings.limits,
-        max_pending=most or None,
+        max_pending=max_pending or None,
         now=now,
         worker=worker,
     )
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:
-    """Handle what Lambda hands to SuppressionFunction."""
+    """Handle an invocation of SuppressionFunction."""
     return _handler()(event, context)
 
 
@@ -141,14 +146,12 @@ def _handler() -> SuppressionHandler:
     return compose(from_environment(), FunctionClients(access_from_environment()))
 
 
-def _changed(held: list[Any]) -> Iterator[tuple[str, str]]:
-    """Yield address and sequence number of the records that are about a contact itself, not its history."""
-    for record in held:
+def _changed_contacts(records: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield address and sequence number of each stream record of a contact. Records of its history are skipped."""
+    for record in records:
         try:
-            if record.get("eventName") == "REMOVE":
-                continue  # the contact expired: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
-            stream = record["dynamodb"]
-            if stream["Keys"]["record"]["S"] == RECORD:
-                yield stream["Keys"]["address"]["S"], stream["SequenceNumber"]
+            stream_record = record["dynamodb"]
+            if stream_record["Keys"]["record"]["S"] == RECORD:
+                yield stream_record["Keys"]["address"]["S"], stream_record["SequenceNumber"]
         except (KeyError, TypeError):
-            continue  # no stream of the table's makes such a record; it names no contact to sync
+            continue  # not a record of the table's stream

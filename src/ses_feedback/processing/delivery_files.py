@@ -1,8 +1,8 @@
-"""Feedback that comes in objects: a notification of S3's stands for every message in the object it tells of.
+"""The pipeline for delivery files: S3 objects with SES events, of which S3 notifies the delivery lane's queue.
 
-Each message is judged, applied or put in quarantine by itself. But only the notification can be acknowledged, so as
-long as one of its messages has to come again, all of them do. Applying them again changes nothing; counting them again,
-or putting them in quarantine again, would. So that is left until none has to come again.
+Each event in a file is judged and applied or quarantined separately, but only the notification can be acknowledged. If
+one event needs a retry, the notification is delivered again, and all events of its files are processed again. Storing
+facts is idempotent. Counting metrics and quarantining are not. Both are therefore deferred until no event needs a retry.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,154 +16,168 @@ from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.immutable import replace
-from ses_feedback.processing.pipeline import BatchReport, Disposition, Pipeline, QuarantineStore, RecordResult, safe_id
+from ses_feedback.processing.pipeline import Pipeline, QuarantineStore
+from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, safe_id
 from ses_feedback.reading.envelope import Record, read_records
 from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names, split_messages
 
-AT_ONCE = 1_000
-"""Messages of an object that are in work at a time: what a batch of the lane's queue is otherwise."""
-MOST_KEPT = 100
-"""Messages of one notification that are put in quarantine by themselves. With more, the notification is instead: SES
-never wrote that, and a function that runs out of time while it keeps them would keep them again."""
+EVENTS_PER_BATCH = 1_000
+"""SES events of a file that are processed together. A batch of the lane's queue has the same size."""
+MAX_QUARANTINED_EVENTS = 100
+"""SES events of one notification that are quarantined separately. If there are more, the notification is quarantined
+instead. SES does not write such files, and a function that times out while it stores them would store them again."""
 UNUSABLE = "unusable-lines"
-"""Why a notification is in quarantine whose object holds more than `MOST_KEPT` messages to keep, or one too long to."""
+"""Reason of a quarantined notification whose files have too many events to quarantine, or one that is too long."""
 
 
-class Objects(Protocol):
-    """Where the objects are."""
+class ObjectReader(Protocol):
+    """Reader of S3 objects."""
 
-    def read(self, one: ObjectName) -> bytes:
-        """Return what is in an object; raise ObjectError or AWS_ERRORS."""
+    def read(self, name: ObjectName, /) -> bytes:
+        """Return the content of an object.
+
+        Raises:
+            ObjectError: The object cannot be read, and a retry will not help.
+            AWS_ERRORS: The call failed.
+
+        """
 
 
-class Deliveries:
-    """The one way in, for a lane that S3 notifies of objects: what tells of none goes through the pipeline as it is."""
+class DeliveryFilePipeline:
+    """Processes notifications of S3 objects. Other records go through the ordinary pipeline."""
 
     def __init__(
         self,
-        pipeline: Callable[[QuarantineStore], Pipeline],
+        create_pipeline: Callable[[QuarantineStore], Pipeline],
         quarantine: QuarantineStore,
-        objects: Objects,
+        objects: ObjectReader,
         now: Callable[[], datetime],
     ) -> None:
-        """Process through what `pipeline` makes, given where it is to keep what can't be acted on."""
-        self._pipeline = pipeline
+        """Process events in pipelines that `create_pipeline` returns for a quarantine store."""
+        self._create_pipeline = create_pipeline
         self._quarantine = quarantine
         self._objects = objects
         self._now = now
 
     def process(self, event: object, until: datetime | None = None) -> BatchReport:
-        """Process a Lambda event, as `Pipeline.process`; every message of an object has an outcome of its own.
+        """Process a Lambda event as `Pipeline.process` does, with one result for each event in a file.
 
-        Of an object that has to come again those outcomes alone are told that are why.
+        If a notification needs a retry, only the results that are the cause are returned for it.
         """
-        messages: list[Record] = []
-        notified: list[tuple[Record, tuple[ObjectName, ...]]] = []
+        records: list[Record] = []
+        notifications: list[tuple[Record, tuple[ObjectName, ...]]] = []
         for record in read_records(event):
             names = parse_object_names(record)
             if names:
-                notified.append((record, names))
+                notifications.append((record, names))
             else:
-                messages.append(record)
-        report = self._pipeline(self._quarantine).process_records(messages, until)
+                records.append(record)
+        report = self._create_pipeline(self._quarantine).process_records(records, until)
         results = list(report.results)
-        for record, names in notified:
-            told = _Notification(record)
-            pipeline = self._pipeline(told.kept)
+        for record, names in notifications:
+            notification = _Notification(record)
+            pipeline = self._create_pipeline(notification.quarantine)
             for name in names:
-                self._read(told, name, pipeline, until)
+                self._process_file(notification, name, pipeline, until)
             late = until is not None and self._now() >= until
-            results += told.settle(self._quarantine, report.metric_counts, late=late)
+            results += notification.finish(self._quarantine, report.metric_counts, late=late)
         return BatchReport(tuple(results), report.metric_counts)
 
-    def _read(self, told: "_Notification", name: ObjectName, pipeline: Pipeline, until: datetime | None) -> None:
-        """Process what is in an object, so many messages at a time, as long as it is not too late to begin."""
+    def _process_file(
+        self, notification: "_Notification", name: ObjectName, pipeline: Pipeline, until: datetime | None
+    ) -> None:
         try:
-            for chunk in self._chunks(told.record, name):
+            for batch in self._batches(notification.record, name):
                 if until and self._now() >= until:
-                    told.break_off()
+                    notification.stop_at_deadline()
                     return
-                told.include(pipeline.process_records(chunk, until))
+                notification.include(pipeline.process_records(batch, until))
         except ObjectError as error:
-            told.set_aside(error.reason)
+            notification.quarantine_whole(error.reason)
         except AWS_ERRORS as error:
-            told.again(error_code(error))
-        except Exception as error:  # noqa: BLE001 (the batch's edge, as the pipeline's: a bug must not hold up the others)
-            told.set_aside(f"internal-error: {type(error).__name__}")
+            notification.retry(error_code(error))
+        except Exception as error:  # noqa: BLE001 (a bug must not affect the other records of the batch)
+            notification.quarantine_whole(f"internal-error: {type(error).__name__}")
 
-    def _chunks(self, record: Record, name: ObjectName) -> Iterator[tuple[Record, ...]]:
-        """Yield the messages of an object, as records that are acknowledged as `record` is."""
-        yield ()  # to see whether there is time to read it
-        messages = split_messages(self._objects.read(name))
-        yield from batched((replace(record, content=message) for message in messages), AT_ONCE)
+    def _batches(self, record: Record, name: ObjectName) -> Iterator[tuple[Record, ...]]:
+        """Yield the events of a file as records that are acknowledged as `record` is."""
+        yield ()  # so that the deadline is checked before the file is read
+        events = split_messages(self._objects.read(name))
+        yield from batched((replace(record, content=event) for event in events), EVENTS_PER_BATCH)
 
 
 class _Notification:
-    """A notification on its way: what became of its messages, and what is put off until none has to come again."""
+    """A notification being processed: results of its events, and what is deferred until no event needs a retry."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.kept = _Kept()
-        self._outcomes: list[RecordResult] = []
+        self.quarantine = _DeferredQuarantine()
+        self._results: list[RecordResult] = []
         self._problem = ""
-        self._tally = MetricCounts()
+        self._metric_counts = MetricCounts()
 
     def include(self, report: BatchReport) -> None:
-        """Take in what became of some of its messages; not the messages, of which there may be tens of thousands."""
-        self._outcomes += [replace(outcome, record=self.record) for outcome in report.results]
-        self._tally.include(report.metric_counts)
+        """Add the results of some events, without the events: there may be tens of thousands."""
+        self._results += [replace(result, record=self.record) for result in report.results]
+        self._metric_counts.include(report.metric_counts)
 
-    def again(self, reason: str) -> None:
-        """Have it come again."""
-        self._outcomes.append(RecordResult(self.record, Disposition.RETRY, reason=reason))
+    def retry(self, reason: str) -> None:
+        """Have the notification delivered again."""
+        self._results.append(RecordResult(self.record, Disposition.RETRY, reason=reason))
 
-    def break_off(self) -> None:
-        """Have it come again for what there was no time for, unless no try would ever come to the end of it."""
-        if not self.kept.unusable:
-            self.again(OUT_OF_TIME.code)
+    def stop_at_deadline(self) -> None:
+        """Have the notification delivered again for the events that are left.
 
-    def set_aside(self, reason: str) -> None:
-        """Have the notification itself put in quarantine, for the first reason there is."""
+        If the notification will be quarantined anyway, no retry is necessary.
+        """
+        if not self.quarantine.unusable:
+            self.retry(OUT_OF_TIME.code)
+
+    def quarantine_whole(self, reason: str) -> None:
+        """Have the notification itself quarantined. The first reason is kept."""
         self._problem = self._problem or reason
 
-    def settle(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> Iterable[RecordResult]:
-        """Put in quarantine and count what was put off, or tell what has to come again."""
-        if self.kept.unusable:
-            self.kept = _Kept()
-            self.set_aside(UNUSABLE)
-        again = [outcome for outcome in self._outcomes if outcome.disposition is Disposition.RETRY]
-        if again:
-            return again
-        refused = self.kept.hand_over(quarantine, late=late) or self._hand_over(quarantine)
+    def finish(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> Iterable[RecordResult]:
+        """Quarantine and count what was deferred, and return all results. If a retry is needed, return its causes."""
+        if self.quarantine.unusable:
+            self.quarantine = _DeferredQuarantine()
+            self.quarantine_whole(UNUSABLE)
+        retries = [result for result in self._results if result.disposition is Disposition.RETRY]
+        if retries:
+            return retries
+        refused = self.quarantine.release(quarantine, late=late) or self._quarantine_record(quarantine)
         if refused:
             return [RecordResult(self.record, Disposition.RETRY, reason=f"not quarantined: {refused}")]
-        metric_counts.include(self._tally)
-        return self._outcomes or [RecordResult(self.record, Disposition.IGNORED)]
+        metric_counts.include(self._metric_counts)
+        return self._results or [RecordResult(self.record, Disposition.IGNORED)]
 
-    def _hand_over(self, quarantine: QuarantineStore) -> str:
+    def _quarantine_record(self, quarantine: QuarantineStore) -> str:
         if not self._problem:
             return ""
-        self._outcomes.append(RecordResult(self.record, Disposition.QUARANTINED, reason=self._problem))
-        self._tally.count("", "Quarantined")
+        self._results.append(RecordResult(self.record, Disposition.QUARANTINED, reason=self._problem))
+        self._metric_counts.count("", "Quarantined")
         return quarantine.store(self.record.original(), self._problem, safe_id(self.record.id), self.record.sent_at)
 
 
-class _Kept:
-    """What is to be put in quarantine, later."""
+class _DeferredQuarantine:
+    """Messages to quarantine later. `unusable` is True if there are too many, or one is too long."""
 
     def __init__(self) -> None:
         self._messages: list[tuple[str, str, str, datetime | None]] = []
         self.unusable = False
 
     def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:
-        """Keep a message for later."""
-        self.unusable = self.unusable or len(self._messages) >= MOST_KEPT or too_long(original)
+        """Keep a message for `release`."""
+        self.unusable = self.unusable or len(self._messages) >= MAX_QUARANTINED_EVENTS or too_long(original)
         if not self.unusable:
             self._messages.append((original, reason, source, sent_at))
         return ""
 
-    def hand_over(self, quarantine: QuarantineStore, *, late: bool) -> str:
-        """Put everything in quarantine, unless it is `late`; return why something is not, empty when all is."""
+    def release(self, quarantine: QuarantineStore, *, late: bool) -> str:
+        """Store the messages in `quarantine`. Return an empty string, or the reason if one could not be stored.
+
+        If it is `late`, no call is made.
+        """
         if self._messages and late:
             return OUT_OF_TIME.code
         for message in self._messages:

@@ -15,7 +15,7 @@ import ses_feedback
 from ses_feedback.address import Address
 from ses_feedback.immutable import replace
 
-MUTABLE = {"MetricCounts", "SyncReport", "_Read", "_Work"}
+MUTABLE = {"MetricCounts", "SyncReport", "_JudgedRecord", "_Work"}
 """Dataclasses that accumulate results while a batch is processed."""
 
 

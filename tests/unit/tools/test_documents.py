@@ -23,7 +23,7 @@ from ses_feedback.contacts.contact import (
 from ses_feedback.contacts.history import HISTORY_A_DAY
 from ses_feedback.contacts.record import RETENTION_DAYS, SHARDS
 from ses_feedback.contacts.status import ECHO_GRACE
-from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT
+from ses_feedback.processing.delivery_files import EVENTS_PER_BATCH, MAX_QUARANTINED_EVENTS
 from ses_feedback.suppression.entry_writer import REJECTED_RETRY_AFTER
 from ses_feedback.suppression.import_jobs.model import IMPORT_LEASE_DURATION, MAX_ENTRIES, PAUSE, Action
 from ses_feedback.suppression.import_jobs.settle import JOB_LIFETIME
@@ -173,9 +173,9 @@ IN_WORDS = [
     (IMPORTS, "for three hours", IMPORT_LEASE_DURATION, 3 * HOUR),
     (IMPORTS, "no import starts for an hour", PAUSE, HOUR),
     (IMPORTS, "once more three days later", JOB_LIFETIME, timedelta(days=3)),
-    (FILES, "*More than a hundred lines that are not feedback*", MOST_KEPT, 100),
-    (FILES, "a thousand lines at a time", AT_ONCE, 1_000),
-    (RUNBOOK, "more than a hundred lines that are not feedback", MOST_KEPT, 100),
+    (FILES, "*More than a hundred lines that are not feedback*", MAX_QUARANTINED_EVENTS, 100),
+    (FILES, "a thousand lines at a time", EVENTS_PER_BATCH, 1_000),
+    (RUNBOOK, "more than a hundred lines that are not feedback", MAX_QUARANTINED_EVENTS, 100),
     (RUNBOOK, "tried again every six hours", REJECTED_RETRY_AFTER, 6 * HOUR),
 ]
 

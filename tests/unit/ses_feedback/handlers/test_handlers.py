@@ -14,8 +14,8 @@ from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.contacts.repository import LEARN_AT_ONCE
 from ses_feedback.handlers import deadline, feedback, suppression
-from ses_feedback.handlers.feedback import LOGGED_RECORDS, FeedbackNotStoredError, answer
-from ses_feedback.processing.pipeline import BatchReport, Disposition, RecordResult, contact_hash
+from ses_feedback.handlers.feedback import LOGGED_RECORDS, FeedbackNotStoredError, build_response
+from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, contact_hash
 from ses_feedback.reading.envelope import Carrier, Record
 from ses_feedback.settings import SettingsError
 from tests.support.builders import (
@@ -207,9 +207,11 @@ def test_a_mixed_event_is_never_half_acknowledged() -> None:
     """When a record that has no id to name must come again, all do."""
     records = Record(Carrier.SQS, "1", ""), Record(Carrier.SNS, "2", "")
     results = [RecordResult(record, Disposition.RETRY, reason="ReadTimeoutError") for record in records]
-    assert answer(BatchReport((results[0],), MetricCounts())) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert build_response(BatchReport((results[0],), MetricCounts())) == {
+        "batchItemFailures": [{"itemIdentifier": "1"}]
+    }
     with pytest.raises(FeedbackNotStoredError, match="2 of 2"):
-        answer(BatchReport(tuple(results), MetricCounts()))
+        build_response(BatchReport(tuple(results), MetricCounts()))
 
 
 def test_no_time_left(world: World) -> None:

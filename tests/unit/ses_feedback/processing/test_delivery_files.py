@@ -17,8 +17,9 @@ from ses_feedback.handlers import deliveries
 from ses_feedback.handlers.feedback import RESERVE, FeedbackHandler, FeedbackNotStoredError
 from ses_feedback.judging.facts import Fact
 from ses_feedback.processing import delivery_files as entrance
-from ses_feedback.processing.delivery_files import AT_ONCE, MOST_KEPT, Deliveries
-from ses_feedback.processing.pipeline import Disposition, Pipeline, QuarantineStore
+from ses_feedback.processing.delivery_files import EVENTS_PER_BATCH, MAX_QUARANTINED_EVENTS, DeliveryFilePipeline
+from ses_feedback.processing.pipeline import Pipeline, QuarantineStore
+from ses_feedback.processing.results import Disposition
 from ses_feedback.reading.s3_notifications import ObjectName
 from tests.support.builders import (
     MESSAGE_ID,
@@ -225,14 +226,14 @@ def test_an_object_is_not_begun_when_there_is_no_time(lane: Lane) -> None:
 
 def test_a_long_object_gets_further_with_each_try(lane: Lane) -> None:
     """What was applied before time ran out is known the next time, and takes no writes."""
-    notification = lane.put(*some_deliveries(AT_ONCE + 100))
+    notification = lane.put(*some_deliveries(EVENTS_PER_BATCH + 100))
     lane.world.dynamodb.only = "batch_execute_statement"
     lane.world.dynamodb.otherwise = first(lambda: lane.world.clock.sleep(40))
     assert lane(notification) == ["sqs-message-1"]
     begun = len(lane.world.aws.contacts())
     lane.world.dynamodb.otherwise = None
     assert lane(notification) == []
-    assert (0 < begun < AT_ONCE + 100, len(lane.world.aws.contacts())) == (True, AT_ONCE + 100)
+    assert (0 < begun < EVENTS_PER_BATCH + 100, len(lane.world.aws.contacts())) == (True, EVENTS_PER_BATCH + 100)
 
 
 def test_what_cant_be_put_in_quarantine_comes_again(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,7 +299,7 @@ def test_the_other_objects_of_a_notification_are_read(lane: Lane) -> None:
 
 def test_a_flood_of_poison_is_set_aside_in_one_piece(lane: Lane) -> None:
     """Keeping each by itself would outlast the function, and begin anew each time. What is sound is applied."""
-    notification = lane.put(*["poison"] * (MOST_KEPT + 1), a_delivery())
+    notification = lane.put(*["poison"] * (MAX_QUARANTINED_EVENTS + 1), a_delivery())
     assert lane(notification) == []
     assert lane.quarantined() == [(text(notification), "unusable-lines", "sqs-message-1")]
     assert len(lane.world.aws.contacts()) == 1
@@ -316,7 +317,7 @@ def test_a_line_that_no_quarantine_takes_is_set_aside_with_its_object(lane: Lane
 
 def test_a_flood_that_no_try_gets_to_the_end_of_is_set_aside(lane: Lane) -> None:
     """When time runs out on it, what is left of it is not tried again for ever."""
-    lane.put(*["poison"] * (MOST_KEPT + 1))
+    lane.put(*["poison"] * (MAX_QUARANTINED_EVENTS + 1))
     lane.put(a_delivery(), key="deliveries/2")
     lane.s3.faults = {1: first(lambda: lane.world.clock.sleep(40))}
     assert lane(an_s3_notification(KEY, "deliveries/2")) == []
@@ -344,9 +345,9 @@ def test_what_is_kept_for_later_is_not_handed_over_too_late(lane: Lane, capsys: 
 
 def test_as_much_poison_as_that_is_kept_line_by_line(lane: Lane) -> None:
     """Up to there."""
-    assert lane(lane.put(*["poison"] * MOST_KEPT)) == []
+    assert lane(lane.put(*["poison"] * MAX_QUARANTINED_EVENTS)) == []
     assert {(body, reason) for body, reason, _ in lane.quarantined()} == {("poison", "not-json")}
-    assert len(lane.quarantined()) == MOST_KEPT
+    assert len(lane.quarantined()) == MAX_QUARANTINED_EVENTS
 
 
 def test_a_bug_holds_up_nobody(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,7 +405,7 @@ class Entrance:
         def pipeline(keeper: QuarantineStore) -> Pipeline:
             return Pipeline(self.contacts, keeper, now=clock.now)
 
-        self.deliveries = Deliveries(pipeline, self.quarantine, self.bucket, clock.now)
+        self.deliveries = DeliveryFilePipeline(pipeline, self.quarantine, self.bucket, clock.now)
 
 
 class Sized(FakeContacts):
@@ -426,10 +427,10 @@ def test_a_large_object_is_handled_piece_by_piece() -> None:
     """No more messages are in work at once than come in a batch of the queue otherwise."""
     contacts = Sized()
     entrance = Entrance(contacts)
-    messages = some_deliveries(2 * AT_ONCE + 10)
+    messages = some_deliveries(2 * EVENTS_PER_BATCH + 10)
     entrance.bucket.objects[ObjectName("deliveries", KEY)] = "\n".join(map(text, messages)).encode()
     report = entrance.deliveries.process(an_sqs_event(an_s3_notification(KEY)))
-    assert [size for size in contacts.sizes if size] == [AT_ONCE, AT_ONCE, 10]
+    assert [size for size in contacts.sizes if size] == [EVENTS_PER_BATCH, EVENTS_PER_BATCH, 10]
     assert (len(report.results), len(contacts.items)) == (len(messages), len(messages))
     # What is told of a message holds the notification, not the message.
     assert {one.record.content for one in report.results} == {text(an_s3_notification(KEY))}

@@ -12,7 +12,8 @@ from ses_feedback.contacts.status import Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Fact
 from ses_feedback.judging.policy import AmbiguousComplaint, PolicyOptions
-from ses_feedback.processing.pipeline import BatchReport, Disposition, Pipeline, RecordResult, contact_hash, safe_id
+from ses_feedback.processing.pipeline import Pipeline
+from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, contact_hash, safe_id
 from ses_feedback.reading.envelope import Carrier
 from ses_feedback.timestamps import format_timestamp
 from tests.support.builders import (
