@@ -151,7 +151,7 @@ class TestContacts:
         """Deliveries are too many for the history; the contact says the latest day."""
         assert kit.contacts.learn([a_fact(Verdict.DELIVERED)]) == {}
         assert [item["record"]["S"] for item in kit.items()] == ["contact"]
-        assert kit.item()["delivered_on"] == {"S": "2026-03-01"}
+        assert [number["N"] for number in kit.item()["delivered"]["L"]] == [str(a_fact(Verdict.DELIVERED).message)]
 
     def test_history_is_keyed_by_the_feedback(self, kit: Kit) -> None:
         """A record's key is its day, its rule and its identity, so other feedback is another record."""

@@ -151,7 +151,10 @@ def _changed_contacts(records: list[Any]) -> Iterator[tuple[str, str]]:
     for record in records:
         try:
             stream_record = record["dynamodb"]
-            if stream_record["Keys"]["record"]["S"] == RECORD:
+            # A removed contact expired; it had deliveries only.
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+            removed = record.get("eventName") == "REMOVE"
+            if stream_record["Keys"]["record"]["S"] == RECORD and not removed:
                 yield stream_record["Keys"]["address"]["S"], stream_record["SequenceNumber"]
         except (KeyError, TypeError):
             continue  # not a record of the table's stream

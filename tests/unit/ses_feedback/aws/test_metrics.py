@@ -113,7 +113,7 @@ SOURCES = [
     for path in sorted(Path(ses_feedback.__path__[0]).rglob("*.py"))
     if path.name != "metrics.py"
 ]
-COUNTING = {"count", "delay"}
+COUNTING = {"count", "count_provider", "delay"}
 
 
 def texts(node: ast.AST) -> Iterator[str]:
@@ -144,8 +144,8 @@ def counted(tree: ast.AST) -> Iterator[str]:
                     yield from assigned.get(name, [])
                 case ast.Call(func=ast.Attribute(attr=attribute), args=[_, name, *_]) if attribute in COUNTING:
                     yield from texts(name)
-                case ast.Call(func=ast.Attribute(value=ast.Name(id="counts")), args=[argument]):
-                    yield from texts(argument)
+                case ast.Subscript(value=ast.Attribute(attr="counts"), slice=ast.Constant(value=str(name))):
+                    yield name
                 case _:
                     pass
     for node in ast.walk(tree):

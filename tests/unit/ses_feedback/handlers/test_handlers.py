@@ -357,7 +357,7 @@ def test_the_stream_ends_when_ses_refuses(address: str) -> None:
 def test_a_sweep_says_what_it_did(world: World) -> None:
     """Whoever invokes the function sees what came of it; so does the schedule's log."""
     world.learn(a_fact())
-    assert world.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "still_pending": 0}
+    assert world.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "released": 0, "still_pending": 0}
 
 
 @pytest.mark.parametrize("event", [{"source": "ses-feedback", "detail-type": "Sweep"}, {}, None, {"Records": "no"}])
