@@ -19,14 +19,14 @@ _ALWAYS_OWN = frozenset({SIMULATOR})
 
 METRICS: Mapping[str, str] = MappingProxyType(
     {
-        "PermanentBounce": "Hard bounces, per recipient. Beside Delivery (or Send), the bounce rate AWS judges you by.",
+        "PermanentBounce": "Hard bounces, per recipient. Divided by Delivery, close to the bounce rate of the account.",
         "TransientBounce": "Soft bounces and auto-replies, per recipient.",
-        "UndeterminedBounce": "Bounces that say too little to act on, per recipient.",
-        "Complaint": "Complaints, one per report however many recipients it names.",
+        "UndeterminedBounce": "Bounces with too little information to act on, per recipient.",
+        "Complaint": "Complaints: one per report, however many recipients it names.",
         "Delivery": "Deliveries, per recipient.",
-        "Send": "Messages SES accepted, per recipient (with TrackSends).",
-        "Reject": "Messages SES dropped because of a virus.",
-        "RenderingFailure": "Messages whose template could not be rendered.",
+        "Send": "Emails that SES accepted, per recipient (with TrackSends).",
+        "Reject": "Emails that SES did not send because of a virus.",
+        "RenderingFailure": "Emails whose template could not be rendered.",
         "DeliveryDelay": "Temporary failures that SES retries; also by provider.",
         "ProviderRejection": "Bounces in which a provider rejects the sender, not the mailbox (status x.7.z or a block "
         "list), by provider only.",
@@ -35,22 +35,21 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "Open": "Opens.",
         "Click": "Clicks.",
         "Subscription": "Changes of preference on an SES contact list.",
-        "SuppressionEcho": "Messages SES did not send, per recipient: suppressed, unsubscribed, or invalid to SES. "
-        "Rising: somebody mails contacts without asking may_send.",
-        "ContactSuppressed": "Contacts that may no longer be mailed.",
-        "ContactReleased": "Contacts that may be mailed again.",
-        "IgnoredMessage": "Messages that are no feedback: set-up notices, inbound mail, account events.",
-        "UnrecognizedFeedback": "Feedback with a type or sub type SES does not document. Judged on the safe side.",
-        "MisroutedFeedback": "Feedback that came down another kind's lane. Handled all the same.",
+        "SuppressionEcho": "Emails that SES did not send, per recipient, because the address is on a list or invalid to "
+        "SES. If it rises, an application sends without asking may_send.",
+        "ContactSuppressed": "Contacts that may no longer receive bulk email.",
+        "ContactReleased": "Contacts that may receive bulk email again.",
+        "IgnoredMessage": "Messages that are not feedback: set-up notices, inbound email, account events.",
+        "UnrecognizedFeedback": 'Feedback with a type or sub type that SES does not document. The row "any other" applies.',
+        "MisroutedFeedback": "Feedback that arrived in the lane of another kind. It is processed.",
         "Quarantined": "Messages put in quarantine.",
-        "SuppressionImported": "Contacts whose suppression-list entries an import job wrote, being too many for "
-        "one call a second.",
-        "FeedbackLag": "Milliseconds from the event SES reports to its processing, the longest of a batch.",
-        "SuppressionLag": "Milliseconds from a contact's change to the list following it, the longest of a batch; "
-        "from the sweep, the age of the oldest change still waiting, those SES refused left out.",
+        "SuppressionImported": "Contacts whose suppression-list entries an import job wrote.",
+        "FeedbackLag": "Milliseconds from an event to its processing, the longest of a batch.",
+        "SuppressionLag": "Milliseconds from a contact's change to the list call, the longest of a batch. The sweep reports "
+        "the age of the oldest pending change, except entries that SES refused.",
     },
 )
-"""Every metric, and what it says. The README's table is generated from this."""
+"""Every metric and its meaning. The table in docs/operate/metrics.md is generated from this."""
 
 _MILLISECONDS = frozenset({"FeedbackLag", "SuppressionLag"})
 
