@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from campaigns.fuzz.canaries import canary, canary_address
-from tests.support.builders import MEANINGFUL_NAMES, MEANINGFUL_TEXTS, ODD_NUMBERS, ODD_TEXTS
+from tests.support.strategies import MEANINGFUL_NAMES, MEANINGFUL_TEXTS, ODD_NUMBERS, ODD_TEXTS
 
 Json = Any
 

@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from campaigns.fuzz.canaries import MARK, Planter, canary_address
-from tests.support.builders import BOUNCE_SUB_TYPES, BOUNCE_TYPES, COMPLAINT_SUB_TYPES, FEEDBACK_TYPES, VOCABULARIES
+from tests.support.builders import VOCABULARIES
+from tests.support.strategies import BOUNCE_SUB_TYPES, BOUNCE_TYPES, COMPLAINT_SUB_TYPES, FEEDBACK_TYPES
 
 Json = dict[str, Any]
 

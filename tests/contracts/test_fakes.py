@@ -34,11 +34,10 @@ from tests.support.fakes import (
     FakeQuarantine,
     FakeRateLimiter,
     FakeSuppressionList,
-    FaultyClient,
     Kept,
     ManualClock,
-    refuses,
 )
+from tests.support.faulty_client import FaultyClient, refuses
 
 LIMITS = Limits()
 OTHER = "other@example.com"

@@ -28,7 +28,7 @@ from tests.support.builders import (
     soft_bounce_days,
 )
 from tests.support.deployed_functions import TIMEOUT, FakeContext, World, a_world
-from tests.support.fakes import (
+from tests.support.faulty_client import (
     Call,
     Fault,
     Killed,

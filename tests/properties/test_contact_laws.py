@@ -48,7 +48,6 @@ from tests.support.builders import (
     EVENT,
     NOTIFICATION,
     RECIPIENT,
-    SOFT,
     START,
     Json,
     a_bus_event,
@@ -57,6 +56,11 @@ from tests.support.builders import (
     an_sns_event,
     an_sqs_event,
     an_sqs_record,
+    on_day,
+    reinstated,
+)
+from tests.support.strategies import (
+    SOFT,
     contacts,
     documents,
     histories,
@@ -65,9 +69,7 @@ from tests.support.builders import (
     limits,
     moments,
     mutated_documents,
-    on_day,
     orders,
-    reinstated,
     texts,
 )
 

@@ -29,7 +29,7 @@ from tests.support.builders import (
     an_sqs_record,
 )
 from tests.support.deployed_functions import FakeContext, World, a_world
-from tests.support.fakes import Fault, garbles, refuses, times_out
+from tests.support.faulty_client import Fault, garbles, refuses, times_out
 
 CANARY = "canary@example.com"
 """Planted wherever SES, or somebody who sends mail through it, may put text; the faults' messages hold it too."""

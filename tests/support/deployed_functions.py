@@ -20,7 +20,8 @@ from ses_feedback.handlers import feedback, suppression
 from ses_feedback.judging.facts import Fact
 from ses_feedback.settings import Settings
 from tests.support.builders import START
-from tests.support.fakes import Call, Fault, FaultyClient, InlineExecutor
+from tests.support.fakes import InlineExecutor
+from tests.support.faulty_client import Call, Fault, FaultyClient
 
 TIMEOUT = timedelta(seconds=300)
 """SuppressionFunction's, as the template has it."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from ses_feedback.address import MAX_LENGTH, MAX_RAW_LENGTH, Address, AddressError, parse_address
-from tests.support.builders import texts, variants
+from tests.support.strategies import texts, variants
 
 KELVIN = "\u212a"
 DOTTED_I = "\u0130"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ses_feedback.timestamps import format_timestamp, parse_epoch_milliseconds, parse_timestamp, read_timestamp
-from tests.support.builders import texts
+from tests.support.strategies import texts
 
 AT = datetime(2018, 10, 8, 14, 5, 45, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, Quarantine
 from ses_feedback.timestamps import parse_timestamp
 from tests.support.builders import a_bounce
-from tests.support.fakes import Fault, FaultyClient, garbles, times_out
+from tests.support.faulty_client import Fault, FaultyClient, garbles, times_out
 
 HOUR = timedelta(hours=1)
 

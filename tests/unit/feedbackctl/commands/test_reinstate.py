@@ -15,7 +15,7 @@ from ses_feedback.handlers import feedback, suppression
 from ses_feedback.settings import Settings
 from tests.support.builders import RECIPIENT, START, a_bounce, a_complaint, a_subscription
 from tests.support.deployed_functions import FakeContext
-from tests.support.fakes import FaultyClient, refuses
+from tests.support.faulty_client import FaultyClient, refuses
 
 
 @pytest.fixture

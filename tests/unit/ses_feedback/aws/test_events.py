@@ -10,7 +10,8 @@ from ses_feedback.aws.events import EventPublisher
 from ses_feedback.contacts.status import Status
 from ses_feedback.contacts.status_change import StatusChange
 from tests.support.builders import AT, RECIPIENT
-from tests.support.fakes import Fault, FaultyClient, ManualClock, garbles, refuses, times_out
+from tests.support.fakes import ManualClock
+from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, times_out
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from ses_feedback.aws.errors import MalformedResponseError
 from ses_feedback.aws.objects import MAX_OBJECT_BYTES, DeliveryObjects, ObjectError
 from ses_feedback.reading.s3_notifications import ObjectName
 from ses_feedback.suppression.import_jobs.objects import ImportObjects
-from tests.support.fakes import Fault, FaultyClient, garbles, refuses, times_out
+from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, times_out
 
 HERE = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
 

@@ -10,7 +10,8 @@ import pytest
 
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, TOO_LONG, Quarantine, too_long
-from tests.support.fakes import Fault, FaultyClient, ManualClock, garbles, loses_the_answer, refuses, times_out
+from tests.support.fakes import ManualClock
+from tests.support.faulty_client import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
 
 SQS_BODY = MAX_MESSAGE_BYTES - 1024
 """Bytes of body that leave room for the attributes."""

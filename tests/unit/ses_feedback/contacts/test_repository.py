@@ -19,7 +19,7 @@ from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.suppression import interfaces
 from tests.support.builders import AT, RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import World, a_world
-from tests.support.fakes import (
+from tests.support.faulty_client import (
     Fault,
     fails_statements,
     first,

@@ -32,7 +32,7 @@ from tests.support.builders import (
     an_sqs_record,
 )
 from tests.support.deployed_functions import FakeContext, World, a_world, log_to_current_stdout
-from tests.support.fakes import FaultyClient, fails_statements, first, refuses, times_out
+from tests.support.faulty_client import FaultyClient, fails_statements, first, refuses, times_out
 
 if TYPE_CHECKING:
     from campaigns.wire.http_server import Request

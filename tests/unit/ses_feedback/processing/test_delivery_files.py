@@ -31,24 +31,13 @@ from tests.support.builders import (
     an_open,
     an_s3_notification,
     an_sqs_event,
-    documents,
-    json_values,
     text,
 )
 from tests.support.deployed_functions import FakeContext, World, a_world, log_to_current_stdout
-from tests.support.fakes import (
-    FakeContacts,
-    FakeQuarantine,
-    Fault,
-    FaultyClient,
-    ManualClock,
-    fails_statements,
-    first,
-    garbles,
-    refuses,
-    times_out,
-)
+from tests.support.fakes import FakeContacts, FakeQuarantine, ManualClock
+from tests.support.faulty_client import Fault, FaultyClient, fails_statements, first, garbles, refuses, times_out
 from tests.support.sam_template import ROOT
+from tests.support.strategies import documents, json_values
 
 OTHER = "other@example.com"
 POISON = '{"eventType": "Bounce"}'

@@ -23,9 +23,9 @@ from tests.support.builders import (
     an_sns_event,
     an_sqs_event,
     an_sqs_record,
-    nested,
     text,
 )
+from tests.support.strategies import nested
 
 BUS_TIME = datetime(2026, 3, 1, 12, 0, 6, 999_000, tzinfo=UTC)
 """EventBridge's time is cut to the second: until the end of that second the event may have happened."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ses_feedback.reading.envelope import Carrier, Document, EnvelopeError, Record, open_record
 from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names, split_messages
-from tests.support.builders import a_bounce, a_delivery, a_mail, an_s3_notification, json_objects, json_values, text
+from tests.support.builders import a_bounce, a_delivery, a_mail, an_s3_notification, text
+from tests.support.strategies import json_objects, json_values
 
 HERE = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
 

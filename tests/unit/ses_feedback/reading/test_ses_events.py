@@ -54,8 +54,8 @@ from tests.support.builders import (
     a_subscription,
     an_auto_replier,
     an_open,
-    nested,
 )
+from tests.support.strategies import nested
 
 
 def bounce(document: Json) -> Bounce:

@@ -9,7 +9,8 @@ from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.list_client import SuppressionListClient
 from tests.support.builders import RECIPIENT
-from tests.support.fakes import Fault, FaultyClient, ManualClock, garbles, refuses, times_out
+from tests.support.fakes import ManualClock
+from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, times_out
 
 
 @pytest.fixture

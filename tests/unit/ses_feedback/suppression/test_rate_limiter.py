@@ -12,17 +12,8 @@ from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.suppression.rate_limiter import KEY, RateLimiter
-from tests.support.fakes import (
-    NOON,
-    Fault,
-    FaultyClient,
-    ManualClock,
-    first,
-    garbles,
-    loses_the_answer,
-    refuses,
-    times_out,
-)
+from tests.support.fakes import NOON, ManualClock
+from tests.support.faulty_client import Fault, FaultyClient, first, garbles, loses_the_answer, refuses, times_out
 
 LATER = NOON + timedelta(hours=1)
 

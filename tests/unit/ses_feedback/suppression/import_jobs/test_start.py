@@ -23,7 +23,7 @@ from ses_feedback.suppression.import_jobs.settle import JOB_LIFETIME
 from ses_feedback.suppression.lease import LEASE_DURATION
 from tests.support.builders import a_fact, on_day
 from tests.support.deployed_functions import FakeContext, World, a_world
-from tests.support.fakes import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
+from tests.support.faulty_client import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
 
 BUCKET = "imports"
 FIVE_MINUTES = timedelta(minutes=5)
