@@ -32,6 +32,7 @@ from tests.support.sbom import cyclonedx_bill
 from tools.package_build import dist_info
 from tools.package_build.__main__ import PYTHON
 from tools.package_build.botocore_data import OPERATIONS, amazon_roots, trim_model
+from tools.package_build.bytecode import Compiler, find_compiler
 from tools.package_build.file_tree import digest, list_files
 
 Json = dict[str, Any]
@@ -140,6 +141,25 @@ def test_every_module_is_compiled_without_a_check_of_its_source(package: Path) -
     compiled = [path for path in list_files(package) if path.suffix == ".pyc"]
     assert {path.parent.parent / f"{path.name.partition('.')[0]}.py" for path in compiled} == sources
     assert {struct.unpack("<I", path.read_bytes()[4:8])[0] for path in compiled} == {UNCHECKED_HASH}
+
+
+def write_interpreter(path: Path, script: str) -> None:
+    """Write a shell script in the place of an interpreter."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_compiler_is_an_interpreter_that_runs_and_has_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pyenv shim has the name of a version and may not run."""
+    write_interpreter(tmp_path / "path" / "python3.99", "exit 127")
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    assert find_compiler("3.99", tmp_path) is None
+    installed = tmp_path / ".tools" / "local" / "bin" / "python"
+    write_interpreter(installed, "echo 3.99 3.99.1 build 7")
+    assert find_compiler("3.99", tmp_path) == Compiler(str(installed), "3.99.1 build 7")
 
 
 def test_extension_modules_exist_for_both_processors(package: Path) -> None:
