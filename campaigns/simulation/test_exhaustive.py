@@ -32,7 +32,7 @@ def test_second_exploration_finds_the_same_states() -> None:
     assert explore(scope).graph == explore(scope).graph
 
 
-@pytest.mark.parametrize("name", ["a lost race counts as done", "a contact somebody else added counts as done"])
+@pytest.mark.parametrize("name", ["a lost race counts as done", "a contact added by another worker counts as done"])
 def test_exploration_finds_planted_bug(name: str) -> None:
     with find_planted_bug(name).planted():
         exploration = explore(make_scopes(crashes=1)[_QUICK[0]])

@@ -9,8 +9,8 @@ from campaigns.simulation.planted_bugs.planting import PlantedBug
 
 PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *contacts.PLANTED_BUGS,
-    *repository.MUTANTS,
-    *messages.MUTANTS,
+    *repository.PLANTED_BUGS,
+    *messages.PLANTED_BUGS,
     *list_sync.MUTANTS,
 )
 """Planted bugs that ordinary cases must find."""

@@ -1,101 +1,97 @@
-"""Design bugs: what becomes of messages."""
+"""Planted bugs: how a message is read, judged, stored, quarantined and acknowledged."""
 
-# Mutants stand where the real thing does, and so reach into it and take what it takes.
+# A planted bug has the signature of the function that it replaces, and uses private names of its module.
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from campaigns.simulation.planted_bugs.planting import mutant
+from campaigns.simulation.planted_bugs.planting import planted_bug
 from ses_feedback import address
 from ses_feedback.immutable import replace
 from ses_feedback.judging import judge
 from ses_feedback.processing import pipeline
+from ses_feedback.processing.pipeline import Pipeline
 from ses_feedback.processing.results import Disposition
 from ses_feedback.reading.envelope import Document, open_record
 
+_store_facts = Pipeline._store_facts
+_judge_record = Pipeline._judge
+_judge_event = judge.judge
 
-def _failures_swallowed(_one: Any, _failed: Mapping[str, str]) -> dict[str, str]:
+
+def _report_no_failures(_record: Any, _failed: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
-def _return_in_the_loop(self: Any, read: list[Any], until: datetime | None) -> None:
-    """Stop at the first record that can't be acted on, as a `return` in the record loop does."""
-    first = next((number for number, one in enumerate(read) if one.problem), len(read))
-    _store_all(self, read[:first], until)
+def _stop_at_malformed_record(self: Any, records: list[Any], until: datetime | None) -> None:
+    """Skip the records after the first malformed one, like a `return` in the loop over records."""
+    first = next((number for number, record in enumerate(records) if record.problem), len(records))
+    _store_facts(self, records[:first], until)
 
 
-_store_all = pipeline.Pipeline._store_facts
+def _retry_malformed_record(self: Any, record: Any, until: datetime | None) -> Any:
+    return Disposition.RETRY, record.problem
 
 
-def _poison_stays(self: Any, one: Any, until: datetime | None) -> Any:
-    return Disposition.RETRY, one.problem
-
-
-def _poison_dropped(self: Any, one: Any, until: datetime | None) -> Any:
+def _drop_malformed_record(self: Any, record: Any, until: datetime | None) -> Any:
     return Disposition.IGNORED, ""
 
 
-def _quarantine_hoped_for(self: Any, one: Any, until: datetime | None) -> Any:
-    self._quarantine.store(one.record.original(), one.problem, "")
-    return Disposition.QUARANTINED, one.problem
+def _ignore_quarantine_failure(self: Any, record: Any, until: datetime | None) -> Any:
+    self._quarantine.store(record.record.original(), record.problem, "")
+    return Disposition.QUARANTINED, record.problem
 
 
-def _batch_fails_together(self: Any, read: list[Any], until: datetime | None) -> None:
-    _store_all(self, read, until)
-    if any(one.problem for one in read):
-        for one in read:
-            one.failures = {"all": "poison"}
+def _fail_whole_batch(self: Any, records: list[Any], until: datetime | None) -> None:
+    _store_facts(self, records, until)
+    if any(record.problem for record in records):
+        for record in records:
+            record.failures = {"all": "malformed"}
 
 
-def _raw_addresses(address: str) -> str:
+def _log_address(address: str) -> str:
     return address
 
 
-def _destination(self: Any, record: Any) -> Any:
-    """Take the address from `mail.destination`, not from the bounce."""
-    read: Any = _read_record(self, record)
-    opened = open_record(record) if read.judgement and read.judgement.facts else None
+def _judge_last_destination(self: Any, record: Any) -> Any:
+    """Add a fact about the last address of `mail.destination`, which need not have bounced."""
+    result: Any = _judge_record(self, record)
+    opened = open_record(record) if result.judgement and result.judgement.facts else None
     if isinstance(opened, Document):
         last = opened.fields["mail"]["destination"][-1]
-        facts = (*read.judgement.facts, replace(read.judgement.facts[0], address=address.parse_address(last)))
-        read.judgement = replace(read.judgement, facts=facts)
-    return read
+        facts = (*result.judgement.facts, replace(result.judgement.facts[0], address=address.parse_address(last)))
+        result.judgement = replace(result.judgement, facts=facts)
+    return result
 
 
-_read_record = pipeline.Pipeline._judge
-
-
-def _first_recipient(*arguments: Any) -> Any:
-    judgement = _judge(*arguments)
+def _judge_first_recipient(*arguments: Any) -> Any:
+    judgement = _judge_event(*arguments)
     return replace(judgement, facts=judgement.facts[:1])
 
 
-_judge = judge.judge
+def _keep_case(raw: str) -> address.Address:
+    parsed = address.parse_address(raw)
+    return address.Address(parsed.variant, parsed.variant)
 
 
-def _case_kept(raw: str) -> address.Address:
-    found = address.parse_address(raw)
-    return address.Address(found.variant, found.variant)
-
-
-def _problem_forgets_facts(*arguments: Any) -> Any:
-    judgement = _judge(*arguments)
+def _drop_facts_of_malformed_message(*arguments: Any) -> Any:
+    judgement = _judge_event(*arguments)
     return replace(judgement, facts=()) if judgement.problem else judgement
 
 
-MUTANTS = (
-    mutant("acknowledged before it is stored", (pipeline, "_failures", _failures_swallowed)),
-    mutant("return in the record loop", (pipeline.Pipeline, "_store_facts", _return_in_the_loop)),
-    mutant("poison stays on the queue", (pipeline.Pipeline, "_quarantine_record", _poison_stays)),
-    mutant("poison is dropped", (pipeline.Pipeline, "_quarantine_record", _poison_dropped)),
-    mutant("quarantine is hoped for", (pipeline.Pipeline, "_quarantine_record", _quarantine_hoped_for)),
-    mutant("poison fails its batch", (pipeline.Pipeline, "_store_facts", _batch_fails_together)),
-    mutant("addresses in the log", (pipeline, "contact_hash", _raw_addresses)),
-    mutant("the address is mail.destination's", (pipeline.Pipeline, "_judge", _destination)),
-    mutant("only the first recipient", (pipeline, "judge", _first_recipient)),
-    mutant("facts beside poison are lost", (pipeline, "judge", _problem_forgets_facts)),
-    mutant("the case of the local part tells contacts apart", (judge, "parse_address", _case_kept)),
+PLANTED_BUGS = (
+    planted_bug("a message is acknowledged although a write failed", (pipeline, "_failures", _report_no_failures)),
+    planted_bug("a malformed record ends the loop over records", (Pipeline, "_store_facts", _stop_at_malformed_record)),
+    planted_bug("a malformed message stays on its queue", (Pipeline, "_quarantine_record", _retry_malformed_record)),
+    planted_bug("a malformed message is dropped", (Pipeline, "_quarantine_record", _drop_malformed_record)),
+    planted_bug("a failed write to quarantine counts as done", (Pipeline, "_quarantine_record", _ignore_quarantine_failure)),
+    planted_bug("a malformed message fails its batch", (Pipeline, "_store_facts", _fail_whole_batch)),
+    planted_bug("the log contains addresses", (pipeline, "contact_hash", _log_address)),
+    planted_bug("a bounce is stored for another destination", (Pipeline, "_judge", _judge_last_destination)),
+    planted_bug("only the first recipient is judged", (pipeline, "judge", _judge_first_recipient)),
+    planted_bug("facts of a malformed message are lost", (pipeline, "judge", _drop_facts_of_malformed_message)),
+    planted_bug("the case of the local part separates contacts", (judge, "parse_address", _keep_case)),
 )
-"""Every design bug of this kind that is tried."""
+"""Planted bugs of this module. Each must break a promise in some case."""

@@ -1,22 +1,31 @@
-"""Design bugs: how contacts and their history are read and written."""
+"""Planted bugs: how contacts and their history are read and written."""
 
-# Mutants stand where the real thing does, and so reach into it and take what it takes.
+# A planted bug has the signature of the function that it replaces, and uses private names of its module.
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from campaigns.simulation.planted_bugs.planting import mutant
+from campaigns.simulation.planted_bugs.planting import planted_bug
 from ses_feedback.aws.errors import AWS_ERRORS, error_code
-from ses_feedback.contacts import history, repository, statements
-from ses_feedback.contacts import record as stored
+from ses_feedback.contacts import history, record, repository, statements
 from ses_feedback.contacts.record import ContactRecord
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.judging.facts import Fact, Verdict
 
+_write = ContactRepository.write
+_read = ContactRepository.read
+_learn = ContactRepository.learn
+_history = ContactRepository._history
+_execute = ContactRepository._execute
+_outcome = repository._outcome
+_history_item = history.history_item
+_attempts: list[int] = []
 
-def _unguarded(self: Any, one: ContactRecord) -> str | None:
-    item = stored.encode(one, self._limits)
+
+def _write_without_lock(self: Any, stored: ContactRecord) -> str | None:
+    item = record.encode(stored, self._limits)
     try:
         self._client.put_item(TableName=self._table, Item=item)
     except AWS_ERRORS as error:
@@ -24,168 +33,140 @@ def _unguarded(self: Any, one: ContactRecord) -> str | None:
     return None
 
 
-def _swallowed(self: Any, one: ContactRecord) -> str | None:
-    refused = _write(self, one)
-    return refused if refused == repository.LOST_RACE else None
+def _ignore_write_error(self: Any, stored: ContactRecord) -> str | None:
+    failure = _write(self, stored)
+    return failure if failure == repository.LOST_RACE else None
 
 
-_write = repository.ContactRepository.write
+def _ignore_lost_race_of_sync(self: Any, stored: ContactRecord) -> str | None:
+    failure = _write(self, stored)
+    return None if failure == repository.LOST_RACE else failure
 
 
-def _lost_is_done(self: Any, one: ContactRecord) -> str | None:
-    refused = _write(self, one)
-    return None if refused == repository.LOST_RACE else refused
-
-
-def _unread_is_done(self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
+def _ignore_read_error(
+    self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool
+) -> dict[str, ContactRecord]:
     return _read(self, addresses, {}, consistent=consistent)
 
 
-_read = repository.ContactRepository.read
-
-
-def _errors_overlooked(_write: Any, _response: Mapping[str, Any]) -> None:
+def _ignore_statement_error(_write: Any, _response: Mapping[str, Any]) -> None:
     return None
 
 
-def _duplicate_is_done(write: Any, response: Mapping[str, Any]) -> str | None:
-    """Take a contact that somebody else added meanwhile for one's own."""
+def _ignore_duplicate_contact(write: Any, response: Mapping[str, Any]) -> str | None:
     return None if _code(response) == "DuplicateItem" else _outcome(write, response)
 
 
-def _overtaken_is_done(write: Any, response: Mapping[str, Any]) -> str | None:
+def _ignore_lost_race(write: Any, response: Mapping[str, Any]) -> str | None:
     return None if _code(response) == "ConditionalCheckFailed" else _outcome(write, response)
 
 
-def _overtaken_is_an_error(write: Any, response: Mapping[str, Any]) -> str | None:
+def _fail_on_lost_race(write: Any, response: Mapping[str, Any]) -> str | None:
     return _code(response) if _code(response) == "ConditionalCheckFailed" else _outcome(write, response)
 
 
-def _duplicate_history_is_an_error(write: Any, response: Mapping[str, Any]) -> str | None:
+def _fail_on_duplicate_history(write: Any, response: Mapping[str, Any]) -> str | None:
     return _code(response) or None
 
 
-def _history_hoped_for(write: Any, response: Mapping[str, Any]) -> str | None:
+def _ignore_history_error(write: Any, response: Mapping[str, Any]) -> str | None:
     return _outcome(write, response) if write.record == "contact" else None
-
-
-_outcome = repository._outcome
 
 
 def _code(response: Mapping[str, Any]) -> str:
     return str(response.get("Error", {}).get("Code", ""))
 
 
-def _first_answer_for_all(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
+def _use_first_response(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     return [_execute(self, writes)[0]] * len(writes)
 
 
-def _answers_in_any_order(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
-    """Take the answers for those of the statements in another order."""
+def _reverse_responses(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     return _execute(self, writes)[::-1]
 
 
-def _short_answer_is_done(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
-    """Take a statement without an answer for one that was carried out."""
+def _accept_short_answer(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     try:
-        answers = self._client.batch_execute_statement(Statements=[write.statement for write in writes])["Responses"]
+        responses = self._client.batch_execute_statement(Statements=[write.statement for write in writes])["Responses"]
     except (*AWS_ERRORS, KeyError) as error:
         return [error_code(error)] * len(writes)
-    told = [_outcome(write, answer) for write, answer in zip(writes, answers, strict=False)]
-    return [*told, *[None] * (len(writes) - len(told))]
+    outcomes = [_outcome(write, response) for write, response in zip(writes, responses, strict=False)]
+    return [*outcomes, *[None] * (len(writes) - len(outcomes))]
 
 
-def _lost_call_is_done(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
-    """Believe that what DynamoDB did not answer was carried out."""
+def _ignore_missing_answer(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     outcomes = _execute(self, writes)
     return [None] * len(writes) if set(outcomes) <= {"ConnectionClosedError", "ReadTimeoutError"} else outcomes
 
 
-def _blind(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
-    """Change the contact whatever revision it has."""
+def _update_any_revision(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     for write in writes:
-        held = self._client._table.items.get((write.address, write.record))
+        item = self._client.table.items.get((write.address, write.record))
         if write.record == "contact" and write.statement["Statement"].startswith("UPDATE"):
-            write.statement["Parameters"][-1] = held["rev"]
+            write.statement["Parameters"][-1] = item["rev"]
     return _execute(self, writes)
 
 
-_execute = repository.ContactRepository._execute
-
-
-def _inserted_again(table: str, _before: Any, after: Any) -> Any:
+def _insert_existing(table: str, _before: Any, after: Any) -> Any:
     return statements.insert(table, after)
 
 
-def _nothing_removed(table: str, before: Any, after: Any) -> Any:
-    """Leave on the contact what no longer holds."""
+def _remove_nothing(table: str, before: Any, after: Any) -> Any:
     return statements.update(table, {name: value for name, value in before.items() if name in after}, after)
 
 
-def _history_forgotten(self: Any) -> Mapping[str, str]:
-    """Give up on contacts only."""
+def _forget_unwritten_history(self: Any) -> Mapping[str, str]:
     failed: Mapping[str, str] = {address: self.last[address] for address in self.contacts} | self.failed
     return failed
 
 
-def _processed_first(self: Any, facts: Any, until: datetime | None = None) -> Mapping[str, str]:
-    """Write the "processed" record before the effect, and skip what has one."""
+def _store_history_first(self: Any, facts: Any, until: datetime | None = None) -> Mapping[str, str]:
+    """Write the history before the contact, and skip facts that the history already has."""
     new: list[Fact] = []
     for fact in list(facts):
-        record = history.history_item(fact, 365, fact.at)
-        key = record["address"]["S"], record["record"]["S"]
-        if key not in self._client._table.items:
-            self._client.batch_execute_statement(Statements=[statements.insert("Contacts", record)])
+        item = history.history_item(fact, 365, fact.at)
+        if (item["address"]["S"], item["record"]["S"]) not in self._client.table.items:
+            self._client.batch_execute_statement(Statements=[statements.insert("Contacts", item)])
             new.append(fact)
     return _learn(self, new, until)
 
 
-_learn = repository.ContactRepository.learn
-
-
-def _history_once_more(fact: Fact, keep_days: int, now: datetime) -> Any:
+def _number_each_attempt(fact: Fact, keep_days: int, now: datetime) -> Any:
     item = _history_item(fact, keep_days, now)
-    _times.append(0)
-    return item | {"record": {"S": f"{item['record']['S']}-{len(_times)}"}}
+    _attempts.append(0)
+    return item | {"record": {"S": f"{item['record']['S']}-{len(_attempts)}"}}
 
 
-_history_item = history.history_item
-_times: list[int] = []
-
-
-def _history_not_of_all(self: Any, facts: Any) -> Any:
-    """Keep no history of deliveries and, by mistake, of echoes."""
+def _omit_echoes(self: Any, facts: Any) -> Any:
     kept = {name: [fact for fact in known if fact.verdict is not Verdict.ECHO] for name, known in facts.items()}
     return _history(self, kept)
 
 
-_history = repository.ContactRepository._history
-
-
-MUTANTS = (
-    mutant("the list_sync's writes are not guarded by rev", (repository.ContactRepository, "write", _unguarded)),
-    mutant("a fault of the list_sync's writes is swallowed", (repository.ContactRepository, "write", _swallowed)),
-    mutant("a race the list_sync lost counts as done", (repository.ContactRepository, "write", _lost_is_done)),
-    mutant("a contact that can't be read counts as done", (repository.ContactRepository, "read", _unread_is_done)),
-    mutant("errors of single statements are overlooked", (repository, "_outcome", _errors_overlooked)),
-    mutant("a contact somebody else added counts as done", (repository, "_outcome", _duplicate_is_done)),
-    mutant("a lost race counts as done", (repository, "_outcome", _overtaken_is_done)),
-    mutant("a lost race counts as an error", (repository, "_outcome", _overtaken_is_an_error)),
-    mutant("history that is there counts as an error", (repository, "_outcome", _duplicate_history_is_an_error)),
-    mutant("history unwritten, and acknowledged", (repository, "_outcome", _history_hoped_for)),
-    mutant("the first answer counts for all", (repository.ContactRepository, "_execute", _first_answer_for_all)),
-    mutant("answers count for other statements", (repository.ContactRepository, "_execute", _answers_in_any_order)),
-    mutant(
-        "a statement without an answer counts as done",
-        (repository.ContactRepository, "_execute", _short_answer_is_done),
+PLANTED_BUGS = (
+    planted_bug("the sync writes without the optimistic lock", (ContactRepository, "write", _write_without_lock)),
+    planted_bug("the sync ignores a failed write", (ContactRepository, "write", _ignore_write_error)),
+    planted_bug("the sync counts a lost race as done", (ContactRepository, "write", _ignore_lost_race_of_sync)),
+    planted_bug("the sync counts an unreadable contact as done", (ContactRepository, "read", _ignore_read_error)),
+    planted_bug("errors of single statements are ignored", (repository, "_outcome", _ignore_statement_error)),
+    planted_bug(
+        "a contact added by another worker counts as done", (repository, "_outcome", _ignore_duplicate_contact)
     ),
-    mutant("a call without an answer counts as done", (repository.ContactRepository, "_execute", _lost_call_is_done)),
-    mutant("updates are not guarded by rev", (repository.ContactRepository, "_execute", _blind)),
-    mutant("INSERT where it should be UPDATE", (repository, "update", _inserted_again)),
-    mutant("UPDATE removes nothing", (repository, "update", _nothing_removed)),
-    mutant("history that could not be written is forgotten", (repository._Work, "give_up", _history_forgotten)),
-    mutant("the processed record is written first", (repository.ContactRepository, "learn", _processed_first)),
-    mutant("each try makes a new record of history", (repository, "history_item", _history_once_more)),
-    mutant("history is not kept of all", (repository.ContactRepository, "_history", _history_not_of_all)),
+    planted_bug("a lost race counts as done", (repository, "_outcome", _ignore_lost_race)),
+    planted_bug("a lost race counts as an error", (repository, "_outcome", _fail_on_lost_race)),
+    planted_bug("history that exists counts as an error", (repository, "_outcome", _fail_on_duplicate_history)),
+    planted_bug("a failed write of history counts as done", (repository, "_outcome", _ignore_history_error)),
+    planted_bug("the first response counts for all statements", (ContactRepository, "_execute", _use_first_response)),
+    planted_bug("responses are matched to other statements", (ContactRepository, "_execute", _reverse_responses)),
+    planted_bug("a statement without a response counts as done", (ContactRepository, "_execute", _accept_short_answer)),
+    planted_bug("a call without an answer counts as done", (ContactRepository, "_execute", _ignore_missing_answer)),
+    planted_bug("updates ignore the revision", (ContactRepository, "_execute", _update_any_revision)),
+    planted_bug("an existing contact is written by INSERT", (repository, "update", _insert_existing)),
+    planted_bug("UPDATE removes no attributes", (repository, "update", _remove_nothing)),
+    planted_bug(
+        "history that could not be written is forgotten", (repository._Work, "give_up", _forget_unwritten_history)
+    ),
+    planted_bug("the history is written before the contact", (ContactRepository, "learn", _store_history_first)),
+    planted_bug("each attempt adds a record to the history", (repository, "history_item", _number_each_attempt)),
+    planted_bug("the history omits echoes", (ContactRepository, "_history", _omit_echoes)),
 )
-"""Every design bug of this kind that is tried."""
+"""Planted bugs of this module. Each must break a promise in some case."""
