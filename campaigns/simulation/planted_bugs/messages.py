@@ -86,7 +86,9 @@ PLANTED_BUGS = (
     planted_bug("a malformed record ends the loop over records", (Pipeline, "_store_facts", _stop_at_malformed_record)),
     planted_bug("a malformed message stays on its queue", (Pipeline, "_quarantine_record", _retry_malformed_record)),
     planted_bug("a malformed message is dropped", (Pipeline, "_quarantine_record", _drop_malformed_record)),
-    planted_bug("a failed write to quarantine counts as done", (Pipeline, "_quarantine_record", _ignore_quarantine_failure)),
+    planted_bug(
+        "a failed write to quarantine counts as done", (Pipeline, "_quarantine_record", _ignore_quarantine_failure)
+    ),
     planted_bug("a malformed message fails its batch", (Pipeline, "_store_facts", _fail_whole_batch)),
     planted_bug("the log contains addresses", (pipeline, "contact_hash", _log_address)),
     planted_bug("a bounce is stored for another destination", (Pipeline, "_judge", _judge_last_destination)),
