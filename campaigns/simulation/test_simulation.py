@@ -57,7 +57,7 @@ def test_planted_bug_breaks_a_promise(planted_bug: PlantedBug) -> None:
 
 
 def test_failing_case_is_reduced_to_two_messages_and_the_broken_promise() -> None:
-    with find_planted_bug("calls are not paced").planted():
+    with find_planted_bug("calls of SES have no rate limiter").planted():
         seed = next(seed for seed in range(BUDGET) if run_case(generate_case(seed)).checker.violations)
         history = describe_failure(seed, "P8")
     assert history.count("message") <= 2  # of two variants, so that there are two calls

@@ -11,11 +11,11 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *contacts.PLANTED_BUGS,
     *repository.PLANTED_BUGS,
     *messages.PLANTED_BUGS,
-    *list_sync.MUTANTS,
+    *list_sync.PLANTED_BUGS,
 )
 """Planted bugs that ordinary cases must find."""
 
-IMPORT_BUGS: tuple[PlantedBug, ...] = import_jobs.MUTANTS
+IMPORT_BUGS: tuple[PlantedBug, ...] = import_jobs.PLANTED_BUGS
 """Planted bugs that only cases with import jobs can find (`case_generator.with_imports`)."""
 
 

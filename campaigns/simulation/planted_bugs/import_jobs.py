@@ -1,72 +1,68 @@
-"""Design bugs: how a backlog is imported."""
+"""Planted bugs: how a backlog is imported by SES import jobs."""
 
-# Mutants stand where the real thing does, and so reach into it and take what it takes.
+# A planted bug has the signature of the function that it replaces, and uses private names of its module.
 # ruff: noqa: ANN401, SLF001
 
 from typing import Any
 
-from campaigns.simulation.planted_bugs.planting import mutant
+from campaigns.simulation.planted_bugs.planting import planted_bug
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.record import without_lease
 from ses_feedback.immutable import replace
-from ses_feedback.suppression.import_jobs import job_client, settle, start
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
 from ses_feedback.suppression.import_jobs.model import JobOutcome
+from ses_feedback.suppression.import_jobs.settle import ImportSettlement
+from ses_feedback.suppression.import_jobs.start import ImportStarter
+
+_outcome = ImportJobClient.outcome
+_create = ImportJobClient.create
+_release = ImportSettlement._release
 
 
-def _failed_is_carried_out(self: Any, job_id: str, entries: int) -> Any:
+def _accept_failed_job(self: Any, job_id: str, entries: int) -> Any:
     outcome = _outcome(self, job_id, entries)
     return JobOutcome.COMPLETED if outcome is JobOutcome.FAILED else outcome
 
 
-def _under_way_is_carried_out(self: Any, job_id: str, entries: int) -> Any:
+def _accept_running_job(self: Any, job_id: str, entries: int) -> Any:
     outcome = _outcome(self, job_id, entries)
     return JobOutcome.COMPLETED if outcome is JobOutcome.RUNNING else outcome
 
 
-_outcome = job_client.ImportJobClient.outcome
-
-
-def _unanswered_is_refused(self: Any, url: str, action: Any) -> Any:
+def _reject_unanswered_job(self: Any, url: str, action: Any) -> Any:
     answer = _create(self, url, action)
     return Refusal(RefusalKind.REJECTED, answer.code) if isinstance(answer, Refusal) else answer
 
 
-_create = job_client.ImportJobClient.create
+def _mark_changed_contact(_self: Any, _job: Any, stored: Any, synced: str) -> Any:
+    return replace(without_lease(stored), synced=synced, list_pending=False, pending_since=None)
 
 
-def _marked_whatever(_self: Any, _one: Any, stored: Any, held: str) -> Any:
-    """Mark a contact that moved meanwhile like the others."""
-    return replace(without_lease(stored), synced=held, list_pending=False, pending_since=None)
+def _keep_overwritten_entry(self: Any, job: Any, stored: Any, synced: str) -> Any:
+    return self._without_job_lease(job, stored, synced)
 
 
-def _nothing_repaired(self: Any, one: Any, stored: Any, held: str) -> Any:
-    """Leave a contact that somebody wrote before the job did."""
-    return self._without_job_lease(one, stored, held)
+def _request_at_once(self: Any, job: Any, _deadline: Any) -> Any:
+    return self._jobs.create(self._objects.url(job.name), job.action)
 
 
-def _without_turns(self: Any, one: Any, _until: Any) -> Any:
-    return self._jobs.create(self._objects.url(one.name), one.action)
+def _forget_lost_job(self: Any, job: Any, stage: Any, deadline: Any, report: Any) -> None:
+    _release(self, job, None if stage else stage, deadline, report)
 
 
-def _lost_is_forgotten(self: Any, one: Any, then: Any, until: Any, done: Any) -> None:
-    """Strike a job off whose id nobody knows, as if it would never be carried out."""
-    _give_back(self, one, None if then else then, until, done)
-
-
-_give_back = settle.ImportSettlement._release
-
-
-MUTANTS = (
-    mutant(
-        "an import that failed counts as carried out", (job_client.ImportJobClient, "outcome", _failed_is_carried_out)
+PLANTED_BUGS = (
+    planted_bug("a failed job counts as completed", (ImportJobClient, "outcome", _accept_failed_job)),
+    planted_bug("a running job counts as completed", (ImportJobClient, "outcome", _accept_running_job)),
+    planted_bug(
+        "a job request without an answer counts as rejected", (ImportJobClient, "create", _reject_unanswered_job)
     ),
-    mutant("an import under way counts as over", (job_client.ImportJobClient, "outcome", _under_way_is_carried_out)),
-    mutant(
-        "a job nobody answered for counts as refused", (job_client.ImportJobClient, "create", _unanswered_is_refused)
+    planted_bug(
+        "a contact that changed during its import is marked", (ImportSettlement, "_synced", _mark_changed_contact)
     ),
-    mutant("imported, whatever changed meanwhile", (settle.ImportSettlement, "_synced", _marked_whatever)),
-    mutant("what an import overwrote is not repaired", (settle.ImportSettlement, "_pending_again", _nothing_repaired)),
-    mutant("import jobs are not paced", (start.ImportStarter, "_request_job", _without_turns)),
-    mutant("a lost job is forgotten", (settle.ImportSettlement, "_release", _lost_is_forgotten)),
+    planted_bug(
+        "an entry that a job overwrote is not repaired", (ImportSettlement, "_pending_again", _keep_overwritten_entry)
+    ),
+    planted_bug("requests of jobs have no rate limiter", (ImportStarter, "_request_job", _request_at_once)),
+    planted_bug("a lost job is forgotten", (ImportSettlement, "_release", _forget_lost_job)),
 )
-"""Every design bug of this kind that is tried, on cases in which there is something to import."""
+"""Planted bugs of this module. Each must break a promise in some case with import jobs."""

@@ -1,124 +1,129 @@
-"""Design bugs: how the suppression list and the outside world sync."""
+"""Planted bugs: how the suppression list and the subscribers of events follow the contacts."""
 
-# Mutants stand where the real thing does, and so reach into it and take what it takes.
+# A planted bug has the signature of the function that it replaces, and uses private names of its module.
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from campaigns.simulation.planted_bugs.planting import mutant
-from ses_feedback.aws import events
+from campaigns.simulation.planted_bugs.planting import planted_bug
 from ses_feedback.aws.errors import AWS_ERRORS
+from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.refusals import OUT_OF_TIME
-from ses_feedback.contacts import record as stored
-from ses_feedback.contacts import status
+from ses_feedback.contacts import record, status
 from ses_feedback.contacts.record import ContactRecord
-from ses_feedback.handlers import suppression as handler
+from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.immutable import replace
-from ses_feedback.judging import facts
-from ses_feedback.suppression import entry_writer, interfaces, lease, list_client, rate_limiter, status_events
+from ses_feedback.judging.facts import ListReason
+from ses_feedback.suppression import entry_writer, lease, list_client, rate_limiter
+from ses_feedback.suppression.entry_writer import EntryWriter
+from ses_feedback.suppression.interfaces import LOST_RACE
+from ses_feedback.suppression.list_client import SuppressionListClient
+from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.status_events import StatusEvents
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
+_write_entries = EntryWriter._write_entries
+_write_leased = EntryWriter._write_leased
+_publish = EventPublisher.publish
+_put = SuppressionListClient.put
+_handle = SuppressionHandler.__call__
 
-def _always_leasable(_stored: ContactRecord, _now: datetime, _own: str = "") -> bool:
+
+def _ignore_leases(_stored: ContactRecord, _now: datetime, _own: str = "") -> bool:
     return True
 
 
-def _leased_forever(stored: ContactRecord, _now: datetime, own: str = "") -> bool:
+def _ignore_lease_expiry(stored: ContactRecord, _now: datetime, own: str = "") -> bool:
     return stored.lease in {"", own}
 
 
-def _reason_from_evidence(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
-    """Take the reason from the latest event instead of the contact's status."""
-    if wanted:
-        told = [one for one in (leased.contact.bounced, leased.contact.complained) if one]
-        if told:
-            wanted = facts.ListReason("COMPLAINT" if max(told).reason.startswith("Complaint") else "BOUNCE")
-    return _write_entries(self, leased, wanted, until)
+def _use_latest_reason(self: Any, leased: ContactRecord, required: Any, deadline: datetime) -> Any:
+    """Use the reason of the latest evidence instead of the strongest status."""
+    evidence = [each for each in (leased.contact.bounced, leased.contact.complained) if each]
+    if required and evidence:
+        complained = max(evidence).reason.startswith("Complaint")
+        required = ListReason.COMPLAINT if complained else ListReason.BOUNCE
+    return _write_entries(self, leased, required, deadline)
 
 
-_write_entries = entry_writer.EntryWriter._write_entries
+def _write_first_variant(self: Any, leased: ContactRecord, required: Any, deadline: datetime) -> Any:
+    contact = replace(leased.contact, variants=leased.contact.variants[:1])
+    return _write_entries(self, replace(leased, contact=contact), required, deadline)
 
 
-def _first_spelling(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
-    known = leased.contact
-    return _write_entries(self, replace(leased, contact=replace(known, variants=known.variants[:1])), wanted, until)
+def _write_key_only(self: Any, leased: ContactRecord, required: Any, deadline: datetime) -> Any:
+    return _write_entries(self, replace(leased, contact=replace(leased.contact, variants=())), required, deadline)
 
 
-def _key_only(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
-    return _write_entries(self, replace(leased, contact=replace(leased.contact, variants=())), wanted, until)
+def _ignore_refusal(self: Any, leased: ContactRecord, required: Any, deadline: datetime) -> Any:
+    _write_entries(self, leased, required, deadline)
 
 
-def _refusal_is_done(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
-    _write_entries(self, leased, wanted, until)
-
-
-def _tries_without_turn(self: Any, leased: ContactRecord, wanted: Any, until: datetime) -> Any:
+def _repeat_without_rate_limiter(self: Any, leased: ContactRecord, required: Any, deadline: datetime) -> Any:
     refusal = None
     for entry in {*leased.contact.variants, leased.contact.address}:
         for _ in range(3):
-            refusal = self._entries.put(entry, wanted) if wanted else self._entries.delete(entry)
+            refusal = self._entries.put(entry, required) if required else self._entries.delete(entry)
             if refusal is None:
                 break
     return refusal
 
 
-def _marked_first(self: Any, leased: ContactRecord, until: datetime, done: Any) -> str | None:
-    """Mark the contact done, then call SES."""
-    wanted = status.required_list_reason(leased.contact, self._limits)
-    lost: str | None = self._contacts.write(stored.marked(leased, wanted.value if wanted else status.UNLISTED))
-    if not lost:
-        self._write_entries(leased, wanted, until)
-    return lost
+def _mark_before_call(self: Any, leased: ContactRecord, deadline: datetime, report: Any) -> str | None:
+    required = status.required_list_reason(leased.contact, self._limits)
+    failure: str | None = self._contacts.write(record.marked(leased, required.value if required else status.UNLISTED))
+    if not failure:
+        self._write_entries(leased, required, deadline)
+    return failure
 
 
-def _marked_whatever(self: Any, leased: ContactRecord, until: datetime, done: Any) -> str | None:
-    """Mark what is in the table by then, although SES was called for what was there before."""
-    lost = _write_leased(self, leased, until, done)
-    if lost != interfaces.LOST_RACE:
-        return lost
-    now = self._contacts.read([leased.contact.address], {}, consistent=True).get(leased.contact.address, leased)
-    done_now = replace(now, rev=now.rev + 1, lease="", leased_until=None, list_pending=False)
-    refused: str | None = self._contacts.write(
-        replace(done_now, pending_since=now.pending_since if now.publish_pending else None)
+def _mark_changed_contact(self: Any, leased: ContactRecord, deadline: datetime, report: Any) -> str | None:
+    """Mark the present contact as synced, although SES was called for an earlier one."""
+    failure = _write_leased(self, leased, deadline, report)
+    if failure != LOST_RACE:
+        return failure
+    address = leased.contact.address
+    present = self._contacts.read([address], {}, consistent=True).get(address, leased)
+    marked = replace(
+        present,
+        rev=present.rev + 1,
+        lease="",
+        leased_until=None,
+        list_pending=False,
+        pending_since=present.pending_since if present.publish_pending else None,
     )
-    return refused
+    mark_failure: str | None = self._contacts.write(marked)
+    return mark_failure
 
 
-_write_leased = entry_writer.EntryWriter._write_leased
-
-
-def _hopes_for_announcements(self: Any, due: list[ContactRecord], done: Any) -> list[ContactRecord]:
-    """Mark a status published, then publish it."""
+def _mark_before_publishing(self: Any, pending: list[ContactRecord], report: Any) -> list[ContactRecord]:
     changes = []
-    after = []
-    for one in due:
+    current = []
+    for stored in pending:
         marked = replace(
-            one,
-            rev=one.rev + 1,
-            published=one.status,
+            stored,
+            rev=stored.rev + 1,
+            published=stored.status,
             publish_pending=False,
-            pending_since=one.pending_since if one.list_pending else None,
+            pending_since=stored.pending_since if stored.list_pending else None,
         )
-        if one.publish_pending and not self._contacts.write(marked):
-            changes.append(self._change(one))
-            after.append(stored.written(marked, self._limits))
-        elif not one.publish_pending:
-            after.append(one)
+        if stored.publish_pending and not self._contacts.write(marked):
+            changes.append(self._change(stored))
+            current.append(record.written(marked, self._limits))
+        elif not stored.publish_pending:
+            current.append(stored)
     self._publisher.publish(changes)
-    return after
+    return current
 
 
-def _believed_announced(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
-    _publish_due(self, changes)
+def _ignore_rejected_events(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
+    _publish(self, changes)
     return changes
 
 
-_publish_due = events.EventPublisher.publish
-
-
-def _absence_is_a_fault(self: Any, entry: str) -> Any:
+def _refuse_missing_entry(self: Any, entry: str) -> Any:
     try:
         self._client.delete_suppressed_destination(EmailAddress=entry)
     except AWS_ERRORS as error:
@@ -126,21 +131,17 @@ def _absence_is_a_fault(self: Any, entry: str) -> Any:
     return None
 
 
-def _upsert_hoped_for(self: Any, entry: str, reason: Any) -> Any:
-    """Add an entry only where there is none, as if Put failed on one that is there."""
-    if entry in self._client._list.entries:
+def _keep_existing_entry(self: Any, entry: str, reason: Any) -> Any:
+    if entry in self._client._suppressed.entries:
         return None
     return _put(self, entry, reason)
 
 
-_put = list_client.SuppressionListClient.put
-
-
-def _no_turns(_self: Any, _until: datetime) -> None:
+def _acquire_at_once(_self: Any, _deadline: datetime) -> None:
     return None
 
 
-def _turn_taken_by_force(self: Any, moment: datetime, _taken: datetime | None) -> bool:
+def _reserve_without_condition(self: Any, moment: datetime, _latest: Any) -> bool:
     self._client.update_item(
         TableName=self._table,
         Key=rate_limiter.KEY,
@@ -151,56 +152,59 @@ def _turn_taken_by_force(self: Any, moment: datetime, _taken: datetime | None) -
     return True
 
 
-def _late_turn(self: Any, until: datetime) -> Any:
-    """Use a turn however late its answer comes."""
+def _use_late_moment(self: Any, deadline: datetime) -> Any:
+    """Use a reserved moment, however late DynamoDB answers."""
     while True:
-        last = self._latest()
-        taken = parse_timestamp(last["S"]) if last else None
-        moment = max(self._now(), taken + self._interval) if taken else self._now()
-        if moment > until:
+        latest = self._latest()
+        reserved = parse_timestamp(latest["S"]) if latest else None
+        moment = max(self._now(), reserved + self._interval) if reserved else self._now()
+        if moment > deadline:
             return OUT_OF_TIME
-        if self._reserve(moment, last):
+        if self._reserve(moment, latest):
             self._sleep(max(0.0, (moment - self._now()).total_seconds()))
             return None
 
 
-def _follow_image(self: Any, event: Any, context: Any) -> Any:
-    """Follow the contact as the stream record shows it, not as it is."""
+def _follow_stream_image(self: Any, event: Any, context: Any) -> Any:
+    """Use the contact in the stream record instead of the one in the table."""
     images = {}
-    for record in event.get("Records", ()) if isinstance(event, Mapping) else ():
-        image = record["dynamodb"]["NewImage"]
+    for change in event.get("Records", ()) if isinstance(event, Mapping) else ():
+        image = change["dynamodb"]["NewImage"]
         if image["record"]["S"] == "contact":
-            images[image["address"]["S"]] = stored.decode(image)
+            images[image["address"]["S"]] = record.decode(image)
     contacts = self._sync._contacts
-    real = contacts.read
-    contacts.read = lambda addresses, failed, *, consistent: images or real(addresses, failed, consistent=consistent)
+    read = contacts.read
+    contacts.read = lambda addresses, failed, *, consistent: images or read(addresses, failed, consistent=consistent)
     try:
         return _handle(self, event, context)
     finally:
         del contacts.read
 
 
-_handle = handler.SuppressionHandler.__call__
-
-
-MUTANTS = (
-    mutant("no lease before a write of the list", (entry_writer, "can_lease", _always_leasable)),
-    mutant("a lease shorter than a function lives", (lease, "LEASE_DURATION", timedelta(seconds=2))),
-    mutant("a lease that never runs out", (entry_writer, "can_lease", _leased_forever)),
-    mutant("the reason is the latest event's", (entry_writer.EntryWriter, "_write_entries", _reason_from_evidence)),
-    mutant("only the first variant is listed", (entry_writer.EntryWriter, "_write_entries", _first_spelling)),
-    mutant("only the key is listed", (entry_writer.EntryWriter, "_write_entries", _key_only)),
-    mutant("a call SES refused counts as done", (entry_writer.EntryWriter, "_write_entries", _refusal_is_done)),
-    mutant("a call is tried again without a turn", (entry_writer.EntryWriter, "_write_entries", _tries_without_turn)),
-    mutant("marked done before the call", (entry_writer.EntryWriter, "_write_leased", _marked_first)),
-    mutant("marked done whatever changed meanwhile", (entry_writer.EntryWriter, "_write_leased", _marked_whatever)),
-    mutant("marked as published first", (status_events.StatusEvents, "publish_pending", _hopes_for_announcements)),
-    mutant("published, whatever EventBridge took", (events.EventPublisher, "publish", _believed_announced)),
-    mutant("what is not there can't be deleted", (list_client.SuppressionListClient, "delete", _absence_is_a_fault)),
-    mutant("Put does not replace", (list_client.SuppressionListClient, "put", _upsert_hoped_for)),
-    mutant("calls are not paced", (rate_limiter.RateLimiter, "acquire", _no_turns)),
-    mutant("a turn is taken without looking", (rate_limiter.RateLimiter, "_reserve", _turn_taken_by_force)),
-    mutant("a turn is used however late", (rate_limiter.RateLimiter, "_wait_for_moment", _late_turn)),
-    mutant("the list follows the stream's image", (handler.SuppressionHandler, "__call__", _follow_image)),
+PLANTED_BUGS = (
+    planted_bug("the list is written without a lease", (entry_writer, "can_lease", _ignore_leases)),
+    planted_bug("a lease expires before its function ends", (lease, "LEASE_DURATION", timedelta(seconds=2))),
+    planted_bug("a lease never expires", (entry_writer, "can_lease", _ignore_lease_expiry)),
+    planted_bug("the latest evidence decides the reason", (EntryWriter, "_write_entries", _use_latest_reason)),
+    planted_bug("only the first variant is listed", (EntryWriter, "_write_entries", _write_first_variant)),
+    planted_bug("only the key is listed", (EntryWriter, "_write_entries", _write_key_only)),
+    planted_bug("a call that SES refused counts as done", (EntryWriter, "_write_entries", _ignore_refusal)),
+    planted_bug(
+        "a call is repeated without the rate limiter", (EntryWriter, "_write_entries", _repeat_without_rate_limiter)
+    ),
+    planted_bug("a contact is marked before the call of SES", (EntryWriter, "_write_leased", _mark_before_call)),
+    planted_bug(
+        "a contact that changed during the call is marked", (EntryWriter, "_write_leased", _mark_changed_contact)
+    ),
+    planted_bug(
+        "a contact is marked before its event is published", (StatusEvents, "publish_pending", _mark_before_publishing)
+    ),
+    planted_bug("a rejected event counts as published", (EventPublisher, "publish", _ignore_rejected_events)),
+    planted_bug("deletion of a missing entry fails", (SuppressionListClient, "delete", _refuse_missing_entry)),
+    planted_bug("Put does not replace an entry", (SuppressionListClient, "put", _keep_existing_entry)),
+    planted_bug("calls of SES have no rate limiter", (RateLimiter, "acquire", _acquire_at_once)),
+    planted_bug("a moment is reserved without a condition", (RateLimiter, "_reserve", _reserve_without_condition)),
+    planted_bug("a reserved moment is used too late", (RateLimiter, "_wait_for_moment", _use_late_moment)),
+    planted_bug("the list follows the image in the stream", (SuppressionHandler, "__call__", _follow_stream_image)),
 )
-"""Every design bug of this kind that is tried."""
+"""Planted bugs of this module. Each must break a promise in some case."""
