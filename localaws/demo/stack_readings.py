@@ -1,4 +1,4 @@
-"""What the demo reads from the deployed stack: history, metrics and published events."""
+"""Readings from the deployed stack: history, metrics and published events."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What keeps botocore and moto inside this process: environment, request handlers and BatchExecuteStatement.
+"""Hooks that keep botocore and moto inside this process: environment, requests and BatchExecuteStatement.
 
 Each context manager restores the previous state. Two facts about botocore 1.44 and moto 5.2:
 

@@ -1,4 +1,4 @@
-"""How SES publishes feedback: normally once and at once; on request delayed, repeated and in another order."""
+"""Publishing of feedback by SES: normally once and at once; on request delayed, repeated and in another order."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How an outbox publishes."""
+"""The order, delay and repetition of publications in an outbox."""
 
 from localaws.server.event_publishing import Outbox, Publication
 

@@ -1,4 +1,4 @@
-"""Which requests meet a fault, and how a fault ends."""
+"""The requests that meet a fault, and the end of a fault."""
 
 import json
 
