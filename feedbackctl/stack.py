@@ -31,6 +31,7 @@ def read_outputs(cloudformation: Any, name: str, required: Iterable[str]) -> Map
     missing = ", ".join(output for output in required if output not in outputs)
     if missing:
         raise OperatorError(
-            f"The stack {name} lacks the outputs {missing}. Is it a stack of ses-feedback, and is its deployment complete?"
+            f"The stack {name} lacks the outputs {missing}. Is it a stack of ses-feedback, and is its deployment "
+            "complete?"
         )
     return outputs

@@ -34,7 +34,7 @@ _REFUSED_CONTENT = frozenset({"InvalidMessageContents", "InvalidParameterValue"}
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 
 
-class Sqs(Protocol):
+class RedriveClient(Protocol):
     """The methods of botocore's SQS client that a redrive calls."""
 
     def receive_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
@@ -69,7 +69,7 @@ class Redriven(NamedTuple):
     newer: int
 
 
-def redrive_queue(sqs: Sqs, source: str, target: str) -> Redriven:
+def redrive_queue(sqs: RedriveClient, source: str, target: str) -> Redriven:
     """Move the messages that are on the queue `source` now to `target`, in their original form.
 
     A message that quarantine packed is unpacked. It stays if the target refuses its characters or its length. Messages
@@ -87,9 +87,9 @@ def redrive_queue(sqs: Sqs, source: str, target: str) -> Redriven:
     except AWS_ERRORS as error:
         operation = f"{error.operation_name}: " if isinstance(error, ClientError) else ""
         raise OperatorError(
-            f"SQS failed ({operation}{error_code(error)}). Moved {run.moved}, left {len(run.unsendable)} that SQS cannot "
-            "carry in their original form; the others are still in the queue. Fix the cause and run the command again. "
-            "Feedback that is moved twice changes nothing"
+            f"SQS failed ({operation}{error_code(error)}). Moved {run.moved}, left {len(run.unsendable)} that SQS "
+            "cannot carry in their original form; the others are still in the queue. Fix the cause and run the command "
+            "again. Feedback that is moved twice changes nothing"
         ) from None
     finally:
         run.release_messages()
@@ -100,7 +100,7 @@ def redrive_queue(sqs: Sqs, source: str, target: str) -> Redriven:
 class _Run:
     """One redrive. `unsendable` and `newer` are ids of messages that stay; `_receipts` has all that were received."""
 
-    sqs: Sqs
+    sqs: RedriveClient
     source: str
     target: str
     moved: int = 0

@@ -3,8 +3,9 @@
 It works in AWS and on the local AWS, in the SES sandbox and outside of it. A run sends five emails, which do not count
 toward the account's bounce and complaint rates:
 https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator
-A run creates contacts for the simulator's addresses, with the label of the run. It changes nothing else: the stack neither
-publishes these contacts nor puts them on the suppression list, and counts them under the configuration set `simulator`.
+A run creates contacts for the simulator's addresses, with the label of the run. It changes nothing else: the stack
+neither publishes these contacts nor adds them to the suppression list. It counts them under the configuration set
+`simulator`.
 """
 
 import secrets

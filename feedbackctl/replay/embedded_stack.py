@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from feedbackctl.replay.mail_time import find_newest_time
+from feedbackctl.replay.event_times import find_newest_time
 from feedbackctl.replay.message_files import read_messages
 from feedbackctl.replay.result import ReplayResult
 from feedbackctl.replay.runner import ReplayRunner

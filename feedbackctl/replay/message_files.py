@@ -1,7 +1,7 @@
 """Read messages from files: Lambda events, SNS messages, SES notifications, plain text, or NDJSON of any of them.
 
-A JSON object that Lambda would receive as an event (it has `Records`, or is the sweep's event) is one. All other text is
-a queue message and stays as it is, whether or not the functions can read it.
+A JSON object with `Records`, or the sweep's event, is a Lambda event. All other text is a queue message. It stays
+unchanged, even if the functions cannot read it.
 """
 
 import json

@@ -18,7 +18,7 @@ from tools.package_build.file_tree import COMPILED
 METADATA, RECORD = "METADATA", "RECORD"
 _LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 _SBOMS = "sboms"
-"""Bills of what was compiled into a wheel, such as Rust crates: https://peps.python.org/pep-0770/"""
+"""Bills of materials of compiled code, such as Rust crates: https://peps.python.org/pep-0770/"""
 
 
 def trim(directory: Path) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from feedbackctl.replay.mail_time import find_newest_time
+from feedbackctl.replay.event_times import find_newest_time
 from feedbackctl.replay.message_files import Message
 from tests.support.builders import AT, START, a_bounce, an_sqs_event, text
 
