@@ -182,8 +182,10 @@ def test_messages_that_a_lane_returns_are_not_moved_again(aws: EmbeddedAws, monk
         0,
         [
             "Moved 20, left 0 that SQS cannot carry in their original form.",
-            "Left 20 more that arrived during the run. If a lane sends them back, find the reason: "
-            "docs/operate/runbook.md",
+            (
+                "Left 20 more that arrived during the run. If a lane sends them back, find the reason: "
+                "docs/operate/runbook.md"
+            ),
         ],
     )
     assert len(aws.quarantined()) == 20

@@ -183,8 +183,10 @@ def test_refused_call_and_missing_stack_are_different_errors(aws: Aws, command: 
     for aws.refusal in ("ExpiredToken", "ValidationError"):
         errors.append(command())
     assert errors == [
-        "Error: An error occurred (ExpiredToken) when calling the DescribeStacks operation: "
-        "the message of ExpiredToken\n",
+        (
+            "Error: An error occurred (ExpiredToken) when calling the DescribeStacks operation: "
+            "the message of ExpiredToken\n"
+        ),
         "Error: There is no stack ses-feedback in this account and Region.\n",
     ]
 
