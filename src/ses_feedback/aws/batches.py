@@ -1,4 +1,4 @@
-"""Cut what is to be done into batches of a size that an AWS call takes."""
+"""Batches of the size that an AWS call accepts."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

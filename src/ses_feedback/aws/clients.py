@@ -1,4 +1,4 @@
-"""The AWS clients of a function: one botocore session, each client made on first use."""
+"""botocore clients of a function: one session, and each client is created when it is first used."""
 
 import logging
 from functools import cached_property
@@ -15,102 +15,108 @@ from ses_feedback.aws.dynamodb.connection_pool import CONNECT_TIMEOUT, READ_TIME
 from ses_feedback.aws.endpoints import AMAZON_ROOTS, has_amazon_certificate
 from ses_feedback.aws.errors import MalformedResponseError
 
-# As DynamoDB is called directly.
-_PATIENT = Config(
+_WITH_RETRIES = Config(
     connect_timeout=CONNECT_TIMEOUT,
     read_timeout=READ_TIMEOUT,
     retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
 )
-# SES allows one call a second for the whole account: the list_sync paces its own retries.
-_UNREPEATED = Config(
+"""The timeouts and attempts of the direct DynamoDB client."""
+_WITHOUT_RETRIES = Config(
     connect_timeout=CONNECT_TIMEOUT, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 1}
 )
+"""SES allows one call a second for the account, so the sync acquires the rate limiter for each of its own retries.
+
+https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+"""
+_LOGGERS = ("botocore", "urllib3")
+"""Loggers that are silenced: they quote requests, and so addresses, if a response is malformed."""
 
 
-_TALKATIVE = ("botocore", "urllib3")
-"""The loggers of what makes the calls: they quote requests, so addresses, where an answer is not as they like it."""
+def reject_malformed_body(**parsing: Any) -> None:  # noqa: ANN401 (botocore's signature of an event handler)
+    """Reject a response body that is not from AWS, before botocore fails on it with an error like a bug.
 
-
-def reject_malformed_body(**parsing: Any) -> None:  # noqa: ANN401 (botocore's own signature of a hook)
-    """Refuse a body that is none of AWS's, before botocore trips over it in ways that look like our bugs.
-
-    Of an error it makes sense by its status as well: it is shown an empty body where there is another than AWS's.
+    For an error response botocore also uses the status. Its body is replaced by `{}` if it is not from AWS.
 
     Raises:
-        MalformedResponseError: the body of a success is no JSON object, or is there where S3 answers with none.
+        MalformedResponseError: the body of a success is not a JSON object. For S3: there is a body, although S3
+            responds to these calls without one.
 
     """
-    answer = parsing["response_dict"]
-    body, succeeded = answer["body"], answer["status_code"] < HTTPStatus.MULTIPLE_CHOICES
+    response = parsing["response_dict"]
+    body, succeeded = response["body"], response["status_code"] < HTTPStatus.MULTIPLE_CHOICES
     if not isinstance(body, bytes) or not body:
-        return  # or an object of S3's, of which nothing has been read yet
+        return  # empty, or an S3 object that has not been read yet
     if "json" not in parsing["operation_model"].service_model.metadata["protocol"]:
         if succeeded:
             raise MalformedResponseError("a body")
         return
     try:
-        said = from_json(body)
+        document = from_json(body)
     except ValueError:
-        said = None
-    if succeeded and not isinstance(said, dict):
+        document = None
+    if succeeded and not isinstance(document, dict):
         raise MalformedResponseError("no JSON object")
-    if not succeeded and not _is_error(said):
-        answer["body"] = b"{}"
+    if not succeeded and not _is_aws_error(document):
+        response["body"] = b"{}"
 
 
-def _is_error(said: object) -> bool:
-    return isinstance(said, dict) and all(
-        isinstance(said.get(name, ""), str | None) for name in ("__type", "code", "Code", "message", "Message")
+def _is_aws_error(document: object) -> bool:
+    """Return True if the fields of an AWS error that exist in `document` are texts."""
+    return isinstance(document, dict) and all(
+        isinstance(document.get(name, ""), str | None) for name in ("__type", "code", "Code", "message", "Message")
     )
 
 
 class Clients:
-    """Clients made from one session."""
+    """Clients of one session."""
 
     def __init__(self, session: Session | None = None, roots: Path = AMAZON_ROOTS) -> None:
-        """Make clients from `session`, the default one when it is None; trust `roots` where Amazon signs."""
+        """Create clients from `session` (None: botocore's default session).
+
+        Trust only the certificates in `roots` for the endpoints that Amazon Trust Services certifies.
+        """
         self._session = session or get_session()
         self._roots = roots
         self._session.register("before-parse", reject_malformed_body)
-        for name in _TALKATIVE:
+        for name in _LOGGERS:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
     @cached_property
-    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore makes its clients' methods at run time)
+    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore creates the methods of its clients at run time, here and below)
         """Amazon DynamoDB."""
-        return self._client("dynamodb", _PATIENT)
+        return self._client("dynamodb", _WITH_RETRIES)
 
     @cached_property
     def sqs(self) -> Any:  # noqa: ANN401
         """Amazon SQS."""
-        return self._client("sqs", _PATIENT)
+        return self._client("sqs", _WITH_RETRIES)
 
     @cached_property
     def events(self) -> Any:  # noqa: ANN401
         """Amazon EventBridge."""
-        return self._client("events", _PATIENT)
+        return self._client("events", _WITH_RETRIES)
 
     @cached_property
     def sesv2(self) -> Any:  # noqa: ANN401
         """Amazon SES, without retries."""
-        return self._client("sesv2", _UNREPEATED)
+        return self._client("sesv2", _WITHOUT_RETRIES)
 
     @cached_property
     def s3(self) -> Any:  # noqa: ANN401
         """Amazon S3."""
-        return self._client("s3", _PATIENT)
+        return self._client("s3", _WITH_RETRIES)
 
     def _client(self, service: str, config: Config) -> Any:  # noqa: ANN401
-        # Made anew for every request, the user agent would be a third of what a small one costs.
-        named = config.merge(Config(user_agent=self._session.user_agent()))
-        return self._session.create_client(service, config=named, verify=self._trusted)
+        # A fixed user agent: botocore would compute it for every request, a third of the cost of a small request.
+        fixed = config.merge(Config(user_agent=self._session.user_agent()))
+        return self._session.create_client(service, config=fixed, verify=self._ca_bundle)
 
     @cached_property
-    def _trusted(self) -> str | None:
-        """The authorities to trust, or None for those that botocore is configured to trust.
+    def _ca_bundle(self) -> str | None:
+        """The file with the certificates to trust, or None for those that botocore is configured to trust.
 
-        botocore reads them anew for every connection, all of the world's 130 in fifteen times as long as Amazon's own,
-        which sign for every AWS endpoint of these partitions.
+        botocore reads its certificates for every connection. Its bundle has 130 authorities and takes fifteen times as
+        long as Amazon's own, which certify every endpoint of these Regions: https://www.amazontrust.com/repository/
         """
         region = self._session.get_config_variable("region") or ""
         configured = self._session.get_config_variable("ca_bundle") or not self._roots.exists()

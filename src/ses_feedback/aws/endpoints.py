@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 AMAZON_ROOTS = Path(__file__).parents[2] / "certificates" / "amazon.pem"
-"""The certificates of Amazon's own authorities, which the package is built with."""
-_AMAZON_SIGNED = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx|us-gov)-[a-z]+-[0-9]+")
-"""The regions of the partitions aws and aws-us-gov (botocore's partitions.json), all below amazonaws.com."""
+"""The certificates of Amazon Trust Services, which the package build adds: https://www.amazontrust.com/repository/"""
+_AMAZON_TRUST_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx|us-gov)-[a-z]+-[0-9]+")
+"""The Regions of the partitions aws and aws-us-gov (botocore's partitions.json), all below amazonaws.com."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where DynamoDB is, and what requests to it are signed with.
+    """The endpoint of DynamoDB, and the credentials that sign requests to it.
 
-    `ca_bundle` is a file with the certificates to trust, empty for those that the machine trusts.
+    `ca_bundle` is a file with the certificates to trust, or empty for those of the operating system.
     """
 
     url: str
@@ -26,5 +26,5 @@ class Access:
 
 
 def has_amazon_certificate(region: str) -> bool:
-    """Say whether Amazon's own authorities sign for the endpoints of a region."""
-    return _AMAZON_SIGNED.fullmatch(region) is not None
+    """Return True if Amazon Trust Services issues the certificates of the endpoints in a Region."""
+    return _AMAZON_TRUST_REGION.fullmatch(region) is not None

@@ -8,11 +8,12 @@ from ses_feedback.aws.batches import batched
 from ses_feedback.aws.errors import AWS_ERRORS, ERRORS_WITH_RESPONSE, require
 
 SOURCE = "ses-feedback"
-_ENTRIES_AT_ONCE = 10
+_MAX_ENTRIES = 10
+"""Entries in one PutEvents call: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html"""
 
 
-class EventBridge(Protocol):
-    """The calls of botocore's EventBridge client that are made here."""
+class EventBusClient(Protocol):
+    """The method of botocore's EventBridge client that is called here."""
 
     def put_events(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
@@ -32,36 +33,37 @@ _Event = TypeVar("_Event", bound=ContactEvent)
 
 
 class EventPublisher:
-    """Publishes `Contact Status Changed` events on an event bus, at least once each."""
+    """Publishes events on an event bus, each at least once."""
 
-    def __init__(self, client: EventBridge, bus: str) -> None:
+    def __init__(self, client: EventBusClient, bus: str) -> None:
         """Publish on the event bus `bus` through `client`."""
         self._client = client
         self._bus = bus
         self.unresponsive = False
-        """Whether nobody answered the latest call: whoever has other things to do should not call again now."""
+        """True if the latest call was not answered. A caller with other work should not call again in this run."""
 
-    def publish(self, changes: Sequence[_Event]) -> list[_Event]:
-        """Publish `changes`; return those EventBridge took. Never raises for a fault of EventBridge's."""
+    def publish(self, events: Sequence[_Event]) -> list[_Event]:
+        """Publish `events`; return those that EventBridge accepted. Faults of EventBridge raise nothing."""
         self.unresponsive = False
-        taken: list[_Event] = []
-        for part in batched(changes, _ENTRIES_AT_ONCE):
-            entries = [
-                {
-                    "Source": SOURCE,
-                    "DetailType": change.detail_type,
-                    "Detail": json.dumps(change.detail()),
-                    "EventBusName": self._bus,
-                }
-                for change in part
-            ]
+        accepted: list[_Event] = []
+        for batch in batched(events, _MAX_ENTRIES):
             try:
-                results = require(self._client.put_events(Entries=entries), "Entries")
+                results = require(self._client.put_events(Entries=[self._entry(event) for event in batch]), "Entries")
             except ERRORS_WITH_RESPONSE:
-                continue  # not taken: the caller tries again, and logs what is left
+                continue  # not accepted: the caller publishes these events again, and logs those that remain
             except AWS_ERRORS:
-                self.unresponsive = True  # the suppression list must not wait for a bus that hangs, call after call
+                self.unresponsive = True  # further calls could hang as well, and would leave no time for the list
                 break
-            if len(results) == len(part):  # else the answer does not say what became of which
-                taken += [change for change, result in zip(part, results, strict=True) if "EventId" in result]
-        return taken
+            # EventBridge may accept some entries and refuse others. Results have the order of the entries:
+            # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
+            if len(results) == len(batch):
+                accepted += [event for event, result in zip(batch, results, strict=True) if "EventId" in result]
+        return accepted
+
+    def _entry(self, event: ContactEvent) -> dict[str, str]:
+        return {
+            "Source": SOURCE,
+            "DetailType": event.detail_type,
+            "Detail": json.dumps(event.detail()),
+            "EventBusName": self._bus,
+        }

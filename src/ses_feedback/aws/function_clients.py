@@ -1,4 +1,4 @@
-"""The clients of a function in Lambda: what its every event needs directly, and what few events need when one does."""
+"""The AWS clients of a Lambda function: DynamoDB directly, the other services through botocore when first needed."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class FunctionClients:
-    """As `Clients`, with DynamoDB spoken to directly where `access` says how."""
+    """The clients of `Clients`, with the direct DynamoDB client if there is an `access`."""
 
     def __init__(self, access: Access | None) -> None:
-        """Leave DynamoDB to botocore as well when `access` is None."""
+        """Use botocore for DynamoDB, too, if `access` is None."""
         self._access = access
 
     @cached_property
-    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore makes its clients' methods at run time, here and below)
+    def dynamodb(self) -> Any:  # noqa: ANN401 (botocore creates the methods of its clients at run time, here and below)
         """Amazon DynamoDB."""
         return connect(self._access) if self._access else self._botocore.dynamodb
 
@@ -44,8 +44,8 @@ class FunctionClients:
 
     @cached_property
     def _botocore(self) -> "Clients":
-        # Half of a cold start, for what a healthy feedback function never calls. SuppressionFunction, which calls it
-        # for everything, imports it as it starts.
+        # Importing botocore is half of a cold start. A feedback function without faults never needs it.
+        # SuppressionFunction always does, and imports it when it starts.
         from ses_feedback.aws.clients import Clients  # noqa: PLC0415
 
         return Clients()

@@ -1,4 +1,4 @@
-"""Count what a batch did, so that metrics are emitted once per batch and not once per record."""
+"""Counts and delays of one batch. Metrics are emitted once per batch, not once per record."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ class MetricCounts:
         self.counts[configuration_set, name] += number
 
     def delay(self, configuration_set: str, name: str, milliseconds: int) -> None:
-        """Keep the longest delay `name`; a negative one, of clocks that disagree, counts as none."""
+        """Keep the longest delay `name`. A negative delay, which results from clock differences, counts as 0."""
         key = configuration_set, name
         self.longest[key] = max(self.longest.get(key, 0), milliseconds)
 
     def include(self, other: "MetricCounts") -> None:
-        """Add what another metric_counts counted and timed."""
+        """Add the counts and delays of `other`."""
         self.counts.update(other.counts)
         self.by_provider.update(other.by_provider)
         for key, milliseconds in other.longest.items():
@@ -35,7 +35,7 @@ class MetricCounts:
         return sum(number for (_, counted), number in self.counts.items() if counted == name)
 
     def __iter__(self) -> Iterator[tuple[str, str, int]]:
-        """Yield configuration set, metric name and value of everything counted or timed."""
+        """Yield configuration set, metric name and value of each count and delay, without those by provider."""
         for table in (self.counts, self.longest):
             for (configuration_set, name), value in table.items():
                 yield configuration_set, name, value

@@ -1,4 +1,7 @@
-"""Emit what was counted as CloudWatch metrics, in the embedded metric format (EMF), through Powertools."""
+"""CloudWatch metrics in the embedded metric format (EMF), through Powertools.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
@@ -12,7 +15,8 @@ NAMESPACE = "SesFeedback"
 DIMENSION = "ConfigurationSet"
 PROVIDER_DIMENSION = "Provider"
 MAX_CONFIGURATION_SETS = 40
-"""Names that may have a dimension value of their own: CloudWatch bills every combination as a metric."""
+"""Configuration sets with a dimension value of their own. CloudWatch bills each combination of dimensions as a metric:
+https://aws.amazon.com/cloudwatch/pricing/"""
 OTHER = "other"
 NONE = "none"
 _ALWAYS_OWN = frozenset({SIMULATOR})
@@ -55,10 +59,10 @@ _MILLISECONDS = frozenset({"FeedbackLag", "SuppressionLag"})
 
 
 class Metrics:
-    """Prints one EMF line per configuration set and batch; Lambda's log agent makes metrics of them."""
+    """Prints one EMF line per configuration set and batch. CloudWatch Logs extracts the metrics from it."""
 
     def __init__(self, configuration_sets: Collection[str] = ()) -> None:
-        """Give `configuration_sets` dimension values of their own; all others share `other`, and no set is `none`.
+        """Use the names of `configuration_sets` as dimension values, `other` for other sets, and `none` for no set.
 
         Raises:
             ValueError: there are more than `MAX_CONFIGURATION_SETS`.
@@ -69,7 +73,7 @@ class Metrics:
         self._own = frozenset(configuration_sets) | _ALWAYS_OWN
 
     def emit(self, metric_counts: MetricCounts) -> None:
-        """Emit everything in `metric_counts`."""
+        """Print the counts and delays in `metric_counts`."""
         by_dimension: dict[str, MetricCounts] = {}
         for (configuration_set, name), number in metric_counts.counts.items():
             by_dimension.setdefault(self.dimension(configuration_set), MetricCounts()).count("", name, number)
@@ -84,7 +88,7 @@ class Metrics:
             _print_line(PROVIDER_DIMENSION, provider, numbers)
 
     def dimension(self, configuration_set: str) -> str:
-        """Return the dimension value `configuration_set` counts under."""
+        """Return the dimension value for a configuration set."""
         if not configuration_set:
             return NONE
         return configuration_set if configuration_set in self._own else OTHER

@@ -1,4 +1,4 @@
-"""Objects in S3 that hold feedback: what Firehose wrote of what SES published."""
+"""S3 objects that contain deliveries: files of SES events, written by Firehose."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -10,19 +10,19 @@ from ses_feedback.aws.errors import error_code, require, translate_read_errors
 from ses_feedback.reading.s3_notifications import ObjectName
 
 PREFIX = "deliveries/"
-"""What the key of every object with feedback begins with."""
+"""The prefix of the key of every object with deliveries."""
 MAX_OBJECT_BYTES = 64 * 1024**2
-"""Of an object that is read at once: a dozen times what the stream buffers, and what a function gets through."""
+"""The largest object that is read: twelve times what the stream buffers, and as much as the function can process."""
 
 
-class S3(Protocol):
-    """The calls of botocore's S3 client that are made here."""
+class DeliveryBucketClient(Protocol):
+    """The method of botocore's S3 client that is called here."""
 
     def get_object(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
 
 class ObjectError(Exception):
-    """An object can't be had, by another try neither. `reason` is one of a few fixed words, fit for logs."""
+    """An object cannot be read, and no retry helps. `reason` is one of a few fixed words, fit for logs."""
 
     def __init__(self, reason: str) -> None:
         """Keep `reason`, for example `no-such-object`."""
@@ -33,35 +33,36 @@ class ObjectError(Exception):
 class DeliveryObjects:
     """The objects of one bucket."""
 
-    def __init__(self, connect: Callable[[], S3], bucket: str) -> None:
-        """Read from `bucket` through the client that `connect` makes, once there is an object to read."""
+    def __init__(self, connect: Callable[[], DeliveryBucketClient], bucket: str) -> None:
+        """Read from `bucket` through the client from `connect`, which is called when it is first needed."""
         self._connect = connect
         self._bucket = bucket
 
     @cached_property
-    def _client(self) -> S3:
+    def _client(self) -> DeliveryBucketClient:
         return self._connect()
 
-    def read(self, one: ObjectName) -> bytes:
-        """Return what is in an object.
+    def read(self, name: ObjectName) -> bytes:
+        """Return the content of an object.
 
         Raises:
-            ObjectError: it is gone, too large, or not one of these.
-            AWS_ERRORS: S3 did not answer, or not with the object.
+            ObjectError: the object does not exist, is too large, or is not in the bucket of deliveries.
+            AWS_ERRORS: S3 cannot be reached, or does not return the object.
 
         """
-        if one.bucket != self._bucket or not one.key.startswith(PREFIX):
+        if name.bucket != self._bucket or not name.key.startswith(PREFIX):
             raise ObjectError("foreign-object")
         try:
             with translate_read_errors():
-                answer = self._client.get_object(Bucket=one.bucket, Key=one.key)
+                response = self._client.get_object(Bucket=name.bucket, Key=name.key)
         except ClientError as error:
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
             if error_code(error) == "NoSuchKey":
                 raise ObjectError("no-such-object") from None
             raise
-        require(answer, "ETag")
-        body = require(answer, "Body")
-        if require(answer, "ContentLength", int) > MAX_OBJECT_BYTES:
+        require(response, "ETag")
+        body = require(response, "Body")
+        if require(response, "ContentLength", int) > MAX_OBJECT_BYTES:
             body.close()
             raise ObjectError("object-too-large")
         with translate_read_errors():

@@ -1,4 +1,4 @@
-"""Keep what can't be acted on: the quarantine queue holds a message's original text and the reason, for 14 days."""
+"""The quarantine queue: it stores messages that cannot be processed, with the reason, for 14 days."""
 
 import base64
 import gzip
@@ -13,18 +13,26 @@ from ses_feedback.reading.envelope import SENT_AT
 from ses_feedback.timestamps import format_timestamp
 
 MAX_MESSAGE_BYTES = 1_048_576
-"""SQS's limit for a message's body and attributes together (1 MiB)."""
+"""SQS's limit for the body and the attributes of a message together (1 MiB).
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
 ATTRIBUTE_BYTES = 1_024
+"""Bytes that are kept free for the attributes."""
 _ALWAYS_FITS = MAX_MESSAGE_BYTES // 6
-"""Characters: of at most three bytes each, or four, that gzip does not shorten, and base64 makes longer by a third."""
+"""A message of this many characters fits: a character has at most four bytes, and Base64 adds a third."""
 TOO_LONG = "too-long"
-"""Not kept, for SQS never takes it, packed neither."""
+"""The reason why a message is not stored if it is too long for SQS, even compressed."""
 SQS_INVALID_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""A character that no SQS message can have (written as what is left out: compiling what is let in takes far longer)."""
+"""A character that an SQS message cannot contain. The expression for the allowed characters compiles far slower.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+"""
+_ATTRIBUTE_CHARACTERS = 256
 
 
-class Sqs(Protocol):
-    """The calls of botocore's SQS client that are made here."""
+class QueueClient(Protocol):
+    """The method of botocore's SQS client that is called here."""
 
     def send_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
@@ -32,29 +40,29 @@ class Sqs(Protocol):
 class Quarantine:
     """The quarantine queue."""
 
-    def __init__(self, connect: Callable[[], Sqs], queue_url: str) -> None:
-        """Send to `queue_url` through the client `connect` makes, once something must be kept: most days nothing is."""
+    def __init__(self, connect: Callable[[], QueueClient], queue_url: str) -> None:
+        """Send to `queue_url` through the client from `connect`, which is called when it is first needed."""
         self._connect = connect
         self._queue_url = queue_url
 
     @cached_property
-    def _client(self) -> Sqs:
+    def _client(self) -> QueueClient:
         return self._connect()
 
     def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:
-        """Put a message's `original` text in quarantine with the `reason` and the `source` record's id.
+        """Store the `original` text of a message with the `reason` and the id of the `source` record.
 
-        The body is the text itself, so that it can be sent to a lane's queue again as it is. Text SQS does not take
-        (control characters, lone surrogates, too long) is gzipped and encoded in base64, and the attribute `encoding`
-        says `gzip+base64`. No attribute holds anything of the message's text. Where there is no room for attributes
-        either way, there are none: what one queue carried, the other can.
+        The body is the original text, so that a redrive can send it to a lane's queue. Text that SQS does not accept
+        (control characters, lone surrogates, too long) is compressed with gzip and encoded in Base64. Then the
+        attribute `encoding` is `gzip+base64`. No attribute contains a part of the text. If the body leaves no room for
+        attributes, there are none: every message that came from a queue fits this queue, too.
 
-        Returns the reason why it is not kept, empty when it is: `TOO_LONG`, or why SQS did not take it.
+        Return an empty string if SQS confirms the message. Return `TOO_LONG` or an error code if it does not.
         """
-        packed = _packed(original)
+        packed = _pack(original)
         if packed is None:
             return TOO_LONG
-        told = {
+        texts = {
             "reason": reason,
             "source": source or "unknown",
             "encoding": packed.encoding,
@@ -62,41 +70,46 @@ class Quarantine:
             SENT_AT: format_timestamp(sent_at) if sent_at else "",
         }
         attributes = {
-            name: {"DataType": "String", "StringValue": one[:256]} for name, one in told.items() if one and packed.room
+            name: {"DataType": "String", "StringValue": text[:_ATTRIBUTE_CHARACTERS]}
+            for name, text in texts.items()
+            if text and packed.has_room
         }
+        return self._send(packed.body, attributes)
+
+    def _send(self, body: str, attributes: dict[str, dict[str, str]]) -> str:
         try:
-            answer = self._client.send_message(
-                QueueUrl=self._queue_url, MessageBody=packed.body, MessageAttributes=attributes
+            response = self._client.send_message(
+                QueueUrl=self._queue_url, MessageBody=body, MessageAttributes=attributes
             )
-            require(answer, "MessageId")
+            require(response, "MessageId")
         except AWS_ERRORS as error:
             return error_code(error)
-        except Exception as error:  # noqa: BLE001 (the batch's edge: an answer nobody foresaw must not hold up the others)
+        except Exception as error:  # noqa: BLE001 (an unforeseen response must not fail the other messages of the batch)
             return f"internal-error: {type(error).__name__}"
         return ""
 
 
 def too_long(original: str) -> bool:
-    """Say whether a message is one that no quarantine can keep. What SQS or SNS carried never is."""
-    return len(original) > _ALWAYS_FITS and _packed(original) is None
+    """Return True if the quarantine cannot store a message. Messages from SQS and SNS are never too long."""
+    return len(original) > _ALWAYS_FITS and _pack(original) is None
 
 
 class _Packed(NamedTuple):
-    """A message as the queue holds it, and whether there is room for attributes."""
+    """The body that stores a message. `has_room` is True if attributes fit."""
 
     body: str
     encoding: str = ""
-    room: bool = True
+    has_room: bool = True
 
 
-def _packed(original: str) -> _Packed | None:
-    """Return how a message is kept, None when it can't be."""
+def _pack(original: str) -> _Packed | None:
+    """Return the body that stores a message, or None if it is too long."""
     limit = MAX_MESSAGE_BYTES - ATTRIBUTE_BYTES
-    carried = bool(original) and not SQS_INVALID_CHARACTER.search(original)
+    acceptable = bool(original) and not SQS_INVALID_CHARACTER.search(original)
     raw = original.encode("utf-8", "surrogatepass")
-    if carried and len(raw) <= limit:
+    if acceptable and len(raw) <= limit:
         return _Packed(original)
     body = base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
     if len(body) <= limit:
         return _Packed(body, "gzip+base64")
-    return _Packed(original, room=False) if carried and len(raw) <= MAX_MESSAGE_BYTES else None
+    return _Packed(original, has_room=False) if acceptable and len(raw) <= MAX_MESSAGE_BYTES else None

@@ -1,4 +1,4 @@
-"""What is answered when the suppression list was not written as asked."""
+"""Results of calls that were not carried out as requested."""
 
 from enum import Enum, auto
 
@@ -6,24 +6,24 @@ from ses_feedback.immutable import Struct
 
 
 class RefusalKind(Enum):
-    """Why a call did not do as asked, as far as what to do next depends on it."""
+    """The kinds of refusals: they differ in when the call may be repeated."""
 
     THROTTLED = auto()
-    """Too many calls: the same call will do later."""
+    """The call was certainly not carried out: there were too many calls, or no time. It may be repeated at once."""
     UNAVAILABLE = auto()
-    """AWS answered that it could not, or that we may not: the same call may do later."""
+    """AWS failed, or the permission is missing. The call may succeed later."""
     UNANSWERED = auto()
-    """No answer came: the call may have been carried out, or may yet be."""
+    """No response arrived. The call may have been carried out, or may be carried out later."""
     REJECTED = auto()
-    """SES won't have this entry (sandbox, simulator address, `/` in a deletion)."""
+    """SES does not accept this entry. Reasons: the sandbox, a simulator address, a `/` in an address to delete."""
 
 
 class Refusal(Struct, frozen=True):
-    """A call that did not do as asked. `code` is AWS's error code, or another word fit for logs."""
+    """A call that was not carried out as requested. `code` is AWS's error code, or a word fit for logs."""
 
     kind: RefusalKind
     code: str
 
 
 OUT_OF_TIME = Refusal(RefusalKind.THROTTLED, "out-of-time")
-"""There was no time left to make the call."""
+"""The deadline left no time for the call."""

@@ -1,7 +1,22 @@
-"""DynamoDB by its own protocol: a call of it is a JSON document sent and a JSON document received.
+"""A direct client of DynamoDB: JSON over HTTPS, without botocore.
 
-The items are written in DynamoDB's own JSON anyway. Through botocore a call costs three times as much processor as
-this, whatever it carries, and botocore itself is half of a cold start (decision 16).
+Purpose: the functions write items in DynamoDB JSON, so botocore's client translates nothing for them. Through botocore
+a call costs three times as much CPU, and importing botocore is half of a cold start. Measurements:
+docs/explain/decisions/0016-direct-dynamodb-client.md.
+
+Limits:
+
+- It has the six operations that the functions call, with botocore's names, requests and responses. A new operation
+  needs a new method.
+- It supports no binary values: they would stay Base64 text.
+- Its credentials are fixed, as Lambda's are. It supports neither proxies, nor FIPS or dual-stack endpoints, nor AWS
+  China.
+- It has no retry quota: a call is attempted three times, whatever happened to other calls.
+
+In every other case botocore's client is used: `settings.access_from_environment` decides, and `FunctionClients` selects
+the client. The other services, and feedbackctl, always use botocore.
+
+The protocol: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 """
 
 import json
@@ -15,7 +30,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from ses_feedback.aws.dynamodb.connection_pool import Answer, ConnectionPool
+from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool, Response
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
 from ses_feedback.aws.errors import MalformedResponseError, error_code, loggable_code
@@ -23,8 +38,11 @@ from ses_feedback.aws.errors import MalformedResponseError, error_code, loggable
 Json = dict[str, Any]
 
 ATTEMPTS = 3
-"""Times a call is made in all, as botocore's standard mode is told elsewhere. Hanging, it takes twelve seconds."""
-_PASSING = frozenset(
+"""Attempts of a call, as in botocore's standard retry mode. If all time out, they take twelve seconds.
+
+https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+"""
+_TRANSIENT_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -36,29 +54,32 @@ _PASSING = frozenset(
         "TooManyRequestsException",
     }
 )
-"""Errors that pass by themselves, of those that DynamoDB answers with 400 (of botocore's standard retry mode)."""
-_PASSING_STATUS = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
-"""Of those that what stands between here and DynamoDB answers with."""
+"""Errors with status 400 that are retried, as in botocore's standard retry mode.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
+_TRANSIENT_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Statuses from a proxy or load balancer that are retried. DynamoDB does not send them."""
 
 
 class DynamoDbClient:
-    """The calls that the functions make, with the names, requests and answers that botocore's client has them with.
+    """The operations that the functions call, with botocore's names, requests and responses.
 
-    Binary values would be base64 text, both ways. Every call raises one of `AWS_ERRORS`:
+    Every operation raises one of `AWS_ERRORS`:
 
-    - ClientError: DynamoDB refused. Its message is left out: it may quote the request, so an address.
-    - MalformedResponseError: what was answered is not DynamoDB's.
-    - OSError: nobody answered.
+    - ClientError: DynamoDB refused the call. The message is left out, because it may quote an address.
+    - MalformedResponseError: the response is not DynamoDB's.
+    - OSError: no response arrived.
     """
 
     def __init__(
         self,
-        connections: ConnectionPool,
+        pool: ConnectionPool,
         sign: Callable[[str, bytes], dict[str, str]],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Send over `connections` what `sign` gives the headers of; `sleep` between attempts, in seconds."""
-        self._connections = connections
+        """Send requests over `pool` with the headers from `sign`; wait with `sleep` (seconds) between attempts."""
+        self._pool = pool
         self._sign = sign
         self._sleep = sleep
 
@@ -87,62 +108,66 @@ class DynamoDbClient:
         return self._call("UpdateItem", request)
 
     def _call(self, operation: str, request: Mapping[str, Any]) -> Json:
-        target, body = f"DynamoDB_20120810.{operation}", _document(request)
+        target, body = f"DynamoDB_20120810.{operation}", _serialize(request)
         for attempt in range(1, ATTEMPTS):
             try:
                 return self._attempt(operation, target, body)
             except (OSError, MalformedResponseError):
-                # Nobody knows whether it was done. All that is written here rests on a condition or is idempotent.
+                # The call may have been carried out. Every write of this system has a condition or is idempotent.
                 pass
             except ClientError as error:
-                if not _passes(error):
+                if not _is_transient(error):
                     raise
-            self._sleep(random.uniform(0, 1) * 2 ** (attempt - 1))  # noqa: S311 (jitter, as botocore has it)
+            # Exponential backoff with jitter: https://docs.aws.amazon.com/boto3/latest/guide/retries.html
+            self._sleep(random.uniform(0, 1) * 2 ** (attempt - 1))  # noqa: S311 (not a secret)
         return self._attempt(operation, target, body)
 
     def _attempt(self, operation: str, target: str, body: bytes) -> Json:
-        answer = self._connections.post(self._sign(target, body), body)
-        said = _read(answer)
-        if answer.status != HTTPStatus.OK:
-            raise _refusal(operation, answer.status, said)
-        if said is None:
+        response = self._pool.post(self._sign(target, body), body)
+        document = _parse(response)
+        if response.status != HTTPStatus.OK:
+            raise _client_error(operation, response.status, document)
+        if document is None:
             raise MalformedResponseError("no JSON object")
-        return said
+        return document
 
 
 def connect(access: Access) -> DynamoDbClient:
-    """Return DynamoDB as a function has access to it; nothing is sent yet."""
-    connections = ConnectionPool(access.url, access.ca_bundle)
-    return DynamoDbClient(connections, Signer(access, connections.host))
+    """Return a client with the endpoint and credentials of `access`. It connects when it is first used."""
+    pool = ConnectionPool(access.url, access.ca_bundle)
+    return DynamoDbClient(pool, Signer(access, pool.host))
 
 
-def _document(request: Mapping[str, Any]) -> bytes:
+def _serialize(request: Mapping[str, Any]) -> bytes:
     try:
         return to_json(request)
     except PydanticSerializationError:
-        # Half a surrogate pair has no UTF-8. Escaped it can be sent, for DynamoDB to refuse.
+        # A lone surrogate has no UTF-8 form. It is sent as an escape sequence, which DynamoDB refuses.
         return json.dumps(request).encode()
 
 
-def _read(answer: Answer) -> Json | None:
-    """Return the object that is answered, None when it is none."""
-    for read in (from_json, json.loads):  # the second is slower, and takes half a surrogate pair
+def _parse(response: Response) -> Json | None:
+    """Return the JSON object in the response, or None if it contains none."""
+    for parse in (from_json, json.loads):  # the second is slower, and accepts lone surrogates
         with suppress(ValueError, RecursionError):
-            said = read(answer.body)
-            return said if isinstance(said, dict) else None
+            document = parse(response.body)
+            return document if isinstance(document, dict) else None
     return None
 
 
-def _refusal(operation: str, status: int, said: Json | None) -> ClientError:
-    # "com.amazonaws.dynamodb.v20120810#ThrottlingException"
-    named = str((said or {}).get("__type") or status).rpartition("#")[2]
-    answered: Any = {  # of what botocore has in it, what is asked for
-        "Error": {"Code": loggable_code(named), "Message": "(left out)"},
+def _client_error(operation: str, status: int, document: Json | None) -> ClientError:
+    # "__type" is, for example, "com.amazonaws.dynamodb.v20120810#ThrottlingException":
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+    code = str((document or {}).get("__type") or status).rpartition("#")[2]
+    parsed: Any = {  # of botocore's error, the fields that are read
+        "Error": {"Code": loggable_code(code), "Message": "(left out)"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
-    return ClientError(answered, operation)
+    return ClientError(parsed, operation)
 
 
-def _passes(error: ClientError) -> bool:
+def _is_transient(error: ClientError) -> bool:
     status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status in _PASSING_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR or error_code(error) in _PASSING
+    if status in _TRANSIENT_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return True
+    return error_code(error) in _TRANSIENT_CODES

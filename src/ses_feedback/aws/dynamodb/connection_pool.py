@@ -1,4 +1,4 @@
-"""HTTP connections to one endpoint, kept open between requests."""
+"""A pool of HTTP connections to one endpoint, which stay open between requests."""
 
 import select
 import ssl
@@ -12,20 +12,19 @@ from zlib import crc32
 
 from ses_feedback.aws.errors import MalformedResponseError
 
-# A call that hangs must not eat a batch's time: DynamoDB answers in milliseconds or not at all.
 CONNECT_TIMEOUT, READ_TIMEOUT = 2, 3
-"""In seconds."""
+"""Seconds. DynamoDB responds in milliseconds, and a call that hangs must not use up the time of a batch."""
 
 
-class Answer(NamedTuple):
-    """An answer: its status and its body."""
+class Response(NamedTuple):
+    """A response: its status and its body."""
 
     status: int
     body: bytes
 
 
 class ConnectionPool:
-    """Connections to `url`, as many as there are requests under way at once."""
+    """Connections to `url`: as many as there are concurrent requests."""
 
     def __init__(
         self,
@@ -35,62 +34,62 @@ class ConnectionPool:
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
-        """Trust the certificates in the file `ca_bundle`, those this machine trusts when it is empty."""
+        """Trust the certificates in the file `ca_bundle`, or those of the operating system if it is empty."""
         parts = urlsplit(url)
         self._secure = parts.scheme == "https"
         self.host = parts.netloc
         self._ca_bundle = ca_bundle
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
-        # Last in, first out: those that a quieter time does not need grow old, and are found closed. Appending and
-        # popping are safe between threads.
+        # Last in, first out: connections that are not needed while there is less traffic grow old, and are found
+        # closed. Appending and popping are thread-safe: https://docs.python.org/3/library/collections.html#deque-objects
         self._idle: deque[HTTPConnection] = deque()
-        finalize(self, _close, self._idle)
+        finalize(self, _close_all, self._idle)
 
-    def post(self, headers: dict[str, str], body: bytes) -> Answer:
-        """Send `body` to `/`, and return what is answered, whatever its status.
+    def post(self, headers: dict[str, str], body: bytes) -> Response:
+        """Send `body` to `/` and return the response, whatever its status.
 
         Raises:
-            OSError: nobody answered (in time).
-            MalformedResponseError: what came is no answer of HTTP's, or not what its checksum says was sent.
+            OSError: no response arrived in time.
+            MalformedResponseError: the response is not HTTP, or does not match its checksum.
 
         """
-        kept = self._idle_one()
+        idle = self._pop_idle()
         try:
-            return self._exchange(kept or self._connect(), headers, body)
+            return self._exchange(idle or self._connect(), headers, body)
         except OSError:
-            if kept:
-                # What cut off this one while nobody looked has cut off the others as well: each of them would cost an
-                # attempt, and there may be more of them than attempts.
-                _close(self._idle)
+            if idle:
+                # A NAT gateway or firewall that dropped this idle connection has dropped the others, too. Each of them
+                # would fail one attempt, and there may be more of them than attempts.
+                _close_all(self._idle)
             raise
 
-    def _exchange(self, connection: HTTPConnection, headers: dict[str, str], body: bytes) -> Answer:
-        sound = False
+    def _exchange(self, connection: HTTPConnection, headers: dict[str, str], body: bytes) -> Response:
+        reusable = False
         try:
             connection.request("POST", "/", body, headers)
-            response = connection.getresponse()
-            answer = Answer(response.status, response.read())
-            checksum = response.getheader("x-amz-crc32")
-            if checksum is not None and checksum != str(crc32(answer.body)):
-                raise MalformedResponseError("x-amz-crc32")
-            sound = not response.will_close
+            reply = connection.getresponse()
+            response = Response(reply.status, reply.read())
+            _verify_checksum(response, reply.getheader("x-amz-crc32"))
+            # `will_close`: the server sent "Connection: close". https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+            reusable = not reply.will_close
         except (HTTPException, OverflowError, MemoryError) as error:
             if isinstance(error, OSError):
-                raise  # the other side hung up
-            # Its text would quote what came. The last two are of lengths that nobody sends.
+                raise  # the server closed the connection
+            # The text of the error could quote the response. The last two result from an absurd Content-Length.
             raise MalformedResponseError(type(error).__name__) from None
         finally:
-            if sound:
+            if reusable:
                 self._idle.append(connection)
             else:
-                # Whatever else may come on it would be taken for the answer to another request.
+                # The rest of this response would be taken for the response to the next request.
                 connection.close()
-        return answer
+        return response
 
-    def _idle_one(self) -> HTTPConnection | None:
-        while connection := _taken(self._idle):
-            if not _ended(connection):
+    def _pop_idle(self) -> HTTPConnection | None:
+        """Return an idle connection that is still open, or None if there is none."""
+        while connection := _pop(self._idle):
+            if not _is_ended(connection):
                 return connection
             connection.close()
         return None
@@ -98,7 +97,7 @@ class ConnectionPool:
     def _connect(self) -> HTTPConnection:
         timeout = self._connect_timeout
         connection = (
-            HTTPSConnection(self.host, timeout=timeout, context=self._context)
+            HTTPSConnection(self.host, timeout=timeout, context=self._tls_context)
             if self._secure
             else HTTPConnection(self.host, timeout=timeout)
         )
@@ -107,26 +106,38 @@ class ConnectionPool:
         return connection
 
     @cached_property
-    def _context(self) -> ssl.SSLContext:
+    def _tls_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._ca_bundle or None)
 
 
-def _taken(connections: deque[HTTPConnection]) -> HTTPConnection | None:
+def _verify_checksum(response: Response, checksum: str | None) -> None:
+    """Raise MalformedResponseError if the body does not match DynamoDB's checksum.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
+    """
+    if checksum is not None and checksum != str(crc32(response.body)):
+        raise MalformedResponseError("x-amz-crc32")
+
+
+def _pop(connections: deque[HTTPConnection]) -> HTTPConnection | None:
     try:
         return connections.pop()
     except IndexError:  # there is none, or another thread was faster
         return None
 
 
-def _close(connections: deque[HTTPConnection]) -> None:
-    while connection := _taken(connections):
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    while connection := _pop(connections):
         connection.close()
 
 
-def _ended(connection: HTTPConnection) -> bool:
-    """Whether the other side has hung up (or has said what nobody asked for) since the last answer."""
+def _is_ended(connection: HTTPConnection) -> bool:
+    """Return True if the server has closed the connection, or sent data without a request, since the last response.
+
+    A server may close an idle connection at any time: https://www.rfc-editor.org/rfc/rfc9112#section-9.5
+    """
     if isinstance(connection.sock, ssl.SSLSocket) and connection.sock.pending():
-        return True  # decrypted already, so that nothing is left to be seen below
-    watched = select.poll()
-    watched.register(connection.sock, select.POLLIN)
-    return bool(watched.poll(0))
+        return True  # the data is decrypted already, so polling the socket would not show it
+    poller = select.poll()
+    poller.register(connection.sock, select.POLLIN)
+    return bool(poller.poll(0))

@@ -1,4 +1,4 @@
-"""What is cut into batches."""
+"""Batches."""
 
 import pytest
 from hypothesis import given
@@ -17,21 +17,19 @@ from ses_feedback.aws.batches import batched
         ("abcd", [("a", "b"), ("c", "d")]),
     ],
 )
-def test_the_last_batch_is_shorter(items: str, expected: list[tuple[str, ...]]) -> None:
-    """Unless it fits."""
+def test_the_last_batch_is_shorter_unless_the_items_fill_it(items: str, expected: list[tuple[str, ...]]) -> None:
     assert expected == list(batched(items, 2))
 
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 20))
-def test_nothing_is_lost(items: list[int], size: int) -> None:
-    """Everything is there once, in its order, and every batch but the last is full."""
+def test_batches_contain_every_item_once_in_order(items: list[int], size: int) -> None:
     batches = list(batched(iter(items), size))
     assert items == [item for batch in batches for item in batch]
     assert all(len(batch) == size for batch in batches[:-1])
     assert all(1 <= len(batch) <= size for batch in batches[-1:])
 
 
-def test_items_are_taken_when_they_are_wanted() -> None:
-    """What is due may be many pages long."""
+def test_items_are_read_only_when_their_batch_is_needed() -> None:
+    """Pending contacts may fill many pages of an index."""
     numbers = iter(range(10))
     assert (next(batched(numbers, 3)), next(numbers)) == ((0, 1, 2), 3)

@@ -1,4 +1,4 @@
-"""Clients connect late, give up early, and take nobody else's answer for AWS's."""
+"""Clients: when they connect, their timeouts, and responses that are not from AWS."""
 
 import logging
 from http import HTTPStatus
@@ -26,8 +26,7 @@ from tests.support.deployed_functions import FakeContext
 from tests.support.fakes import ManualClock
 
 
-def test_clients_are_made_once_and_when_used() -> None:
-    """Starting a process connects to nothing; each client is made once, with limits on how long a call may hang."""
+def test_each_client_is_created_once_on_first_use_with_timeouts() -> None:
     with EmbeddedAws() as aws:
         clients = Clients(aws.session)
         assert set(vars(clients)) == {"_session", "_roots"}
@@ -39,92 +38,93 @@ def test_clients_are_made_once_and_when_used() -> None:
             assert config.retries["total_max_attempts"] == (1 if name == "sesv2" else ATTEMPTS)
 
 
-def test_clients_have_a_session_of_their_own() -> None:
-    """In Lambda nobody hands one over."""
+def test_without_a_session_clients_use_the_default_session() -> None:
     with EmbeddedAws():
         assert isinstance(vars(Clients())["_session"], Session)
 
 
-def test_ses_is_called_once_for_a_call() -> None:
-    """Botocore's own retries would count against the one call a second."""
-    tried: list[int] = []
+def test_a_throttled_ses_call_is_not_retried() -> None:
+    """Retries by botocore would count against the quota of one call a second."""
+    attempts: list[int] = []
     with EmbeddedAws(ManualClock()) as aws:
         client = Clients(aws.session).sesv2
-        client.meta.events.register_first("before-send.sesv2", lambda **_: tried.append(1))
+        client.meta.events.register_first("before-send.sesv2", lambda **_: attempts.append(1))
         aws.suppression_list.put(RECIPIENT, "BOUNCE")
         with pytest.raises(client.exceptions.TooManyRequestsException):
             client.delete_suppressed_destination(EmailAddress=RECIPIENT)
-    assert tried == [1]
+    assert attempts == [1]
 
 
-class Trusting(Session):
-    """A session that remembers what its clients are told to trust."""
+class RecordingSession(Session):
+    """A session that records which certificates its clients trust."""
 
     trusted: object = None
 
     def create_client(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (botocore's own)
-        """Create a client."""
+        """Create a client; record its `verify` option."""
         self.trusted = options["verify"]
         return super().create_client(*arguments, **options)
 
 
-AMAZONS, BOTOCORES = "amazon.pem", None
+AMAZON, BOTOCORE = "amazon.pem", None
 
 
 @pytest.mark.parametrize(
-    ("region", "bundle", "there", "trusted"),
+    ("region", "configured", "existing", "trusted"),
     [
-        ("us-east-1", None, "amazon.pem", AMAZONS),
-        ("eu-central-1", None, "amazon.pem", AMAZONS),
-        ("us-gov-west-1", None, "amazon.pem", AMAZONS),
-        ("cn-north-1", None, "amazon.pem", BOTOCORES),
-        ("us-east-1", "/etc/ssl/own.pem", "amazon.pem", BOTOCORES),
-        ("us-east-1", None, "another.pem", BOTOCORES),
+        ("us-east-1", None, "amazon.pem", AMAZON),
+        ("eu-central-1", None, "amazon.pem", AMAZON),
+        ("us-gov-west-1", None, "amazon.pem", AMAZON),
+        ("cn-north-1", None, "amazon.pem", BOTOCORE),
+        ("us-east-1", "/etc/ssl/own.pem", "amazon.pem", BOTOCORE),
+        ("us-east-1", None, "another.pem", BOTOCORE),
     ],
 )
-def test_whose_certificates_are_trusted(
-    tmp_path: Path, region: str, bundle: str | None, there: str, trusted: str | None
+def test_only_amazon_certificates_are_trusted_where_amazon_issues_them(
+    tmp_path: Path, region: str, configured: str | None, existing: str, trusted: str | None
 ) -> None:
-    """Amazon's where it signs; all that botocore is configured to trust elsewhere, and where the code runs unbuilt."""
-    (tmp_path / there).touch()
-    session = Trusting({"ca_bundle": (None, None, bundle, None)})  # whoever runs this may have a proxy's in a variable
+    """In other Regions, with a configured bundle, and without a package build, botocore's configuration applies."""
+    (tmp_path / existing).touch()
+    session = RecordingSession({"ca_bundle": (None, None, configured, None)})  # ignore the environment of this machine
     session.set_credentials("key", "secret")
     session.set_config_variable("region", region)
-    assert Clients(session, tmp_path / AMAZONS).dynamodb
+    assert Clients(session, tmp_path / AMAZON).dynamodb
     assert session.trusted == (trusted and str(tmp_path / trusted))
 
 
-def test_aws_is_told_which_sdk_calls() -> None:
-    """As botocore would, once for all calls."""
+def test_requests_have_botocores_user_agent() -> None:
+    """It is computed once, not for every request."""
     with EmbeddedAws() as aws:
         agents: list[str] = []
         client = Clients(aws.session).dynamodb
-        client.meta.events.register_first("before-send.dynamodb", lambda request, **_: agents.append(agent(request)))
+        client.meta.events.register_first(
+            "before-send.dynamodb", lambda request, **_: agents.append(user_agent(request))
+        )
         for _ in range(2):
             client.get_item(TableName=aws.table_name, Key={"address": {"S": "a"}, "record": {"S": "contact"}})
     assert agents[0] == agents[1]
-    assert agents[0].startswith(aws.session.user_agent())  # Powertools adds that it is here, too
+    assert agents[0].startswith(aws.session.user_agent())  # Powertools adds its name
 
 
-def agent(request: AWSPreparedRequest) -> str:
-    """Return what a request says who makes it."""
-    said = request.headers["User-Agent"]
-    return said.decode() if isinstance(said, bytes) else said
+def user_agent(request: AWSPreparedRequest) -> str:
+    """Return the user agent of a request."""
+    value = request.headers["User-Agent"]
+    return value.decode() if isinstance(value, bytes) else value
 
 
-class _Wire(BytesIO):
-    """A body as botocore reads it."""
+class _Body(BytesIO):
+    """A response body as botocore reads it."""
 
     def stream(self) -> list[bytes]:
-        """Return all of it."""
+        """Return the whole body."""
         return [self.read()]
 
 
 @pytest.mark.parametrize("header", ["Server: proxy\r\nno header", "X: y"])
-def test_nobody_logs_what_is_called_with_which_address(
+def test_no_logger_prints_the_url_of_a_request(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, header: str
 ) -> None:
-    """The HTTP client warns of a malformed header, and names the URL: of SES's deletions that is the address."""
+    """urllib3 warns of a malformed header and prints the URL. The URL of a deletion contains the address."""
     caplog.set_level(logging.DEBUG)
     with Server() as server:
         name, _, value = header.partition(": ")
@@ -143,37 +143,34 @@ GARBAGE = [b"", b"{}", b"<html>It works!</html>", b'{"Responses":', b"[]", b"nul
 
 @pytest.mark.parametrize("body", GARBAGE)
 @pytest.mark.parametrize("service", ["dynamodb", "sqs"])
-def test_an_answer_that_is_not_awss(service: str, body: bytes) -> None:
-    """What a broken proxy answers with a 200 is a fault like any other: the message comes again.
-
-    It is neither acknowledged nor, because its like was not foreseen, quarantined.
-    """
+def test_a_success_that_is_not_from_aws_fails_the_record(service: str, body: bytes) -> None:
+    """A broken proxy may send it. The message is neither acknowledged nor quarantined, so it is received again."""
     with EmbeddedAws(ManualClock()) as aws:
         clients = Clients(aws.session)
         getattr(clients, service).meta.events.register_first(
             f"before-send.{service}",
-            lambda request, **_: _answered(request, 200, body),
+            lambda request, **_: _respond(request, 200, body),
         )
         settings = Settings(aws.table_name, aws.quarantine_url)
         handler = feedback.compose(settings, clients, now=aws.clock.now, sleep=aws.clock.sleep)
         event = an_sqs_event(a_bounce() if service == "dynamodb" else "poison")
-        answer = handler(event, FakeContext())
-        assert answer == {"batchItemFailures": [{"itemIdentifier": "sqs-message-1"}]}
+        response = handler(event, FakeContext())
+        assert response == {"batchItemFailures": [{"itemIdentifier": "sqs-message-1"}]}
         assert service == "sqs" or aws.quarantined() == []
 
 
 @pytest.mark.parametrize("operation", ["put_object", "delete_object"])
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>It works!</html>"), (200, b"<Ok/>"), (404, b"<html/>")])
-def test_an_answer_that_is_not_s3s(operation: str, status: int, body: bytes) -> None:
-    """S3 answers with nothing when it has put or deleted something; its errors are read as ever."""
+def test_an_s3_success_with_a_body_is_malformed(operation: str, status: int, body: bytes) -> None:
+    """S3 responds without a body after it put or deleted an object. Errors are parsed as usual."""
     with EmbeddedAws() as aws:
         client = Clients(aws.session).s3
-        client.meta.events.register_first("before-send.s3", lambda request, **_: _answered(request, status, body))
+        client.meta.events.register_first("before-send.s3", lambda request, **_: _respond(request, status, body))
         with pytest.raises(MalformedResponseError if status == HTTPStatus.OK else ClientError):
             getattr(client, operation)(Bucket="imports", Key="a")
 
 
-OTHERS_ERRORS = [
+FOREIGN_ERRORS = [
     (400, b"[]"),
     (403, b"null"),
     (400, b"1"),
@@ -186,10 +183,10 @@ OTHERS_ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body"), OTHERS_ERRORS)
+@pytest.mark.parametrize(("status", "body"), FOREIGN_ERRORS)
 @pytest.mark.parametrize("service", ["sqs", "events"])
-def test_an_error_that_is_not_awss(service: str, status: int, body: bytes) -> None:
-    """An SDK would look for a code in it, and fail as if we had a bug."""
+def test_an_error_that_is_not_from_aws_has_its_status_as_code(service: str, status: int, body: bytes) -> None:
+    """Without the hook, botocore would look for a code in the body and fail like a bug."""
     calls: dict[str, tuple[str, dict[str, Any]]] = {
         "sqs": ("send_message", {"QueueUrl": "https://sqs/1/quarantine", "MessageBody": "poison"}),
         "events": ("put_events", {"Entries": [{"Source": "ses-feedback"}]}),
@@ -198,12 +195,12 @@ def test_an_error_that_is_not_awss(service: str, status: int, body: bytes) -> No
     with EmbeddedAws() as aws:
         client = getattr(Clients(aws.session), service)
         client.meta.events.register_first(
-            f"before-send.{service}", lambda request, **_: _answered(request, status, body)
+            f"before-send.{service}", lambda request, **_: _respond(request, status, body)
         )
         with mock.patch.object(botocore.endpoint, "time"), pytest.raises(ClientError) as raised:
             getattr(client, operation)(**request)
     assert error_code(raised.value) == str(status)
 
 
-def _answered(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
-    return AWSResponse(request.url, status, HTTPHeaders(), _Wire(body))
+def _respond(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
+    return AWSResponse(request.url, status, HTTPHeaders(), _Body(body))

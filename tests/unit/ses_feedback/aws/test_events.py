@@ -1,4 +1,4 @@
-"""EventPublisher publishes what the README documents, and says which of it EventBridge took."""
+"""EventPublisher: the published events, and the events that EventBridge accepted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,19 +16,30 @@ from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, t
 
 @pytest.fixture
 def aws() -> Iterator[EmbeddedAws]:
-    """An embedded AWS."""
+    """Return an emulated AWS."""
     with EmbeddedAws(ManualClock()) as aws:
         yield aws
 
 
-def changes(number: int) -> list[StatusChange]:
-    """Return changes of so many contacts."""
-    return [StatusChange(f"{one}@example.com", Status.ACTIVE, Status.COMPLAINED, 1) for one in range(number)]
+def changes(count: int) -> list[StatusChange]:
+    """Return the status changes of `count` contacts."""
+    return [StatusChange(f"{number}@example.com", Status.ACTIVE, Status.COMPLAINED, 1) for number in range(count)]
 
 
-def test_an_event(aws: EmbeddedAws) -> None:
-    """An event names the contact, what it was and is, why, since when, and in which stream of mail."""
-    change = StatusChange(RECIPIENT, Status.BOUNCED, Status.COMPLAINED, 7, "Complaint/abuse", AT, "receipts")
+def test_an_event_has_the_documented_detail(aws: EmbeddedAws) -> None:
+    """docs/operate/events.md documents it."""
+    change = StatusChange(
+        RECIPIENT,
+        Status.BOUNCED,
+        Status.COMPLAINED,
+        7,
+        "Complaint/abuse",
+        AT,
+        "receipts",
+        "message-1",
+        "5.7.1",
+        (("campaign", "spring"),),
+    )
     EventPublisher(aws.client("events"), aws.event_bus_name).publish([change])
     [event] = aws.events()
     assert (event["source"], event["detail-type"]) == ("ses-feedback", "Contact Status Changed")
@@ -41,11 +52,14 @@ def test_an_event(aws: EmbeddedAws) -> None:
         "reason": "Complaint/abuse",
         "time": "2026-03-01T12:00:05.000Z",
         "configuration_set": "receipts",
+        "message_id": "message-1",
+        "status_code": "5.7.1",
+        "tags": {"campaign": "spring"},
     }
 
 
-def test_a_release(aws: EmbeddedAws) -> None:
-    """Nothing gives the status `active`: the event's reason and time are empty, not absent."""
+def test_an_event_without_evidence_has_empty_fields(aws: EmbeddedAws) -> None:
+    """The status `active` has no evidence. Consumers find the same fields in every event."""
     EventPublisher(aws.client("events"), aws.event_bus_name).publish(
         [StatusChange(RECIPIENT, Status.BOUNCED, Status.ACTIVE, 2)]
     )
@@ -58,31 +72,29 @@ def test_a_release(aws: EmbeddedAws) -> None:
     }
 
 
-def test_ten_at_once(aws: EmbeddedAws) -> None:
-    """EventBridge takes ten events in one call, on the bus that was named."""
+def test_one_call_publishes_at_most_ten_events_on_the_named_bus(aws: EmbeddedAws) -> None:
     client = FaultyClient(aws.client("events"))
     EventPublisher(client, "default").publish(changes(23))
     assert [len(call.request["Entries"]) for call in client.calls] == [10, 10, 3]
     assert {entry["EventBusName"] for call in client.calls for entry in call.request["Entries"]} == {"default"}
 
 
-def answers_with(*entries: Any) -> Fault:  # noqa: ANN401 (JSON)
-    """EventBridge answers with results of its own."""
+def responds_with(*entries: Any) -> Fault:  # noqa: ANN401 (JSON)
+    """EventBridge responds with these result entries."""
     return lambda *_: {"FailedEntryCount": len(entries), "Entries": list(entries)}
 
 
-def test_refused_entries_are_not_announced(aws: EmbeddedAws) -> None:
-    """EventBridge answers for each entry by itself."""
+def test_refused_entries_are_not_returned_as_published(aws: EmbeddedAws) -> None:
+    """EventBridge may accept some entries of a call and refuse others."""
     throttled = {"ErrorCode": "ThrottlingException", "ErrorMessage": "canary@example.com"}
-    taken = {"EventId": "1"}
-    client = FaultyClient(aws.client("events"), otherwise=answers_with(taken, throttled, taken))
+    accepted = {"EventId": "1"}
+    client = FaultyClient(aws.client("events"), otherwise=responds_with(accepted, throttled, accepted))
     first, _, last = changes(3)
     assert EventPublisher(client, "default").publish(changes(3)) == [first, last]
 
 
 @pytest.mark.parametrize("fault", [refuses("InternalException"), garbles])
-def test_a_fault_is_its_own_calls_only(aws: EmbeddedAws, fault: Fault) -> None:
-    """Of three calls, the one that fails published nothing, and the others what they hold."""
+def test_a_failed_call_does_not_stop_the_other_calls(aws: EmbeddedAws, fault: Fault) -> None:
     client = FaultyClient(aws.client("events"), {1: fault})
     publisher = EventPublisher(client, "default")
     assert publisher.publish(changes(23)) == changes(23)[:10] + changes(23)[20:]
@@ -90,8 +102,8 @@ def test_a_fault_is_its_own_calls_only(aws: EmbeddedAws, fault: Fault) -> None:
     assert len(aws.events()) == 13
 
 
-def test_a_bus_that_does_not_answer_is_waited_for_once(aws: EmbeddedAws) -> None:
-    """Ten calls that each hang until they time out would take the time in which the list is to be written."""
+def test_after_a_timeout_no_further_call_is_made(aws: EmbeddedAws) -> None:
+    """Ten timeouts would leave no time for the suppression list. The next run tries again."""
     client = FaultyClient(aws.client("events"), {1: times_out})
     publisher = EventPublisher(client, "default")
     assert (publisher.publish(changes(100)), publisher.unresponsive) == (changes(100)[:10], True)
@@ -100,13 +112,13 @@ def test_a_bus_that_does_not_answer_is_waited_for_once(aws: EmbeddedAws) -> None
 
 
 @pytest.mark.parametrize("entries", [[], [{"EventId": "1"}], [{"EventId": "1"}] * 3], ids=["none", "fewer", "more"])
-def test_an_answer_for_other_entries(aws: EmbeddedAws, entries: list[Any]) -> None:
-    """An answer that does not say what became of each entry says nothing of any; nothing is raised."""
-    client = FaultyClient(aws.client("events"), otherwise=answers_with(*entries))
+def test_a_response_with_another_number_of_entries_publishes_nothing(aws: EmbeddedAws, entries: list[Any]) -> None:
+    """Nothing is raised: the events are published again later."""
+    client = FaultyClient(aws.client("events"), otherwise=responds_with(*entries))
     assert EventPublisher(client, "default").publish(changes(2)) == []
 
 
 def test_an_entry_without_an_id(aws: EmbeddedAws) -> None:
     """EventBridge gives every event it takes an id: an answer without one proves nothing."""
-    client = FaultyClient(aws.client("events"), otherwise=answers_with({}, {"EventId": "1"}))
+    client = FaultyClient(aws.client("events"), otherwise=responds_with({}, {"EventId": "1"}))
     assert EventPublisher(client, "default").publish(changes(2)) == changes(2)[1:]

@@ -1,4 +1,4 @@
-"""A function in Lambda speaks to DynamoDB itself, and starts without what most events never need."""
+"""FunctionClients: DynamoDB is called directly, and botocore is imported only when it is needed."""
 
 from botocore.session import Session
 
@@ -11,25 +11,23 @@ from ses_feedback.aws.function_clients import FunctionClients
 ACCESS = Access("http://127.0.0.1:4566", "us-east-1", "key", "secret")
 
 
-def test_dynamodb_is_spoken_to_directly() -> None:
-    """Where the function is told how; once for all calls, so that connections are kept."""
+def test_with_access_dynamodb_is_one_direct_client() -> None:
+    """One client, so that its connections stay open."""
     clients = FunctionClients(ACCESS)
     assert isinstance(clients.dynamodb, DynamoDbClient)
     assert clients.dynamodb is clients.dynamodb
 
 
-def test_botocore_finds_the_way_where_nobody_tells() -> None:
-    """As every other client does."""
+def test_without_access_dynamodb_is_called_through_botocore() -> None:
     with EmbeddedAws() as aws:
         clients = FunctionClients(None)
-        answer = clients.dynamodb.get_item(
+        response = clients.dynamodb.get_item(
             TableName=aws.table_name, Key={"address": {"S": "a"}, "record": {"S": "contact"}}
         )
-        assert (answer["ResponseMetadata"]["HTTPStatusCode"], "Item" in answer) == (200, False)
+        assert (response["ResponseMetadata"]["HTTPStatusCode"], "Item" in response) == (200, False)
 
 
-def test_all_else_is_botocores() -> None:
-    """Made on first use, and once."""
+def test_the_other_clients_are_botocores_and_created_once_on_first_use() -> None:
     with EmbeddedAws():
         clients = FunctionClients(ACCESS)
         assert set(vars(clients)) == {"_access"}

@@ -1,4 +1,4 @@
-"""Metrics prints EMF that CloudWatch bills little for, and nothing the README does not document."""
+"""Metrics: EMF lines with few dimension values, and a documented meaning for every metric."""
 
 import ast
 import json
@@ -10,26 +10,30 @@ import pytest
 
 import ses_feedback
 from ses_feedback.aws.metric_counts import MetricCounts
-from ses_feedback.aws.metrics import DIMENSION, MAX_CONFIGURATION_SETS, METRICS, NAMESPACE, Metrics
+from ses_feedback.aws.metrics import DIMENSION, MAX_CONFIGURATION_SETS, METRICS, NAMESPACE, PROVIDER_DIMENSION, Metrics
 from ses_feedback.judging.policy import POLICY
 
+EMF_MAX_METRICS = 100
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
 
-def emitted(
-    capsys: pytest.CaptureFixture[str], metric_counts: MetricCounts, own: tuple[str, ...] = ()
+
+def emitted_lines(
+    capsys: pytest.CaptureFixture[str], metric_counts: MetricCounts, own_sets: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """Return the EMF lines of `metric_counts`."""
-    Metrics(own).emit(metric_counts)
+    Metrics(own_sets).emit(metric_counts)
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line is what CloudWatch's embedded metric format wants, and names no dimension but the configuration set."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "somebody-set-this")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "and-this")
+def test_a_line_is_emf_with_the_configuration_set_as_its_only_dimension(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "ignored")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "ignored")
     metric_counts = MetricCounts()
     metric_counts.count("receipts", "Delivery", 3)
     metric_counts.delay("receipts", "FeedbackLag", 1_250)
-    [line] = emitted(capsys, metric_counts, ("receipts",))
+    [line] = emitted_lines(capsys, metric_counts, ("receipts",))
     timestamp = line["_aws"].pop("Timestamp")
     assert isinstance(timestamp, int)
     assert line == {
@@ -51,20 +55,32 @@ def test_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     }
 
 
-def test_names() -> None:
-    """What alarms and dashboards rest on keeps its name."""
-    assert (NAMESPACE, DIMENSION) == ("SesFeedback", "ConfigurationSet")
+def test_counts_by_provider_have_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    metric_counts = MetricCounts()
+    metric_counts.count("", "DeliveryDelay", 2)
+    metric_counts.by_provider["gmail", "DeliveryDelay"] += 2
+    metric_counts.by_provider["gmail", "ProviderRejection"] += 1
+    by_set, by_provider = emitted_lines(capsys, metric_counts)
+    assert (by_set[DIMENSION], by_set["DeliveryDelay"], PROVIDER_DIMENSION in by_set) == ("none", [2.0], False)
+    assert (by_provider[PROVIDER_DIMENSION], DIMENSION in by_provider) == ("gmail", False)
+    assert (by_provider["DeliveryDelay"], by_provider["ProviderRejection"]) == ([2.0], [1.0])
 
 
-def test_configuration_sets_without_a_dimension_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever senders call their configuration sets, there are no more dimension values than the stack names."""
+def test_the_names_that_alarms_and_dashboards_use_do_not_change() -> None:
+    assert (NAMESPACE, DIMENSION, PROVIDER_DIMENSION) == ("SesFeedback", "ConfigurationSet", "Provider")
+
+
+def test_configuration_sets_that_the_stack_does_not_name_share_a_dimension_value(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Senders choose the names, and CloudWatch bills each dimension value."""
     metric_counts = MetricCounts()
     for number in range(300):
         metric_counts.count(f"attacker-{number}", "Send")
         metric_counts.delay(f"attacker-{number}", "FeedbackLag", number)
     metric_counts.count("receipts", "Send")
     metric_counts.count("", "Send")
-    lines = emitted(capsys, metric_counts, ("receipts",))
+    lines = emitted_lines(capsys, metric_counts, ("receipts",))
     assert [(line[DIMENSION], line["Send"]) for line in lines] == [
         ("other", [300.0]),
         ("receipts", [1.0]),
@@ -73,64 +89,60 @@ def test_configuration_sets_without_a_dimension_of_their_own(capsys: pytest.Capt
     assert lines[0]["FeedbackLag"] == [299.0]
 
 
-def test_configuration_sets_named_like_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    """A set called `none` or `other` counts as any other does."""
+def test_configuration_sets_named_none_or_other_count_as_other(capsys: pytest.CaptureFixture[str]) -> None:
     metric_counts = MetricCounts()
     metric_counts.count("none", "Send")
     metric_counts.count("other", "Send")
-    assert [line[DIMENSION] for line in emitted(capsys, metric_counts)] == ["other"]
+    assert [line[DIMENSION] for line in emitted_lines(capsys, metric_counts)] == ["other"]
 
 
-def test_nothing_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    """A batch that counted nothing prints nothing."""
-    assert emitted(capsys, MetricCounts()) == []
+def test_an_empty_batch_prints_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert emitted_lines(capsys, MetricCounts()) == []
 
 
-def test_every_metric_at_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """A line holds all metrics there are: EMF takes a hundred."""
+def test_a_line_has_room_for_every_metric(capsys: pytest.CaptureFixture[str]) -> None:
     metric_counts = MetricCounts()
     for name in METRICS:
         metric_counts.count("", name)
-    [line] = emitted(capsys, metric_counts)
+    [line] = emitted_lines(capsys, metric_counts)
     metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
     assert [metric["Name"] for metric in metrics] == list(METRICS)
     assert {metric["Unit"] for metric in metrics if metric["Name"].endswith("Lag")} == {"Milliseconds"}
-    assert len(METRICS) <= 100
+    assert len(METRICS) <= EMF_MAX_METRICS
 
 
-def test_too_many_configuration_sets() -> None:
-    """A stack can't name more than it should pay for."""
+def test_more_configuration_sets_than_the_maximum_are_rejected() -> None:
     names = [f"set-{number}" for number in range(MAX_CONFIGURATION_SETS)]
     assert Metrics(names).dimension("set-39") == "set-39"
     with pytest.raises(ValueError, match="at most 40"):
         Metrics([*names, "one-more"])
 
 
-# --- What is documented is what is emitted --------------------------------------------------------------------------
+# --- Every emitted metric is documented ------------------------------------------------------------------------------
 
 SOURCES = [
     ast.parse(path.read_text())
     for path in sorted(Path(ses_feedback.__path__[0]).rglob("*.py"))
     if path.name != "metrics.py"
 ]
-COUNTING = {"count", "count_provider", "delay"}
+COUNTING_METHODS = {"count", "delay", "count_provider"}
 
 
-def texts(node: ast.AST) -> Iterator[str]:
-    """Yield the strings in `node`."""
-    for one in ast.walk(node):
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            yield one.value
+def strings_in(node: ast.AST) -> Iterator[str]:
+    """Yield the string constants in `node`."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child.value
 
 
-def counted(tree: ast.AST) -> Iterator[str]:
-    """Yield what `tree` counts: the names given to a MetricCounts, to a Rule's `metric`, and to lists called `counts`.
+def counted_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the metric names in `tree`: arguments of MetricCounts, keys of `counts`, and `metric` of a Rule.
 
-    A name that is a variable stands for every string it is assigned in the same function.
+    A variable stands for every string that is assigned to it in the same function.
     """
     for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
         assigned = {
-            target.id: list(texts(node.value))
+            target.id: list(strings_in(node.value))
             for node in ast.walk(function)
             if isinstance(node, ast.Assign)
             for target in node.targets
@@ -138,33 +150,30 @@ def counted(tree: ast.AST) -> Iterator[str]:
         }
         for node in ast.walk(function):
             match node:
-                case ast.Call(func=ast.Attribute(attr=attribute), args=[_, ast.Name(id=name), *_]) if (
-                    attribute in COUNTING
+                case ast.Call(func=ast.Attribute(attr=method), args=[_, ast.Name(id=name), *_]) if (
+                    method in COUNTING_METHODS
                 ):
                     yield from assigned.get(name, [])
-                case ast.Call(func=ast.Attribute(attr=attribute), args=[_, name, *_]) if attribute in COUNTING:
-                    yield from texts(name)
-                case ast.Subscript(value=ast.Attribute(attr="counts"), slice=ast.Constant(value=str(name))):
-                    yield name
+                case ast.Call(func=ast.Attribute(attr=method), args=[_, name, *_]) if method in COUNTING_METHODS:
+                    yield from strings_in(name)
+                case ast.Subscript(value=ast.Attribute(attr="counts"), slice=key):
+                    yield from strings_in(key)
                 case _:
                     pass
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "metric":
-            yield from texts(node.value)
+            yield from strings_in(node.value)
 
 
-def test_every_metric_emitted_is_documented_and_the_reverse() -> None:
-    """Nothing is counted that METRICS does not explain, and METRICS explains nothing that is never counted."""
-    names = {name for tree in SOURCES for name in counted(tree)} - {""}
+def test_the_emitted_metrics_are_the_documented_metrics() -> None:
+    names = {name for tree in SOURCES for name in counted_names(tree)} - {""}
     assert sorted(names) == sorted(METRICS)
 
 
-def test_every_rules_metric_is_documented() -> None:
-    """The policy table counts nothing else either."""
+def test_every_metric_of_a_policy_rule_is_documented() -> None:
     assert {rule.metric for rule in POLICY} - {""} <= set(METRICS)
 
 
-def test_every_metric_says_what_it_is() -> None:
-    """Every metric has a sentence of its own."""
+def test_every_metric_has_a_sentence_of_its_own() -> None:
     assert [name for name, text in METRICS.items() if not text.endswith(".")] == []
     assert len(set(METRICS.values())) == len(METRICS)

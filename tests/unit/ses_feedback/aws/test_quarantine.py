@@ -1,4 +1,4 @@
-"""Quarantine keeps a message as it is wherever SQS can carry it, and packed where it can't."""
+"""Quarantine: messages are stored unchanged if SQS accepts them, and compressed if it does not."""
 
 import base64
 import gzip
@@ -14,12 +14,12 @@ from tests.support.fakes import ManualClock
 from tests.support.faulty_client import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
 
 SQS_BODY = MAX_MESSAGE_BYTES - 1024
-"""Bytes of body that leave room for the attributes."""
+"""The size of the longest body that leaves room for the attributes."""
 
 
 @pytest.fixture
 def aws() -> Iterator[EmbeddedAws]:
-    """An embedded AWS."""
+    """Return an emulated AWS."""
     with EmbeddedAws(ManualClock()) as aws:
         yield aws
 
@@ -27,15 +27,15 @@ def aws() -> Iterator[EmbeddedAws]:
 def store(
     aws: EmbeddedAws, original: str, reason: str = "not-json", source: str = "record-1"
 ) -> tuple[str, dict[str, str]]:
-    """Keep a message; return the body and the attributes on the queue."""
+    """Store a message; return the body and the attributes on the queue."""
     assert Quarantine(lambda: aws.client("sqs"), aws.quarantine_url).store(original, reason, source) == ""
     [message] = aws.quarantined()
     return message.body, message.attributes
 
 
 @pytest.mark.parametrize("original", ["{}", " \t\r\n{", "x" * SQS_BODY, "é😀\ufffd\u20ac", "\x85\x7f"], ids=range(5))
-def test_what_sqs_carries(aws: EmbeddedAws, original: str) -> None:
-    """Text that SQS takes is kept as it came, so that it can be redriven as it is."""
+def test_text_that_sqs_accepts_is_stored_unchanged(aws: EmbeddedAws, original: str) -> None:
+    """A redrive can send it as it is."""
     assert store(aws, original) == (original, {"reason": "not-json", "source": "record-1"})
 
 
@@ -43,15 +43,14 @@ PACKED = ["", "\x00", "\x0b", "a\x1fb", "\ufffe", "\uffff", "\ud800", "x" * (SQS
 
 
 @pytest.mark.parametrize("original", PACKED, ids=range(len(PACKED)))
-def test_what_sqs_does_not_carry(aws: EmbeddedAws, original: str) -> None:
-    """Text that SQS refuses is packed, and an attribute says how."""
+def test_other_text_is_compressed_and_an_attribute_names_the_encoding(aws: EmbeddedAws, original: str) -> None:
     body, attributes = store(aws, original)
     assert attributes == {"reason": "not-json", "source": "record-1", "encoding": "gzip+base64"}
     assert gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass") == original
 
 
-def test_the_same_message_packs_to_the_same_text(aws: EmbeddedAws) -> None:
-    """Nothing of the time it was packed is in it: who compares what is kept twice sees it is one message."""
+def test_a_message_stored_twice_has_equal_bodies(aws: EmbeddedAws) -> None:
+    """The gzip header contains no time, so duplicates are recognizable."""
     client = FaultyClient(aws.client("sqs"))
     for _ in range(2):
         Quarantine(lambda: client, aws.quarantine_url).store("\x00", "not-json", "1")
@@ -59,14 +58,13 @@ def test_the_same_message_packs_to_the_same_text(aws: EmbeddedAws) -> None:
     assert base64.b64decode(client.calls[0].request["MessageBody"])[4:8] == bytes(4)
 
 
-def test_attributes_are_cut_to_size(aws: EmbeddedAws) -> None:
-    """However long a reason, body and attributes stay within what one message may hold."""
+def test_long_attributes_are_truncated_to_fit_beside_the_longest_body(aws: EmbeddedAws) -> None:
     _, attributes = store(aws, "x" * SQS_BODY, reason="r" * 5_000, source="s" * 5_000)
     assert attributes == {"reason": "r" * 256, "source": "s" * 256}
 
 
-def test_a_record_without_an_id(aws: EmbeddedAws) -> None:
-    """SQS takes no empty attribute."""
+def test_a_record_without_an_id_has_the_source_unknown(aws: EmbeddedAws) -> None:
+    """SQS accepts no empty attribute."""
     assert store(aws, "{}", source="")[1]["source"] == "unknown"
 
 
@@ -80,30 +78,30 @@ def test_a_record_without_an_id(aws: EmbeddedAws) -> None:
     ],
     ids=["refused", "timeout", "lost answer", "garbled"],
 )
-def test_a_message_is_kept_only_when_sqs_says_so(aws: EmbeddedAws, fault: Fault, reason: str) -> None:
-    """A fault is returned in one word, none of it SQS's own; nothing is raised."""
+def test_a_fault_of_sqs_is_returned_as_its_code(aws: EmbeddedAws, fault: Fault, reason: str) -> None:
+    """Nothing is raised, and SQS's own text is not returned."""
     client = FaultyClient(aws.client("sqs"), otherwise=fault)
     assert Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1") == reason
 
 
-def test_what_nobody_foresaw_is_a_reason_too(aws: EmbeddedAws) -> None:
-    """What SQS's stand-in answers must not end the batch."""
+def test_an_unforeseen_error_is_returned_as_a_reason(aws: EmbeddedAws) -> None:
+    """It must not fail the other messages of the batch."""
 
-    def trips(*_: object) -> None:
+    def raises(*_: object) -> None:
         raise RecursionError
 
-    client = FaultyClient(aws.client("sqs"), otherwise=trips)
-    kept = Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1")
-    assert kept == "internal-error: RecursionError"
+    client = FaultyClient(aws.client("sqs"), otherwise=raises)
+    result = Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1")
+    assert result == "internal-error: RecursionError"
 
 
-CHANCE = Random(1)  # noqa: S311 (repeatable chance, not secrecy)
-NOISE = "".join(CHANCE.choices(ascii_letters + digits + "+/-_.,", k=MAX_MESSAGE_BYTES + 1))
-"""What gzip and base64 make longer."""
+RANDOM = Random(1)  # noqa: S311 (not a secret)
+NOISE = "".join(RANDOM.choices(ascii_letters + digits + "+/-_.,", k=MAX_MESSAGE_BYTES + 1))
+"""Text that gzip and Base64 make longer."""
 
 
-def test_what_no_queue_carries_is_not_tried(aws: EmbeddedAws) -> None:
-    """SQS would refuse it, time and again: whoever asks is told before."""
+def test_a_message_that_is_too_long_is_not_sent(aws: EmbeddedAws) -> None:
+    """SQS would refuse it on every retry."""
     client = FaultyClient(aws.client("sqs"))
     for original in (NOISE, NOISE[:-1_000] + "\x00"):
         assert too_long(original)
@@ -112,14 +110,13 @@ def test_what_no_queue_carries_is_not_tried(aws: EmbeddedAws) -> None:
 
 
 @pytest.mark.parametrize("original", [NOISE[:-1], "x" * 10 * MAX_MESSAGE_BYTES, "\x00" * MAX_MESSAGE_BYTES, "", "{}"])
-def test_what_is_not_too_long_is_kept(aws: EmbeddedAws, original: str) -> None:
-    """Without attributes, where there is room for none."""
+def test_every_other_message_is_stored(aws: EmbeddedAws, original: str) -> None:
+    """If there is no room for attributes, it has none."""
     assert not too_long(original)
     store(aws, original)
 
 
-def test_it_connects_when_there_is_something_to_keep(aws: EmbeddedAws) -> None:
-    """The client is made for the first message, and once."""
+def test_the_client_is_created_once_for_the_first_message(aws: EmbeddedAws) -> None:
     connected: list[int] = []
 
     def connect() -> object:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from campaigns.wire.http_server import Manner, Reply, Request, Server
-from ses_feedback.aws.dynamodb.connection_pool import Answer, ConnectionPool
+from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool, Response
 from ses_feedback.aws.errors import MalformedResponseError
 
 ANSWER = Reply(200, b'{"so": "it is"}')
@@ -56,7 +56,7 @@ def test_one_connection_serves_request_after_request() -> None:
         assert server.visits == 1
 
 
-def post_at_once(kept: ConnectionPool, server: Server, number: int) -> list[Answer]:
+def post_at_once(kept: ConnectionPool, server: Server, number: int) -> list[Response]:
     """Make so many requests, of which none is answered before all are made; return the answers."""
     together = threading.Barrier(number, timeout=5)
 
