@@ -1,7 +1,7 @@
-"""An AWS that only counts: DynamoDB in memory, and services that take everything.
+"""A stub of AWS that counts calls: DynamoDB in memory, and other services that accept every request.
 
-`Stub.session()` gives a botocore session whose clients call it inside this process; `benchmarks.stub_server` answers over
-HTTP for it. Either way the clients are real: they serialise, sign and parse as they do in Lambda.
+The clients of `Stub.session()` call the stub in this process. `benchmarks.stub_server` serves the stub over HTTP. In both
+cases the clients are real: they serialize, sign and parse as in Lambda.
 """
 
 import json
@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 from botocore.session import Session
 
-from benchmarks.subjects import REGION
+from benchmarks.account import REGION
 from benchmarks.table import Table
 
 _SERVICES = {
@@ -29,7 +29,7 @@ _SERVICES = {
     "DynamoDB_20120810": "dynamodb",
     "GraniteServiceVersion20100801": "cloudwatch",
 }
-# Reading the descriptions of the services is most of what making a client takes, and they stay the same.
+# Shared by all sessions, because loading the service models is the largest part of creating a client.
 _LOADER = create_loader()
 _SUPPRESSION = "/v2/email/suppression/addresses"
 _DELIVERIES = "/deliveries/"
@@ -45,24 +45,24 @@ class Reply(NamedTuple):
 
 @dataclass(slots=True)
 class Stub:
-    """Answers for the AWS of one account, and counts the calls by service and operation."""
+    """The services of one account. It counts calls and bytes by service and operation."""
 
     table: Table = field(default_factory=Table)
     calls: Counter[str] = field(default_factory=Counter)
     sent_bytes: Counter[str] = field(default_factory=Counter)
     objects: dict[str, bytes] = field(default_factory=dict)
-    """What S3 holds, by path."""
+    """The content of each object in S3, by path."""
     _lock: Any = field(default_factory=Lock)
 
     def respond(self, method: str, path: str, target: str, body: bytes) -> Reply:
-        """Return the response to a request; `target` is its X-Amz-Target."""
+        """Return the response to a request with `target` as its header X-Amz-Target."""
         service, operation = _operation(method, path, target)
         with self._lock:
             self.calls[f"{service}:{operation}"] += 1
             self.sent_bytes[f"{service}:{operation}"] += len(body)
             if service == "s3":
-                held = self.objects[path]
-                return Reply(200, held, {"ETag": '"0"', "Content-Length": str(len(held))})
+                content = self.objects[path]
+                return Reply(200, content, {"ETag": '"0"', "Content-Length": str(len(content))})
             try:
                 answer = self._answer(service, operation, body)
             except ClientError as error:
@@ -83,12 +83,12 @@ class Stub:
                 return {}
 
     def session(self) -> Session:
-        """Return a botocore session whose clients call this stub without a network."""
+        """Return a botocore session whose clients call this stub in this process."""
         session = Session()
         session.register_component("data_loader", _LOADER)
         session.set_credentials("stub", "stub")
         session.set_config_variable("region", REGION)
-        session.register("before-send", self._before_send)  # type: ignore[arg-type]  # an answer is what it is for
+        session.register("before-send", self._before_send)  # type: ignore[arg-type]  # The stubs do not allow a response.
         return session
 
     def _before_send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
@@ -101,7 +101,7 @@ class Stub:
 
 
 class _Body(BytesIO):
-    """A response's body as botocore reads one off the wire."""
+    """A response body with the interface that botocore reads from."""
 
     def stream(self) -> Iterator[bytes]:
         yield self.read()

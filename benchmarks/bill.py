@@ -1,111 +1,117 @@
-"""A month's bill, by service: of ours as template.yaml deploys it, and of the baseline."""
+"""The cost of a month by service: of ses-feedback, as template.yaml deploys it, and of the baseline."""
 
 import math
 from collections.abc import Mapping
 
 from benchmarks import prices
-from benchmarks.subjects import BASELINE, OURS
+from benchmarks.subjects import BASELINE, SES_FEEDBACK
 from benchmarks.template_facts import Deployed, Function, Stream
 from benchmarks.traffic import (
-    AGAIN,
+    EMAILS_PER_CONTACT,
     KINDS,
-    MAILS_PER_CONTACT,
     MONTH_SECONDS,
-    gathered,
-    handed_over,
-    idle_requests,
+    SAME_DAY_DELIVERY,
+    idle_sqs_requests,
     kms_requests,
-    paced_share,
-    per_second,
+    messages_per_invocation,
+    messages_per_second,
+    rate_limited_share,
+    records_per_object,
     rounds,
     sqs_requests,
 )
-from benchmarks.usage_counts import Counted, contact_bytes, counted, line_bytes
+from benchmarks.usage_counts import RecordUsage, contact_bytes, count_usage, delivery_line_bytes
 
 
 class Bill(dict[str, float]):
-    """Dollars by service."""
+    """US dollars by service."""
 
     def __add__(self, other: "Bill") -> "Bill":
         return Bill({name: self.get(name, 0) + other.get(name, 0) for name in {**self, **other}})
 
     def total(self) -> float:
-        """Return all of it."""
+        """Return the sum of all services."""
         return sum(self.values())
 
 
-WHOLE_PROCESSOR = 1769
-"""Megabytes of memory at which Lambda gives a whole processor; with less, that much less of one."""
-LATENCY = 0.005
-"""Seconds of an AWS call."""
-READING = 0.1
-"""Seconds in which an object of some megabytes is read from S3."""
+FULL_VCPU = 1769
+"""Megabytes of memory with which Lambda provides one full vCPU. With less memory, it provides a proportional part.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+"""
+CALL_SECONDS = 0.005
+"""Duration of an AWS call."""
+OBJECT_SECONDS = 0.1
+"""Duration of the download of an object of some megabytes from S3."""
 OBJECT_DAYS = 28
-"""For which the template keeps an object."""
-CPU_OF_RECORD = {
-    OURS: {"hard bounce": 0.00013, "soft bounce": 0.00013, "complaint": 0.00013, "delivery": 0.00005},
+"""Retention of an object, as in the template."""
+CPU_PER_RECORD = {
+    SES_FEEDBACK: {"hard bounce": 0.00013, "soft bounce": 0.00013, "complaint": 0.00013, "delivery": 0.00005},
     BASELINE: {"hard bounce": 0.0049, "soft bounce": 0.0034, "complaint": 0.0049, "delivery": 0.0034},
 }
-CPU_OF_INVOCATION = {OURS: 0.002, BASELINE: 0.0}
-"""CPU seconds, measured by benchmarks.throughput: what does not go away in a batch of 1000, and the rest."""
-CALLS_AT_ONCE = 16
+CPU_PER_INVOCATION = {SES_FEEDBACK: 0.002, BASELINE: 0.0}
+"""CPU seconds, measured by benchmarks.throughput."""
+CONCURRENT_CALLS = 16
 BASELINE_LOG = 330
-"""Bytes that Lambda itself logs of an invocation, as text; as JSON it is more."""
-MIRROR_LOG = 250
-"""Bytes that SuppressionFunction logs of an invocation."""
+"""Bytes that Lambda logs for an invocation as text, the default."""
+SUPPRESSION_LOG = 250
+"""Bytes that SuppressionFunction logs for an invocation."""
 BASELINE_MEMORY, BASELINE_BATCH = 128, 10
 AVERAGE_MONTHS = 6.5
-"""Of a first year: for how many months what is kept has been piling up."""
+"""The average age of stored items in the first year."""
 
 
-def ours(mails: float, template: Deployed, same_day: float = 0.0) -> tuple[Bill, Bill]:
-    """Return the bill of so many mails in a month: what follows from the mail, and what stands without any.
+def ses_feedback_bill(emails: float, template: Deployed, same_day: float = 0.0) -> tuple[Bill, Bill]:
+    """Return the variable and the fixed cost of a month with `emails`.
 
-    `same_day` is the share of deliveries that are not the contact's first of their day.
+    `same_day` is the share of deliveries that are not the first of their day for the contact.
     """
     usage, functions = Bill(), template.functions
-    kept = mails / MAILS_PER_CONTACT * contact_bytes()
+    stored = emails / EMAILS_PER_CONTACT * contact_bytes()
     metrics: set[tuple[str, str]] = set()
-    for name, one in KINDS.items():
-        each, number = counted(OURS, one), mails * one.share
-        again = number * same_day if name == "delivery" else 0.0
-        in_lane = mails * sum(other.share for other in KINDS.values() if other.lane == one.lane)
+    for name, kind in KINDS.items():
+        record, number = count_usage(SES_FEEDBACK, kind), emails * kind.share
+        unchanged = number * same_day if name == "delivery" else 0.0
+        in_lane = emails * sum(other.share for other in KINDS.values() if other.lane == kind.lane)
         if template.stream and name == "delivery":
-            usage += _gathered(functions[one.lane], template.stream, each, number)
+            usage += _through_firehose(functions[kind.lane], template.stream, record, number)
         else:
-            usage += _handled(functions[one.lane], name, each, number, in_lane)
-        usage += _units(number - again, each.units)
-        usage += _units(again, counted(OURS, AGAIN).units)
-        usage += _followed(number, each, functions["Suppression"])
-        kept += number * each.stored * AVERAGE_MONTHS
-        metrics |= each.metrics
-    usage += _stored(kept)
-    return usage, _standing(mails, template, len(metrics))
+            usage += _through_topic(functions[kind.lane], name, record, number, in_lane)
+        usage += _request_units(number - unchanged, record.units)
+        usage += _request_units(unchanged, count_usage(SES_FEEDBACK, SAME_DAY_DELIVERY).units)
+        usage += _list_sync(number, record, functions["Suppression"])
+        stored += number * record.stored * AVERAGE_MONTHS
+        metrics |= record.metrics
+    usage += _storage(stored)
+    return usage, _fixed_cost(emails, template, len(metrics))
 
 
-def _handled(function: Function, kind: str, each: Counted, number: float, in_lane: float) -> Bill:
-    """Return what carrying so many messages to a lane's function costs, and running it."""
-    batch = handed_over(per_second(in_lane), function.batch, function.window)
-    return _carried(number, batch) + _run(function, kind, each, number / batch, messages=batch)
+def _through_topic(function: Function, kind: str, record: RecordUsage, number: float, in_lane: float) -> Bill:
+    """Return the cost of `number` messages through SNS and SQS, and of the function that processes them."""
+    batch = messages_per_invocation(messages_per_second(in_lane), function.batch, function.window)
+    return _messages(number, batch) + _lane(function, kind, record, number / batch, messages=batch)
 
 
-def _run(function: Function, kind: str, each: Counted, times: float, *, messages: float, objects: float = 0.0) -> Bill:
-    """Return what running a lane's function so many times costs, each with so many messages out of so many objects."""
-    writes = messages * each.calls.get("dynamodb:BatchExecuteStatement", 0)
-    waited = LATENCY * (rounds(messages / 100, CALLS_AT_ONCE) + rounds(writes, CALLS_AT_ONCE)) + READING * objects
-    cpu = CPU_OF_INVOCATION[OURS] + messages * CPU_OF_RECORD[OURS][kind]
-    return _invoked(times, function.memory, cpu, waited, each.logged + function.platform_log)
+def _lane(
+    function: Function, kind: str, record: RecordUsage, invocations: float, *, messages: float, objects: float = 0.0
+) -> Bill:
+    """Return the cost of invocations of a lane's function, each with `messages` that come from `objects`."""
+    writes = messages * record.calls.get("dynamodb:BatchExecuteStatement", 0)
+    call_rounds = rounds(messages / 100, CONCURRENT_CALLS) + rounds(writes, CONCURRENT_CALLS)
+    waiting = CALL_SECONDS * call_rounds + OBJECT_SECONDS * objects
+    cpu = CPU_PER_INVOCATION[SES_FEEDBACK] + messages * CPU_PER_RECORD[SES_FEEDBACK][kind]
+    return _invocations(invocations, function.memory, cpu, waiting, record.logged + function.platform_log)
 
 
-def _gathered(function: Function, stream: Stream, each: Counted, number: float) -> Bill:
-    """Return what so many deliveries cost that Firehose writes into objects, of which S3 tells the lane."""
-    size = line_bytes()
-    objects = number / gathered(per_second(number), stream.seconds, stream.size / size)
-    batch = handed_over(per_second(objects), function.batch, function.window)
+def _through_firehose(function: Function, stream: Stream, record: RecordUsage, number: float) -> Bill:
+    """Return the cost of `number` deliveries through Firehose and S3, and of the function that processes them."""
+    size = delivery_line_bytes()
+    objects = number / records_per_object(messages_per_second(number), stream.seconds, stream.size / size)
+    batch = messages_per_invocation(messages_per_second(objects), function.batch, function.window)
     billed = number * math.ceil(size / prices.FIREHOSE_RECORD) * prices.FIREHOSE_RECORD / prices.GIGABYTE
     stored = number * size * OBJECT_DAYS * 86_400 / MONTH_SECONDS / prices.GIGABYTE
-    run = _run(function, "delivery", each, objects / batch, messages=number / objects * batch, objects=batch)
-    return run + Bill(
+    lane = _lane(function, "delivery", record, objects / batch, messages=number / objects * batch, objects=batch)
+    return lane + Bill(
         {
             "Firehose": billed * prices.FIREHOSE_GIGABYTE,
             "S3": objects * (prices.S3_WRITE + prices.S3_READ) + stored * prices.S3_STORED_GIGABYTE_MONTH,
@@ -114,65 +120,65 @@ def _gathered(function: Function, stream: Stream, each: Counted, number: float) 
     )
 
 
-def _standing(mails: float, template: Deployed, metrics: int) -> Bill:
-    """Return what a month costs whether or not there is mail; of the key's requests, as many as the mail makes."""
+def _fixed_cost(emails: float, template: Deployed, metrics: int) -> Bill:
+    """Return the cost of a month that does not depend on emails, and the KMS requests, which depend on them little."""
     sweeps, suppression = MONTH_SECONDS / 300, template.functions["Suppression"]
-    standing = Bill(
+    fixed = Bill(
         {
-            "SQS": 3 * idle_requests() * prices.SQS_REQUEST,
+            "SQS": 3 * idle_sqs_requests() * prices.SQS_REQUEST,
             "CloudWatch metrics": metrics * prices.CUSTOM_METRIC_MONTH,
             "CloudWatch alarms": template.alarms * prices.ALARM_MONTH,
-            "KMS": prices.KEY_MONTH + kms_requests(mails) * prices.KMS_REQUEST,
+            "KMS": prices.KEY_MONTH + kms_requests(emails) * prices.KMS_REQUEST,
             "EventBridge": sweeps * prices.EVENT,
             "DynamoDB reads": sweeps * 16 * 0.5 * prices.DYNAMODB_READ_UNIT,
         }
     )
-    logged = MIRROR_LOG + suppression.platform_log
-    return standing + _invoked(sweeps, suppression.memory, 0.02, 16 * LATENCY, logged)
+    logged = SUPPRESSION_LOG + suppression.platform_log
+    return fixed + _invocations(sweeps, suppression.memory, 0.02, 16 * CALL_SECONDS, logged)
 
 
-def baseline(mails: float) -> tuple[Bill, Bill]:
-    """Return the baseline's bill, as `ours`: one function, one queue, Lambda's own settings, no key, no alarms."""
+def baseline_bill(emails: float) -> tuple[Bill, Bill]:
+    """Return the cost of the baseline: one function, one queue, default settings, no key, no alarms."""
     usage = Bill()
-    batch = handed_over(per_second(mails), BASELINE_BATCH, 0)
-    for name, one in KINDS.items():
-        number, each = mails * one.share, counted(BASELINE, one)
-        cpu, waited = batch * CPU_OF_RECORD[BASELINE][name], batch * sum(each.calls.values()) * LATENCY
-        usage += _carried(number, batch)
-        usage += _invoked(number / batch, BASELINE_MEMORY, cpu, waited, BASELINE_LOG)
-        usage += _units(number, each.units)
-        held = number * each.stored * AVERAGE_MONTHS / prices.GIGABYTE
+    batch = messages_per_invocation(messages_per_second(emails), BASELINE_BATCH, 0)
+    for name, kind in KINDS.items():
+        number, record = emails * kind.share, count_usage(BASELINE, kind)
+        cpu, waiting = batch * CPU_PER_RECORD[BASELINE][name], batch * sum(record.calls.values()) * CALL_SECONDS
+        usage += _messages(number, batch)
+        usage += _invocations(number / batch, BASELINE_MEMORY, cpu, waiting, BASELINE_LOG)
+        usage += _request_units(number, record.units)
+        stored = number * record.stored * AVERAGE_MONTHS / prices.GIGABYTE
         usage += Bill(
             {
-                "CloudWatch metrics": number * each.calls["cloudwatch:PutMetricData"] * prices.PUT_METRIC_DATA,
-                "DynamoDB storage": held * prices.DYNAMODB_STORED_GIGABYTE_MONTH,
+                "CloudWatch metrics": number * record.calls["cloudwatch:PutMetricData"] * prices.PUT_METRIC_DATA,
+                "DynamoDB storage": stored * prices.DYNAMODB_STORED_GIGABYTE_MONTH,
             }
         )
-    standing = Bill(
+    fixed = Bill(
         {
-            "SQS": idle_requests() * prices.SQS_REQUEST,
+            "SQS": idle_sqs_requests() * prices.SQS_REQUEST,
             "CloudWatch metrics": len(KINDS) * prices.CUSTOM_METRIC_MONTH,
         }
     )
-    return usage, standing
+    return usage, fixed
 
 
-def _carried(messages: float, batch: float) -> Bill:
-    return Bill({"SNS": messages * prices.SNS_PUBLISH, "SQS": sqs_requests(messages, batch) * prices.SQS_REQUEST})
+def _messages(number: float, batch: float) -> Bill:
+    return Bill({"SNS": number * prices.SNS_PUBLISH, "SQS": sqs_requests(number, batch) * prices.SQS_REQUEST})
 
 
-def _invoked(times: float, memory: int, cpu: float, waited: float, logged: float) -> Bill:
-    seconds = cpu * max(1.0, WHOLE_PROCESSOR / memory) + waited
+def _invocations(number: float, memory: int, cpu: float, waiting: float, logged: float) -> Bill:
+    seconds = cpu * max(1.0, FULL_VCPU / memory) + waiting
     billed = math.ceil(seconds * 1000) / 1000 * memory / 1024
     return Bill(
         {
-            "Lambda": times * (prices.LAMBDA_REQUEST + billed * prices.LAMBDA_GIGABYTE_SECOND),
-            "CloudWatch logs": times * logged / prices.GIGABYTE * prices.LOGGED_GIGABYTE,
+            "Lambda": number * (prices.LAMBDA_REQUEST + billed * prices.LAMBDA_GIGABYTE_SECOND),
+            "CloudWatch logs": number * logged / prices.GIGABYTE * prices.LOGGED_GIGABYTE,
         }
     )
 
 
-def _units(number: float, units: Mapping[str, float]) -> Bill:
+def _request_units(number: float, units: Mapping[str, float]) -> Bill:
     writes = units.get("table writes", 0) + units.get("index writes", 0)
     return Bill(
         {
@@ -182,19 +188,19 @@ def _units(number: float, units: Mapping[str, float]) -> Bill:
     )
 
 
-def _followed(number: float, each: Counted, function: Function) -> Bill:
-    """Return what SuppressionFunction costs: waiting for its turn is most of its time, up to one call a second."""
-    calls = number * each.report.get("sesv2:PutSuppressedDestination", 0)
-    busy = min(1.0, per_second(calls))
-    waited = each.report["slept"] * busy * paced_share(calls) / max(each.report["invocations"], 1e-9)
-    logged = MIRROR_LOG + function.platform_log
-    bill = _invoked(number * each.report["invocations"], function.memory, 0.05, waited, logged)
-    bill += _units(number, each.report)
-    if "events:PutEvents" in each.report:
+def _list_sync(number: float, record: RecordUsage, function: Function) -> Bill:
+    """Return the cost of SuppressionFunction. Most of its time it waits for the rate limiter of one call a second."""
+    calls = number * record.sync.get("sesv2:PutSuppressedDestination", 0)
+    busy = min(1.0, messages_per_second(calls))
+    waiting = record.sync["slept"] * busy * rate_limited_share(calls) / max(record.sync["invocations"], 1e-9)
+    logged = SUPPRESSION_LOG + function.platform_log
+    bill = _invocations(number * record.sync["invocations"], function.memory, 0.05, waiting, logged)
+    bill += _request_units(number, record.sync)
+    if "events:PutEvents" in record.sync:
         bill += Bill({"EventBridge": number * prices.EVENT})
     return bill
 
 
-def _stored(held: float) -> Bill:
+def _storage(stored: float) -> Bill:
     month = prices.DYNAMODB_STORED_GIGABYTE_MONTH + prices.DYNAMODB_RECOVERABLE_GIGABYTE_MONTH
-    return Bill({"DynamoDB storage": held / prices.GIGABYTE * month})
+    return Bill({"DynamoDB storage": stored / prices.GIGABYTE * month})

@@ -1,4 +1,7 @@
-"""What a function meets at its cold start: Lambda's runtime API, which hands it one event, and an AWS behind TLS."""
+"""The surroundings of a function at its cold start: Lambda's runtime API with one event, and the stub behind TLS.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
 
 import asyncio
 import contextlib
@@ -13,31 +16,31 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Self
 
+from benchmarks.account import QUARANTINE, REGION, TABLE
 from benchmarks.aws_stub import Stub
 from benchmarks.stub_server import Connection
-from benchmarks.subjects import REGION, TABLE
 
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 
 
-class NotAnsweredError(Exception):
-    """The function failed. The message is what it wrote."""
+class FunctionError(Exception):
+    """The function failed. The message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A process that has answered its first event, and what it took."""
+class Result:
+    """The time, the memory and the log of a process that answered its first event."""
 
     milliseconds: float
     mebibytes: float
     log: str
 
 
-class Tls:
-    """The stub behind TLS, in a thread, with a certificate made for the occasion."""
+class TlsStub:
+    """The stub behind TLS, in a thread, with a new self-signed certificate."""
 
     def __init__(self, directory: Path) -> None:
-        """Keep key and certificate in `directory`."""
+        """Store the key and the certificate in `directory`."""
         self._certificate = directory / "certificate.pem"
         self.url = ""
         self.stub = Stub()
@@ -49,9 +52,9 @@ class Tls:
     def __enter__(self) -> Self:
         """Start it."""
         key, certificate = self._directory / "key.pem", self._certificate
-        # A key of the kind AWS has, so that the handshake costs what it costs there.
-        asked = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        command = ["openssl", "req", "-x509", *asked, "-days", "2", "-keyout", str(key), "-out", str(certificate)]
+        # The same kind of key as AWS has, so that the handshake costs the same.
+        options = ["-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        command = ["openssl", "req", "-x509", *options, "-days", "2", "-keyout", str(key), "-out", str(certificate)]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._context.load_cert_chain(certificate, key)
@@ -65,7 +68,7 @@ class Tls:
         self._thread.join()
 
     def trust(self, bundle: Path) -> None:
-        """Add the certificate to a bundle, as the last of it."""
+        """Add the certificate to the end of a bundle."""
         with bundle.open("a") as certificates:
             certificates.write("\n" + self._certificate.read_text())
 
@@ -79,18 +82,18 @@ class Tls:
 
 
 class RuntimeApi:
-    """Lambda's runtime API for one process and one event."""
+    """The runtime API for one process and one event."""
 
     def __init__(self, event: bytes) -> None:
-        """Hand out `event` once."""
+        """Provide `event` once."""
         self.event: bytes | None = event
-        self.wants_more = Event()
+        self.requested_next = Event()
         self.ended = Event()
         self.failed: bytes = b""
-        api = self
+        runtime_api = self
 
         class Handler(_Handler):
-            of = api
+            api = runtime_api
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
@@ -105,39 +108,39 @@ class RuntimeApi:
         self._server.shutdown()
         self._server.server_close()
 
-    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> Finished:
-        """Run the process until it has answered and asks for another event.
+    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> Result:
+        """Run the process until it has answered and requests another event.
 
         Raises:
-            NotAnsweredError: it failed.
+            FunctionError: the function failed, or did not answer in time.
 
         """
-        began = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603 (our own)
+        start = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603 (this repository's function)
             command, env=dict(variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        came = self.wants_more.wait(_PATIENCE)
-        milliseconds = (time.perf_counter() - began) * 1000
-        memory = resident(process.pid) if came else 0.0
+        answered = self.requested_next.wait(_TIMEOUT)
+        milliseconds = (time.perf_counter() - start) * 1000
+        memory = resident(process.pid) if answered else 0.0
         self.ended.set()
-        log, _ = process.communicate(timeout=_PATIENCE)
-        if self.failed or not came:
-            raise NotAnsweredError(self.failed.decode() + log)
-        return Finished(milliseconds, memory, log)
+        log, _ = process.communicate(timeout=_TIMEOUT)
+        if self.failed or not answered:
+            raise FunctionError(self.failed.decode() + log)
+        return Result(milliseconds, memory, log)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """The four requests there are."""
+    """The handler of the four requests of the runtime API."""
 
-    of: RuntimeApi
+    api: RuntimeApi
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Hand out the event, and hold the next request until the process may end."""
-        event, self.of.event = self.of.event, None
+        """Return the event. Block the next request until the process may end."""
+        event, self.api.event = self.api.event, None
         if event is None:
-            self.of.wants_more.set()
-            self.of.ended.wait(_PATIENCE)
+            self.api.requested_next.set()
+            self.api.ended.wait(_TIMEOUT)
             self.close_connection = True
             with contextlib.suppress(OSError):
                 self.connection.close()
@@ -152,29 +155,29 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(event)
 
     def do_POST(self) -> None:
-        """Take the answer or the error."""
+        """Receive the response or the error of the function."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         if not self.path.endswith("/response") or b"itemIdentifier" in body:
-            self.of.failed = body
-            self.of.wants_more.set()
+            self.api.failed = body
+            self.api.requested_next.set()
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def resident(process: int) -> float:
-    """Return the memory a process holds, in MiB."""
+    """Return the resident memory of a process in MiB."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
-    raise NotAnsweredError("The process has ended.")
+    raise FunctionError("The process has ended.")
 
 
-def environment(directory: Path, tls: Tls, api: RuntimeApi) -> dict[str, str]:
-    """Return the variables Lambda sets, the function's own, and where AWS is."""
+def environment(directory: Path, stub: TlsStub, api: RuntimeApi) -> dict[str, str]:
+    """Return the variables of Lambda and of the function, with the stub as endpoint."""
     return {
         "PATH": os.environ["PATH"],
         "LANG": "en_US.UTF-8",
@@ -194,8 +197,8 @@ def environment(directory: Path, tls: Tls, api: RuntimeApi) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "stub",
         "AWS_SECRET_ACCESS_KEY": "stub",
         "AWS_SESSION_TOKEN": "stub",
-        "AWS_ENDPOINT_URL": tls.url,
+        "AWS_ENDPOINT_URL": stub.url,
         "TABLE_NAME": TABLE,
-        "QUARANTINE_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/Quarantine",
+        "QUARANTINE_QUEUE_URL": QUARANTINE,
         "LANE": "Bounce",
     }

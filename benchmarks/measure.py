@@ -1,8 +1,8 @@
-"""Measure one subject in one scenario, in this process alone, on one core; print what came of it as JSON.
+"""Measure one subject in one scenario, in one process on one core, and print the figures as JSON.
 
-    python -m benchmarks.measure ours hard --batch 1000 --batches 3 --endpoint http://127.0.0.1:4566
+    python -m benchmarks.measure ses-feedback hard --batch 1000 --batches 3 --endpoint http://127.0.0.1:4566
 
-`benchmarks.throughput` runs this over and over, the subjects in rate_limiter.
+`benchmarks.throughput` runs it repeatedly, alternating between the subjects.
 """
 
 import argparse
@@ -11,64 +11,53 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 from benchmarks import messages
-from benchmarks.subjects import BASELINE, CREDENTIALS, SUBJECTS, Context, handler
+from benchmarks.account import CREDENTIALS
+from benchmarks.subjects import BASELINE, SUBJECTS, Context, create_handler
 
 Json = dict[str, Any]
 
 
 def hard_bounces(size: int) -> Iterator[Json]:
-    """Yield batches of hard bounces, every one of another recipient."""
-    # Where this process begins is its own: the stub remembers the contacts of the processes before it.
+    """Yield batches of hard bounces, each of a different recipient."""
+    # Each process starts with other recipients, because the stub keeps the contacts of earlier processes.
     return messages.batches((messages.bounce(number) for number in count(os.getpid() * 1_000_000)), size)
 
 
 def known_deliveries(size: int) -> Iterator[Json]:
-    """Yield the same batch over and over: after the first, deliveries of a day that has had one."""
+    """Yield the same batch repeatedly: after the first, each contact already has a delivery on that day."""
     first = os.getpid() * 1_000_000
     event = messages.sqs_event([messages.delivery(first + number) for number in range(size)], lane="Delivery")
     while True:
         yield event
 
 
-def folded_bounces(size: int) -> Iterator[Json]:
-    """Yield batches of hard bounces, ten of each recipient."""
-    start = os.getpid() * 1_000_000
-    return messages.batches((messages.bounce(start + number // 10, sequence=number % 10) for number in count()), size)
-
-
 SCENARIOS: dict[str, tuple[str, Callable[[int], Iterator[Json]]]] = {
     "hard": ("Bounce", hard_bounces),
     "deliveries": ("Delivery", known_deliveries),
-    "folded": ("Bounce", folded_bounces),
 }
 
 
-def measure(subject: str, scenario: str, batch: int, batches: int, spare: int = 0) -> Json:
-    """Return records a second, CPU seconds for a thousand records, and the peak of this process's memory.
-
-    `spare` batches more are made up and not handled: runs that differ only in what they handle are compared by it.
-    """
+def measure(subject: str, scenario: str, batch: int, batches: int) -> Json:
+    """Return records per second, CPU seconds per thousand records, and the peak memory of this process."""
     lane, generate = SCENARIOS[scenario]
-    handle, context = handler(subject, lane=lane), Context()
+    handle, context = create_handler(subject, lane=lane), Context()
     events = generate(batch)
-    # Warm: clients made, connections open, models built, and the contacts of known deliveries known. The baseline knows
-    # no contacts, and a few records warm it.
+    # The first batch warms up: it opens connections, builds models and creates the contacts of known deliveries. A few
+    # records are enough for the baseline, which does not read contacts.
     event = next(events)
     handle({"Records": event["Records"][:10]} if subject == BASELINE else event, context)
     wall = cpu = 0.0
     for _ in range(batches):
-        del event  # before the next is made: Lambda holds one at a time
+        del event  # Lambda holds one event at a time, and the memory is measured.
         event = next(events)
-        began, burnt = time.perf_counter(), time.process_time()
+        wall_start, cpu_start = time.perf_counter(), time.process_time()
         handle(event, context)
-        wall += time.perf_counter() - began
-        cpu += time.process_time() - burnt
-    for _ in islice(events, spare):
-        pass
+        wall += time.perf_counter() - wall_start
+        cpu += time.process_time() - cpu_start
     return {
         "records_per_second": batch * batches / wall,
         "cpu_seconds_per_1000": cpu / (batch * batches) * 1000,
@@ -77,22 +66,21 @@ def measure(subject: str, scenario: str, batch: int, batches: int, spare: int = 
 
 
 def main() -> None:
-    """Measure what the command line says."""
+    """Measure the subject and the scenario of the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.measure", description=__doc__)
     parser.add_argument("subject", choices=SUBJECTS)
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--batch", type=int, default=100)
-    parser.add_argument("--batches", type=int, default=1, help="how many are timed, after one to warm up")
-    parser.add_argument("--spare", type=int, default=0, help="how many are made up beyond that and not handled")
-    parser.add_argument("--endpoint", required=True, help="where benchmarks.stub_server listens")
+    parser.add_argument("--batches", type=int, default=1, help="number of measured batches, after one that warms up")
+    parser.add_argument("--endpoint", required=True, help="URL of benchmarks.stub_server")
     parser.add_argument("--core", type=int, default=0)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {arguments.core})
     os.environ |= CREDENTIALS | {"AWS_ENDPOINT_URL": arguments.endpoint}
-    # What the handlers log goes nowhere, at the cost of a write.
+    # Log lines of the handlers are written to /dev/null, so they cost a write.
     results = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    figures = measure(arguments.subject, arguments.scenario, arguments.batch, arguments.batches, arguments.spare)
+    figures = measure(arguments.subject, arguments.scenario, arguments.batch, arguments.batches)
     print(json.dumps(figures), file=results, flush=True)
 
 

@@ -1,6 +1,7 @@
-"""What SES publishes and Lambda hands over, made up: the same for everything that is measured, and repeatable.
+"""Generated SES events, and Lambda events that contain them. Equal arguments give equal events.
 
-The documents are event publishing's, with the headers and tags that SES sends along: about 2 KB each, as real ones are.
+The events have the format of event publishing, with headers and tags, and the size of real ones: about 2 KB each.
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
 """
 
 import json
@@ -12,13 +13,13 @@ from typing import Any
 Json = dict[str, Any]
 
 SENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-"""When every message was sent."""
+"""The time of every message."""
 LAG = timedelta(seconds=5)
-"""How much later the feedback is."""
+"""The time from a message to its feedback."""
 DAY = 86_400
-"""The `sequence` of feedback that comes a day later."""
+"""The `sequence` of feedback of the next day."""
 RECEIVED = SENT + timedelta(days=7)
-"""When SQS got all of it, for none may be from the future."""
+"""The time at which SQS received all feedback. No feedback may be later."""
 
 
 def address(number: int) -> str:
@@ -27,7 +28,7 @@ def address(number: int) -> str:
 
 
 def bounce(number: int, *, sequence: int = 0, soft: bool = False) -> Json:
-    """Return the hard (or soft) bounce of a recipient; `sequence` tells several of one recipient apart."""
+    """Return a hard or soft bounce of a recipient. `sequence` distinguishes several bounces of one recipient."""
     status = ("4.2.2", "552 4.2.2 the mailbox is over its quota") if soft else ("5.1.1", "550 5.1.1 user unknown")
     recipient = {
         "emailAddress": address(number),
@@ -48,7 +49,7 @@ def bounce(number: int, *, sequence: int = 0, soft: bool = False) -> Json:
 
 
 def complaint(number: int, *, sequence: int = 0) -> Json:
-    """Return the complaint of a recipient."""
+    """Return a complaint of a recipient."""
     return _message("Complaint", number, sequence) | {
         "complaint": {
             "feedbackId": f"0100019b{number:08x}-{sequence:08x}-2222-3333-4444-555555555555-000000",
@@ -63,7 +64,7 @@ def complaint(number: int, *, sequence: int = 0) -> Json:
 
 
 def delivery(number: int, *, sequence: int = 0) -> Json:
-    """Return the delivery to a recipient; those of one recipient are a second apart."""
+    """Return a delivery to a recipient, `sequence` seconds after the first."""
     return _message("Delivery", number, sequence) | {
         "delivery": {
             "timestamp": _time(sequence),
@@ -76,31 +77,26 @@ def delivery(number: int, *, sequence: int = 0) -> Json:
     }
 
 
-def send(number: int, *, sequence: int = 0) -> Json:
-    """Return the news that SES accepted a message."""
-    return _message("Send", number, sequence) | {"send": {}}
-
-
 def opened(number: int, *, sequence: int = 0) -> Json:
-    """Return the news that a recipient opened a message."""
+    """Return an open of a recipient."""
     opening = {"timestamp": _time(sequence), "ipAddress": "192.0.2.1", "userAgent": "Mozilla/5.0"}
     return _message("Open", number, sequence) | {"open": opening}
 
 
 def sqs_event(documents: Iterable[Json], *, lane: str = "Bounce", first: int = 0) -> Json:
-    """Return the event with which Lambda hands over a batch of the lane's queue (raw delivery)."""
+    """Return the Lambda event for a batch of messages of a lane's queue, with raw delivery."""
     return {"Records": [_record(lane, number, document) for number, document in enumerate(documents, first)]}
 
 
 def batches(documents: Iterable[Json], size: int, *, lane: str = "Bounce") -> Iterator[Json]:
-    """Yield events of `size` documents each."""
+    """Yield Lambda events with `size` documents each."""
     source = iter(documents)
     for first in count(step=size):
         event = sqs_event(islice(source, size), lane=lane, first=first)
         if not event["Records"]:
             return
         yield event
-        # Lambda holds one event at a time, and so does what measures memory.
+        # Lambda holds one event at a time, and the memory is measured.
         del event
 
 

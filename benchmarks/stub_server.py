@@ -1,19 +1,17 @@
-"""The stub as a server in a process of its own: every call answered after the same few milliseconds, over keep-alive.
+"""An HTTP server for the stub, in a separate process. It answers each call after the same few milliseconds.
 
     python -m benchmarks.stub_server --core 1 --milliseconds 5
 
-It prints the port it listens on. GET / tells the calls counted so far, DELETE / forgets them.
+It prints the port that it listens on. Connections stay open.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 
 from benchmarks.aws_stub import Reply, Stub
 
@@ -21,24 +19,24 @@ _END = b"\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection: requests one after the other, as HTTP/1.1 clients without pipelining make them."""
+    """A connection of one client, which sends a request only after the response to the previous one."""
 
     transport: asyncio.Transport
 
     def __init__(self, stub: Stub, seconds: float) -> None:
-        """Answer for `stub`, so many seconds after each request came."""
+        """Answer for `stub`, `seconds` after each request."""
         self._stub = stub
         self._seconds = seconds
         self._received = bytearray()
         self._needed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (what asyncio's servers make)
+        """Store the transport for responses."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (asyncio's servers create no other)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; answer when they complete a request."""
+        """Add bytes, and answer if they complete a request."""
         self._received += data
         if not self._needed:
             end = self._received.find(_END)
@@ -57,11 +55,6 @@ class Connection(asyncio.Protocol):
     def _respond(self, head: bytes, body: bytes) -> Reply:
         start, *headers = head.decode("latin-1").split("\r\n")
         method, path, _ = start.split(" ")
-        if path == "/" and method == "GET":
-            return Reply(HTTPStatus.OK, json.dumps(self._stub.calls).encode())
-        if path == "/" and method == "DELETE":
-            self._stub.calls.clear()
-            return Reply(HTTPStatus.OK, b"{}")
         target = next((line[14:].strip() for line in headers if line.lower().startswith("x-amz-target:")), "")
         return self._stub.respond(method, path, target, body)
 
@@ -79,7 +72,7 @@ def _response(reply: Reply) -> bytes:
 
 
 async def serve(port: int, seconds: float) -> None:
-    """Answer on a port of this machine's own, a free one if it is 0, until the process ends."""
+    """Serve on a loopback port, or on a free one if `port` is 0, until the process ends."""
     stub = Stub()
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stub, seconds), "127.0.0.1", port)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -88,22 +81,22 @@ async def serve(port: int, seconds: float) -> None:
 
 @contextmanager
 def running(core: int, milliseconds: float = 5) -> Iterator[str]:
-    """Run a server on a core of its own; give its URL."""
+    """Run a server on one core, and yield its URL."""
     command = [sys.executable, "-m", "benchmarks.stub_server", "--core", str(core), "--milliseconds", str(milliseconds)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (our own)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 (this repository's module)
         try:
-            assert process.stdout  # noqa: S101 (a pipe, as asked)
+            assert process.stdout  # noqa: S101 (stdout is a pipe)
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
         finally:
             process.terminate()
 
 
 def main() -> None:
-    """Serve."""
+    """Run the server."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.stub_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--core", type=int, default=None, help="run on this core only")
-    parser.add_argument("--milliseconds", type=float, default=5, help="how long an answer takes")
+    parser.add_argument("--milliseconds", type=float, default=5, help="duration of each call")
     arguments = parser.parse_args()
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})

@@ -1,49 +1,40 @@
-"""What is measured, made the same way wherever it is: ours as its `compose` puts it together, and the baseline.
+"""The two subjects of the benchmarks: ses-feedback, as its `compose` functions create it, and the baseline.
 
-Each is imported only when it is asked for, so that a process holds nothing of the other.
+A subject is imported only when its handler is created, so a process contains no code of the other one.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.account import BUCKET, CONFIGURATION_SET, QUARANTINE, TABLE
 
 if TYPE_CHECKING:
     from botocore.session import Session
 
 Handler = Callable[[Any, Any], dict[str, Any]]
 
-OURS, BASELINE = "ours", "baseline"
-SUBJECTS = (OURS, BASELINE)
-TABLE = "Contacts"
-QUARANTINE = "https://sqs.us-east-1.amazonaws.com/123456789012/Quarantine"
-BUCKET = "deliveries"
-CONFIGURATION_SET = "receipts"
-REGION = "us-east-1"
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "stub",
-    "AWS_SECRET_ACCESS_KEY": "stub",
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
+SES_FEEDBACK, BASELINE = "ses-feedback", "baseline"
+SUBJECTS = (SES_FEEDBACK, BASELINE)
 
 
 class Context:
-    """Lambda's context of an invocation that has all its time left: what the template gives the function."""
+    """The Lambda context of an invocation that has all its time left."""
 
     def __init__(self, seconds: int = 60) -> None:
-        """Have so many seconds left."""
+        """Create a context with `seconds` left."""
         self._seconds = seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the function."""
+        """Return the milliseconds until the function times out."""
         return self._seconds * 1000
 
 
-def handler(subject: str, session: "Session | None" = None, *, lane: str = "Bounce", **how: Any) -> Handler:  # noqa: ANN401 (compose's own)
-    """Return the subject's handler, whose clients come from `session` (the environment's when it is None)."""
+def create_handler(subject: str, session: "Session | None" = None, *, lane: str = "Bounce", **options: Any) -> Handler:  # noqa: ANN401 (options of compose)
+    """Return the handler of a subject with clients of `session`, or of the environment if it is None."""
     if subject == BASELINE:
-        from benchmarks.baseline import Baseline  # noqa: PLC0415 (see above)
+        from benchmarks.baseline import Baseline  # noqa: PLC0415 (as the module's docstring states)
 
-        return Baseline(session)
+        return Baseline(TABLE, session)
     from ses_feedback.aws.function_clients import FunctionClients  # noqa: PLC0415
     from ses_feedback.handlers import feedback  # noqa: PLC0415
     from ses_feedback.settings import Settings, access_from_environment  # noqa: PLC0415
@@ -52,16 +43,16 @@ def handler(subject: str, session: "Session | None" = None, *, lane: str = "Boun
     if session:
         from ses_feedback.aws.clients import Clients  # noqa: PLC0415
 
-        return feedback.compose(settings, Clients(session), **how)
-    return feedback.compose(settings, FunctionClients(access_from_environment()), **how)
+        return feedback.compose(settings, Clients(session), **options)
+    return feedback.compose(settings, FunctionClients(access_from_environment()), **options)
 
 
-def reader(session: "Session", **how: Any) -> Handler:  # noqa: ANN401 (compose's own)
-    """Return our handler of a delivery lane that S3 notifies of objects."""
+def create_object_handler(session: "Session", **options: Any) -> Handler:  # noqa: ANN401 (options of compose)
+    """Return the handler of a delivery lane whose messages refer to objects in S3."""
     from ses_feedback.aws.clients import Clients  # noqa: PLC0415
     from ses_feedback.handlers import deliveries  # noqa: PLC0415
     from ses_feedback.settings import Settings  # noqa: PLC0415
 
     sets = (CONFIGURATION_SET,)
     settings = Settings(TABLE, QUARANTINE, "Delivery", delivery_bucket=BUCKET, metric_configuration_sets=sets)
-    return deliveries.compose(settings, Clients(session), **how)
+    return deliveries.compose(settings, Clients(session), **options)

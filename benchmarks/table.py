@@ -1,4 +1,4 @@
-"""The Contacts table in memory, with the bill: what DynamoDB would charge for the requests and the storage."""
+"""The contacts table in memory, with the request units and the storage that DynamoDB would bill."""
 
 import json
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ class Bill(Observer):
     """The request units of writes and reads."""
 
     def __init__(self) -> None:
-        """Begin with nothing to pay."""
+        """Create an empty bill."""
         self.units: dict[str, float] = defaultdict(float)
         """Request units: `table writes`, `index writes` and `reads`."""
 
@@ -40,15 +40,15 @@ class Bill(Observer):
         self.units["table writes"] += write_units(*([item_size(stored)] if stored else []))
 
     def read(self, size: int, *, consistent: bool) -> None:
-        """Bill a read of so many bytes."""
+        """Bill a read of `size` bytes."""
         self.units["reads"] += read_units(size, consistent=consistent)
 
 
 class Stream(Observer):
-    """The records of the table's stream that nobody has taken yet."""
+    """The records of the table's stream that have not been taken."""
 
     def __init__(self) -> None:
-        """Begin without a record."""
+        """Create an empty stream."""
         self._records: list[Answer] = []
         self._number = 0
 
@@ -61,7 +61,7 @@ class Stream(Observer):
             self._records.append({"dynamodb": record})
 
     def take(self) -> list[Answer]:
-        """Remove all records; return those that pass the template's filter: of contacts pending a list sync."""
+        """Remove all records, and return those that pass the event filter of the template: pending contacts."""
         records, self._records = self._records, []
         return [record for record in records if "pending_shard" in record["dynamodb"]["NewImage"]]
 

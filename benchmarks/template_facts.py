@@ -1,4 +1,4 @@
-"""What template.yaml deploys, as far as it makes a difference to the bill."""
+"""The settings of template.yaml that affect the cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 PLATFORM_LOG = {"DEBUG": 1200, "INFO": 900, "WARN": 0}
-"""Bytes that Lambda itself logs of an invocation, as JSON, at each level."""
+"""Bytes that Lambda logs for an invocation, as JSON, at each system log level."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What the template says of a function: megabytes, the batch it is given, and bytes that Lambda logs of it."""
+    """A function: megabytes of memory, batch size, batching window in seconds, and bytes that Lambda logs for it."""
 
     memory: int
     batch: int
@@ -24,7 +24,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """For how many seconds, and up to how many bytes, Firehose gathers what it writes into one object."""
+    """The Firehose stream: it collects records for `seconds` or up to `size` bytes in one object."""
 
     seconds: float
     size: int
@@ -32,39 +32,43 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The functions by lane, the list_sync's as `Suppression`; how many alarms; the stream, if deliveries come by it."""
+    """The functions by lane (`Suppression` is the list sync), the number of alarms, and the stream or None."""
 
     functions: Mapping[str, Function]
     alarms: int
     stream: Stream | None
 
 
-def deployed(*, by_firehose: bool = False) -> Deployed:
-    """Return what the template deploys with its parameters at their defaults, deliveries by Firehose or not."""
-    template = _decided(yaml_parse(TEMPLATE.read_text()), by_firehose=by_firehose)
+def read_template(*, by_firehose: bool = False) -> Deployed:
+    """Return the settings with all parameters at their defaults, except DeliveriesBy if `by_firehose`."""
+    template = _evaluate_conditions(yaml_parse(TEMPLATE.read_text()), by_firehose=by_firehose)
     common, functions, alarms = template["Globals"]["Function"], {}, 0
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
-            own = {**common, **resource["Properties"]}
-            source = next(event["Properties"] for event in own["Events"].values() if "BatchSize" in event["Properties"])
+            properties = {**common, **resource["Properties"]}
+            source = next(
+                event["Properties"] for event in properties["Events"].values() if "BatchSize" in event["Properties"]
+            )
             window = source.get("MaximumBatchingWindowInSeconds", 0)
             log = PLATFORM_LOG[common["LoggingConfig"]["SystemLogLevel"]]
-            functions[name.removesuffix("Function")] = Function(own["MemorySize"], source["BatchSize"], window, log)
+            functions[name.removesuffix("Function")] = Function(
+                properties["MemorySize"], source["BatchSize"], window, log
+            )
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             alarms += by_firehose or resource["Condition"] != "FirehoseMonitored"
-    written = template["Resources"]["DeliveryStream"]["Properties"]["ExtendedS3DestinationConfiguration"]
-    hints = written["BufferingHints"]
+    destination = template["Resources"]["DeliveryStream"]["Properties"]["ExtendedS3DestinationConfiguration"]
+    hints = destination["BufferingHints"]
     stream = Stream(hints["IntervalInSeconds"], hints["SizeInMBs"] * 1024**2)
     return Deployed(functions, alarms, stream if by_firehose else None)
 
 
-def _decided(node: Any, *, by_firehose: bool) -> Any:  # noqa: ANN401 (CloudFormation's JSON)
-    """Return a part of the template with the one condition decided that the bill hangs on."""
+def _evaluate_conditions(node: Any, *, by_firehose: bool) -> Any:  # noqa: ANN401 (CloudFormation's JSON)
+    """Return a part of the template with the condition ByFirehose evaluated, the only one that affects the cost."""
     match node:
-        case {"Fn::If": ["ByFirehose", yes, no]}:
-            return _decided(yes if by_firehose else no, by_firehose=by_firehose)
+        case {"Fn::If": ["ByFirehose", then, otherwise]}:
+            return _evaluate_conditions(then if by_firehose else otherwise, by_firehose=by_firehose)
         case dict():
-            return {name: _decided(value, by_firehose=by_firehose) for name, value in node.items()}
+            return {name: _evaluate_conditions(value, by_firehose=by_firehose) for name, value in node.items()}
         case list():
-            return [_decided(value, by_firehose=by_firehose) for value in node]
+            return [_evaluate_conditions(value, by_firehose=by_firehose) for value in node]
     return node

@@ -1,4 +1,4 @@
-"""What each kind of feedback costs in request units, calls, log bytes and storage, counted by running the functions."""
+"""The request units, calls, log bytes and storage of each kind of event, counted while the functions process them."""
 
 import contextlib
 import io
@@ -9,89 +9,90 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from benchmarks import messages
-from benchmarks.lanes import Lanes, Spent
-from benchmarks.subjects import OURS
-from benchmarks.traffic import Kind
+from benchmarks.lanes import Lanes, Usage
+from benchmarks.subjects import SES_FEEDBACK
+from benchmarks.traffic import EventKind
 
 SAMPLE = 100
-"""Records of each kind that are counted."""
+"""Number of counted records of each kind."""
 
 
 @dataclass(slots=True)
-class Counted:
-    """For one record: the calls by name, request units, and bytes stored; `logged` are bytes of an invocation.
+class RecordUsage:
+    """The usage of one record: calls and request units by name, and stored bytes.
 
-    `report` is what SuppressionFunction takes for it.
+    `sync` is the usage of SuppressionFunction. `logged` are the bytes that one invocation of the lane logs.
     """
 
     calls: dict[str, float]
     units: dict[str, float]
-    report: dict[str, float]
+    sync: dict[str, float]
     logged: float
     stored: float
     metrics: frozenset[tuple[str, str]] = field(default_factory=frozenset)
 
 
 @cache
-def counted(subject: str, one: Kind) -> Counted:
-    """Return what one record of this kind takes."""
+def count_usage(subject: str, kind: EventKind) -> RecordUsage:
+    """Return the usage of one record of a kind."""
     lanes = Lanes(subject)
-    with _standard_output() as printed:
-        if subject == OURS:
-            lanes.feed("Delivery", messages.batches(map(messages.delivery, range(SAMPLE)), SAMPLE, lane="Delivery"))
+    with _capture_standard_output() as output:
+        if subject == SES_FEEDBACK:
+            lanes.process("Delivery", messages.batches(map(messages.delivery, range(SAMPLE)), SAMPLE, lane="Delivery"))
             lanes.stub.table.stream.take()
-        before = lanes.stub.table.stored_bytes().total()
-        start = len(printed.getvalue())
-        spent = lanes.feed(one.lane, messages.batches(map(one.document, range(SAMPLE)), SAMPLE, lane=one.lane))
-        logged = len(printed.getvalue()) - start
-        report = lanes.sync() if subject == OURS else Spent()
-    return Counted(
-        calls=_for_one(spent.calls),
-        units=_for_one(spent.units),
-        report=_for_one(report.calls)
-        | _for_one(report.units)
-        | {"invocations": report.invocations / SAMPLE, "slept": report.slept / SAMPLE},
+        stored = lanes.stub.table.stored_bytes().total()
+        start = len(output.getvalue())
+        events = messages.batches(map(kind.document, range(SAMPLE)), SAMPLE, lane=kind.lane)
+        usage = lanes.process(kind.lane, events)
+        logged = len(output.getvalue()) - start
+        sync = lanes.sync() if subject == SES_FEEDBACK else Usage()
+    return RecordUsage(
+        calls=_per_record(usage.calls),
+        units=_per_record(usage.units),
+        sync=_per_record(sync.calls)
+        | _per_record(sync.units)
+        | {"invocations": sync.invocations / SAMPLE, "slept": sync.slept / SAMPLE},
         logged=logged,
-        stored=(lanes.stub.table.stored_bytes().total() - before) / SAMPLE,
-        metrics=_metrics(printed.getvalue()),
+        stored=(lanes.stub.table.stored_bytes().total() - stored) / SAMPLE,
+        metrics=_metrics(output.getvalue()),
     )
 
 
-def line_bytes() -> int:
-    """Return the bytes of a delivery in an object: SES's document, and its newline."""
+def delivery_line_bytes() -> int:
+    """Return the size of a delivery in an object: the SES event and a newline."""
     return len(json.dumps(messages.delivery(0), separators=(",", ":"))) + 1
 
 
 def contact_bytes() -> float:
-    """Return the bytes that a contact is stored in of whom only deliveries are known."""
+    """Return the stored size of a contact with deliveries only."""
     lanes = Lanes()
-    with _standard_output():
-        lanes.feed("Delivery", messages.batches(map(messages.delivery, range(SAMPLE)), SAMPLE, lane="Delivery"))
+    with _capture_standard_output():
+        lanes.process("Delivery", messages.batches(map(messages.delivery, range(SAMPLE)), SAMPLE, lane="Delivery"))
     return lanes.stub.table.stored_bytes().total() / SAMPLE
 
 
-def _for_one(counts: Mapping[str, float]) -> dict[str, float]:
+def _per_record(counts: Mapping[str, float]) -> dict[str, float]:
     return {name: number / SAMPLE for name, number in counts.items()}
 
 
+_output = io.StringIO()
+
+
 @contextlib.contextmanager
-def _standard_output() -> Iterator[io.StringIO]:
-    # Powertools' loggers keep the standard output they first met.
-    held, sys.stdout = sys.stdout, _printed
-    _printed.seek(0)
-    _printed.truncate()
+def _capture_standard_output() -> Iterator[io.StringIO]:
+    # Always the same stream, because the loggers of Powertools keep the one of their creation.
+    original, sys.stdout = sys.stdout, _output
+    _output.seek(0)
+    _output.truncate()
     try:
-        yield _printed
+        yield _output
     finally:
-        sys.stdout = held
+        sys.stdout = original
 
 
-_printed = io.StringIO()
-
-
-def _metrics(printed: str) -> frozenset[tuple[str, str]]:
-    """Return metric names with their dimension: what CloudWatch bills as metrics."""
-    lines = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
+def _metrics(output: str) -> frozenset[tuple[str, str]]:
+    """Return the names and dimensions of all metrics. CloudWatch bills each combination."""
+    lines = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
     return frozenset(
         (metric["Name"], line.get("ConfigurationSet", ""))
         for line in lines

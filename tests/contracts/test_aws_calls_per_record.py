@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks import messages
 from benchmarks.dynamodb_units import item_size, read_units, write_units
-from benchmarks.lanes import STREAM_BATCH, Lanes, Spent
+from benchmarks.lanes import STREAM_BATCH, Lanes, Usage
 from benchmarks.table import Table
-from benchmarks.template_facts import Stream, deployed
-from benchmarks.traffic import gathered
+from benchmarks.template_facts import Stream, read_template
+from benchmarks.traffic import records_per_object
 from tests.support.dynamodb_table import INDEXES
 from tests.support.sam_template import stack
 
@@ -55,17 +55,17 @@ FEEDBACK = {
 }
 
 
-def _feed(lane: str, documents: Documents, before: Documents = (), *, size: int = 1000) -> Spent:
+def _feed(lane: str, documents: Documents, before: Documents = (), *, size: int = 1000) -> Usage:
     lanes = Lanes()
-    lanes.feed(lane, messages.batches(before, size, lane=lane))
-    return lanes.feed(lane, messages.batches(documents, size, lane=lane))
+    lanes.process(lane, messages.batches(before, size, lane=lane))
+    return lanes.process(lane, messages.batches(documents, size, lane=lane))
 
 
 def _some(make: Callable[..., dict[str, Any]], number: int, **how: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (mail's own)
     return [make(one, **how) for one in range(number)]
 
 
-SCENARIOS: dict[str, Callable[[], Spent]] = {
+SCENARIOS: dict[str, Callable[[], Usage]] = {
     "1 hard bounce": lambda: _feed("Bounce", _some(messages.bounce, 1)),
     "10 hard bounces": lambda: _feed("Bounce", _some(messages.bounce, 10)),
     "100 hard bounces": lambda: _feed("Bounce", _some(messages.bounce, 100)),
@@ -103,21 +103,21 @@ def test_feedback_takes_exactly_these_calls_and_units(scenario: str) -> None:
 def test_deliveries_in_objects_take_the_calls_and_units_of_messages(sequence: int, writes: int) -> None:
     """And one call of S3 an object: three of them in one batch, on a day that had deliveries and on another."""
     lanes = Lanes()
-    lanes.gather(_some(messages.delivery, 3000), 1000)
-    spent = lanes.gather(_some(messages.delivery, 3000, sequence=sequence), 1000)
+    lanes.process_objects(_some(messages.delivery, 3000), 1000)
+    spent = lanes.process_objects(_some(messages.delivery, 3000, sequence=sequence), 1000)
     assert _cost(spent) == Cost(30, writes, 1500, 25 * writes, 0)
     assert (spent.calls["s3:GetObject"], spent.invocations, spent.calls.total()) == (3, 1, 33 + writes)
 
 
 def test_objects_hold_as_many_deliveries_as_are_reckoned() -> None:
     """The bill's: what Firehose gathers, up to what the template has it gather."""
-    stream = deployed(by_firehose=True).stream
+    stream = read_template(by_firehose=True).stream
     hints = stack(DeliveriesBy="Firehose").properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
     assert stream == Stream(**_named(hints["BufferingHints"]))
-    assert deployed().stream is None
-    assert gathered(0.001, 900, 2500) == pytest.approx(1.9)
-    assert gathered(1, 900, 2500) == 901
-    assert gathered(1000, 900, 2500) == 2500
+    assert read_template().stream is None
+    assert records_per_object(0.001, 900, 2500) == pytest.approx(1.9)
+    assert records_per_object(1, 900, 2500) == 901
+    assert records_per_object(1000, 900, 2500) == 2500
 
 
 def _named(hints: dict[str, int]) -> dict[str, int]:
@@ -125,10 +125,10 @@ def _named(hints: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("by_firehose", [False, True])
-def test_the_bill_is_of_what_is_deployed(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
+def test_the_bill_is_of_what_is_read_template(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
     """Batches and alarms are the template's, whichever way deliveries come."""
     made = stack(DeliveriesBy="Firehose" if by_firehose else "Topic")
-    reckoned = deployed(by_firehose=by_firehose)
+    reckoned = read_template(by_firehose=by_firehose)
     assert reckoned.alarms == len(made.of_type("AWS::CloudWatch::Alarm"))
     for lane in ("Bounce", "Complaint", "Delivery"):
         source = made.properties(f"{lane}FunctionFeedback")
@@ -136,7 +136,7 @@ def test_the_bill_is_of_what_is_deployed(by_firehose: bool) -> None:  # noqa: FB
         assert (reckoned.functions[lane].batch, reckoned.functions[lane].window) == expected
 
 
-def _cost(spent: Spent) -> Cost:
+def _cost(spent: Usage) -> Cost:
     return Cost(
         spent.calls["dynamodb:BatchGetItem"],
         spent.calls["dynamodb:BatchExecuteStatement"],
@@ -176,7 +176,7 @@ MIRROR = {
 def test_the_mirror_takes_exactly_these_calls_and_units(kind: str, soft: bool) -> None:  # noqa: FBT001 (a parameter)
     """Following a contact takes so many calls and units until the stream is silent."""
     lanes = Lanes()
-    lanes.feed("Bounce", messages.batches(_some(messages.bounce, 100, soft=soft), 100))
+    lanes.process("Bounce", messages.batches(_some(messages.bounce, 100, soft=soft), 100))
     spent = lanes.sync()
     assert {**spent.calls, **spent.units, "invocations": spent.invocations} == MIRROR[kind]
 
