@@ -7,14 +7,18 @@ from campaigns.simulation.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Reinstatement:
-    """An operator's command at the time `at` (milliseconds) for one address."""
+    """An operator's command at the time `at` (milliseconds) for one address.
+
+    `kind` is `cleared`, or `opted_in` if the person asked.
+    """
 
     at: int
     address: str
+    kind: str = "opted_in"
 
     def __str__(self) -> str:
         """Return a description on one line."""
-        return f"reinstatement of {self.address} at {self.at} ms"
+        return f"reinstatement ({self.kind}) of {self.address} at {self.at} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Case:
     batch: int = 10
     soft_bounces: int = 2
     list_unsubscribed: bool = False
+    list_suspended: bool = False
+    suspension_days: int = 0
     outages: tuple[Outage, ...] = ()
     backlog: int | None = None
     jobs: tuple[int, ...] = ()

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Any
 
 from campaigns.simulation.case import Case, Fault, Outage, Reinstatement, Switch
 from campaigns.simulation.message_builder import build_message
@@ -108,13 +109,16 @@ class _Generator:
             batch=rng.choice((1, 2, 10)),
             soft_bounces=rng.choice((1, 2, 3)),
             list_unsubscribed=rng.random() < 0.2,
+            list_suspended=rng.random() < 0.3,
+            suspension_days=rng.choice((0, 0, 1, 1, 30)),
         )
 
     def _few(self) -> int:
         return self.rng.choice((0, 1, 1, 2, 2, 3, 4))
 
     def _reinstatement(self) -> Reinstatement:
-        return Reinstatement(self.rng.choice(_COMMAND_TIMES), self.rng.choice(self.contacts)[0])
+        kind = self.rng.choice(("cleared", "opted_in"))
+        return Reinstatement(self.rng.choice(_COMMAND_TIMES), self.rng.choice(self.contacts)[0], kind)
 
     def _call(self) -> tuple[str, int]:
         """Return an operation and the index of a call; early calls are more likely, because a case has few calls."""
@@ -135,21 +139,32 @@ class _Generator:
     def _messages(self, times: list[int]) -> tuple[Message, ...]:
         rng = self.rng
         messages: list[Message] = []
+        emails: dict[str, tuple[int, int]] = {}
         for identity in range(self.scale * rng.choice((1, 1, 2, 2, 2, 3, 4))):
             kind = rng.choices(_KINDS, cum_weights=_KIND_WEIGHTS)[0]
             recipients = self._recipients(2 if kind.two_recipients else 1)
             at = rng.choice(times)
+            email = self._email(emails, identity, recipients[0][0], at)
             # A second message is a copy: redelivered, or published by the other mechanism of SES.
             for _ in range(rng.choice((1, 1, 1, 1, 2))):
                 arrives = max(at, 0) + rng.choice(_DELAYS)
-                options = {
+                options: dict[str, Any] = {
                     "identity": identity,
                     "arrives": arrives,
                     "number": len(messages),
                     "shape": rng.randrange(12),
+                    "email": email,
                 }
                 messages.append(build_message(kind, recipients, at, **options))
         return tuple(messages)
+
+    def _email(self, emails: dict[str, tuple[int, int]], identity: int, address: str, at: int) -> tuple[int, int]:
+        """Return the email that a message is about: an earlier one of the same recipient, or a new one."""
+        known = emails.get(address)
+        if known and known[1] < at and self.rng.random() < 0.6:
+            return known
+        emails[address] = identity, at - self.rng.choice((5_000, 5_000, 5_000, DAY, 5 * DAY))
+        return emails[address]
 
     def _recipients(self, count: int) -> list[tuple[str, str]]:
         """Return the key and one variant of `count` contacts."""

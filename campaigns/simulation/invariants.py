@@ -12,6 +12,7 @@ from campaigns.simulation.lanes import Lanes
 from campaigns.simulation.messages import Message, ReportedFact
 from campaigns.simulation.oracle import (
     RANKS,
+    Command,
     Settings,
     expected_registers,
     expected_status,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Slot = tuple[str, str, str]
 """Address, day and verdict: the history keeps at least one fact of each slot."""
+_NUMBERS_A_DAY = 86_400_000 << 32
 _UNSENDABLE = RANKS["suspended"]
 """Rank from which bulk email must not be sent."""
 
@@ -88,11 +90,20 @@ class InvariantChecker:
         flags = {"unsendable" in new, not new["may_send"]["BOOL"]}
         if flags != {unsendable} or ("pending_shard" in new) != ("pending_since" in new):
             self.add_violation("P1", f"{address} contradicts itself: {sorted(new)}")
-        if old is None or old.get("opted_in_at") != new.get("opted_in_at"):
+        if old is None or any(old.get(name) != new.get(name) for name in ("opted_in_at", "cleared_at")):
             return
         before, after = old["status"]["S"], new["status"]["S"]
-        delivered = old.get("delivered_on") != new.get("delivered_on")
-        if RANKS[after] < RANKS[before] and not (delivered and before in {"suspended", "bouncing"}):
+        changed = {
+            name for name in ("delivered", "releases", "opted_into", "soft_bounces") if old.get(name) != new.get(name)
+        }
+        allowed = {
+            "suspended": changed & {"delivered", "releases"},
+            "bouncing": changed & {"delivered"},
+            "unsubscribed": changed & {"opted_into"},
+            # With ListSuspended, a soft bounce from before an echo can show that the echo reports the stack's own entry.
+            "bounced": changed & {"soft_bounces"} if self._settings.list_suspended else set(),
+        }
+        if RANKS[after] < RANKS[before] and not allowed.get(before):
             self.add_violation("P3", f"{address} from {before} to {after}")
         if int(new["rev"]["N"]) != int(old["rev"]["N"]) + 1:
             self.add_violation("P3", f"{address} from rev {old['rev']['N']} to {new['rev']['N']}")
@@ -160,8 +171,11 @@ class InvariantChecker:
     def _check_contact(self, address: str, facts: Sequence[ReportedFact]) -> None:
         """Check the registers, the status and the index of a contact (P1), and its effects (P4)."""
         item = self.table.items[address, "contact"]
-        expected = expected_registers(address, facts, self._reinstatements(address))
         stored = stored_registers(item)
+        expected = expected_registers(address, facts, self._reinstatements(address), stored.get("releases", ()))
+        bounced_days = {number // _NUMBERS_A_DAY for number in expected.get("soft_bounces", ())}
+        if not set(stored.get("releases", ())) <= bounced_days:
+            self.add_violation("P1", f"{address} was released for days without a soft bounce")
         if stored != expected:
             different = sorted(name for name in {*stored, *expected} if stored.get(name) != expected.get(name))
             self.add_violation("P1", f"{address} differs in {different}: {stored} instead of {expected}")
@@ -175,11 +189,11 @@ class InvariantChecker:
         self._check_list(address, item, status)
         self._check_events(address, item, status)
 
-    def _reinstatements(self, address: str) -> list[str]:
+    def _reinstatements(self, address: str) -> list[Command]:
         return [
-            format_timestamp(operator.opted_in.at)
+            Command(operator.kind, format_timestamp(operator.evidence.at))
             for operated, operator in self.operators
-            if operated == address and operator.opted_in
+            if operated == address and operator.evidence
         ]
 
     def _check_list(self, address: str, item: "Item", status: str) -> None:
@@ -224,8 +238,9 @@ class InvariantChecker:
         for (address, record), item in self.table.items.items():
             if record.startswith("feedback#"):
                 at = item["at"]["S"]
-                yield (address, at[:10], item["verdict"]["S"]), at
+                yield (address, record.split("#")[1], item["verdict"]["S"]), at
 
 
 def _slot(fact: ReportedFact) -> Slot:
-    return fact.address, fact.at[:10], fact.verdict
+    """Return the slot of a fact: the history has the day of the email."""
+    return fact.address, fact.mailed_at[:10], fact.verdict

@@ -10,6 +10,8 @@ from campaigns.simulation.messages import Message, ReportedFact, format_millisec
 
 OTHER_RECIPIENT = "bystander@example.org"
 """Another recipient of every email. No feedback is about this address, so it must never become a contact."""
+STRANGER = "stranger@elsewhere.example"
+"""An address that no email was sent to, so it must never become a contact."""
 _MALFORMED_ADDRESS = "no-domain"
 _CONFIGURATION_SET = "shop"
 _NOTICE = "Successfully validated SNS topic for Amazon SES event publishing."
@@ -27,14 +29,18 @@ def build_message(
     arrives: int,
     number: int,
     shape: int,
+    email: tuple[int, int] | None = None,
 ) -> Message:
     """Return a message of this kind, dated `at` (milliseconds), about `recipients` (pairs of key and variant).
 
-    `shape` decides the lane and the format: an event or a notification, with or without the envelope of SNS.
+    `email` is the number of the email and the time at which it was sent; the default is an email of its own, sent
+    five seconds before. `shape` decides the lane and the format: an event or a notification, with or without the envelope of SNS.
     """
     as_event, wrapped, lane = shape % 2 == 0, shape % 3 == 0, shape // 4 % 2
     configuration_set = _CONFIGURATION_SET if as_event else ""
     variants = [variant for _, variant in recipients]
+    email_identity, mailed = email or (identity, at - _SENDING_TIME)
+    status_code = "5.1.1" if kind.event_type == "bounce" and kind.names != "none" else ""
     facts = tuple(
         ReportedFact(
             key,
@@ -45,16 +51,26 @@ def build_message(
             configuration_set,
             kind.verdict,
             identity,
+            format_milliseconds(mailed),
+            f"mail-{email_identity}",
+            status_code,
         )
         for key, variant in recipients
         if kind.verdict
     )
-    body = _write_body(kind, variants, at, identity, as_event=as_event, wrapped=wrapped)
+    body = _write_body(kind, variants, at, identity, (email_identity, mailed), as_event=as_event, wrapped=wrapped)
     return Message(kind.name, body, facts, kind.disposition, lane, arrives, number)
 
 
 def _write_body(
-    kind: MessageKind, variants: Sequence[str], at: int, identity: int, *, as_event: bool, wrapped: bool
+    kind: MessageKind,
+    variants: Sequence[str],
+    at: int,
+    identity: int,
+    email: tuple[int, int],
+    *,
+    as_event: bool,
+    wrapped: bool,
 ) -> str:
     if kind.event_type == "notice":
         return _NOTICE
@@ -63,9 +79,9 @@ def _write_body(
     document: dict[str, Any] = {
         "eventType" if as_event else "notificationType": kind.event_type.capitalize(),
         "mail": {
-            "timestamp": format_milliseconds(at - _SENDING_TIME),
-            "messageId": f"mail-{identity}",
-            "destination": [*variants, OTHER_RECIPIENT],
+            "timestamp": format_milliseconds(email[1]),
+            "messageId": f"mail-{email[0]}",
+            "destination": [*variants, *([] if kind.only_recipient else [OTHER_RECIPIENT])],
             "source": canary_address(identity),
             "commonHeaders": {"subject": canary("subject", identity)},
             "tags": {"ses:configuration-set": [_CONFIGURATION_SET]} if as_event else {},
@@ -85,7 +101,10 @@ def _event_details(kind: MessageKind, variants: Sequence[str], at: int, identity
     server_text = canary("answered", identity)
     if kind.event_type == "delivery":
         return {**details, "recipients": list(variants), "smtpResponse": server_text}
-    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": server_text} for name in variants]
+    if kind.event_type == "subscription":
+        return details
+    named = {"recipients": variants, "none": (), "stranger": (STRANGER,)}[kind.names]
+    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": server_text} for name in named]
     if kind.disposition == "quarantined":
         recipients.append({"emailAddress": _MALFORMED_ADDRESS, "status": "5.1.1"})
     return {**details, "bouncedRecipients" if kind.event_type == "bounce" else "complainedRecipients": recipients}

@@ -16,7 +16,9 @@ class MessageKind:
 
     `event_type` is the key of the event's details (`bounce`, `complaint`, `delivery`), or `malformed` or `notice`.
     `fields` are added to these details. A kind with `two_recipients` names two addresses. `register`, `verdict` and
-    `reason` are those of the fact; a kind without a verdict reports none. `disposition` is the one of the message.
+    `reason` are those of the fact; a kind without a verdict reports none. `disposition` is the one of the message. If
+    `only_recipient` is set, the email has no other recipient. `names` is `recipients`, `none`, or `stranger` if the
+    event names an address that the email was not sent to.
     """
 
     name: str
@@ -27,6 +29,8 @@ class MessageKind:
     fields: Mapping[str, Any] | None = None
     two_recipients: bool = False
     disposition: str = "applied"
+    only_recipient: bool = False
+    names: str = "recipients"
 
 
 def _bounce(
@@ -52,6 +56,10 @@ def _complaint(
     return MessageKind(name, "complaint", register, verdict, f"Complaint/{reason}", fields, **options)
 
 
+def _preferences(*, old: bool, new: bool) -> Mapping[str, Any]:
+    return {"oldTopicPreferences": {"unsubscribeAll": old}, "newTopicPreferences": {"unsubscribeAll": new}}
+
+
 _ON_LIST = "OnAccountSuppressionList"
 
 KINDS: tuple[tuple[int, MessageKind], ...] = (
@@ -64,7 +72,17 @@ KINDS: tuple[tuple[int, MessageKind], ...] = (
     (2, _complaint("complaint of two", "unsubscribed", "UNSUBSCRIBE", "unspecified", {}, two_recipients=True)),
     (3, _bounce("bounce echo", "listed_bounce", "ECHO", "Permanent", _ON_LIST)),
     (2, _complaint("complaint echo", "listed_complaint", "ECHO", _ON_LIST, {"complaintSubType": _ON_LIST})),
-    (3, _bounce("opt-out", "unsubscribed", "UNSUBSCRIBE", "Permanent", "UnsubscribedRecipient")),
+    (1, _bounce("on the global list", "globally_suppressed", "SUPPRESS", "Permanent", "Suppressed")),
+    (1, _bounce("opt-out of a topic", "", "NOTE", "Permanent", "UnsubscribedRecipient")),
+    (3, MessageKind("opt-out", "subscription", "unsubscribed", "UNSUBSCRIBE", "Subscription/UnsubscribeAll",
+                    _preferences(old=False, new=True), only_recipient=True)),
+    (3, MessageKind("opt-in", "subscription", "opted_into", "SUBSCRIBE", "Subscription/SubscribeAll",
+                    _preferences(old=True, new=False), only_recipient=True)),
+    (2, _bounce("bounce without a recipient", "nameless", "SOFT_BOUNCE", "Permanent", "NoEmail",
+                only_recipient=True, names="none")),
+    (2, MessageKind("forwarded bounce", "bounce", "soft_bounced", "SOFT_BOUNCE", "Permanent/General (forwarded)",
+                    {"bounceType": "Permanent", "bounceSubType": "General"}, only_recipient=True, names="stranger")),
+    (2, _bounce("forged bounce", "", "", "Permanent", "General", names="stranger")),
     (1, _bounce("message too large", "", "NOTE", "Transient", "MessageTooLarge")),
     (1, _complaint("not spam", "", "NOTE", "not-spam", {"complaintFeedbackType": "not-spam"})),
     (1, _bounce("bounce of two", "bounced", "SUPPRESS", "Permanent", "General", two_recipients=True)),

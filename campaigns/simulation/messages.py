@@ -18,7 +18,8 @@ class ReportedFact:
     """One fact that a message reports about one address, stated independently of `ses_feedback.judging`.
 
     `address` is the contact's key, `variant` the address as SES wrote it. `register` is empty if the fact is stored in
-    the history only. `feedback` identifies the SES event: copies of a message share it.
+    the history only. `feedback` identifies the SES event: copies of a message share it. `mailed_at` and `message_id`
+    identify the email; several facts can be about one email.
     """
 
     address: str
@@ -29,6 +30,9 @@ class ReportedFact:
     configuration_set: str
     verdict: str
     feedback: int
+    mailed_at: str = ""
+    message_id: str = ""
+    status_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

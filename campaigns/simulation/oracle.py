@@ -4,10 +4,11 @@ Each rule is a function of its own: `expected_registers` (the merge), `expected_
 `required_entry` (the suppression list). `holds_fact` states when a stored contact contains one fact.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 from campaigns.simulation.messages import ReportedFact
 
@@ -17,17 +18,26 @@ Registers = dict[str, Any]
 
 RANKS = {"active": 0, "bouncing": 1, "suspended": 2, "unsubscribed": 3, "bounced": 4, "complained": 5}
 """Statuses, weakest first."""
-_EVIDENCE = ("complained", "bounced", "unsubscribed", "listed_bounce", "listed_complaint", "soft_bounced", "opted_in")
-_EVIDENCE_PARTS = ("at", "reason", "configuration_set")
-_STATUS_EVIDENCE = (
-    ("complained", ("complained_at", "listed_complaint_at")),
-    ("bounced", ("bounced_at", "listed_bounce_at")),
-    ("unsubscribed", ("unsubscribed_at",)),
+_EVIDENCE = (
+    "complained",
+    "bounced",
+    "globally_suppressed",
+    "nameless",
+    "unsubscribed",
+    "listed_bounce",
+    "listed_complaint",
+    "soft_bounced",
+    "cleared",
+    "opted_in",
 )
-"""Statuses that evidence later than the reinstatement causes, strongest first."""
-_WINDOW = timedelta(days=90)
+_PARTS = ("at", "reason", "configuration_set", "message_id", "status_code")
+_NUMBERS = ("delivered", "soft_bounces", "nameless_days", "releases")
 _ECHO_GRACE = timedelta(days=1)
 """Time after a reinstatement in which echoes still report the entry that is being removed."""
+_MAX_LATENESS = 7
+_DAY = 86_400_000 << 32
+"""Numbers of the emails of one day."""
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,62 +46,177 @@ class Settings:
 
     soft_bounces: int
     list_unsubscribed: bool
+    list_suspended: bool = False
+    window: int = 90
 
 
-def expected_registers(address: str, facts: Iterable[ReportedFact], opted_in: Iterable[str]) -> Registers:
-    """Return the registers of `address` after all `facts` about it and reinstatements at the times `opted_in`."""
-    evidence: dict[str, tuple[str, str, str]] = {}
-    soft_bounce_days: set[str] = set()
-    variants: set[str] = set()
-    registers: Registers = {}
-    for fact in facts:
-        if not fact.register:
-            continue
-        variants.add(fact.variant)
-        if fact.register == "delivered":
-            registers["delivered_on"] = max(registers.get("delivered_on", ""), fact.at[:10])
-            continue
-        if fact.register == "soft_bounced":
-            soft_bounce_days.add(fact.at[:10])
-        new = fact.at, fact.reason, fact.configuration_set
-        evidence[fact.register] = max(evidence.get(fact.register, new), new)
-    for at in opted_in:
-        variants.add(address)
-        evidence["opted_in"] = max(evidence.get("opted_in", ("", "", "")), (at, "operator", ""))
-    for name, parts in evidence.items():
-        registers |= {f"{name}_{part}": text for part, text in zip(_EVIDENCE_PARTS, parts, strict=True)}
-    return registers | {"soft_bounce_days": sorted(soft_bounce_days), "variants": sorted(variants)}
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A reinstatement that an operator made: `kind` is `cleared` or `opted_in`."""
+
+    kind: str
+    at: str
+
+
+def expected_registers(
+    address: str, facts: Iterable[ReportedFact], commands: Sequence[Command], releases: Iterable[int] = ()
+) -> Registers:
+    """Return the registers of `address` after `facts` about it, operators' `commands` and `releases` by sweeps."""
+    facts = [fact for fact in facts if fact.register]
+    evidence = _expected_evidence(facts, commands)
+    numbers = {**_expected_numbers(facts), "releases": set(releases)}
+    registers: Registers = {
+        f"{name}_{part}": text
+        for name, parts in evidence.items()
+        for part, text in zip(_PARTS, parts, strict=True)
+        if text
+    }
+    registers |= {name: _kept(name, found) for name, found in numbers.items() if found}
+    soft = [fact for fact in facts if fact.register in _SOFT]
+    late = max((min(_days_late(fact), _MAX_LATENESS) for fact in soft), default=0)
+    subscribed = [_evidence_of(fact) for fact in facts if fact.register == "opted_into"]
+    variants = {fact.variant for fact in facts} | ({address} if commands else set())
+    return {
+        **registers,
+        **({"late": late} if late else {}),
+        **({"opted_into": {"*": max(subscribed)}} if subscribed else {}),
+        "variants": sorted(variants),
+    }
+
+
+_SOFT = frozenset({"soft_bounced", "nameless"})
+"""Facts that are soft bounces."""
+
+
+def _expected_evidence(facts: Sequence[ReportedFact], commands: Sequence[Command]) -> dict[str, tuple[str, ...]]:
+    """Return the latest evidence of each register."""
+    evidence: dict[str, tuple[str, ...]] = {}
+    for name, new in (
+        *((fact.register, _evidence_of(fact)) for fact in facts if fact.register not in {"delivered", "opted_into"}),
+        *(("soft_bounced", _evidence_of(fact)) for fact in facts if fact.register in _SOFT),
+        *((command.kind, (command.at, "operator", "", "", "")) for command in commands),
+    ):
+        evidence[name] = max(evidence.get(name, new), new)
+    return evidence
+
+
+def _expected_numbers(facts: Sequence[ReportedFact]) -> dict[str, set[int]]:
+    return {
+        "delivered": {email_number(fact) for fact in facts if fact.register == "delivered"},
+        "soft_bounces": {email_number(fact) for fact in facts if fact.register in _SOFT},
+        "nameless_days": {email_number(fact) // _DAY for fact in facts if fact.register == "nameless"},
+    }
+
+
+def _evidence_of(fact: ReportedFact) -> tuple[str, ...]:
+    return fact.at, fact.reason, fact.configuration_set, fact.message_id, fact.status_code
+
+
+def _days_late(fact: ReportedFact) -> int:
+    return (date.fromisoformat(fact.at[:10]) - date.fromisoformat(fact.mailed_at[:10])).days
+
+
+def email_number(fact: ReportedFact) -> int:
+    """Return the number of the email that a fact is about: when it was sent, and a hash of its id."""
+    sent = datetime.fromisoformat(fact.mailed_at).astimezone(UTC)
+    milliseconds = round(sent.timestamp() * 1000)
+    return (milliseconds << 32) + crc32(fact.message_id.encode())
+
+
+def _kept(name: str, numbers: set[int]) -> list[int]:
+    """Return the numbers that a contact keeps: of each day the first delivery, and the first two soft bounces."""
+    a_day = {"delivered": 1, "soft_bounces": 2}.get(name)
+    if a_day is None:
+        return sorted(numbers)[-{"nameless_days": 2, "releases": 4}[name] :]
+    by_day: dict[int, list[int]] = {}
+    for number in sorted(numbers):
+        by_day.setdefault(number // _DAY, []).append(number)
+    return [number for day in sorted(by_day)[-37:] for number in by_day[day][:a_day]]
 
 
 def expected_status(registers: Mapping[str, Any], settings: Settings) -> str:
     """Return the status of a contact with these registers."""
-    opted_in = registers.get("opted_in_at", "")
-    grace_ends = _add(opted_in, _ECHO_GRACE) if opted_in else ""
-    for name, evidence in _STATUS_EVIDENCE:
-        if any(registers.get(at, "") > (grace_ends if at.startswith("listed_") else opted_in) for at in evidence):
-            return name
-    since = max(registers.get("delivered_on", ""), opted_in[:10])
-    days = [date.fromisoformat(day) for day in registers.get("soft_bounce_days", ()) if day > since]
-    for first in days:
-        if sum(first <= day <= first + _WINDOW for day in days) >= settings.soft_bounces:
-            return "suspended"
-    return "bouncing" if days else "active"
+    opted_in, cleared = registers.get("opted_in_at", ""), registers.get("cleared_at", "")
+    reinstated = max(opted_in, cleared)
+    if registers.get("complained_at", "") > opted_in or _echo(registers, "complaint") > _graced(opted_in):
+        return "complained"
+    if _is_bounced(registers, reinstated, settings):
+        return "bounced"
+    subscribed = registers["opted_into"]["*"][0] if "opted_into" in registers else ""
+    if registers.get("unsubscribed_at", "") > opted_in and registers.get("unsubscribed_at", "") >= subscribed:
+        return "unsubscribed"
+    since = max(_last_clean_day(registers), _day_number(reinstated))
+    days = sorted({number // _DAY for number in registers.get("soft_bounces", ())})
+    days = [day for day in days if day > since]
+    if not days:
+        return "active"
+    run = _suspends(days, settings)
+    return "suspended" if run and max(registers.get("releases", [-1])) < days[-1] else "bouncing"
+
+
+def _is_bounced(registers: Mapping[str, Any], reinstated: str, settings: Settings) -> bool:
+    if max(registers.get("bounced_at", ""), registers.get("globally_suppressed_at", "")) > reinstated:
+        return True
+    if sum(day > _day_number(reinstated) for day in registers.get("nameless_days", ())) > 1:
+        return True
+    echo = _echo(registers, "bounce")
+    if echo <= _graced(reinstated):
+        return False
+    # With ListSuspended, an echo of the entry that the stack itself put for a suspension is no evidence.
+    days = sorted({number // _DAY for number in registers.get("soft_bounces", ())})
+    return not (settings.list_suspended and _suspends([day for day in days if day <= _day_number(echo)], settings))
+
+
+def _suspends(days: list[int], settings: Settings) -> bool:
+    return len(days) >= 30 or any(
+        sum(first <= day <= first + settings.window for day in days) >= settings.soft_bounces for first in days
+    )
+
+
+def _last_clean_day(registers: Mapping[str, Any]) -> int:
+    """Return the last day with a delivery of an email that did not bounce and no longer can."""
+    delivered, bounced = registers.get("delivered", []), registers.get("soft_bounces", [])
+    clean = [-1]
+    for number in delivered:
+        same_day = [one for one in bounced if one // _DAY == number // _DAY]
+        dirty = number in same_day or (len(same_day) == 2 and number > max(same_day))
+        if not dirty and number // _DAY + registers.get("late", 0) <= max(delivered) // _DAY:
+            clean.append(number // _DAY)
+    return max(clean)
+
+
+def _echo(registers: Mapping[str, Any], kind: str) -> str:
+    return str(registers.get(f"listed_{kind}_at", ""))
+
+
+def _graced(reinstated: str) -> str:
+    return _add(reinstated, _ECHO_GRACE) if reinstated else ""
+
+
+def _day_number(at: str) -> int:
+    return (date.fromisoformat(at[:10]) - _EPOCH).days if at else -1
 
 
 def required_entry(status: str, settings: Settings) -> str:
     """Return the reason of the suppression-list entry that a contact of this status requires, or "" for none."""
     if status == "complained" or (status == "unsubscribed" and settings.list_unsubscribed):
         return "COMPLAINT"
-    return "BOUNCE" if status in {"bounced", "suspended"} else ""
+    return "BOUNCE" if status == "bounced" or (status == "suspended" and settings.list_suspended) else ""
 
 
 def stored_registers(item: Item) -> Registers:
     """Return the registers of a contact's item, in the form of `expected_registers`."""
-    texts = ["delivered_on", *(f"{name}_{part}" for name in _EVIDENCE for part in _EVIDENCE_PARTS)]
+    texts = [f"{name}_{part}" for name in _EVIDENCE for part in _PARTS]
     registers: Registers = {name: item[name]["S"] for name in texts if name in item}
-    for name in ("soft_bounce_days", "variants"):
-        registers[name] = [element["S"] for element in item[name]["L"]] if name in item else []
-    return registers
+    registers |= {name: [int(one["N"]) for one in item[name]["L"]] for name in _NUMBERS if name in item}
+    if "late" in item:
+        registers["late"] = int(item["late"]["N"])
+    if "opted_into" in item:
+        registers["opted_into"] = {
+            stream: tuple(evidence["M"].get(part, {"S": ""})["S"] for part in _PARTS)
+            for stream, evidence in item["opted_into"]["M"].items()
+        }
+    return registers | {"variants": [one["S"] for one in item["variants"]["L"]]}
 
 
 def holds_fact(item: Item | None, fact: ReportedFact) -> bool:
@@ -103,12 +228,27 @@ def holds_fact(item: Item | None, fact: ReportedFact) -> bool:
     registers = stored_registers(item)
     if fact.variant not in registers["variants"]:
         return False
-    if fact.register == "delivered":
-        return bool(registers.get("delivered_on", "") >= fact.at[:10])
-    if fact.register == "soft_bounced" and fact.at[:10] not in registers["soft_bounce_days"]:
+    alone = expected_registers(fact.address, [fact], [])
+    both = {name: _joined(name, registers.get(name), value) for name, value in alone.items() if name in _JOINED}
+    if any(registers.get(name) != value for name, value in both.items()):
         return False
-    stored = tuple(registers.get(f"{fact.register}_{part}", "") for part in _EVIDENCE_PARTS)
-    return stored >= (fact.at, fact.reason, fact.configuration_set)
+    if fact.register in {"delivered", "opted_into"}:
+        return True
+    return tuple(registers.get(f"{fact.register}_{part}", "") for part in _PARTS) >= _evidence_of(fact)
+
+
+_JOINED = frozenset({"delivered", "soft_bounces", "nameless_days", "late", "opted_into"})
+
+
+def _joined(name: str, stored: Any, new: Any) -> Any:  # noqa: ANN401 (numbers, a number, or evidence by stream)
+    """Return what a register must hold if it holds `new`."""
+    if stored is None:
+        return new
+    if name == "late":
+        return max(stored, new)
+    if name == "opted_into":
+        return {"*": max(stored["*"], new["*"])}
+    return _kept(name, {*stored, *new})
 
 
 def _add(at: str, duration: timedelta) -> str:

@@ -28,6 +28,7 @@ from ses_feedback.suppression.import_jobs.objects import ImportObjects
 from ses_feedback.suppression.import_jobs.start import ImportStarter
 from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
+from ses_feedback.suppression.releases import SuspensionReleases
 from ses_feedback.suppression.sync import ListSync
 
 if TYPE_CHECKING:
@@ -76,11 +77,11 @@ class Simulation:
         is_long = any(outage.ends > _LONG_OUTAGE for outage in case.outages)
         self.scheduler = Scheduler(case.choices, _MAX_STEPS_LONG if is_long else MAX_STEPS)
         self.injector = make_injector(case, self.scheduler)
-        self.limits = Limits(case.soft_bounces, 90, case.list_unsubscribed)
+        self.limits = Limits(case.soft_bounces, 90, case.list_unsubscribed, case.list_suspended, case.suspension_days)
         self.suppressed = SuppressionEntries(case.entries())
         self.objects: dict[str, bytes] = {}
         self.imports = ImportService(self.suppressed, self.objects, case.jobs, self.injector)
-        settings = Settings(case.soft_bounces, case.list_unsubscribed)
+        settings = Settings(case.soft_bounces, case.list_unsubscribed, case.list_suspended)
         self.checker = InvariantChecker(case, self.scheduler, self.suppressed, settings)
         self.table = Table(case.shards, lambda: self.scheduler.clock, self.checker.check_write)
         self.checker.table = self.table
@@ -154,14 +155,16 @@ class Simulation:
         events: Any = EventBridgeClient(checker.published, self.injector, checker.check_text)
         rate_limiter = RateLimiter(self._dynamodb(), "Contacts", 1.0, now=now, sleep=self.injector.sleep)
         backlog = self.case.backlog
+        contacts = self.contacts()
         list_sync = ListSync(
-            self.contacts(),
+            contacts,
             SuppressionListClient(sesv2),
             EventPublisher(events, "default"),
             rate_limiter,
             self.limits,
             now=now,
             worker=f"worker-{self._workers}",
+            releases=SuspensionReleases(contacts, self.limits, now),
             importer=None if backlog is None else self._import_starter(backlog, sesv2, rate_limiter),
         )
         return SuppressionHandler(list_sync, cast("Metrics", self.output), cast("Logger", self.output), now)

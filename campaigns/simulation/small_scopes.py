@@ -49,8 +49,13 @@ def _cases() -> dict[str, Case]:
         "a bounce, a complaint and a delivery of one address": _case(
             _message("hard bounce", ann, -2, 0), _message("complaint", ann, -1, 1), _message("delivery", ann, 0, 2)
         ),
-        "two soft bounces and an opt-out of one address": _case(
-            _message("soft bounce", ann, -DAY, 0), _message("soft bounce", ann, 0, 1), _message("opt-out", ann, -1, 2)
+        "two soft bounces and an opt-out of one address": replace(
+            _case(
+                _message("soft bounce", ann, -DAY, 0),
+                _message("soft bounce", ann, 0, 1),
+                _message("opt-out", ann, -1, 2),
+            ),
+            list_suspended=True,
         ),
         "a bounce, its copy and a complaint of another address": _case(
             _message("hard bounce", ann, 0, 0), _message("hard bounce", ann, 0, 0, 1), _message("complaint", bob, 0, 1)

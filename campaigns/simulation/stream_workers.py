@@ -170,7 +170,8 @@ class Operator:
         self, command: Reinstatement, contacts: ContactRepository, limits: Limits, injector: FaultInjector
     ) -> None:
         """Write to `contacts`."""
-        self.opted_in: Evidence | None = None
+        self.evidence: Evidence | None = None
+        self.kind = command.kind
         self._command = command
         self._contacts = contacts
         self._limits = limits
@@ -183,7 +184,7 @@ class Operator:
 
     def state(self) -> object:
         """Return the reinstatement, and when it is tried (again)."""
-        return self.opted_in, self._next
+        return self.evidence, self._next
 
     def perform(self) -> None:
         """Read the contact, merge the reinstatement, and write; the next try follows after a failure or a lost race."""
@@ -191,13 +192,14 @@ class Operator:
         scheduler.running_actor().deadline = scheduler.clock + TIMEOUT
         self._next = scheduler.clock + _COMMAND_RETRY
         now = self._injector.now()
-        self.opted_in = self.opted_in or Evidence(now.replace(microsecond=now.microsecond // 1000 * 1000), "operator")
+        self.evidence = self.evidence or Evidence(now.replace(microsecond=now.microsecond // 1000 * 1000), "operator")
         address = self._command.address
         failed: dict[str, str] = {}
         stored = self._contacts.read([address], failed, consistent=True).get(address)
         if stored is None:
             return
-        contact = merge(stored.contact, Contact(address, (address,), opted_in=self.opted_in))
+        registers: dict[str, Any] = {self.kind: self.evidence}
+        contact = merge(stored.contact, Contact(address, (address,), **registers))
         changed = become(stored, contact, self._limits, now)
         if changed is None or self._contacts.write(changed) is None:
             self._next = None

@@ -61,5 +61,5 @@ def test_failing_case_is_reduced_to_two_messages_and_the_broken_promise() -> Non
         seed = next(seed for seed in range(BUDGET) if run_case(generate_case(seed)).checker.violations)
         history = describe_failure(seed, "P8")
     assert history.count("message") <= 2  # of two variants, so that there are two calls
-    assert "put_suppressed_destination" in history
+    assert "suppressed_destination" in history
     assert "P8 broken at step" in history

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 from campaigns.simulation import case as simulated
 from campaigns.simulation.message_builder import build_message
@@ -89,7 +90,12 @@ def _messages(chance: random.Random, messages: int, contacts: int) -> tuple[Mess
         for _ in range(chance.choice((1, 1, 1, 2, 3))):
             # Again: the same, come by the other mechanism, or simply repeated.
             arrives = begins + chance.choice((0, 0, 50, 3_000, 80_000))
-            parts = {"identity": identity, "arrives": arrives, "number": len(made), "shape": chance.randrange(12)}
+            parts: dict[str, Any] = {
+                "identity": identity,
+                "arrives": arrives,
+                "number": len(made),
+                "shape": chance.randrange(12),
+            }
             made.append(build_message(kind, about, at, **parts))
     return tuple(made)
 
