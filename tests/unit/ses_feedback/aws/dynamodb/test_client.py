@@ -1,4 +1,4 @@
-"""Spoken to as it speaks, DynamoDB hears what it would through botocore, and its answers mean what they would there."""
+"""DynamoDbClient: its requests, responses and errors are those of botocore's client."""
 
 import json
 import socket
@@ -23,6 +23,8 @@ from ses_feedback.aws.errors import AWS_ERRORS, MalformedResponseError, error_co
 from tools.package_build.botocore_data import OPERATIONS
 
 Json = dict[str, Any]
+READ_TIMEOUT = 0.5
+"""Seconds. Some replies never end."""
 REGION = "us-east-1"
 KEY = {"address": {"S": "recipient@example.com"}, "record": {"S": "contact"}}
 ITEM = {
@@ -31,7 +33,7 @@ ITEM = {
     "may_send": {"BOOL": False},
     "nothing": {"NULL": True},
     "soft_bounce_days": {"L": [{"S": "2026-03-01"}, {"M": {"a": {"NS": ["1", "2.50"]}}}]},
-    "said": {"S": 'J\u00f6rg said "no"\n\u2028\U0001f4a9'},
+    "text": {"S": 'J\u00f6rg said "no"\n\u2028\U0001f4a9'},
 }
 CAPACITY = {"TableName": "Contacts", "CapacityUnits": 1.5}
 STATEMENT = {"Statement": 'UPDATE "Contacts" SET "rev"=? WHERE "address"=?', "Parameters": [{"N": "2"}, {"S": "a"}]}
@@ -86,29 +88,29 @@ CALLS: Mapping[str, tuple[Json, Json]] = {
 }
 
 
-class Recorded:
-    """A DynamoDB that answers what was recorded, the last of it over and over, and keeps what it was asked."""
+class ScriptedServer:
+    """A DynamoDB that sends the given replies in order, the last one repeatedly, and records the requests."""
 
-    def __init__(self, server: Server, *answers: Reply) -> None:
-        """Answer for `server`."""
+    def __init__(self, server: Server, *replies: Reply) -> None:
+        """Reply for `server`."""
         self.url = server.url
-        self.sent: list[Request] = []
+        self.requests: list[Request] = []
         self.pauses: list[float] = []
-        self._answers = answers
-        server.answer = self._answer
+        self._replies = replies
+        server.answer = self._reply
 
-    def _answer(self, request: Request) -> Reply:
-        self.sent.append(request)
-        return self._answers[min(len(self.sent), len(self._answers)) - 1]
+    def _reply(self, request: Request) -> Reply:
+        self.requests.append(request)
+        return self._replies[min(len(self.requests), len(self._replies)) - 1]
 
-    def ours(self) -> DynamoDbClient:
-        """Return a client of ours."""
-        connections = ConnectionPool(self.url, read_timeout=0.2)
+    def direct_client(self) -> DynamoDbClient:
+        """Return a direct client of this server."""
+        pool = ConnectionPool(self.url, read_timeout=READ_TIMEOUT)
         access = Access(self.url, REGION, "key", "secret", "token")
-        return DynamoDbClient(connections, Signer(access, connections.host), self.pauses.append)
+        return DynamoDbClient(pool, Signer(access, pool.host), self.pauses.append)
 
-    def botocores(self) -> Any:  # noqa: ANN401 (botocore makes the class at run time)
-        """Return a client of botocore's."""
+    def botocore_client(self) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
+        """Return botocore's client of this server."""
         session = Session()
         session.set_credentials("key", "secret", "token")
         retries: Any = {"mode": "standard", "total_max_attempts": 1}
@@ -117,71 +119,71 @@ class Recorded:
 
 
 @contextmanager
-def recorded(*answers: Reply) -> Iterator[Recorded]:
-    """Serve recorded answers."""
+def serving(*replies: Reply) -> Iterator[ScriptedServer]:
+    """Start a server that sends these replies."""
     with Server() as server:
-        yield Recorded(server, *answers)
+        yield ScriptedServer(server, *replies)
 
 
-def answered(document: object, status: int = 200) -> Reply:
-    """Return an answer that holds a document."""
+def json_reply(document: object, status: int = 200) -> Reply:
+    """Return a reply with a JSON document."""
     return Reply(status, json.dumps(document).encode())
 
 
-REFUSED = answered({"__type": "com.amazonaws.dynamodb.v20120810#ValidationException"}, 400)
-THROTTLED = answered({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}, 400)
+REFUSED = json_reply({"__type": "com.amazonaws.dynamodb.v20120810#ValidationException"}, 400)
+THROTTLED = json_reply({"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}, 400)
 
 
-def test_every_call_that_is_made_is_tried_here() -> None:
-    """As the package has them."""
+def test_these_tests_cover_every_operation_of_the_package() -> None:
     names = {"".join(map(str.title, name.split("_"))) for name in CALLS}
     assert names == set(OPERATIONS["dynamodb"])
     assert {name for name in vars(DynamoDbClient) if not name.startswith("_")} == set(CALLS)
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_what_is_sent_is_what_botocore_would_send(operation: str) -> None:
-    """To the same place, but for spaces and escapes."""
-    request, answer = CALLS[operation]
-    with recorded(answered(answer)) as dynamodb:
-        getattr(dynamodb.ours(), operation)(**request)
-        getattr(dynamodb.botocores(), operation)(**request)
-    ours, botocores = dynamodb.sent
-    assert json.loads(ours.body) == json.loads(botocores.body)
-    assert (ours.method, ours.path) == (botocores.method, botocores.path)
+def test_a_request_equals_that_of_botocore(operation: str) -> None:
+    """The JSON may differ in spaces and escapes."""
+    request, response = CALLS[operation]
+    with serving(json_reply(response)) as dynamodb:
+        getattr(dynamodb.direct_client(), operation)(**request)
+        getattr(dynamodb.botocore_client(), operation)(**request)
+    direct, botocore = dynamodb.requests
+    assert json.loads(direct.body) == json.loads(botocore.body)
+    assert (direct.method, direct.path) == (botocore.method, botocore.path)
     for name in ("x-amz-target", "content-type", "host", "x-amz-security-token", "accept-encoding"):
-        assert ours.headers.get(name) == botocores.headers.get(name)
+        assert direct.headers.get(name) == botocore.headers.get(name)
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_an_answer_is_the_one_botocore_would_give(operation: str) -> None:
-    """But for what botocore adds about the answer itself."""
-    request, answer = CALLS[operation]
-    with recorded(answered(answer)) as dynamodb:
-        ours = getattr(dynamodb.ours(), operation)(**request)
-        botocores = getattr(dynamodb.botocores(), operation)(**request)
-    del botocores["ResponseMetadata"]
-    assert ours == botocores == answer
+def test_a_response_equals_that_of_botocore(operation: str) -> None:
+    """Without ResponseMetadata, which botocore adds."""
+    request, response = CALLS[operation]
+    with serving(json_reply(response)) as dynamodb:
+        direct = getattr(dynamodb.direct_client(), operation)(**request)
+        botocore = getattr(dynamodb.botocore_client(), operation)(**request)
+    del botocore["ResponseMetadata"]
+    assert direct == botocore == response
 
 
-def test_half_a_character_is_sent_for_dynamodb_to_refuse() -> None:
-    """It is no bug of ours then, but a fault of that one request."""
-    item = {**KEY, "said": {"S": "\ud83d"}}
-    refused = answered({"__type": "com.amazon.coral.service#SerializationException"}, 400)
-    with recorded(refused) as dynamodb, pytest.raises(ClientError, match="SerializationException"):
-        dynamodb.ours().put_item(TableName="Contacts", Item=item)
-    assert json.loads(dynamodb.sent[0].body)["Item"] == item
+def test_a_lone_surrogate_is_sent_and_dynamodb_refuses_it() -> None:
+    """Only that request fails, with a ClientError."""
+    item = {**KEY, "text": {"S": "\ud83d"}}
+    refused = json_reply({"__type": "com.amazon.coral.service#SerializationException"}, 400)
+    with serving(refused) as dynamodb, pytest.raises(ClientError, match="SerializationException"):
+        dynamodb.direct_client().put_item(TableName="Contacts", Item=item)
+    assert json.loads(dynamodb.requests[0].body)["Item"] == item
 
 
-def test_half_a_character_is_read() -> None:
-    """As botocore reads it, though DynamoDB has no way to it."""
-    item = {**KEY, "said": {"S": "\ud83d"}}
-    with recorded(answered({"Item": item})) as dynamodb:
-        answers = [client.get_item(**CALLS["get_item"][0]) for client in (dynamodb.ours(), dynamodb.botocores())]
-    assert [answer["Item"] for answer in answers] == [item, item]
+def test_a_lone_surrogate_in_a_response_is_read_as_botocore_reads_it() -> None:
+    item = {**KEY, "text": {"S": "\ud83d"}}
+    with serving(json_reply({"Item": item})) as dynamodb:
+        responses = [
+            client.get_item(**CALLS["get_item"][0]) for client in (dynamodb.direct_client(), dynamodb.botocore_client())
+        ]
+    assert [response["Item"] for response in responses] == [item, item]
 
 
-REFUSALS = [
+ERRORS = [
     (400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "failed"}'),
     (400, json.dumps({"__type": "a#ConditionalCheckFailedException", "Message": "failed", "Item": ITEM}).encode()),
     (400, b'{"__type": "com.amazon.coral.validate#ValidationException", "message": "no"}'),
@@ -196,132 +198,127 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body"), REFUSALS)
-def test_a_refusal_has_the_code_that_botocore_makes_of_it(status: int, body: bytes) -> None:
-    """Codes decide what comes next. Messages are left out: they may quote the request."""
-    refusals, texts = [], []
-    with recorded(Reply(status, body)) as dynamodb:
-        for client in (dynamodb.botocores(), dynamodb.ours()):
+@pytest.mark.parametrize(("status", "body"), ERRORS)
+def test_an_error_has_the_code_and_status_of_botocores_error(status: int, body: bytes) -> None:
+    """Its message is left out, because it may quote the request."""
+    codes, texts = [], []
+    with serving(Reply(status, body)) as dynamodb:
+        for client in (dynamodb.botocore_client(), dynamodb.direct_client()):
             with pytest.raises(ClientError) as raised:
                 client.get_item(**CALLS["get_item"][0])
-            refusals.append((error_code(raised.value), raised.value.response["ResponseMetadata"]["HTTPStatusCode"]))
+            codes.append((error_code(raised.value), raised.value.response["ResponseMetadata"]["HTTPStatusCode"]))
             texts.append(str(raised.value))
-    assert refusals[0] == refusals[1]
-    assert texts[1] == f"An error occurred ({refusals[0][0]}) when calling the GetItem operation: (left out)"
+    assert codes[0] == codes[1]
+    assert texts[1] == f"An error occurred ({codes[0][0]}) when calling the GetItem operation: (left out)"
 
 
-GARBAGE = [
+MALFORMED_BODIES = [
     *(b"", b"{", b'{"Item":', b"[]", b"null", b'"ok"', b"1", b"<html>It works!</html>", b"\xff"),
     *(b"[" * 20_000, b'{"a":' * 20_000),
 ]
 
 
-@pytest.mark.parametrize("body", GARBAGE)
-def test_a_success_that_is_not_dynamodbs_is_a_fault(body: bytes) -> None:
-    """Nobody knows then what was done: it is asked for again, and then given up."""
-    with recorded(Reply(200, body)) as dynamodb, pytest.raises(MalformedResponseError):
-        dynamodb.ours().get_item(**CALLS["get_item"][0])
-    assert len(dynamodb.sent) == ATTEMPTS
+@pytest.mark.parametrize("body", MALFORMED_BODIES)
+def test_a_success_without_a_json_object_is_retried_and_then_malformed(body: bytes) -> None:
+    """The call may have been carried out."""
+    with serving(Reply(200, body)) as dynamodb, pytest.raises(MalformedResponseError):
+        dynamodb.direct_client().get_item(**CALLS["get_item"][0])
+    assert len(dynamodb.requests) == ATTEMPTS
 
 
 @pytest.mark.parametrize("status", [204, 301, 404])
-def test_another_status_is_a_refusal(status: int) -> None:
-    """DynamoDB succeeds with 200 and nothing else; nobody is led elsewhere."""
+def test_every_status_but_200_is_an_error(status: int) -> None:
+    """Redirects are not followed."""
     body = b"" if status == HTTPStatus.NO_CONTENT else b"{}"
-    with recorded(Reply(status, body)) as dynamodb, pytest.raises(ClientError) as raised:
-        dynamodb.ours().get_item(**CALLS["get_item"][0])
-    assert (error_code(raised.value), len(dynamodb.sent)) == (str(status), 1)
+    with serving(Reply(status, body)) as dynamodb, pytest.raises(ClientError) as raised:
+        dynamodb.direct_client().get_item(**CALLS["get_item"][0])
+    assert (error_code(raised.value), len(dynamodb.requests)) == (str(status), 1)
 
 
-PASSING = [
+TRANSIENT = [
     THROTTLED,
-    answered({"__type": "com.amazon.coral.availability#ThrottlingException"}, 400),
-    answered({"__type": "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"}, 400),
-    answered({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}, 500),
+    json_reply({"__type": "com.amazon.coral.availability#ThrottlingException"}, 400),
+    json_reply({"__type": "com.amazonaws.dynamodb.v20120810#RequestLimitExceeded"}, 400),
+    json_reply({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}, 500),
     Reply(408),
     Reply(429),
     Reply(502, b"<html>bad gateway</html>"),
     Reply(503),
     Reply(200, b"<html>It works!</html>"),
     Reply(200, b"{}", {"x-amz-crc32": str(crc32(b"{} "))}),
-    *(answered({"Item": ITEM}).given(manner) for manner in Manner if manner is not Manner.WHOLE),
+    *(json_reply({"Item": ITEM}).given(manner) for manner in Manner if manner is not Manner.WHOLE),
 ]
 
 
-@pytest.mark.parametrize("trouble", PASSING)
-def test_what_passes_is_asked_for_again(trouble: Reply) -> None:
-    """Twice, each after a longer pause than the last may be; then it answers after all, and all is well."""
-    with recorded(trouble, trouble, answered({"Item": ITEM})) as dynamodb:
-        assert dynamodb.ours().get_item(**CALLS["get_item"][0]) == {"Item": ITEM}
-    assert len({request.body for request in dynamodb.sent}) == 1
-    assert len(dynamodb.sent) == ATTEMPTS
+@pytest.mark.parametrize("reply", TRANSIENT)
+def test_a_transient_error_is_retried_twice_with_longer_pauses(reply: Reply) -> None:
+    with serving(reply, reply, json_reply({"Item": ITEM})) as dynamodb:
+        assert dynamodb.direct_client().get_item(**CALLS["get_item"][0]) == {"Item": ITEM}
+    assert len({request.body for request in dynamodb.requests}) == 1
+    assert len(dynamodb.requests) == ATTEMPTS
     assert [pause <= longest for pause, longest in zip(dynamodb.pauses, (1, 2), strict=True)] == [True] * 2
 
 
-@pytest.mark.parametrize("trouble", PASSING)
-def test_what_does_not_pass_is_a_fault(trouble: Reply) -> None:
-    """After three attempts, as botocore is told to make elsewhere."""
-    with recorded(trouble) as dynamodb, pytest.raises(AWS_ERRORS):
-        dynamodb.ours().get_item(**CALLS["get_item"][0])
-    assert (len(dynamodb.sent), len(dynamodb.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
+@pytest.mark.parametrize("reply", TRANSIENT)
+def test_a_transient_error_of_every_attempt_is_raised(reply: Reply) -> None:
+    with serving(reply) as dynamodb, pytest.raises(AWS_ERRORS):
+        dynamodb.direct_client().get_item(**CALLS["get_item"][0])
+    assert (len(dynamodb.requests), len(dynamodb.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
 
 
-@pytest.mark.parametrize("named", ["no code at all", "x" * 101, "jane@example.com", 5, ["a"], {}])
-def test_what_is_no_code_is_told_to_nobody(named: object) -> None:
-    """Whoever answers in DynamoDB's stead may quote the request, and codes are logged."""
-    with recorded(answered({"__type": named}, 400)) as dynamodb, pytest.raises(ClientError) as raised:
-        dynamodb.ours().get_item(**CALLS["get_item"][0])
+@pytest.mark.parametrize("code", ["no code at all", "x" * 101, "jane@example.com", 5, ["a"], {}])
+def test_text_that_is_not_an_error_code_is_left_out(code: object) -> None:
+    """Codes are logged, and a proxy may quote the request."""
+    with serving(json_reply({"__type": code}, 400)) as dynamodb, pytest.raises(ClientError) as raised:
+        dynamodb.direct_client().get_item(**CALLS["get_item"][0])
     assert error_code(raised.value) in {"UnknownError", "5", "400"}
     assert "jane" not in str(raised.value)
 
 
-def test_a_refusal_is_not_asked_for_again() -> None:
-    """It would be refused again."""
-    with recorded(REFUSED) as dynamodb, pytest.raises(ClientError):
-        dynamodb.ours().get_item(**CALLS["get_item"][0])
-    assert (len(dynamodb.sent), dynamodb.pauses) == (1, [])
+def test_a_permanent_error_is_not_retried() -> None:
+    with serving(REFUSED) as dynamodb, pytest.raises(ClientError):
+        dynamodb.direct_client().get_item(**CALLS["get_item"][0])
+    assert (len(dynamodb.requests), dynamodb.pauses) == (1, [])
 
 
-def test_nobody_there() -> None:
-    """A fault like any other."""
-    with recorded() as dynamodb, socket.create_server(("127.0.0.1", 0)) as listener:
+def test_a_refused_connection_is_retried_and_raised() -> None:
+    with serving() as dynamodb, socket.create_server(("127.0.0.1", 0)) as listener:
         dynamodb.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        client = dynamodb.ours()
+        client = dynamodb.direct_client()
     with pytest.raises(ConnectionRefusedError):
         client.get_item(**CALLS["get_item"][0])
     assert len(dynamodb.pauses) == ATTEMPTS - 1
 
 
-def test_a_function_connects_as_it_is_told() -> None:
-    """With what Lambda gives it; nothing is sent before there is something to send."""
-    with recorded(answered({"Item": ITEM})) as dynamodb:
+def test_connect_uses_the_access_and_sends_nothing_before_the_first_call() -> None:
+    with serving(json_reply({"Item": ITEM})) as dynamodb:
         client = connect(Access(dynamodb.url, "eu-north-1", "the-key", "secret"))
-        assert dynamodb.sent == []
+        assert dynamodb.requests == []
         assert client.get_item(**CALLS["get_item"][0]) == {"Item": ITEM}
-    credential = dynamodb.sent[0].headers["authorization"].partition("Credential=")[2].partition(",")[0].split("/")
+    credential = dynamodb.requests[0].headers["authorization"].partition("Credential=")[2].partition(",")[0].split("/")
     assert (credential[0], credential[2:]) == ("the-key", ["eu-north-1", "dynamodb", "aws4_request"])
 
 
-def shapes(shape: Shape | None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Yield the type of every value in a shape, with its name."""
+def value_types(shape: Shape | None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield the type and the name of every value in a shape."""
     if shape is None or shape.name in path[:-1]:
         return
     yield shape.type_name, path[-1] if path else ""
     match shape:
         case StructureShape():
             for name, member in shape.members.items():
-                yield from shapes(member, (*path[:-1], shape.name, name))
+                yield from value_types(member, (*path[:-1], shape.name, name))
         case ListShape():
-            yield from shapes(shape.member, (*path[:-1], shape.name, path[-1]))
+            yield from value_types(shape.member, (*path[:-1], shape.name, path[-1]))
         case MapShape():
-            yield from shapes(shape.value, (*path[:-1], shape.name, path[-1]))
+            yield from value_types(shape.value, (*path[:-1], shape.name, path[-1]))
         case _:
             pass
 
 
 @pytest.mark.parametrize("operation", OPERATIONS["dynamodb"])
-def test_nothing_needs_translation(operation: str) -> None:
-    """No value is anything else in Python than in JSON, save binary attributes, which no item here has."""
+def test_only_binary_values_differ_between_python_and_json(operation: str) -> None:
+    """No item of this system has a binary value."""
     model = Session().get_service_model("dynamodb").operation_model(operation)
-    found = {*shapes(model.input_shape), *shapes(model.output_shape)}
+    found = {*value_types(model.input_shape), *value_types(model.output_shape)}
     assert {name for kind, name in found if kind in {"blob", "timestamp"}} == {"B", "BS"}

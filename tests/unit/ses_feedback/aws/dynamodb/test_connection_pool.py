@@ -1,4 +1,4 @@
-"""Connections are kept while they are sound, and left when they are not."""
+"""ConnectionPool: sound connections are reused, and broken ones are closed."""
 
 import socket
 import ssl
@@ -21,163 +21,159 @@ from campaigns.wire.http_server import Manner, Reply, Request, Server
 from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool, Response
 from ses_feedback.aws.errors import MalformedResponseError
 
-ANSWER = Reply(200, b'{"so": "it is"}')
+REPLY = Reply(200, b'{"some": "JSON"}')
 HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
 
 
-class Visited(Server):
-    """A server that counts the connections that are made to it, and answers as it is told, in order."""
+class CountingServer(Server):
+    """A server that counts its connections, and sends the given replies in order."""
 
     def __init__(self, *replies: Reply) -> None:
-        """Answer with the last of `replies` when there are no more."""
+        """Repeat the last of `replies`."""
         super().__init__()
-        self.visits = 0
-        self._replies = list(replies) or [ANSWER]
+        self.connections = 0
+        self._replies = list(replies) or [REPLY]
         self.answer = self._next
 
     def _next(self, _: Request) -> Reply:
         return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
     def _serve(self, connection: object) -> None:
-        self.visits += 1
+        self.connections += 1
         super()._serve(connection)  # type: ignore[arg-type]
 
 
-def connections(url: str) -> ConnectionPool:
-    """Return connections that are soon out of patience."""
-    return ConnectionPool(url, connect_timeout=0.2, read_timeout=0.2)
+def impatient_pool(url: str) -> ConnectionPool:
+    """Return a pool with short timeouts."""
+    return ConnectionPool(url, connect_timeout=0.5, read_timeout=0.5)
 
 
-def test_one_connection_serves_request_after_request() -> None:
-    """A handshake costs more than a call."""
-    with Visited() as server:
-        kept = connections(server.url)
-        assert [kept.post(HEADERS, b"{}") for _ in range(5)] == [(200, ANSWER.body)] * 5
-        assert server.visits == 1
+def test_successive_requests_use_one_connection() -> None:
+    """A TLS handshake costs more than a call."""
+    with CountingServer() as server:
+        pool = impatient_pool(server.url)
+        assert [pool.post(HEADERS, b"{}") for _ in range(5)] == [(200, REPLY.body)] * 5
+        assert server.connections == 1
 
 
-def post_at_once(kept: ConnectionPool, server: Server, number: int) -> list[Response]:
-    """Make so many requests, of which none is answered before all are made; return the answers."""
-    together = threading.Barrier(number, timeout=5)
+def post_at_once(pool: ConnectionPool, server: Server, number: int) -> list[Response]:
+    """Send `number` requests, none of which is answered before all have arrived; return the responses."""
+    all_arrived = threading.Barrier(number, timeout=5)
 
     def wait(_: Request) -> Reply:
-        together.wait()
-        return ANSWER
+        all_arrived.wait()
+        return REPLY
 
     before, server.answer = server.answer, wait
-    with ThreadPoolExecutor(number) as pool:
-        answers = list(pool.map(lambda _: kept.post(HEADERS, b"{}"), range(number)))
+    with ThreadPoolExecutor(number) as executor:
+        responses = list(executor.map(lambda _: pool.post(HEADERS, b"{}"), range(number)))
     server.answer = before
-    return answers
+    return responses
 
 
-def test_requests_at_once_have_a_connection_each() -> None:
-    """And keep them for the next."""
-    with Visited() as server:
-        kept = ConnectionPool(server.url)
+def test_concurrent_requests_have_a_connection_each_and_reuse_them() -> None:
+    with CountingServer() as server:
+        pool = ConnectionPool(server.url)
         for _ in range(3):
-            assert post_at_once(kept, server, 4) == [(200, ANSWER.body)] * 4
-        assert server.visits == 4
+            assert post_at_once(pool, server, 4) == [(200, REPLY.body)] * 4
+        assert server.connections == 4
 
 
-def test_a_connection_that_was_ended_meanwhile_is_left() -> None:
-    """As after every quiet minute: the first request after it must not fail."""
-    with Visited() as server:
-        kept = connections(server.url)
-        kept.post(HEADERS, b"{}")
+def test_a_connection_that_the_server_closed_while_idle_is_replaced() -> None:
+    """This happens after each quiet minute. The next request must not fail."""
+    with CountingServer() as server:
+        pool = impatient_pool(server.url)
+        pool.post(HEADERS, b"{}")
         server.hang_up()
         server.settle()
-        assert kept.post(HEADERS, b"{}") == (200, ANSWER.body)
-        assert server.visits == 3
+        assert pool.post(HEADERS, b"{}") == (200, REPLY.body)
+        assert server.connections == 3
 
 
-def test_connections_that_were_forgotten_meanwhile_cost_one_attempt() -> None:
-    """However many there are: what is in between forgets all of them at once, and tells whoever uses one."""
-    with Visited() as server:
-        kept = ConnectionPool(server.url)
-        post_at_once(kept, server, 6)
+def test_dropped_connections_cost_one_attempt_however_many_there_are() -> None:
+    """A gateway drops all idle connections at once, and resets the next request on any of them."""
+    with CountingServer() as server:
+        pool = ConnectionPool(server.url)
+        post_at_once(pool, server, 6)
         server.forget()
         with pytest.raises(OSError, match="reset"):
-            kept.post(HEADERS, b"{}")
-        assert kept.post(HEADERS, b"{}") == (200, ANSWER.body)
-        assert server.visits == 7
+            pool.post(HEADERS, b"{}")
+        assert pool.post(HEADERS, b"{}") == (200, REPLY.body)
+        assert server.connections == 7
 
 
 @pytest.mark.parametrize("manner", [manner for manner in Manner if manner is not Manner.WHOLE])
-def test_nothing_else_comes_on_a_connection_that_broke(manner: Manner) -> None:
-    """What is left of one answer must not be taken for the next."""
-    with Visited(ANSWER, ANSWER.given(manner), ANSWER) as server:
-        kept = connections(server.url)
-        kept.post(HEADERS, b"{}")
+def test_a_connection_with_a_broken_response_is_not_reused(manner: Manner) -> None:
+    """The rest of one response must not be taken for the next."""
+    with CountingServer(REPLY, REPLY.given(manner), REPLY) as server:
+        pool = impatient_pool(server.url)
+        pool.post(HEADERS, b"{}")
         with pytest.raises((OSError, MalformedResponseError)):
-            kept.post(HEADERS, b"{}")
-        assert kept.post(HEADERS, b"{}") == (200, ANSWER.body)
-        assert server.visits == 2
+            pool.post(HEADERS, b"{}")
+        assert pool.post(HEADERS, b"{}") == (200, REPLY.body)
+        assert server.connections == 2
 
 
-def test_what_was_garbled_on_the_way_is_no_answer() -> None:
-    """DynamoDB sends a checksum along."""
-    garbled = Reply(200, b"{}", {"x-amz-crc32": "1"})
-    with Visited(garbled, Reply(200, b"{}", {"Connection": "close"})) as server:
-        kept = connections(server.url)
+def test_a_body_that_does_not_match_its_checksum_is_malformed() -> None:
+    """DynamoDB sends the checksum in a header."""
+    corrupt = Reply(200, b"{}", {"x-amz-crc32": "1"})
+    with CountingServer(corrupt, Reply(200, b"{}", {"Connection": "close"})) as server:
+        pool = impatient_pool(server.url)
         with pytest.raises(MalformedResponseError):
-            kept.post(HEADERS, b"{}")
-        assert kept.post(HEADERS, b"{}") == (200, b"{}")
+            pool.post(HEADERS, b"{}")
+        assert pool.post(HEADERS, b"{}") == (200, b"{}")
 
 
-def test_a_connection_that_the_server_closes_is_not_kept() -> None:
-    """It says so."""
-    with Visited(Reply(200, b"{}", {"Connection": "close"})) as server:
-        kept = connections(server.url)
+def test_a_connection_with_connection_close_is_not_reused() -> None:
+    with CountingServer(Reply(200, b"{}", {"Connection": "close"})) as server:
+        pool = impatient_pool(server.url)
         for _ in range(3):
-            kept.post(HEADERS, b"{}")
-        assert server.visits == 3
+            pool.post(HEADERS, b"{}")
+        assert server.connections == 3
 
 
-def test_what_is_no_http_at_all() -> None:
-    """Of what came, nothing is told: nobody knows what it holds."""
-    with Visited() as server:
+def test_a_response_that_is_not_http_is_malformed_and_not_quoted() -> None:
+    with CountingServer() as server:
         server.answer = lambda _: Reply(200, b"HTTP/9 recipient@example.com\r\n\r\n", manner=Manner.TOO_SHORT)
-        kept = connections(server.url)
+        pool = impatient_pool(server.url)
         with pytest.raises(MalformedResponseError) as raised:
-            kept.post(HEADERS, b"{}")
+            pool.post(HEADERS, b"{}")
     assert "example.com" not in repr(raised.value)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "headers",
     [f"Content-Length: {10**15}", f"Content-Length: {10**20}", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff"],
 )
-def test_lengths_that_nobody_sends(told: str) -> None:
-    """There is no such memory, nor a number for it: no bug of ours."""
+def test_an_absurd_length_is_an_aws_error(headers: str) -> None:
+    """http.client raises MemoryError or OverflowError for it."""
 
-    def answer(listener: socket.socket) -> None:
+    def respond(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         with connection:
             connection.recv(65_536)
-            connection.sendall(f"HTTP/1.1 200 OK\r\n{told}\r\n\r\n{{}}".encode())
+            connection.sendall(f"HTTP/1.1 200 OK\r\n{headers}\r\n\r\n{{}}".encode())
 
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        pool.submit(answer, listener)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as executor:
+        executor.submit(respond, listener)
         with pytest.raises((MalformedResponseError, OSError)):
-            connections(f"http://127.0.0.1:{listener.getsockname()[1]}").post(HEADERS, b"{}")
+            impatient_pool(f"http://127.0.0.1:{listener.getsockname()[1]}").post(HEADERS, b"{}")
 
 
-def test_nobody_there() -> None:
-    """In a moment, not in a minute."""
+def test_a_refused_connection_is_raised_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(ConnectionRefusedError):
-        connections(url).post(HEADERS, b"{}")
+        impatient_pool(url).post(HEADERS, b"{}")
 
 
-class _Hello(BaseHTTPRequestHandler):
-    """Answers everything, twice where `x-twice` asks for it: with that, in answers of a buffer's size each."""
+class _OneReply(BaseHTTPRequestHandler):
+    """Responds to every request. With the header `x-twice`, it responds twice with its value, each of a buffer's size."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Answer, in one piece."""
+        """Send the response in one write."""
         self.rfile.read(int(self.headers["Content-Length"]))
         twice = self.headers.get("x-twice")
         if twice is None:
@@ -187,16 +183,16 @@ class _Hello(BaseHTTPRequestHandler):
         self.wfile.write((head + twice.encode().ljust(DEFAULT_BUFFER_SIZE - len(head))) * 2)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of it."""
+        """Print nothing."""
 
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Return a certificate for this machine, in a file with its key."""
+    """Return a file with a certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "this machine")])
     now = datetime.now(UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
@@ -206,16 +202,16 @@ def certificate(tmp_path: Path) -> Path:
     path = tmp_path / "certificate.pem"
     encoding = serialization.Encoding.PEM
     secret = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(secret + made.public_bytes(encoding))
+    path.write_bytes(secret + certificate.public_bytes(encoding))
     return path
 
 
 @contextmanager
 def behind_tls(certificate: Path) -> Iterator[str]:
-    """Answer behind TLS; give the URL."""
+    """Serve responses over TLS; yield the URL."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Hello) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _OneReply) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -224,8 +220,7 @@ def behind_tls(certificate: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_whom_to_trust(certificate: Path) -> None:
-    """The authorities it is told of, and nobody else."""
+def test_only_the_given_certificates_are_trusted(certificate: Path) -> None:
     with behind_tls(certificate) as url:
         assert ConnectionPool(url, str(certificate)).post(HEADERS, b"{}") == (200, b"{}")
         with pytest.raises(ssl.SSLCertVerificationError):
@@ -234,9 +229,9 @@ def test_whom_to_trust(certificate: Path) -> None:
             ConnectionPool(url.replace("127.0.0.1", "localhost"), str(certificate)).post(HEADERS, b"{}")
 
 
-def test_what_nobody_asked_for_is_no_answer_behind_tls_neither(certificate: Path) -> None:
-    """There it may be decrypted already, where the socket shows nothing of it."""
+def test_an_unrequested_second_response_over_tls_is_not_used(certificate: Path) -> None:
+    """It may be decrypted already, so that polling the socket does not show it."""
     with behind_tls(certificate) as url:
-        kept = ConnectionPool(url, str(certificate))
-        answers = [kept.post({**HEADERS, "x-twice": name}, b"{}").body.strip() for name in ("one", "two", "three")]
-    assert answers == [b"one", b"two", b"three"]
+        pool = ConnectionPool(url, str(certificate))
+        bodies = [pool.post({**HEADERS, "x-twice": name}, b"{}").body.strip() for name in ("one", "two", "three")]
+    assert bodies == [b"one", b"two", b"three"]
