@@ -13,6 +13,8 @@ _STATUSES = {
     "complaint": "complained",
     "suppressionlist": "bounced",
     "mailboxfull": "bouncing",
+    # The delivery does not clear the soft bounce of the same email.
+    "acceptedthenfull": "bouncing",
 }
 
 
@@ -22,18 +24,18 @@ class Recipients(NamedTuple):
     run: str
     simulated: tuple[str, ...]
     deliverable: tuple[str, ...]
-    mailbox_full: str
+    soft_bouncing: tuple[str, ...]
     suppressed: tuple[str, ...]
 
     @property
     def all(self) -> tuple[str, ...]:
         """All recipients, in the order of sending."""
-        return (*self.simulated, *self.deliverable, self.mailbox_full, *self.suppressed)
+        return (*self.simulated, *self.deliverable, *self.soft_bouncing, *self.suppressed)
 
     @property
     def remarkable(self) -> tuple[str, ...]:
         """The recipients that the screen shows one by one."""
-        return (*self.simulated, self.mailbox_full, *self.suppressed)
+        return (*self.simulated, *self.soft_bouncing, *self.suppressed)
 
 
 def create_recipients(run: str) -> Recipients:
@@ -42,7 +44,7 @@ def create_recipients(run: str) -> Recipients:
         run,
         tuple(f"{outcome}+{run}@{SIMULATOR_DOMAIN}" for outcome in _SIMULATED),
         tuple(f"{name}.{run}@example.com" for name in _NAMES.split()),
-        f"mailboxfull+sue.{run}@example.com",
+        (f"mailboxfull+sue.{run}@example.com", f"acceptedthenfull+max.{run}@example.com"),
         (f"bounce+bob.{run}@example.com", f"complaint+zoe.{run}@example.com"),
     )
 

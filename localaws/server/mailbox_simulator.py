@@ -125,6 +125,12 @@ def _bounce_as_full(email: Email, recipients: list[str]) -> Iterator[Feedback]:
     yield _bounce(email, recipients, **kind, bouncedRecipients=bounced, reportingMTA=f"dns; {_MTA}")
 
 
+def _accept_then_bounce_as_full(email: Email, recipients: list[str]) -> Iterator[Feedback]:
+    # A gateway accepts the email, and the mailbox behind it is full: both events are about the same email.
+    yield from _deliver(email, recipients)
+    yield from _bounce_as_full(email, recipients)
+
+
 def _reply_automatically(email: Email, recipients: list[str]) -> Iterator[Feedback]:
     yield from _deliver(email, recipients)
     # An automatic reply is not a delivery status notification (RFC 3464), so SES knows only the address.
@@ -174,8 +180,9 @@ _OUTCOMES = {
     "ooto": _reply_automatically,
     "complaint": _complain,
     "suppressionlist": _bounce_as_globally_suppressed,
-    # Not an address of the simulator.
+    # Not addresses of the simulator.
     "mailboxfull": _bounce_as_full,
+    "acceptedthenfull": _accept_then_bounce_as_full,
     # https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
     "listed-bounce": _echo_bounce,
     "listed-complaint": _echo_complaint,
