@@ -1,4 +1,4 @@
-"""Where mirrors are tested: fakes of all that they work with, and the answers SES may give."""
+"""Fixture for tests of ListSync: fakes of its collaborators, and refusals of SES."""
 
 from datetime import timedelta
 from itertools import count
@@ -15,45 +15,45 @@ from tests.support.fakes import FakeContacts, FakeEventPublisher, FakeRateLimite
 
 BOUNCE, COMPLAINT = ListReason.BOUNCE, ListReason.COMPLAINT
 THROTTLED = Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")
-BROKEN = Refusal(RefusalKind.UNAVAILABLE, "InternalServiceErrorException")
+UNAVAILABLE = Refusal(RefusalKind.UNAVAILABLE, "InternalServiceErrorException")
 UNANSWERED = Refusal(RefusalKind.UNANSWERED, "ReadTimeoutError")
-REFUSED = Refusal(RefusalKind.REJECTED, "BadRequestException")
+REJECTED = Refusal(RefusalKind.REJECTED, "BadRequestException")
 LIMITS = Limits()
 
 
 class SyncFixture:
-    """Fakes of all that a list_sync works with, which any number of workers share."""
+    """Fakes of the collaborators of ListSync, shared by any number of workers."""
 
     def __init__(self, *, sandbox: bool = False, rate: float = 1.0, limits: Limits = LIMITS) -> None:
-        """Open at noon, with nothing to do."""
+        """Start at noon, without contacts."""
         self.clock = ManualClock()
         self.limits = limits
         self.contacts = FakeContacts(limits, now=self.clock.now)
         self.list = FakeSuppressionList(sandbox=sandbox)
         self.publisher = FakeEventPublisher()
         self.rate_limiter = FakeRateLimiter(self.clock, rate)
-        self._processes = count()
+        self._worker_numbers = count()
 
     def worker(self, name: str = "worker") -> ListSync:
-        """Return a worker's list_sync, in a process of its own."""
-        parts = self.contacts, self.list, self.publisher, self.rate_limiter, self.limits
-        return ListSync(*parts, now=self.clock.now, worker=f"{name}-{next(self._processes)}")
+        """Return the ListSync of a new worker, whose name begins with `name`."""
+        collaborators = self.contacts, self.list, self.publisher, self.rate_limiter, self.limits
+        return ListSync(*collaborators, now=self.clock.now, worker=f"{name}-{next(self._worker_numbers)}")
 
     def learn(self, *facts: Fact) -> None:
         """Store facts."""
         assert self.contacts.learn(facts) == {}
 
     def sync(self, *addresses: str, worker: str = "worker", within: timedelta = TIMEOUT) -> SyncReport:
-        """Let a worker sync contacts."""
+        """Sync contacts as a new worker, with the deadline `within` from now."""
         return self.worker(worker).sync(addresses or (RECIPIENT,), self.clock.now() + within)
 
     def sweep(self, *, worker: str = "sweeper", after: timedelta = timedelta(minutes=5)) -> SyncReport:
-        """Let time pass, and a worker sweep."""
+        """Sweep as a new worker `after` some time."""
         self.clock.sleep(after.total_seconds())
         return self.worker(worker).sweep(self.clock.now() + TIMEOUT)
 
     def reinstate(self, address: str = RECIPIENT) -> None:
-        """Reinstate a contact now."""
+        """Reinstate a contact at the current time."""
         assert self.contacts.write(reinstated(self.contact(address), self.clock.now(), self.limits)) is None
 
     def contact(self, address: str = RECIPIENT) -> ContactRecord:
@@ -61,14 +61,14 @@ class SyncFixture:
         return self.contacts.read([address], {}, consistent=True)[address]
 
     def entries(self) -> dict[str, str]:
-        """Return the suppression list."""
+        """Return the entries of the suppression list, by address."""
         return {address: reason.value for address, reason in self.list.entries.items()}
 
-    def due(self) -> list[str]:
-        """Return every contact that is due, now or later."""
+    def pending(self) -> list[str]:
+        """Return the addresses of all pending contacts, the oldest first."""
         return [address for _, address in self.contacts.find_pending(self.clock.now() + timedelta(days=365))]
 
 
 def dies() -> None:
-    """End the process, as far as it knows."""
+    """End the worker: no `except Exception` catches this."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""ListSync makes the suppression list sync the contacts, whatever SES and DynamoDB answer."""
+"""ListSync: list entries, refusals of SES, deadlines and faults of DynamoDB."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -14,18 +14,18 @@ from ses_feedback.suppression.report import SyncReport
 from ses_feedback.suppression.sync import SWEEP_AFTER
 from tests.support.builders import RECIPIENT, a_fact, an_echo, on_day, soft_bounce_days
 from tests.support.fakes import ListCall
-from tests.support.sync_fixture import BOUNCE, BROKEN, COMPLAINT, REFUSED, THROTTLED, SyncFixture
+from tests.support.sync_fixture import BOUNCE, COMPLAINT, REJECTED, THROTTLED, UNAVAILABLE, SyncFixture
 
 
 @pytest.fixture
 def fixture() -> SyncFixture:
-    """An fixture."""
+    """Return a fixture without contacts."""
     return SyncFixture()
 
 
-# --- The list follows ------------------------------------------------------------------------------------------------
+# --- Entries ---------------------------------------------------------------------------------------------------------
 
-WANTED = [
+REQUIRED = [
     ([a_fact(Verdict.COMPLAIN)], "COMPLAINT"),
     ([a_fact(Verdict.SUPPRESS)], "BOUNCE"),
     (soft_bounce_days(1, 2, 3, 4, 5), "BOUNCE"),
@@ -33,36 +33,37 @@ WANTED = [
 ]
 
 
-@pytest.mark.parametrize(("facts", "reason"), WANTED, ids=["complained", "bounced", "suspended", "echo outdone"])
-def test_put(facts: list[Fact], reason: str) -> None:
-    """What may not be sent to goes on the list, and is done with."""
+@pytest.mark.parametrize(
+    ("facts", "reason"), REQUIRED, ids=["complained", "bounced", "suspended", "complaint after echo"]
+)
+def test_a_contact_that_requires_an_entry_is_listed_and_no_longer_pending(facts: list[Fact], reason: str) -> None:
     fixture = SyncFixture(limits=Limits(list_suspended=True))
     fixture.learn(*facts)
-    done = fixture.sync()
-    assert (fixture.entries(), done.put, done.pending, fixture.due()) == ({RECIPIENT: reason}, 1, {}, [])
+    report = fixture.sync()
+    assert (fixture.entries(), report.put, report.pending, fixture.pending()) == ({RECIPIENT: reason}, 1, {}, [])
     assert (fixture.contact().synced, fixture.contact().lease) == (reason, "")
 
 
 @pytest.mark.parametrize(
     "facts", [soft_bounce_days(1), [a_fact(Verdict.DELIVERED)], [a_fact(Verdict.UNSUBSCRIBE)], [an_echo()]]
 )
-def test_no_call(fixture: SyncFixture, facts: list[Fact]) -> None:
-    """What does not belong on the list, or is there already, costs no call of SES."""
+def test_a_contact_without_a_required_or_missing_entry_costs_no_ses_call(
+    fixture: SyncFixture, facts: list[Fact]
+) -> None:
     fixture.learn(*facts)
     fixture.sync()
-    assert (fixture.list.calls, fixture.due(), fixture.rate_limiter.taken) == ([], [], [])
+    assert (fixture.list.calls, fixture.pending(), fixture.rate_limiter.taken) == ([], [], [])
 
 
-def test_the_unsubscribed_are_listed_if_the_stack_says_so() -> None:
-    """Then an opt-out stops all mail."""
+def test_an_unsubscribed_contact_is_listed_if_the_limits_require_it() -> None:
     fixture = SyncFixture(limits=Limits(list_unsubscribed=True))
     fixture.learn(a_fact(Verdict.UNSUBSCRIBE))
     fixture.sync()
     assert fixture.entries() == {RECIPIENT: "COMPLAINT"}
 
 
-def test_the_reason_is_the_stored_contacts(fixture: SyncFixture) -> None:
-    """Two changes that come one by one find the contact as it is: the reason is never that of one event."""
+def test_the_reason_is_that_of_the_stored_contact(fixture: SyncFixture) -> None:
+    """It is not that of the latest event."""
     fixture.learn(a_fact(Verdict.COMPLAIN))
     fixture.learn(a_fact(Verdict.SUPPRESS, on_day(2)))
     fixture.sync()
@@ -70,8 +71,7 @@ def test_the_reason_is_the_stored_contacts(fixture: SyncFixture) -> None:
     assert fixture.list.calls == [ListCall(RECIPIENT, COMPLAINT)]
 
 
-def test_a_stronger_reason_replaces_a_weaker(fixture: SyncFixture) -> None:
-    """The list says why the contact is what it is now."""
+def test_a_stronger_reason_replaces_a_weaker_one(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(Verdict.SUPPRESS))
     fixture.sync()
     fixture.learn(a_fact(Verdict.COMPLAIN))
@@ -79,19 +79,18 @@ def test_a_stronger_reason_replaces_a_weaker(fixture: SyncFixture) -> None:
     assert fixture.entries() == {RECIPIENT: "COMPLAINT"}
 
 
-def test_a_reinstated_contact_leaves_the_list(fixture: SyncFixture) -> None:
-    """Whatever put the entry there, us or SES, under whatever variant it told us of."""
+def test_every_known_variant_of_a_reinstated_contact_is_deleted(fixture: SyncFixture) -> None:
+    """It does not matter whether this stack or SES put the entries on the list."""
     fixture.learn(a_fact(address="Recipient@example.com"))
     fixture.list.entries = {RECIPIENT: BOUNCE, "Recipient@example.com": COMPLAINT}
     fixture.clock.sleep(60)
     fixture.reinstate()
-    done = fixture.sync()
-    assert (fixture.entries(), done.deleted, done.put) == ({}, 1, 0)
-    assert (fixture.contact().synced, fixture.due()) == ("NONE", [])
+    report = fixture.sync()
+    assert (fixture.entries(), report.deleted, report.put) == ({}, 1, 0)
+    assert (fixture.contact().synced, fixture.pending()) == ("NONE", [])
 
 
-def test_a_suspension_lifts(fixture: SyncFixture) -> None:
-    """A delivery after a suspension takes the contact off the list."""
+def test_a_delivery_after_a_suspension_deletes_the_entry(fixture: SyncFixture) -> None:
     fixture.learn(*soft_bounce_days(1, 2, 3, 4, 5))
     fixture.sync()
     fixture.learn(a_fact(Verdict.DELIVERED, on_day(6)))
@@ -99,8 +98,8 @@ def test_a_suspension_lifts(fixture: SyncFixture) -> None:
     assert [fixture.entries(), fixture.contact().status] == [{}, Status.ACTIVE]
 
 
-def test_every_spelling_is_put(fixture: SyncFixture) -> None:
-    """SES keeps variants apart, so each is an entry; one more is put when it rate_limiter up."""
+def test_every_variant_has_an_entry_also_one_that_appears_later(fixture: SyncFixture) -> None:
+    """SES stores variants that differ in case as separate entries."""
     fixture.learn(a_fact(address="Recipient@example.com"), a_fact(address="RECIPIENT@example.com"))
     fixture.sync()
     fixture.learn(a_fact(address=RECIPIENT))
@@ -108,33 +107,34 @@ def test_every_spelling_is_put(fixture: SyncFixture) -> None:
     assert fixture.entries() == dict.fromkeys(["RECIPIENT@example.com", "Recipient@example.com", RECIPIENT], "BOUNCE")
 
 
-def test_every_call_has_its_turn(fixture: SyncFixture) -> None:
-    """A contact of many variants takes as many rate_limiter as calls, and so do retries."""
-    fixture.learn(*(a_fact(address=f"{one}@example.com") for one in ("recipient", "RECIPIENT", "Recipient")))
-    fixture.list.refusals = [None, THROTTLED, BROKEN, None]
+def test_every_call_acquires_the_rate_limiter(fixture: SyncFixture) -> None:
+    """This includes calls for further variants, and retries."""
+    fixture.learn(
+        *(a_fact(address=f"{local_part}@example.com") for local_part in ("recipient", "RECIPIENT", "Recipient"))
+    )
+    fixture.list.refusals = [None, THROTTLED, UNAVAILABLE, None]
     fixture.sync()
     gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(fixture.rate_limiter.taken)]
     assert (len(fixture.list.calls), len(fixture.rate_limiter.taken), min(gaps)) == (5, 5, 1.0)
 
 
-def test_who_is_not_due_costs_a_read(fixture: SyncFixture) -> None:
-    """Following a contact again, or one that is unknown, does nothing."""
+def test_a_contact_that_is_not_pending_costs_only_a_read(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.sync()
     written = len(fixture.contacts.written)
-    done = fixture.sync(RECIPIENT, "unknown@example.com")
-    assert (done, len(fixture.contacts.written), len(fixture.list.calls)) == (SyncReport(), written, 1)
+    report = fixture.sync(RECIPIENT, "unknown@example.com")
+    assert (report, len(fixture.contacts.written), len(fixture.list.calls)) == (SyncReport(), written, 1)
 
 
-def test_a_contact_named_twice_is_followed_once(fixture: SyncFixture) -> None:
-    """A batch of the stream may hold many changes of one contact."""
+def test_an_address_given_several_times_is_synced_once(fixture: SyncFixture) -> None:
+    """A batch of the stream may contain many changes of one contact."""
     fixture.learn(a_fact())
-    done = fixture.sync(RECIPIENT, RECIPIENT, RECIPIENT)
-    assert (done.put, done.published, len(fixture.list.calls)) == (1, 1, 1)
+    report = fixture.sync(RECIPIENT, RECIPIENT, RECIPIENT)
+    assert (report.put, report.published, len(fixture.list.calls)) == (1, 1, 1)
 
 
-def test_the_mirror_reads_consistently(fixture: SyncFixture) -> None:
-    """What it writes to the list is what the contact is, not what it was a moment ago."""
+def test_contacts_are_read_consistently(fixture: SyncFixture) -> None:
+    """A stale read could lead to an outdated entry."""
     fixture.learn(a_fact())
     fixture.contacts.reads.clear()
     fixture.list.interrupt = lambda: fixture.learn(a_fact(Verdict.DELIVERED))
@@ -144,48 +144,47 @@ def test_the_mirror_reads_consistently(fixture: SyncFixture) -> None:
     assert set(fixture.contacts.reads) == {True}
 
 
-def test_complaints_come_first(fixture: SyncFixture) -> None:
-    """When there is not time for all, complaints are put first, then what has waited longest."""
+def test_complaints_come_first_then_the_longest_pending(fixture: SyncFixture) -> None:
     for number, verdict in enumerate([Verdict.SUPPRESS, Verdict.SUPPRESS, Verdict.COMPLAIN, Verdict.COMPLAIN]):
         fixture.learn(a_fact(verdict, address=f"{number}@example.com"))
         fixture.clock.sleep(1)
-    done = fixture.sync(*(f"{number}@example.com" for number in (1, 3, 0, 2)), within=timedelta(seconds=2))
+    report = fixture.sync(*(f"{number}@example.com" for number in (1, 3, 0, 2)), within=timedelta(seconds=2))
     assert [call.address for call in fixture.list.calls] == [f"{number}@example.com" for number in (2, 3, 0)]
-    assert done.pending == {"1@example.com": "out-of-time"}
+    assert report.pending == {"1@example.com": "out-of-time"}
 
 
 # --- Refusals --------------------------------------------------------------------------------------------------------
 
 
-def test_a_throttle_is_waited_out(fixture: SyncFixture) -> None:
-    """A call refused for now is made again, at its turn."""
+def test_a_throttled_or_failed_call_is_repeated(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
-    fixture.list.refusals = [THROTTLED, BROKEN]
-    done = fixture.sync()
-    assert (fixture.entries(), done.pending, len(fixture.list.calls)) == ({RECIPIENT: "BOUNCE"}, {}, 3)
+    fixture.list.refusals = [THROTTLED, UNAVAILABLE]
+    report = fixture.sync()
+    assert (fixture.entries(), report.pending, len(fixture.list.calls)) == ({RECIPIENT: "BOUNCE"}, {}, 3)
 
 
-@pytest.mark.parametrize("refusal", [THROTTLED, BROKEN], ids=["throttled", "broken"])
-def test_a_fault_that_stays_is_handed_back(fixture: SyncFixture, refusal: Refusal) -> None:
-    """After a few tries the contact is left, without_lease and still due: the sweep after a while finishes it."""
+@pytest.mark.parametrize("refusal", [THROTTLED, UNAVAILABLE], ids=["throttled", "broken"])
+def test_after_all_attempts_the_contact_is_released_and_the_sweep_repeats_it(
+    fixture: SyncFixture, refusal: Refusal
+) -> None:
     fixture.learn(a_fact(), a_fact(address="next@example.com"))
     fixture.list.refusals = [refusal] * ATTEMPTS
-    done = fixture.sync(RECIPIENT, "next@example.com")
-    assert (done.pending, done.put, fixture.due()) == ({RECIPIENT: refusal.code}, 1, [RECIPIENT])
+    report = fixture.sync(RECIPIENT, "next@example.com")
+    assert (report.pending, report.put, fixture.pending()) == ({RECIPIENT: refusal.code}, 1, [RECIPIENT])
     assert (fixture.contact().lease, fixture.contact().leased_until) == ("", None)
     assert (fixture.sync().pending, len(fixture.list.calls)) == ({}, ATTEMPTS + 1)
     fixture.sweep(after=FAILED_RETRY_AFTER + SWEEP_AFTER)
-    assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "BOUNCE", "next@example.com": "BOUNCE"}, [])
+    assert (fixture.entries(), fixture.pending()) == ({RECIPIENT: "BOUNCE", "next@example.com": "BOUNCE"}, [])
 
 
-def test_a_refused_deletion_is_postponed(fixture: SyncFixture) -> None:
-    """SES deletes no address with a slash: it stays due for somebody to see, and does not hold up the stream."""
+def test_a_rejected_deletion_is_tried_again_hours_later(fixture: SyncFixture) -> None:
+    """SES deletes no address with a slash. The contact stays pending, and the stream does not wait for it."""
     fixture.learn(a_fact(address="either/or@example.com"))
     fixture.sync("either/or@example.com")
     fixture.clock.sleep(60)
     fixture.reinstate("either/or@example.com")
-    done = fixture.sync("either/or@example.com")
-    assert (done.pending, done.rejected) == ({}, {"BadRequestException": 1})
+    report = fixture.sync("either/or@example.com")
+    assert (report.pending, report.rejected) == ({}, {"BadRequestException": 1})
     stored = fixture.contact("either/or@example.com")
     assert (stored.retry_at, stored.list_pending, stored.lease) == (
         fixture.clock.now() + REJECTED_RETRY_AFTER,
@@ -194,8 +193,8 @@ def test_a_refused_deletion_is_postponed(fixture: SyncFixture) -> None:
     )
 
 
-def test_what_is_postponed_is_not_tried_before_its_time(fixture: SyncFixture) -> None:
-    """Neither the stream, which brings the postponement itself, nor the sweep calls SES again until then."""
+def test_a_rejected_entry_is_not_tried_before_its_retry_time(fixture: SyncFixture) -> None:
+    """Neither the stream, which delivers the write of `retry_at`, nor the sweep calls SES earlier."""
     fixture.list.sandbox = True
     fixture.learn(a_fact())
     assert fixture.sync().rejected == {"BadRequestException": 1}
@@ -205,18 +204,16 @@ def test_what_is_postponed_is_not_tried_before_its_time(fixture: SyncFixture) ->
     assert len(fixture.list.calls) == 2
 
 
-def test_a_refused_spelling_keeps_no_other_off_the_list(fixture: SyncFixture) -> None:
-    """The variants SES takes are listed, and the contact is tried again when it is time."""
+def test_a_rejected_variant_does_not_prevent_the_entries_of_the_others(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(), a_fact(address="RECIPIENT@example.com"), a_fact(address="Recipient@example.com"))
-    fixture.list.refusals = [None, REFUSED, None]
-    done = fixture.sync()
-    assert (done.rejected, done.pending, done.put) == ({REFUSED.code: 1}, {}, 0)
+    fixture.list.refusals = [None, REJECTED, None]
+    report = fixture.sync()
+    assert (report.rejected, report.pending, report.put) == ({REJECTED.code: 1}, {}, 0)
     assert set(fixture.entries()) == {"RECIPIENT@example.com", RECIPIENT}
     assert fixture.contact().retry_at == fixture.clock.now() + REJECTED_RETRY_AFTER
 
 
-def test_a_change_ends_a_postponement(fixture: SyncFixture) -> None:
-    """A contact that learns something new is tried again at once, and the sweep sees it."""
+def test_new_feedback_ends_the_wait_of_a_rejected_entry(fixture: SyncFixture) -> None:
     fixture.list.sandbox = True
     fixture.learn(a_fact())
     fixture.sync()
@@ -224,20 +221,18 @@ def test_a_change_ends_a_postponement(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(Verdict.COMPLAIN))
     assert fixture.contact().retry_at is None
     fixture.sweep()
-    assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "COMPLAINT"}, [])
+    assert (fixture.entries(), fixture.pending()) == ({RECIPIENT: "COMPLAINT"}, [])
 
 
-def test_the_sandbox_is_counted_once(fixture: SyncFixture) -> None:
-    """However many contacts SES refuses, a run says so once, and all stay due."""
+def test_rejected_entries_are_counted_by_code_and_stay_pending(fixture: SyncFixture) -> None:
     fixture.list.sandbox = True
     names = [f"{number}@example.com" for number in range(5)]
     fixture.learn(*(a_fact(address=name) for name in names))
-    done = fixture.sync(*names)
-    assert (done.rejected, done.pending, sorted(fixture.due())) == ({"BadRequestException": 5}, {}, names)
+    report = fixture.sync(*names)
+    assert (report.rejected, report.pending, sorted(fixture.pending())) == ({"BadRequestException": 5}, {}, names)
 
 
-def test_postponed_but_not_announced(fixture: SyncFixture) -> None:
-    """What SES refuses for good is published all the same, as soon as EventBridge takes it."""
+def test_the_status_of_a_rejected_contact_is_published(fixture: SyncFixture) -> None:
     fixture.list.sandbox, fixture.publisher.down = True, True
     fixture.learn(a_fact())
     assert fixture.sync().pending == {RECIPIENT: "not-published"}
@@ -250,57 +245,52 @@ def test_postponed_but_not_announced(fixture: SyncFixture) -> None:
 # --- Time ------------------------------------------------------------------------------------------------------------
 
 
-def test_out_of_time(fixture: SyncFixture) -> None:
-    """What there is no turn for is handed back, without_lease, and costs SES nothing."""
+def test_contacts_after_the_deadline_are_returned_as_pending_without_a_lease(fixture: SyncFixture) -> None:
     names = [f"{number}@example.com" for number in range(5)]
     fixture.learn(*(a_fact(address=name) for name in names))
-    done = fixture.sync(*names, within=timedelta(seconds=1.5))
-    assert (done.put, done.pending) == (2, dict.fromkeys(names[2:], "out-of-time"))
+    report = fixture.sync(*names, within=timedelta(seconds=1.5))
+    assert (report.put, report.pending) == (2, dict.fromkeys(names[2:], "out-of-time"))
     assert {fixture.contact(name).lease for name in names} == {""}
-    assert fixture.sync(*done.pending).pending == {}
+    assert fixture.sync(*report.pending).pending == {}
     assert fixture.entries() == dict.fromkeys(names, "BOUNCE")
 
 
-def test_what_there_is_no_time_for_is_left_alone(fixture: SyncFixture) -> None:
-    """After the first contact there is no turn for, the rest are neither leased nor handed back: they are as due."""
+def test_contacts_after_the_deadline_are_not_written(fixture: SyncFixture) -> None:
+    """To lease and release them would be two useless writes."""
     names = [f"{number}@example.com" for number in range(5)]
     fixture.learn(*(a_fact(address=name) for name in names))
     fixture.sync(*names, within=timedelta(seconds=1.5))
     revisions = [fixture.contact(name).rev for name in names]
-    assert revisions[3:] == [2, 2]  # learnt and published
+    assert revisions[3:] == [2, 2]  # learned and published
 
 
-def test_out_of_time_between_two_spellings(fixture: SyncFixture) -> None:
-    """A contact whose entries are only partly written is not done."""
+def test_a_contact_with_only_some_of_its_entries_written_stays_pending(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
-    done = fixture.sync(within=timedelta(seconds=0.5))
-    assert (done.pending, done.put, len(fixture.entries())) == ({RECIPIENT: "out-of-time"}, 0, 1)
+    report = fixture.sync(within=timedelta(seconds=0.5))
+    assert (report.pending, report.put, len(fixture.entries())) == ({RECIPIENT: "out-of-time"}, 0, 1)
     fixture.sync()
-    assert (len(fixture.entries()), fixture.due()) == (2, [])
+    assert (len(fixture.entries()), fixture.pending()) == (2, [])
 
 
-def test_no_turn_without_dynamodb(fixture: SyncFixture) -> None:
-    """When no turn can be reserved, the contact is handed back like after any other fault."""
+def test_a_fault_of_the_rate_limiter_leaves_the_contact_pending(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.rate_limiter.refusal = Refusal(RefusalKind.UNAVAILABLE, "InternalServerError")
     assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
-    assert (fixture.contact().lease, fixture.due(), fixture.list.calls) == ("", [RECIPIENT], [])
+    assert (fixture.contact().lease, fixture.pending(), fixture.list.calls) == ("", [RECIPIENT], [])
 
 
-# --- What DynamoDB does not do ---------------------------------------------------------------------------------------
+# --- Faults of DynamoDB ----------------------------------------------------------------------------------------------
 
 
-def test_a_contact_that_can_not_be_read_is_handed_back(fixture: SyncFixture) -> None:
-    """And the others of its batch are report."""
+def test_a_contact_that_cannot_be_read_stays_pending_and_the_others_are_synced(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(), a_fact(address="other@example.com"))
     fixture.contacts.unreadable[RECIPIENT] = "ProvisionedThroughputExceededException"
-    done = fixture.sync(RECIPIENT, "other@example.com")
-    assert done.pending == {RECIPIENT: "ProvisionedThroughputExceededException"}
+    report = fixture.sync(RECIPIENT, "other@example.com")
+    assert report.pending == {RECIPIENT: "ProvisionedThroughputExceededException"}
     assert fixture.entries() == {"other@example.com": "BOUNCE"}
 
 
-def test_a_contact_that_can_not_be_marked_as_announced_is_handed_back(fixture: SyncFixture) -> None:
-    """It is published again rather than not at all."""
+def test_a_contact_that_cannot_be_marked_as_published_is_published_again(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.contacts.faults[RECIPIENT] = "InternalServerError"
     assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
@@ -309,8 +299,7 @@ def test_a_contact_that_can_not_be_marked_as_announced_is_handed_back(fixture: S
     assert [change.new_status for change in fixture.publisher.published] == [Status.BOUNCED] * 2
 
 
-def test_a_contact_that_can_not_be_claimed_is_handed_back(fixture: SyncFixture) -> None:
-    """Without a lease SES is not called."""
+def test_a_contact_that_cannot_be_leased_stays_pending_without_a_call(fixture: SyncFixture) -> None:
     fixture.learn(an_echo())
     fixture.sync()
     fixture.learn(a_fact(at=on_day(1)))
@@ -318,17 +307,15 @@ def test_a_contact_that_can_not_be_claimed_is_handed_back(fixture: SyncFixture) 
     assert (fixture.sync().pending, fixture.list.calls) == ({RECIPIENT: "InternalServerError"}, [])
 
 
-def test_a_contact_that_can_not_be_marked_as_done_is_handed_back(fixture: SyncFixture) -> None:
-    """Its lease stands, so the sweep writes the entry again when the lease has run out, for nobody knows."""
+def test_a_contact_that_cannot_be_marked_as_synced_is_written_again_after_its_lease(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.list.interrupt = lambda: fixture.contacts.faults.update({RECIPIENT: "ReadTimeoutError"})
     assert fixture.sync().pending == {RECIPIENT: "ReadTimeoutError"}
     fixture.contacts.faults.clear()
-    assert (fixture.sweep(after=LEASE_DURATION).pending, fixture.due(), len(fixture.list.calls)) == ({}, [], 2)
+    assert (fixture.sweep(after=LEASE_DURATION).pending, fixture.pending(), len(fixture.list.calls)) == ({}, [], 2)
 
 
-def test_a_contact_that_can_not_be_read_again_is_handed_back(fixture: SyncFixture) -> None:
-    """Who lost a race and can't see to whom has to leave it."""
+def test_a_contact_that_cannot_be_read_again_after_a_lost_race_stays_pending(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
 
     def interfere() -> None:
@@ -339,4 +326,4 @@ def test_a_contact_that_can_not_be_read_again_is_handed_back(fixture: SyncFixtur
     assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
     fixture.contacts.unreadable.clear()
     fixture.sweep(after=LEASE_DURATION)
-    assert (fixture.entries(), fixture.due()) == ({RECIPIENT: "COMPLAINT"}, [])
+    assert (fixture.entries(), fixture.pending()) == ({RECIPIENT: "COMPLAINT"}, [])
