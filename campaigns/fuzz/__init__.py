@@ -1,6 +1,6 @@
-"""The functions as they are deployed, on an AWS in memory, handed everything that anybody might hand them.
+"""The fuzzing campaign: the deployed functions, on an in-memory AWS, receive payloads of every shape.
 
-`make fuzz` runs the campaign; `python -m campaigns.fuzz --help` tells what else there is. `payloads` makes what is handed
-over, from a seed; `house` is the functions and all that they can be seen to do; `campaign` holds what must be so
-against it. `guided` lets atheris look for more.
+`make fuzz` runs it; `python -m campaigns.fuzz --help` lists the options. `payloads` generates payloads from seeds,
+`harness` runs the functions and records everything visible they do, and `invariants` checks it. `bounds`, `storms`
+and `growth` check what grows with hostile input. `atheris_target` lets atheris search for more payloads.
 """

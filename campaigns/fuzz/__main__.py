@@ -1,81 +1,86 @@
-"""`python -m campaigns.fuzz --seed S --payloads N`: hand over many payloads and print the figures; see `make fuzz`."""
+"""Check payloads of every shape, and print the statistics: `python -m campaigns.fuzz --seed S --payloads N`."""
 
 import argparse
 import sys
 import time
 from pathlib import Path
 
-from campaigns.fuzz import bounds, growth
+from campaigns.fuzz import bounds, findings, growth
 from campaigns.fuzz.campaign import Run, run
-from campaigns.fuzz.invariants import Referee
-from campaigns.fuzz.payloads import make
-from campaigns.fuzz.shrink import breaks, load, save, shrink
+from campaigns.fuzz.invariants import InvariantChecker
+from campaigns.fuzz.payloads import generate_payload
+from campaigns.fuzz.shrink import breaks_same_rule, shrink
 
 
 def main() -> int:
-    """Run what the command line asks for; return 1 when something must not be as it is."""
+    """Run what the command line asks for; return 1 if a rule is broken."""
     arguments = _arguments()
     if arguments.replay:
         return _replay(arguments.replay)
     if arguments.growth:
-        return _grow()
-    began = time.monotonic()
+        return _measure_growth()
+    started = time.monotonic()
     if arguments.bounds:
-        told, broken = bounds.run(arguments.seed, arguments.payloads, arguments.processes)
-        _tell(f"seed {arguments.seed}, in {time.monotonic() - began:,.0f} s\n{told}\n{len(broken)} violations {broken}")
+        summary, broken = bounds.run(arguments.seed, arguments.payloads, arguments.processes)
+        seconds = time.monotonic() - started
+        _print(f"seed {arguments.seed}, in {seconds:,.0f} s\n{summary}\n{len(broken)} violations {broken}")
         return 1 if broken else 0
-    done = run(arguments.seed, arguments.payloads, arguments.processes)
-    _tell(f"seed {arguments.seed}: {done.figures.payloads.total():,} payloads in {time.monotonic() - began:,.0f} s")
-    too_many = len(done.figures.dimensions) > bounds.MAX_DIMENSIONS
-    _tell(f"{done.figures.told()}\n{done.leaks} leaks, {done.broken + too_many} violations")
-    _tell_violations(done)
-    return 1 if done.broken or too_many else 0
+    result = run(arguments.seed, arguments.payloads, arguments.processes)
+    payloads, seconds = result.statistics.payloads.total(), time.monotonic() - started
+    _print(f"seed {arguments.seed}: {payloads:,} payloads in {seconds:,.0f} s")
+    too_many_dimensions = len(result.statistics.dimensions) > bounds.MAX_DIMENSIONS
+    violations = result.broken + too_many_dimensions
+    _print(f"{result.statistics.summary()}\n{result.leaks} leaks, {violations} violations")
+    _print_violations(result)
+    return 1 if violations else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m campaigns.fuzz", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="which payloads: the same seed makes the same")
-    parser.add_argument("--payloads", type=int, default=20_000, help="how many")
-    parser.add_argument("--processes", type=int, default=2, help="how many at once")
-    parser.add_argument("--bounds", action="store_true", help="instead, events and storms that try to break a bound")
-    parser.add_argument("--growth", action="store_true", help="instead, how time and memory grow with hostile input")
-    parser.add_argument("--replay", type=Path, help="instead, play the finding in this file")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed generates the same payloads")
+    parser.add_argument("--payloads", type=int, default=20_000, help="number of payloads")
+    parser.add_argument("--processes", type=int, default=2, help="number of parallel processes")
+    parser.add_argument("--bounds", action="store_true", help="check events and storms that try to exceed a bound")
+    parser.add_argument("--growth", action="store_true", help="check how time and memory grow with hostile input")
+    parser.add_argument("--replay", type=Path, help="check the payloads of this finding again")
     return parser.parse_args()
 
 
-def _tell_violations(done: Run) -> None:
-    """Print each rule broken, with its payloads made small."""
+def _print_violations(result: Run) -> None:
+    """Print one violation of each broken rule, and save the simplest payloads that cause it."""
     shown: set[str] = set()
-    for case, violation in done.violations:
+    for case, violation in result.violations:
         if violation.rule in shown:
             continue
         shown.add(violation.rule)
-        payloads = [violation.about] if violation.about else [make(seed) for seed in case]
-        referee = Referee()
-        small = shrink(payloads, breaks(referee, violation))
-        path = save(small, violation, f"{violation.rule}-{case.start}")
-        _tell(f"\n{violation.rule}: {violation.said}\n  payloads {case.start} to {case.stop - 1}, made small in {path}")
+        payloads = [violation.payload] if violation.payload else [generate_payload(seed) for seed in case]
+        simplest = shrink(payloads, breaks_same_rule(InvariantChecker(), violation))
+        path = findings.save(simplest, violation, f"{violation.rule}-{case.start}")
+        _print(
+            f"\n{violation.rule}: {violation.description}\n"
+            f"  seeds {case.start} to {case.stop - 1}; the simplest payloads that cause it are in {path}"
+        )
 
 
 def _replay(path: Path) -> int:
-    referee = Referee()
-    payloads = load(path)
-    violations = [*referee.play(payloads), *referee.play_faulty(payloads)]
+    checker = InvariantChecker()
+    payloads = findings.load(path)
+    violations = [*checker.check_case(payloads), *checker.check_with_faults(payloads)]
     for violation in violations:
-        _tell(f"{violation.rule}: {violation.said}")
-    _tell(f"{len(violations)} violations")
+        _print(f"{violation.rule}: {violation.description}")
+    _print(f"{len(violations)} violations")
     return 1 if violations else 0
 
 
-def _grow() -> int:
+def _measure_growth() -> int:
     too_fast = 0
-    for row in growth.rows():
-        _tell(row.told())
-        too_fast += not row.linear
+    for measurement in growth.measure_all():
+        _print(measurement.summary())
+        too_fast += not measurement.is_linear
     return 1 if too_fast else 0
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

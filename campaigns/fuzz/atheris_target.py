@@ -1,121 +1,122 @@
-"""Let atheris look for payloads that `payloads` does not think of: it watches which code each one takes.
+"""Lets atheris search for payloads that `payloads` does not generate. It observes which code each payload executes.
 
     PYTHONPATH=src .tools/fuzz/bin/python -m campaigns.fuzz.atheris_target --seconds 60
 
-It begins with payloads of a seed, changes them as bytes and as JSON, keeps those that take a new way through the rooms
-that judge, and hands every one to the referee. One that breaks a rule is written down as a finding, and ends the run.
-`make fuzz` runs it where atheris has a wheel: on Linux, on an x86_64 processor. Elsewhere it wants a clang.
+The search begins with payloads of a seed, mutates them as bytes and as JSON, and keeps those that execute new code in
+the modules that read and judge. The first payload that breaks a rule is saved as a finding and ends the run. `make fuzz`
+runs it on Linux on x86_64, where atheris has a wheel. Elsewhere it must be compiled with clang.
 """
 
 import argparse
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from random import Random
 
 import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore] # in an environment of its own
 
-with atheris.instrument_imports(
-    include=[f"ses_feedback.{room}" for room in ("envelope", "feedback", "address", "timestamps", "policy", "pipeline")]
-):
-    import ses_feedback.processing.pipeline  # noqa: F401 (to be watched from its first import on)
+with atheris.instrument_imports(include=["ses_feedback"]):
+    import ses_feedback.processing.pipeline  # noqa: F401 (instrumented at its first import)
 
-from campaigns.fuzz.invariants import Referee
+from campaigns.fuzz.campaign import SEED_STRIDE
+from campaigns.fuzz.findings import save
+from campaigns.fuzz.invariants import InvariantChecker
 from campaigns.fuzz.mutations import mutate, write
-from campaigns.fuzz.payloads import Payload, make
-from campaigns.fuzz.shrink import save
+from campaigns.fuzz.payloads import Payload, generate_payload
 
 CORPUS = Path(".local/fuzz/corpus")
-_LONGEST = 20_000
-_BEGIN_WITH = 2_000
-_APART = 1_000_000_000
+_MAX_LENGTH = 20_000
+_FIRST_PAYLOADS = 2_000
 _CARRIERS = ("SQS", "SNS", "invoke", "text")
-_referee: list[Referee] = []
 
 
-class FoundError(Exception):
-    """A payload breaks a rule. Its message says which, and where the payload is."""
+class RuleBrokenError(Exception):
+    """A payload breaks a rule. The message names the rule and the file of the finding."""
 
 
-def payload(data: bytes) -> Payload:
-    """Return the payload of these bytes: the first says what brings it, the rest is its text."""
+def payload_of(data: bytes) -> Payload:
+    """Return the payload of these bytes: the first selects the carrier, the rest is the text."""
     carrier = _CARRIERS[data[0] % len(_CARRIERS)] if data else "text"
     text = data[1:].decode("utf-8", "surrogatepass" if data[:1] == b"\xff" else "replace")
     if carrier == "SQS":
         attributes = {"SentTimestamp": "1772452800000"}
-        entry = {"messageId": "1", "body": text, "attributes": attributes, "eventSource": "aws:sqs"}
-        return Payload("SQS", {"Records": [entry]}, entry)
+        record = {"messageId": "1", "body": text, "attributes": attributes, "eventSource": "aws:sqs"}
+        return Payload("SQS", {"Records": [record]}, record)
     if carrier == "SNS":
-        entry = {"EventSource": "aws:sns", "Sns": {"Message": text, "Timestamp": "2026-03-01T12:00:07.000Z"}}
-        return Payload("SNS", {"Records": [entry]}, entry)
+        record = {"EventSource": "aws:sns", "Sns": {"Message": text, "Timestamp": "2026-03-01T12:00:07.000Z"}}
+        return Payload("SNS", {"Records": [record]}, record)
     try:
         return Payload("invoke", json.loads(text) if carrier == "invoke" else text)
     except (ValueError, RecursionError):
         return Payload("text", text)
 
 
-def test_one(data: bytes) -> None:
-    """Hand the payload of these bytes over.
+def check_input(data: bytes) -> None:
+    """Check the payload of these bytes.
 
     Raises:
-        FoundError: it breaks a rule.
+        RuleBrokenError: the payload breaks a rule.
 
     """
-    if not _referee:
-        _referee.append(Referee())
     try:
-        made = payload(data)
+        payload = payload_of(data)
     except UnicodeDecodeError:
         return
-    for violation in _referee[0].play([made]):
-        path = save([made], violation, f"{violation.rule}-guided")
-        raise FoundError(f"{violation.rule}: {violation.said}; {path}")
+    for violation in _checker().check_case([payload]):
+        path = save([payload], violation, f"{violation.rule}-atheris")
+        raise RuleBrokenError(f"{violation.rule}: {violation.description}; {path}")
 
 
-def change(data: bytes, longest: int, seed: int) -> bytes:
-    """Return these bytes changed: as JSON where they are JSON, else as bytes."""
-    chance = Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
+def mutate_input(data: bytes, max_length: int, seed: int) -> bytes:
+    """Return these bytes mutated: as JSON if they are JSON, and sometimes as bytes."""
+    rng = Random(seed)  # noqa: S311 (repeatable, not secret)
     try:
         document = json.loads(data[1:])
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict | list) or chance.random() < 0.3:
-        changed: bytes = atheris.Mutate(data, longest)
-        return changed
-    mutate(chance, document)
-    return (data[:1] + write(chance, document).encode("utf-8", "surrogatepass"))[:longest]
+    if not isinstance(document, dict | list) or rng.random() < 0.3:
+        mutated: bytes = atheris.Mutate(data, max_length)
+        return mutated
+    mutate(rng, document)
+    return (data[:1] + write(rng, document).encode("utf-8", "surrogatepass"))[:max_length]
 
 
-def begin(corpus: Path, seed: int) -> None:
-    """Write what to begin with: the texts of payloads of this seed."""
-    corpus.mkdir(parents=True, exist_ok=True)
-    for number in range(seed * _APART, seed * _APART + _BEGIN_WITH):
-        entry = make(number).entry
-        body = entry.get("body") if isinstance(entry, dict) else None
+def write_corpus(folder: Path, seed: int) -> None:
+    """Write the texts with which the search begins: those of payloads of this seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(seed * SEED_STRIDE, seed * SEED_STRIDE + _FIRST_PAYLOADS):
+        record = generate_payload(number).record
+        body = record.get("body") if isinstance(record, dict) else None
         if isinstance(body, str):
-            text = body.encode("utf-8", "surrogatepass")[:_LONGEST]
-            (corpus / f"payload-{number}").write_bytes(bytes([number % len(_CARRIERS)]) + text)
+            text = body.encode("utf-8", "surrogatepass")[:_MAX_LENGTH]
+            (folder / f"payload-{number}").write_bytes(bytes([number % len(_CARRIERS)]) + text)
+
+
+@cache
+def _checker() -> InvariantChecker:
+    return InvariantChecker()
 
 
 def main() -> None:
-    """Run for as long as the command line says; end with an error when something was found."""
+    """Search for payloads that break a rule; end with an error if one is found."""
     parser = argparse.ArgumentParser(prog="python -m campaigns.fuzz.atheris_target", description=main.__doc__)
-    parser.add_argument("--seconds", type=int, default=60, help="for how long")
-    parser.add_argument("--seed", type=int, default=1, help="what to begin with, and how to go on")
+    parser.add_argument("--seconds", type=int, default=60, help="duration of the search")
+    parser.add_argument("--seed", type=int, default=1, help="payloads to begin with, and the course of the search")
     arguments = parser.parse_args()
     corpus = CORPUS / str(arguments.seed)
-    begin(corpus, arguments.seed)
+    write_corpus(corpus, arguments.seed)
     options = [
         f"-max_total_time={arguments.seconds}",
         f"-seed={arguments.seed}",
-        f"-max_len={_LONGEST}",
+        f"-max_len={_MAX_LENGTH}",
         f"-artifact_prefix={CORPUS.parent}/",
         "-timeout=10",
         "-rss_limit_mb=1024",
         "-print_final_stats=1",
         "-verbosity=0",
     ]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], test_one, custom_mutator=change)
+    atheris.Setup([sys.argv[0], *options, str(corpus)], check_input, custom_mutator=mutate_input)
     atheris.Fuzz()
 
 

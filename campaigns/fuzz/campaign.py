@@ -1,42 +1,46 @@
-"""A run over many payloads: cases of a few, made from a seed, each played by the referee."""
+"""A run over many payloads: cases of ten, generated from seeds and checked in several processes."""
 
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
 from multiprocessing import get_context
 from typing import Self
 
-from campaigns.fuzz.invariants import Referee, Violation
-from campaigns.fuzz.payloads import Payload, make
-from campaigns.fuzz.statistics import Figures
+from campaigns.fuzz.invariants import InvariantChecker, Violation
+from campaigns.fuzz.payloads import Payload, generate_payload
+from campaigns.fuzz.statistics import Statistics
 
-IN_A_CASE = 10
-_APART = 1_000_000_000
-"""How far apart the payloads of two seeds begin."""
+CASE_SIZE = 10
+SEED_STRIDE = 1_000_000_000
+"""Distance between the first payloads of two seeds."""
 _PORTION = 2_000
-"""Payloads a process takes at a time."""
-_FAULTY = 8
-"""Of so many cases, one is played with an AWS that fails."""
-_MEASURED = 400
-"""Of so many payloads, one has its memory measured, which takes long."""
-_SHOWN = 3
-"""Violations of a rule that are kept; a bug breaks it thousands of times."""
+"""Payloads that a process checks at a time."""
+_FAULTS_EVERY = 8
+"""One of so many cases is also checked with AWS faults."""
+_MEMORY_EVERY = 400
+"""The memory of one of so many payloads is measured, because that is slow."""
+_MAX_EXAMPLES = 3
+"""Violations of a rule that are kept: a bug causes thousands."""
 
 
 @dataclass
 class Run:
-    """What a run, or part of one, came to: figures, and violations with the seeds of the case they are of."""
+    """The result of a run or of a part of it."""
 
-    figures: Figures = field(default_factory=Figures)
+    statistics: Statistics = field(default_factory=Statistics)
     violations: list[tuple[range, Violation]] = field(default_factory=list)
+    """Examples of violations, each with the seeds of its case."""
     broken: int = 0
+    """Number of violations."""
     leaks: int = 0
 
     def __iadd__(self, other: Self) -> Self:
-        """Add another part."""
-        self.figures += other.figures
+        """Add the result of another part."""
+        self.statistics += other.statistics
         self.violations += other.violations
         self.broken += other.broken
         self.leaks += other.leaks
@@ -44,67 +48,64 @@ class Run:
 
 
 def run(seed: int, payloads: int, processes: int = 1) -> Run:
-    """Play the payloads of `seed`, so many, and return what they come to."""
-    first = seed * _APART
+    """Check so many payloads of `seed`."""
+    first = seed * SEED_STRIDE
     portions = [range(at, min(at + _PORTION, first + payloads)) for at in range(first, first + payloads, _PORTION)]
     total = Run()
     if processes == 1:
         for portion in portions:
-            total += play(portion)
+            total += check_payloads(portion)
         return total
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(play, portions):
+        for part in pool.map(check_payloads, portions):
             total += part
     return total
 
 
-def play(seeds: range) -> Run:
-    """Play the payloads of these seeds."""
-    referee = _referee()
-    referee.figures = Figures()
-    done = Run(referee.figures)
-    found: dict[str, int] = {}
+def check_payloads(seeds: range) -> Run:
+    """Check the payloads of these seeds."""
+    checker = _checker()
+    checker.statistics = Statistics()
+    result = Run(checker.statistics)
+    by_rule: Counter[str] = Counter()
     for case in _cases(seeds):
-        for violation in play_case(referee, case):
-            done.broken += 1
-            done.leaks += violation.rule == "P7"
-            found[violation.rule] = found.get(violation.rule, 0) + 1
-            if found[violation.rule] <= _SHOWN:
-                done.violations.append((case, violation))
-        if case.start % _MEASURED == 0:
-            referee.figures.most_memory = max(referee.figures.most_memory, memory(referee, make(case.start)))
-    referee.figures.remember_peak()
-    return done
+        for violation in check_case(checker, case):
+            result.broken += 1
+            result.leaks += violation.rule == "P7"
+            by_rule[violation.rule] += 1
+            if by_rule[violation.rule] <= _MAX_EXAMPLES:
+                result.violations.append((case, violation))
+        if case.start % _MEMORY_EVERY == 0:
+            memory = measure_memory(checker, generate_payload(case.start))
+            checker.statistics.most_memory = max(checker.statistics.most_memory, memory)
+    checker.statistics.add_memory_peak()
+    return result
 
 
-def play_case(referee: Referee, case: range) -> Sequence[Violation]:
-    """Play one case; return what must not be."""
-    payloads = [make(seed) for seed in case]
-    if case.start // IN_A_CASE % _FAULTY == 0:
-        return list(chain(referee.play(payloads, case.start), referee.play_faulty(payloads)))
-    return referee.play(payloads, case.start)
+def check_case(checker: InvariantChecker, case: range) -> Sequence[Violation]:
+    """Return the violations of one case."""
+    payloads = [generate_payload(seed) for seed in case]
+    if case.start // CASE_SIZE % _FAULTS_EVERY == 0:
+        return list(chain(checker.check_case(payloads, case.start), checker.check_with_faults(payloads)))
+    return checker.check_case(payloads, case.start)
 
 
-def memory(referee: Referee, payload: Payload) -> int:
-    """Return how many bytes handling a payload takes at most."""
-    referee.house.clear()
+def measure_memory(checker: InvariantChecker, payload: Payload) -> int:
+    """Return the peak of the bytes allocated for a payload."""
+    checker.harness.clear()
     tracemalloc.start()
-    referee.house.feedback(payload.event)
+    checker.harness.feedback(payload.event)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
 
 
 def _cases(seeds: range) -> Iterator[range]:
-    for first in range(seeds.start, seeds.stop, IN_A_CASE):
-        yield range(first, min(first + IN_A_CASE, seeds.stop))
+    for first in range(seeds.start, seeds.stop, CASE_SIZE):
+        yield range(first, min(first + CASE_SIZE, seeds.stop))
 
 
-_kept: list[Referee] = []
-
-
-def _referee() -> Referee:
-    """Return the referee of this process: what its house leaves behind from case to case shows in the figures."""
-    if not _kept:
-        _kept.append(Referee())
-    return _kept[0]
+@cache
+def _checker() -> InvariantChecker:
+    """Return the checker of this process. Memory that it does not free from case to case shows in the statistics."""
+    return InvariantChecker()

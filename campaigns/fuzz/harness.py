@@ -1,4 +1,4 @@
-"""The functions as they are deployed, on an AWS in memory, and all that can be seen of what they do."""
+"""The functions as deployed, on an in-memory AWS, and everything visible that their invocations do."""
 
 import io
 import logging
@@ -25,19 +25,22 @@ from ses_feedback.settings import Settings
 from tests.support.fakes import InlineExecutor
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
-"""After every message of a campaign was handed to its queue."""
-OWN_METRICS = ("receipts", *(f"set-{number}" for number in range(MAX_CONFIGURATION_SETS - 1)))
+"""A time after every message of the campaign arrived in its queue."""
+STREAMS = ("receipts", "marketing")
+METRIC_CONFIGURATION_SETS = ("receipts", *(f"set-{number}" for number in range(MAX_CONFIGURATION_SETS - 1)))
 """As many configuration sets with metrics of their own as a stack may have."""
-SETTINGS = Settings("Contacts", "queue", lane="Bounce", metric_configuration_sets=OWN_METRICS)
+SETTINGS = Settings(
+    "Contacts", "queue", lane="Bounce", metric_configuration_sets=METRIC_CONFIGURATION_SETS, streams=STREAMS
+)
 
 
-class Watched(Pipeline):
-    """A pipeline whose reports can be looked at; a handler tells of a batch no more than Lambda wants to know."""
+class RecordingPipeline(Pipeline):
+    """A pipeline that keeps the results of its last batch, of which a handler returns less."""
 
     results: tuple[RecordResult, ...] = ()
 
     def process(self, event: object, until: datetime | None = None) -> BatchReport:
-        """Process an event, and remember what became of its records."""
+        """Process an event and keep the results of its records."""
         self.results = ()
         report = super().process(event, until)
         self.results = report.results
@@ -45,24 +48,24 @@ class Watched(Pipeline):
 
 
 class CurrentStdout(io.TextIOBase):
-    """Whatever standard output is when something is written to it; Powertools remembers what it was at first."""
+    """Writes to the present `sys.stdout`, because Powertools keeps the stream it began with."""
 
     def write(self, text: str, /) -> int:
         """Write."""
         return sys.stdout.write(text)
 
 
-class FiveMinutes:
-    """Lambda's context of an invocation that has SuppressionFunction's whole time left."""
+class LambdaContext:
+    """Lambda's context at the start of an invocation of SuppressionFunction."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the function."""
+        """Return the function's timeout."""
         return 300_000
 
 
 @dataclass
 class Clock:
-    """A clock that only sleeping moves on, at once, and that can be put back."""
+    """A clock that only `sleep` advances."""
 
     time: datetime = NOW
 
@@ -71,24 +74,24 @@ class Clock:
         return self.time
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Advance the clock."""
         self.time += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What an invocation did: its answer or what it raised, what became of each record, and what it printed."""
+class Invocation:
+    """A finished invocation: the answer or the error, the results of the records, the output and the CPU seconds."""
 
     answer: object
     error: BaseException | None
     results: tuple[RecordResult, ...]
-    printed: str
+    output: str
     seconds: float
 
 
 @dataclass
-class House:
-    """The functions, their AWS, and a clock that only they move."""
+class Harness:
+    """The functions and their AWS."""
 
     settings: Settings = SETTINGS
     clock: Clock = field(default_factory=Clock)
@@ -97,10 +100,52 @@ class House:
     events: Events = field(default_factory=Events)
 
     def __post_init__(self) -> None:
-        """Put the functions together."""
+        """Compose the functions."""
         self.sesv2 = SesV2(self.clock.now)
         self.dynamodb = cast("Any", DynamoDb(self.table))  # botocore's clients have no types either
-        store = ContactRepository(
+        self.pipeline = self._compose_pipeline()
+        logger = Logger(service=f"{self.settings.lane}Function")
+        metrics = Metrics(self.settings.metric_configuration_sets)
+        self._feedback = FeedbackHandler(self.pipeline, metrics, logger, self.clock.now)
+        self._suppression = suppression.compose(
+            self.settings, self._clients(), now=self.clock.now, sleep=self.clock.sleep
+        )
+        _log_to_current_stdout(f"{self.settings.lane}Function", "SuppressionFunction")
+
+    def clear(self) -> None:
+        """Remove everything that is stored, quarantined and published, and reset the clock."""
+        self.table.clear()
+        self.sqs.kept.clear()
+        self.events.published.clear()
+        self.sesv2.entries.clear()
+        self.sesv2.calls.clear()
+        self.clock.time = NOW
+
+    def fail_for(self, fails: Callable[[str], bool]) -> None:
+        """Throttle writes of the addresses and of the quarantine messages for which `fails` returns True."""
+        self.table.fails = self.sqs.fails = fails
+
+    def feedback(self, event: object) -> Invocation:
+        """Invoke the feedback function."""
+        return self._invoke(self._feedback, event, self.pipeline)
+
+    def stream(self) -> Invocation:
+        """Invoke SuppressionFunction with the contacts written since the last call, as the table's stream does."""
+        contacts = dict(self.table.pending.items)
+        self.table.pending.items.clear()
+        records = [
+            {"dynamodb": {"Keys": {name: item[name] for name in ("address", "record")}, "SequenceNumber": str(number)}}
+            for number, item in enumerate(contacts.values())
+        ]
+        return self._invoke(self._suppression, {"Records": records})
+
+    def sweep(self, after: timedelta = timedelta(minutes=5)) -> Invocation:
+        """Advance the clock and invoke SuppressionFunction, as its schedule does."""
+        self.clock.sleep(after.total_seconds())
+        return self._invoke(self._suppression, {"source": "ses-feedback", "detail-type": "Sweep"})
+
+    def _compose_pipeline(self) -> RecordingPipeline:
+        contacts = ContactRepository(
             self.dynamodb,
             self.settings.table_name,
             self.settings.limits,
@@ -110,74 +155,41 @@ class House:
             executor=InlineExecutor(),
         )
         quarantine = Quarantine(lambda: cast("Any", self.sqs), self.settings.quarantine_queue_url)
-        lane = self.settings.lane
-        self.pipeline = Watched(store, quarantine, now=self.clock.now, lane=lane)
-        logger = Logger(service=f"{lane}Function")
-        metrics = Metrics(self.settings.metric_configuration_sets)
-        self._feedback = FeedbackHandler(self.pipeline, metrics, logger, self.clock.now)
-        self._suppression = suppression.compose(
-            self.settings, self._clients(), now=self.clock.now, sleep=self.clock.sleep
-        )
-        for service in (f"{lane}Function", "SuppressionFunction"):
-            # Python keeps loggers, with the streams they began with, for as long as the process lasts.
-            handler = getattr(logging.getLogger(service), "powertools_handler", None)
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(CurrentStdout())
+        options, lane = self.settings.policy_options, self.settings.lane
+        return RecordingPipeline(contacts, quarantine, now=self.clock.now, options=options, lane=lane)
 
     def _clients(self) -> Clients:
-        clients = Clients.__new__(Clients)  # no session: no client is made of one
+        clients = Clients.__new__(Clients)  # without a session, from which no client is created
         clients.dynamodb, clients.sqs, clients.events, clients.sesv2 = self.dynamodb, self.sqs, self.events, self.sesv2
         return clients
 
-    def clear(self) -> None:
-        """Forget what is stored, kept and published, and put the clock back."""
-        self.table.clear()
-        self.sqs.kept.clear()
-        self.events.published.clear()
-        self.sesv2.entries.clear()
-        self.sesv2.calls.clear()
-        self.clock.time = NOW
-
-    def fail(self, refuses: Callable[[str], bool]) -> None:
-        """Let writes of the addresses, and of the messages, fail of which `refuses` says so."""
-        self.table.refuses = self.sqs.refuses = refuses
-
-    def feedback(self, event: object) -> Seen:
-        """Hand an event to the feedback function."""
-        return self._invoke(self._feedback, event, self.pipeline)
-
-    def stream(self) -> Seen:
-        """Hand to SuppressionFunction what the stream tells of the table since it was last asked."""
-        changed = dict(self.table.changed.items)
-        self.table.changed.items.clear()
-        records = [
-            {"dynamodb": {"Keys": {name: item[name] for name in ("address", "record")}, "SequenceNumber": str(number)}}
-            for number, item in enumerate(changed.values())
-        ]
-        return self._invoke(self._suppression, {"Records": records})
-
-    def sweep(self, after: timedelta = timedelta(minutes=5)) -> Seen:
-        """Let time pass and SuppressionFunction sweep."""
-        self.clock.sleep(after.total_seconds())
-        return self._invoke(self._suppression, {"source": "ses-feedback", "detail-type": "Sweep"})
-
-    def _invoke(self, handler: Callable[[Any, Any], object], event: object, watched: Watched | None = None) -> Seen:
+    def _invoke(
+        self, handler: Callable[[Any, Any], object], event: object, pipeline: RecordingPipeline | None = None
+    ) -> Invocation:
         answer: object = None
         error: BaseException | None = None
-        with _listening() as heard:
-            began = thread_time()
+        with _captured_stdout() as output:
+            started = thread_time()
             try:
-                answer = handler(event, FiveMinutes())
-            except Exception as raised:  # noqa: BLE001 (whether it may raise this is the question)
+                answer = handler(event, LambdaContext())
+            except Exception as raised:  # noqa: BLE001 (the invariants decide which errors are allowed)
                 error = raised
-            seconds = thread_time() - began
-        return Seen(answer, error, watched.results if watched else (), heard.getvalue(), seconds)
+            seconds = thread_time() - started
+        return Invocation(answer, error, pipeline.results if pipeline else (), output.getvalue(), seconds)
+
+
+def _log_to_current_stdout(*services: str) -> None:
+    """Redirect the loggers of these services, which Python keeps for the whole process with their first stream."""
+    for service in services:
+        handler = getattr(logging.getLogger(service), "powertools_handler", None)
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(CurrentStdout())
 
 
 @contextmanager
-def _listening() -> Iterator[io.StringIO]:
-    spoken, sys.stdout = sys.stdout, io.StringIO()
+def _captured_stdout() -> Iterator[io.StringIO]:
+    original, sys.stdout = sys.stdout, io.StringIO()
     try:
         yield sys.stdout
     finally:
-        sys.stdout = spoken
+        sys.stdout = original

@@ -1,7 +1,7 @@
 """AWS in memory as far as the functions call it, and as strict as AWS about sizes and characters.
 
-The table counts the writes of each partition. It and the quarantine queue can be made to fail for some addresses and
-some messages.
+The table counts the writes of each partition. It and the quarantine queue can fail for some addresses and some
+messages.
 """
 
 import json
@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from benchmarks.dynamodb_units import item_size
 from localaws.in_process.partiql import Statement
@@ -30,12 +32,18 @@ MAX_KEYS = 100
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 """
 MAX_EVENT_BYTES = 256 * 1024
-_DONE: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
+"""The size of an event entry.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
+"""
+MAX_ADDRESS_BYTES = 320
+"""The longest address that SES accepts: 64 octets, an @ and 255 octets (RFC 5321, 4.5.3.1)."""
+_SUCCESS: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
 
 
-def quoting(operation: str, code: str, quoted: object) -> Exception:
-    """Return the exception botocore raises if AWS refuses a request; AWS quotes the request in the message."""
-    return refused(operation, code, f"not with {quoted!r}")
+def refusal(operation: str, code: str, quoted: object) -> ClientError:
+    """Return the exception botocore raises if AWS refuses a request. Its message quotes the request, as AWS's may."""
+    return refused(operation, code, f"invalid: {quoted!r}")
 
 
 class SizeLimits(Observer):
@@ -57,7 +65,7 @@ class SizeLimits(Observer):
         self.largest = max(self.largest, size)
         lengths = zip(key, MAX_KEY_BYTES.values(), strict=True)
         if size > MAX_ITEM_BYTES or any(not 0 < len(part.encode()) <= most for part, most in lengths):
-            raise quoting("PutItem", "ValidationException", item)
+            raise refusal("PutItem", "ValidationException", item)
 
 
 class PartitionWrites(Observer):
@@ -81,7 +89,7 @@ class PartitionWrites(Observer):
         self.counts["table"][key[0]] += 1
 
 
-class PendingContacts(Observer):
+class PendingWrites(Observer):
     """The latest item of each contact that the stream would deliver to SuppressionFunction."""
 
     def __init__(self) -> None:
@@ -95,20 +103,20 @@ class PendingContacts(Observer):
 
 
 class Table(dynamodb_table.Table):
-    """The table with DynamoDB's limits. Writes of an address fail if `refuses` returns True for it."""
+    """The table with DynamoDB's limits. Writes of an address are throttled if `fails` returns True for it."""
 
     def __init__(self) -> None:
         """Create an empty table."""
         self.sizes = SizeLimits()
         self.partitions = PartitionWrites()
-        self.changed = PendingContacts()
-        self.refuses: Callable[[str], bool] = lambda _: False
-        super().__init__(self.sizes, self.partitions, self.changed)
+        self.pending = PendingWrites()
+        self.fails: Callable[[str], bool] = lambda _: False
+        super().__init__(self.sizes, self.partitions, self.pending)
 
     def clear(self) -> None:
         """Remove every item."""
         super().clear()
-        self.changed.items.clear()
+        self.pending.items.clear()
 
 
 class DynamoDb(Operations):
@@ -127,35 +135,42 @@ class DynamoDb(Operations):
         keys = {(key["address"]["S"], key["record"]["S"]) for key in asked["Keys"]}
         too_long = any(len(address.encode()) > MAX_KEY_BYTES["address"] for address, _ in keys)
         if not 1 <= len(asked["Keys"]) <= MAX_KEYS or len(keys) < len(asked["Keys"]) or too_long:
-            raise quoting("BatchGetItem", "ValidationException", keys)
+            raise refusal("BatchGetItem", "ValidationException", keys)
         return super().batch_get_item(**request)
 
     def execute(self, statement: Statement) -> Answer:
-        """Carry out one statement of a batch, unless writes of its address fail now."""
+        """Carry out one statement of a batch, or answer that its address is throttled."""
         address = statement.key["address"]["S"]
-        if self.table.refuses(address):
+        if self.table.fails(address):
             return {"Error": {"Code": "ThrottlingError", "Message": f"not {address}"}}
         return super().execute(statement)
 
 
 @dataclass
 class Sqs:
-    """A client of the quarantine queue. `refuses` says which messages it does not take now."""
+    """A client of the quarantine queue. It throttles a message if `fails` returns True for its body."""
 
     kept: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    refuses: Callable[[str], bool] = lambda _: False
+    """Body and attributes of each message."""
+    fails: Callable[[str], bool] = lambda _: False
 
     def send_message(self, *, MessageBody: str, MessageAttributes: Mapping[str, Any], **_: Any) -> Answer:  # noqa: N803, ANN401
-        """Keep a message and its attributes."""
+        """Keep a message.
+
+        Raises:
+            ClientError: it is throttled, too large, or has an empty text or a character that SQS does not accept.
+                https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+
+        """
         attributes = {name: typed["StringValue"] for name, typed in MessageAttributes.items()}
         texts = [MessageBody, *attributes.values()]
         size = len(MessageBody.encode()) + sum(
             len(name.encode()) + len(b"String") + len(value.encode()) for name, value in attributes.items()
         )
         if size > MAX_MESSAGE_BYTES or not all(texts) or any(SQS_INVALID_CHARACTER.search(text) for text in texts):
-            raise quoting("SendMessage", "InvalidParameterValue", MessageBody)
-        if self.refuses(MessageBody):
-            raise quoting("SendMessage", "RequestThrottled", MessageBody)
+            raise refusal("SendMessage", "InvalidParameterValue", MessageBody)
+        if self.fails(MessageBody):
+            raise refusal("SendMessage", "RequestThrottled", MessageBody)
         self.kept.append((MessageBody, attributes))
         return {"MessageId": "kept"}
 
@@ -165,35 +180,53 @@ class Events:
     """A client of the event bus."""
 
     published: list[dict[str, Any]] = field(default_factory=list)
+    """The detail of each event."""
 
     def put_events(self, *, Entries: Sequence[Mapping[str, str]]) -> Answer:  # noqa: N803
-        """Publish events."""
+        """Publish events.
+
+        Raises:
+            ClientError: one of them is too large.
+
+        """
         for entry in Entries:
             if len(entry["Detail"].encode()) > MAX_EVENT_BYTES:
-                raise quoting("PutEvents", "ValidationException", entry)
+                raise refusal("PutEvents", "ValidationException", entry)
             self.published.append(json.loads(entry["Detail"]))
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in Entries]}
 
 
 @dataclass
 class SesV2:
-    """A client of the suppression list; `calls` are the moments it was called."""
+    """A client of the suppression list."""
 
     now: Callable[[], datetime]
     entries: dict[str, str] = field(default_factory=dict)
+    """The reason of each entry, by address."""
     calls: list[datetime] = field(default_factory=list)
+    """The time of each call."""
 
     def put_suppressed_destination(self, *, EmailAddress: str, Reason: str) -> Answer:  # noqa: N803
-        """Put an entry."""
+        """Put an entry.
+
+        Raises:
+            ClientError: SES does not accept the address.
+
+        """
         self.calls.append(self.now())
-        if len(EmailAddress.encode()) > 320 or not EmailAddress.isascii():
-            raise quoting("PutSuppressedDestination", "BadRequestException", EmailAddress)
+        if len(EmailAddress.encode()) > MAX_ADDRESS_BYTES or not EmailAddress.isascii():
+            raise refusal("PutSuppressedDestination", "BadRequestException", EmailAddress)
         self.entries[EmailAddress] = Reason
-        return _DONE
+        return _SUCCESS
 
     def delete_suppressed_destination(self, *, EmailAddress: str) -> Answer:  # noqa: N803
-        """Take an entry off."""
+        """Delete an entry.
+
+        Raises:
+            ClientError: there is none.
+
+        """
         self.calls.append(self.now())
         if self.entries.pop(EmailAddress, None) is None:
-            raise quoting("DeleteSuppressedDestination", "NotFoundException", EmailAddress)
-        return _DONE
+            raise refusal("DeleteSuppressedDestination", "NotFoundException", EmailAddress)
+        return _SUCCESS

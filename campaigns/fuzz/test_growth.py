@@ -1,12 +1,16 @@
-"""Hostile input costs as much more as it is longer, and not the square of that."""
+"""The work grows linearly with hostile input. `make fuzz` also measures the time, and larger inputs."""
 
 import pytest
 
-from campaigns.fuzz.growth import HOSTILE, rows
+from campaigns.fuzz.growth import measure
+from campaigns.fuzz.hostile_inputs import HOSTILE_INPUTS
+
+FRACTION = 2
+"""The tests use inputs of this fraction of the largest size."""
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_the_work_grows_as_the_input_does(name: str) -> None:
-    """Four times as long, and about four times the work, counted. `make fuzz` takes the time of it as well."""
-    [row] = rows({name: HOSTILE[name]})
-    assert row.counts_linear, row.told()
+@pytest.mark.parametrize("name", HOSTILE_INPUTS)
+def test_calls_and_memory_grow_linearly(name: str) -> None:
+    size, build = HOSTILE_INPUTS[name]
+    growth = measure(name, (size // FRACTION, build))
+    assert growth.counts_are_linear, growth.summary()

@@ -1,4 +1,4 @@
-"""The campaigns can fail: each of these bugs, put into the code on purpose, is found by a few payloads."""
+"""The campaign finds planted bugs: each breaks its rule within a few cases."""
 
 import json
 import re
@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from campaigns.fuzz.bounds import play as play_bounds
-from campaigns.fuzz.bounds import storm
-from campaigns.fuzz.campaign import play_case
-from campaigns.fuzz.growth import HOSTILE, rows
-from campaigns.fuzz.invariants import Referee
+from campaigns.fuzz.bounds import check_hostile_events
+from campaigns.fuzz.campaign import check_case
+from campaigns.fuzz.growth import measure
+from campaigns.fuzz.hostile_inputs import HOSTILE_INPUTS
+from campaigns.fuzz.invariants import InvariantChecker
+from campaigns.fuzz.storms import simulate_storm
 from ses_feedback.aws import metrics, quarantine
 from ses_feedback.contacts import contact, history
 from ses_feedback.judging import judge
@@ -26,132 +27,126 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 CASES = [range(first, first + 10) for first in range(0, 800, 10)]
 
 
-def _no_except(patch: pytest.MonkeyPatch) -> None:
-    # Caught are errors that nothing raises.
+def _catch_no_error(patch: pytest.MonkeyPatch) -> None:
     for name in ("EnvelopeError", "FeedbackError"):
         patch.setattr(pipeline, name, StopIteration)
     patch.setattr(pipeline, "Exception", StopIteration, raising=False)
 
 
-def _unknown_error(patch: pytest.MonkeyPatch) -> None:
+def _catch_another_error(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pipeline, "EnvelopeError", KeyError)
 
 
-def _address_in_a_log_line(patch: pytest.MonkeyPatch) -> None:
+def _log_addresses(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pipeline, "contact_hash", lambda text: text)
 
 
-def _value_in_an_error(patch: pytest.MonkeyPatch) -> None:
+def _quote_malformed_values(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ses_events, "_malformed_fields", lambda error: (str(error.errors()[0]["input"]),))
 
 
-def _text_in_an_attribute(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(envelope, "_decoded", _quoting)
+def _quote_invalid_json(patch: pytest.MonkeyPatch) -> None:
+    def decoded(text: str) -> object:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise envelope.EnvelopeError(f"not-json: {text[:40]}") from None
+
+    patch.setattr(envelope, "_decoded", decoded)
 
 
-def _quoting(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise envelope.EnvelopeError(f"not-json: {text[:40]}") from None
-
-
-def _name_in_the_answer(patch: pytest.MonkeyPatch) -> None:
+def _use_any_configuration_set_as_dimension(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(metrics.Metrics, "dimension", lambda _, name: name or "none")
 
 
-def _written_anew(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Record, "original", lambda record: json.dumps(_or_text(record.content)))
+def _rewrite_quarantined_json(patch: pytest.MonkeyPatch) -> None:
+    def parsed(content: object) -> object:
+        try:
+            return json.loads(content) if isinstance(content, str) else content
+        except (ValueError, RecursionError):
+            return content
+
+    patch.setattr(Record, "original", lambda record: json.dumps(parsed(record.content)))
 
 
-def _or_text(content: object) -> object:
-    try:
-        return json.loads(content) if isinstance(content, str) else content
-    except (ValueError, RecursionError):
-        return content
-
-
-def _anything_is_carried(patch: pytest.MonkeyPatch) -> None:
+def _send_any_character_to_sqs(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(quarantine, "SQS_INVALID_CHARACTER", re.compile("(?!)"))
 
 
-def _only_the_first(patch: pytest.MonkeyPatch) -> None:
+def _read_only_the_first_record(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pipeline, "read_records", lambda event: envelope.read_records(event)[:1])
 
 
-def _last_write_wins(patch: pytest.MonkeyPatch) -> None:
+def _keep_the_last_write(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(contact, "_latest", lambda one, other: other or one)
 
 
-def _history_again_and_again(patch: pytest.MonkeyPatch) -> None:
-    real, numbers = history.history_item, count()
+def _number_history_items(patch: pytest.MonkeyPatch) -> None:
+    original, numbers = history.history_item, count()
 
-    def numbered(*arguments: Any) -> Any:  # noqa: ANN401 (history_item's own)
-        item = real(*arguments)
+    def numbered(*arguments: Any) -> Any:  # noqa: ANN401 (those of history_item)
+        item = original(*arguments)
         return {**item, "record": {"S": f"{item['record']['S']}{next(numbers)}"}}
 
     patch.setattr("ses_feedback.contacts.repository.history_item", numbered)
 
 
-def _faults_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+def _ignore_faults_of_the_table(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pipeline, "_failures", lambda *_: {})
 
 
-def _kept_or_not(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(quarantine, "fault", lambda _: "")
+def _ignore_faults_of_the_quarantine(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(quarantine, "error_code", lambda _: "")
 
 
 BUGS: dict[str, tuple[Patch, str]] = {
-    "an except removed": (_no_except, "P5"),
-    "an error of another kind": (_unknown_error, "P5"),
-    "a record beyond the first forgotten": (_only_the_first, "P5"),
-    "a character SQS does not carry": (_anything_is_carried, "P5"),
-    "an address in a log line": (_address_in_a_log_line, "P7"),
-    "a value in an error": (_value_in_an_error, "P7"),
-    "the message in a queue attribute": (_text_in_an_attribute, "P7"),
-    "any configuration set in the metrics": (_name_in_the_answer, "P7"),
-    "the quarantine writes the message anew": (_written_anew, "P2"),
-    "faults of the table forgotten": (_faults_are_forgotten, "P2"),
-    "faults of the quarantine forgotten": (_kept_or_not, "P2"),
-    "the last write wins": (_last_write_wins, "P6"),
-    "history is kept again and again": (_history_again_and_again, "P1"),
+    "no error is caught": (_catch_no_error, "P5"),
+    "an error of another type is caught": (_catch_another_error, "P5"),
+    "only the first record is read": (_read_only_the_first_record, "P5"),
+    "characters that SQS rejects are sent to it": (_send_any_character_to_sqs, "P5"),
+    "addresses are logged": (_log_addresses, "P7"),
+    "errors quote malformed values": (_quote_malformed_values, "P7"),
+    "a queue attribute quotes invalid JSON": (_quote_invalid_json, "P7"),
+    "any configuration set is a metric dimension": (_use_any_configuration_set_as_dimension, "P7"),
+    "the quarantine rewrites JSON": (_rewrite_quarantined_json, "P2"),
+    "faults of the table are ignored": (_ignore_faults_of_the_table, "P2"),
+    "faults of the quarantine are ignored": (_ignore_faults_of_the_quarantine, "P2"),
+    "the last write wins": (_keep_the_last_write, "P6"),
+    "history is stored again for each delivery": (_number_history_items, "P1"),
 }
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some case of the first few breaks the rule that this bug breaks."""
-    patch, rule = BUGS[bug]
-    patch(monkeypatch)
-    referee = Referee()
-    assert any(violation.rule == rule for case in CASES for violation in play_case(referee, case))
+def test_planted_bug_is_found_within_a_few_cases(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, rule = BUGS[bug]
+    plant(monkeypatch)
+    checker = InvariantChecker()
+    assert any(violation.rule == rule for case in CASES for violation in check_case(checker, case))
 
 
-def test_too_many_dimensions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the cap, hostile names each cost a metric."""
-    monkeypatch.setattr(metrics.Metrics, "dimension", lambda _, name: name or "none")
-    assert any("dimension" in said for said in play_bounds(range(1_000)).broken())
+def test_too_many_metric_dimensions_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    _use_any_configuration_set_as_dimension(monkeypatch)
+    exceeded = check_hostile_events(range(600)).exceeded()
+    assert any("metric dimension sets" in description for description in exceeded)
 
 
-def test_calls_above_the_rate_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without rate_limiter, SES is called as fast as it answers."""
+def test_calls_to_ses_without_the_rate_limiter_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limiter.RateLimiter, "acquire", lambda *_: None)
-    assert any("calls of SES" in said for said in storm(100, 100, 1.0).broken())
+    assert any("calls to SES" in description for description in simulate_storm(100, 100, 1.0).exceeded())
 
 
-def test_a_quadratic_loop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Comparing every recipient to every other shows in the calls counted."""
-    real = judge.judge
+def test_quadratic_comparison_of_recipients_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = judge.judge
 
-    # A function in Python: growth is measured in calls of those, and facts compare themselves in C.
+    # A Python function: calls are counted, and facts compare themselves in C.
     def differ(one: Fact, other: Fact) -> bool:
         return one != other
 
-    def careful(*arguments: Any) -> Any:  # noqa: ANN401 (judge's own)
-        judgement = real(*arguments)
+    def judge_quadratically(*arguments: Any) -> Any:  # noqa: ANN401 (those of judge)
+        judgement = original(*arguments)
         assert all(differ(one, other) for one in judgement.facts for other in judgement.facts if one is not other)
         return judgement
 
-    monkeypatch.setattr(pipeline, "judge", careful)
-    [row] = rows({"bounced recipients": (320, HOSTILE["bounced recipients"][1])})
-    assert not row.counts_linear
+    monkeypatch.setattr(pipeline, "judge", judge_quadratically)
+    growth = measure("bounced recipients", (320, HOSTILE_INPUTS["bounced recipients"][1]))
+    assert not growth.counts_are_linear

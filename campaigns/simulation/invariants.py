@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from campaigns.fuzz.canaries import leaks
+from campaigns.fuzz.canaries import find_leaks
 from campaigns.simulation.aws_services import SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.lanes import Lanes
@@ -143,7 +143,7 @@ class InvariantChecker:
 
     def check_text(self, place: str, text: str) -> None:
         """Check that a text outside the table contains no personal data (P7)."""
-        for leak in leaks(text)[:1]:
+        for leak in find_leaks(text)[:1]:
             self.add_violation("P7", f"{leak} in {place}")
 
     def check_result(self) -> None:

@@ -16,7 +16,7 @@ from importlib import import_module
 from itertools import product
 from typing import Any, NoReturn
 
-from campaigns.fuzz.canaries import leaks
+from campaigns.fuzz.canaries import find_leaks
 from campaigns.simulation.lanes import Handler
 from campaigns.simulation.scheduler import Scheduler
 from campaigns.wire.clients import Clock, local_clients, retrying_at_once
@@ -91,7 +91,7 @@ def _handled(handler: Handler, event: object, context: Context) -> dict[str, Any
 
 
 def _printed(_where: str, text: str) -> None:
-    _leaks.extend(leaks(text)[:1])
+    _leaks.extend(find_leaks(text)[:1])
 
 
 def _settings(told: dict[str, Any]) -> Settings:
