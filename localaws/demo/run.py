@@ -17,7 +17,7 @@ from localaws.deployment import sam_cli
 from localaws.deployment.deployed_stack import DeployedStack
 from localaws.deployment.server_process import LocalAws, LocalAwsError
 
-_TIMEOUT_SECONDS, _LOG_TIMEOUT_SECONDS = 120.0, 10.0
+_TIMEOUT_SECONDS, _LOG_TIMEOUT_SECONDS = 120.0, 60.0
 
 Contact = dict[str, Any]
 

@@ -1,6 +1,7 @@
 """The screen of the demo, and its image."""
 
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -50,3 +51,11 @@ def test_image_refers_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFix
     assert "@font-face" not in svg
     assert "MailboxFull" in svg
     assert "MailboxFull" in capsys.readouterr().out
+
+
+def test_committed_image_shows_the_current_titles_and_no_path_of_a_machine() -> None:
+    """`make demo-image` writes it."""
+    text = (ROOT / "docs" / "demo.svg").read_text().replace("&#160;", " ")
+    titles = ("Contacts after the first email", "SES suppression list", "Reports from SES", "Metrics")
+    assert [title for title in titles if title not in text] == []
+    assert re.findall(r"/(?:home|root|tmp|Users|work)/", text) == []
