@@ -1,12 +1,12 @@
-"""How much Hypothesis tries: the same modest examples on every run, or, for hunting, many that are new each time.
+"""Hypothesis profiles, and the option that rewrites golden files.
 
-`pytest --hypothesis-profile=long` hunts.
+The profile `quick` runs the same 100 examples every time. `pytest --hypothesis-profile=long` runs 5,000 new ones.
 """
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Neither has a database: what a run tries depends on the code alone. Nor a deadline: continuous integration is slow.
+# Without a database, examples depend on the code only. Without a deadline, slow machines cause no failures.
 settings.register_profile("quick", database=None, deadline=None, derandomize=True, max_examples=100)
 settings.register_profile(
     "long",
@@ -24,5 +24,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="rewrite the files in tests/events/golden/ from the current outcome",
+        help="rewrite the files in tests/events/golden/ with the current results",
     )

@@ -178,7 +178,7 @@ def clear(contacts: int, job_time: timedelta, limit: int | None) -> Cleared:
         imported += counts.imported
         put += counts.put
         sweeps += 1
-        aws.clock.naps.clear()
+        aws.clock.sleeps.clear()
         if aws.table.earliest("PendingSync"):
             aws.clock.sleep(max(0.0, (sweep_started + SWEEP_EVERY - aws.clock.now()).total_seconds()))
     hours = (aws.clock.now() - started).total_seconds() / 3600

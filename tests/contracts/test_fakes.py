@@ -34,10 +34,10 @@ from tests.support.fakes import (
     FakeQuarantine,
     FakeRateLimiter,
     FakeSuppressionList,
-    Kept,
     ManualClock,
+    QuarantinedMessage,
 )
-from tests.support.faulty_client import FaultyClient, refuses
+from tests.support.faulty_client import FaultyClient, fails_with
 
 LIMITS = Limits()
 OTHER = "other@example.com"
@@ -385,7 +385,7 @@ def test_announcer_without_a_bus(kind: str, aws: EmbeddedAws) -> None:
     """When nobody takes them, no change is said to have been published, and nothing is raised."""
     down = FakeEventPublisher()
     down.down = True
-    failing = FaultyClient(aws.client("events"), otherwise=refuses("InternalException"))
+    failing = FaultyClient(aws.client("events"), default_fault=fails_with("InternalException"))
     publisher: interfaces.StatusPublisher = down if kind == "fake" else EventPublisher(failing, aws.event_bus_name)
     assert publisher.publish(changes(12)) == []
 
@@ -449,7 +449,7 @@ def test_no_turn_in_time(rate_limiter: tuple[ManualClock, Callable[[], interface
 @pytest.fixture(params=["fake", "sqs"])
 def quarantine(
     request: pytest.FixtureRequest, aws: EmbeddedAws
-) -> tuple[pipeline.QuarantineStore, Callable[[], list[Kept]]]:
+) -> tuple[pipeline.QuarantineStore, Callable[[], list[QuarantinedMessage]]]:
     """A quarantine of each kind, and what it keeps."""
     if request.param == "fake":
         fake = FakeQuarantine()
@@ -457,20 +457,22 @@ def quarantine(
     return Quarantine(lambda: aws.client("sqs"), aws.quarantine_url), lambda: sorted(map(unpacked, aws.quarantined()))
 
 
-def unpacked(message: Any) -> Kept:  # noqa: ANN401 (a QuarantinedMessage)
+def unpacked(message: Any) -> QuarantinedMessage:  # noqa: ANN401 (a QuarantinedMessage)
     """Return what was kept in a message of the queue."""
     body = message.body
     if message.attributes.get("encoding") == "gzip+base64":
         body = gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass")
-    return Kept(body, message.attributes["reason"], message.attributes["source"])
+    return QuarantinedMessage(body, message.attributes["reason"], message.attributes["source"])
 
 
 TEXTS = ("{}", " spaces\n\tstay ", "", "\x00\x01", "\ud800", "\ufffe", "é" * 400_000, "x" * 3_000_000)
 
 
 @pytest.mark.parametrize("original", TEXTS, ids=range(len(TEXTS)))
-def test_quarantine(quarantine: tuple[pipeline.QuarantineStore, Callable[[], list[Kept]]], original: str) -> None:
+def test_quarantine(
+    quarantine: tuple[pipeline.QuarantineStore, Callable[[], list[QuarantinedMessage]]], original: str
+) -> None:
     """Whatever the text, quarantine keeps it whole, with its reason and where it came from."""
     keeper, kept = quarantine
     assert keeper.store(original, "not-json", "") == ""
-    assert kept() == [Kept(original, "not-json", "unknown")]
+    assert kept() == [QuarantinedMessage(original, "not-json", "unknown")]

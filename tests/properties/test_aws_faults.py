@@ -27,34 +27,34 @@ from tests.support.builders import (
     on_day,
     soft_bounce_days,
 )
-from tests.support.deployed_functions import TIMEOUT, FakeContext, World, a_world
+from tests.support.deployed_functions import TIMEOUT, EmbeddedStack, FakeContext, embedded_stack
 from tests.support.faulty_client import (
     Call,
     Fault,
     Killed,
-    dies_after,
-    dies_before,
-    first,
-    garbles,
+    fails_with,
     key_of,
-    loses_the_answer,
-    refuses,
+    loses_response,
+    process_ends_after,
+    process_ends_before,
+    returns_garbage,
+    runs_first,
     times_out,
 )
 
 FAULTS: dict[str, Fault] = {
-    "refused": refuses("InternalServerError"),
+    "refused": fails_with("InternalServerError"),
     "timeout": times_out,
-    "lost answer": loses_the_answer,
-    "garbled": garbles,
+    "lost answer": loses_response,
+    "garbled": returns_garbage,
 }
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def stack() -> Iterator[EmbeddedStack]:
     """A world."""
-    with a_world() as world:
-        yield world
+    with embedded_stack() as stack:
+        yield stack
 
 
 def each(faults: dict[str, Fault]) -> pytest.MarkDecorator:
@@ -86,17 +86,17 @@ BATCH = an_sqs_event(
 FEEDBACK_CALLS = ["batch_get_item", "batch_execute_statement", "send_message"]
 
 
-def handled(world: World, event: dict[str, Any]) -> dict[str, Any]:
+def handled(stack: EmbeddedStack, event: dict[str, Any]) -> dict[str, Any]:
     """Return what the feedback function leaves of an SQS event: an event of the records that come again."""
-    answer = world.feedback()(event, FakeContext())
+    answer = stack.feedback()(event, FakeContext())
     again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     return {"Records": [record for record in event["Records"] if record["messageId"] in again]}
 
 
-def feedback_state(world: World) -> tuple[object, ...]:
+def feedback_state(stack: EmbeddedStack) -> tuple[object, ...]:
     """Return all that feedback leaves behind, but for when it was written."""
-    items = [{name: value for name, value in item.items() if name != "pending_at"} for item in world.items()]
-    return items, set(map(str, world.aws.quarantined()))
+    items = [{name: value for name, value in item.items() if name != "pending_at"} for item in stack.items()]
+    return items, set(map(str, stack.aws.quarantined()))
 
 
 def concerned(call: Call) -> set[str]:
@@ -111,47 +111,49 @@ def concerned(call: Call) -> set[str]:
 @pytest.fixture(scope="module")
 def undisturbed() -> tuple[object, ...]:
     """What the batch leaves behind when nothing goes wrong."""
-    with a_world() as world:
-        calls = world.go_wrong(-1, times_out)
-        assert handled(world, BATCH) == {"Records": []}
+    with embedded_stack() as stack:
+        calls = stack.inject_fault(-1, times_out)
+        assert handled(stack, BATCH) == {"Records": []}
         assert [call.operation for call in calls] == FEEDBACK_CALLS
-        return feedback_state(world)
+        return feedback_state(stack)
 
 
 @each(FAULTS)
 @pytest.mark.parametrize("number", range(len(FEEDBACK_CALLS)))
-def test_feedback_when_a_call_fails(world: World, undisturbed: tuple[object, ...], number: int, fault: Fault) -> None:
+def test_feedback_when_a_call_fails(
+    stack: EmbeddedStack, undisturbed: tuple[object, ...], number: int, fault: Fault
+) -> None:
     """Exactly the messages that the call was about come again, and then the end is as if nothing had happened."""
-    calls = world.go_wrong(number, fault)
-    again = handled(world, BATCH)
+    calls = stack.inject_fault(number, fault)
+    again = handled(stack, BATCH)
     whom = concerned(calls[number])
     expected = [f"sqs-message-{message}" for message, name in NAMED.items() if name in whom]
     assert [record["messageId"] for record in again["Records"]] == expected
-    assert handled(world, again) == {"Records": []}
-    assert feedback_state(world) == undisturbed
+    assert handled(stack, again) == {"Records": []}
+    assert feedback_state(stack) == undisturbed
 
 
 @pytest.mark.parametrize("number", range(len(FEEDBACK_CALLS)))
-def test_feedback_when_the_process_dies(world: World, undisturbed: tuple[object, ...], number: int) -> None:
+def test_feedback_when_the_process_dies(stack: EmbeddedStack, undisturbed: tuple[object, ...], number: int) -> None:
     """The whole batch comes again, and the end is as if nothing had happened."""
-    world.go_wrong(number, dies_after)
+    stack.inject_fault(number, process_ends_after)
     with pytest.raises(Killed):
-        handled(world, BATCH)
-    assert handled(world, BATCH) == {"Records": []}
-    assert feedback_state(world) == undisturbed
+        handled(stack, BATCH)
+    assert handled(stack, BATCH) == {"Records": []}
+    assert feedback_state(stack) == undisturbed
 
 
 @each(FAULTS)
-def test_feedback_when_every_call_fails(world: World, undisturbed: tuple[object, ...], fault: Fault) -> None:
+def test_feedback_when_every_call_fails(stack: EmbeddedStack, undisturbed: tuple[object, ...], fault: Fault) -> None:
     """While nothing works nothing is lost, and what needs nobody is done."""
-    for client in (world.dynamodb, world.sqs):
-        client.otherwise = fault
-    again = handled(world, BATCH)
+    for client in (stack.dynamodb, stack.sqs):
+        client.default_fault = fault
+    again = handled(stack, BATCH)
     assert [record["messageId"] for record in again["Records"]] == [f"sqs-message-{number}" for number in range(1, 7)]
-    for client in (world.dynamodb, world.sqs):
-        client.otherwise = None
-    assert handled(world, again) == {"Records": []}
-    assert feedback_state(world) == undisturbed
+    for client in (stack.dynamodb, stack.sqs):
+        client.default_fault = None
+    assert handled(stack, again) == {"Records": []}
+    assert feedback_state(stack) == undisturbed
 
 
 # --- The list_sync -----------------------------------------------------------------------------------------------------
@@ -159,40 +161,40 @@ def test_feedback_when_every_call_fails(world: World, undisturbed: tuple[object,
 COMPLAINER, RETURNER = "complainer@example.com", "returner@example.com"
 
 
-def prepare(world: World) -> list[dict[str, Any]]:
+def prepare(stack: EmbeddedStack) -> list[dict[str, Any]]:
     """Bring about something to put, to delete and to publish; return the stream's records of it."""
-    world.learn(a_fact(Verdict.SUPPRESS, address=RETURNER), a_fact(Verdict.COMPLAIN, address=COMPLAINER))
-    world.reinstate(RETURNER)
+    stack.learn(a_fact(Verdict.SUPPRESS, address=RETURNER), a_fact(Verdict.COMPLAIN, address=COMPLAINER))
+    stack.reinstate(RETURNER)
     bounce = SuppressionReason.BOUNCE
-    world.aws.suppression_list.add_from_feedback(RETURNER, bounce, message_id="1", feedback_id="1")
-    world.clock.sleep(120)
-    return world.stream()
+    stack.aws.suppression_list.add_from_feedback(RETURNER, bounce, message_id="1", feedback_id="1")
+    stack.clock.sleep(120)
+    return stack.stream()
 
 
-def let_be(world: World, records: list[dict[str, Any]]) -> None:
+def let_be(stack: EmbeddedStack, records: list[dict[str, Any]]) -> None:
     """Hand the stream's records out again, and sweep when every lease has run out."""
     if records:
-        world.suppression()({"Records": records}, FakeContext())
-    world.drain()
-    if any("pending_shard" in item for item in world.aws.contacts()):  # else the sweep would find nothing
-        world.sweep(after=LEASE_DURATION + timedelta(minutes=1))
+        stack.suppression()({"Records": records}, FakeContext())
+    stack.drain()
+    if any("pending_shard" in item for item in stack.aws.contacts()):  # else the sweep would find nothing
+        stack.sweep(after=LEASE_DURATION + timedelta(minutes=1))
 
 
-def assert_in_step(world: World) -> None:
+def assert_in_step(stack: EmbeddedStack) -> None:
     """The list is what the contacts want, nothing is due, and the latest event of each is what it is."""
-    limits = world.settings.limits
-    contacts = [decode(item) for item in world.aws.contacts()]
+    limits = stack.settings.limits
+    contacts = [decode(item) for item in stack.aws.contacts()]
     wanted = {
         variant: reason.value
         for stored in contacts
         if (reason := required_list_reason(stored.contact, limits))
         for variant in stored.contact.variants
     }
-    assert world.listed() == wanted
+    assert stack.listed() == wanted
     assert [
         stored.contact.address for stored in contacts if stored.pending_since or stored.list_pending or stored.lease
     ] == []
-    told = sorted((event["detail"] for event in world.aws.events()), key=lambda detail: detail["rev"])
+    told = sorted((event["detail"] for event in stack.aws.events()), key=lambda detail: detail["rev"])
     latest = {detail["address"]: detail["new_status"] for detail in told}
     assert latest == {stored.contact.address: stored.status.value for stored in contacts}
 
@@ -207,81 +209,81 @@ MIRROR_CALLS = [
 """What following what `prepare` brings about takes: read, publish, mark; then lease, take a turn, call, mark."""
 
 
-def test_the_mirrors_calls(world: World) -> None:
+def test_the_mirrors_calls(stack: EmbeddedStack) -> None:
     """When nothing goes wrong these are all the calls there are: none is left out below."""
-    records = prepare(world)
-    calls = world.go_wrong(-1, times_out)
-    world.suppression()({"Records": records}, FakeContext())
+    records = prepare(stack)
+    calls = stack.inject_fault(-1, times_out)
+    stack.suppression()({"Records": records}, FakeContext())
     assert [call.operation for call in calls] == MIRROR_CALLS
-    let_be(world, [])
-    assert_in_step(world)
+    let_be(stack, [])
+    assert_in_step(stack)
 
 
 @each(FAULTS)
 @pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
-def test_the_mirror_when_a_call_fails(world: World, number: int, fault: Fault) -> None:
+def test_the_mirror_when_a_call_fails(stack: EmbeddedStack, number: int, fault: Fault) -> None:
     """What is not done is handed back or swept, and the list and the outside world end in step."""
-    records = prepare(world)
-    world.go_wrong(number, fault)
-    answer = world.suppression()({"Records": records}, FakeContext())
+    records = prepare(stack)
+    stack.inject_fault(number, fault)
+    answer = stack.suppression()({"Records": records}, FakeContext())
     left = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-    let_be(world, [record for record in records if record["dynamodb"]["SequenceNumber"] in left])
-    assert_in_step(world)
+    let_be(stack, [record for record in records if record["dynamodb"]["SequenceNumber"] in left])
+    assert_in_step(stack)
 
 
 @pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
-def test_the_mirror_when_the_process_dies(world: World, number: int) -> None:
+def test_the_mirror_when_the_process_dies(stack: EmbeddedStack, number: int) -> None:
     """The stream hands out the batch again, the sweep takes over the dead one's lease, and all ends in step."""
-    records = prepare(world)
-    world.go_wrong(number, dies_after)
+    records = prepare(stack)
+    stack.inject_fault(number, process_ends_after)
     with pytest.raises(Killed):
-        world.suppression()({"Records": records}, FakeContext())
-    let_be(world, records)
-    assert_in_step(world)
+        stack.suppression()({"Records": records}, FakeContext())
+    let_be(stack, records)
+    assert_in_step(stack)
 
 
-def test_what_is_written_while_a_dead_ones_claim_stands(world: World) -> None:
+def test_what_is_written_while_a_dead_ones_claim_stands(stack: EmbeddedStack) -> None:
     """A change of what a dead worker leased is left alone by those who are told of it, and is the sweep's."""
-    records = prepare(world)
-    world.go_wrong(7, dies_before)
+    records = prepare(stack)
+    stack.inject_fault(7, process_ends_before)
     with pytest.raises(Killed):
-        world.suppression()({"Records": records}, FakeContext())
-    world.go_wrong(-1, times_out)
-    world.reinstate(COMPLAINER)
-    world.drain()
-    assert "pending_shard" in str(world.aws.contacts())
-    let_be(world, [])
-    assert_in_step(world)
+        stack.suppression()({"Records": records}, FakeContext())
+    stack.inject_fault(-1, times_out)
+    stack.reinstate(COMPLAINER)
+    stack.drain()
+    assert "pending_shard" in str(stack.aws.contacts())
+    let_be(stack, [])
+    assert_in_step(stack)
 
 
-def test_the_sweep_alone_does_what_the_stream_never_brought(world: World) -> None:
+def test_the_sweep_alone_does_what_the_stream_never_brought(stack: EmbeddedStack) -> None:
     """A stream that expired is no loss."""
-    prepare(world)
-    let_be(world, [])
-    assert_in_step(world)
+    prepare(stack)
+    let_be(stack, [])
+    assert_in_step(stack)
 
 
 # --- Others at work at the same time --------------------------------------------------------------------------------
 
 
-def another_follows(world: World, records: list[dict[str, Any]]) -> None:
+def another_follows(stack: EmbeddedStack, records: list[dict[str, Any]]) -> None:
     """Another process follows the same changes, and what has changed since."""
-    world.suppression()({"Records": [*records, *world.stream()]}, FakeContext())
+    stack.suppression()({"Records": [*records, *stack.stream()]}, FakeContext())
 
 
-def happenings(world: World, records: list[dict[str, Any]]) -> dict[str, Callable[[], None]]:
+def happenings(stack: EmbeddedStack, records: list[dict[str, Any]]) -> dict[str, Callable[[], None]]:
     """Return what may happen between two calls of a list_sync."""
 
     def reinstated_and_followed() -> None:
-        world.reinstate(RECIPIENT)
-        another_follows(world, records)
+        stack.reinstate(RECIPIENT)
+        another_follows(stack, records)
 
     def stalled() -> None:
-        world.clock.sleep((LEASE_DURATION + timedelta(seconds=1)).total_seconds())
+        stack.clock.sleep((LEASE_DURATION + timedelta(seconds=1)).total_seconds())
         reinstated_and_followed()
 
     return {
-        "complaint": lambda: world.learn(a_fact(Verdict.COMPLAIN, on_day(0.5))),
+        "complaint": lambda: stack.learn(a_fact(Verdict.COMPLAIN, on_day(0.5))),
         "reinstated and report": reinstated_and_followed,
         "stalled, reinstated and report": stalled,
     }
@@ -292,53 +294,53 @@ KINDS = ("complaint", "reinstated and report", "stalled, reinstated and report")
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", range(11))
-def test_the_mirror_when_others_are_at_work(world: World, number: int, kind: str) -> None:
+def test_the_mirror_when_others_are_at_work(stack: EmbeddedStack, number: int, kind: str) -> None:
     """Between any two of its calls others may change the contact and sync it; in the end the list is in step."""
-    world.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
-    world.clock.sleep(120)
-    records = world.stream()
-    world.go_wrong(number, _once(world, happenings(world, records)[kind]))
-    answer = world.suppression()({"Records": records}, FakeContext(4 * TIMEOUT))
-    let_be(world, records if answer["batchItemFailures"] else [])
-    assert_in_step(world)
+    stack.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
+    stack.clock.sleep(120)
+    records = stack.stream()
+    stack.inject_fault(number, _once(stack, happenings(stack, records)[kind]))
+    answer = stack.suppression()({"Records": records}, FakeContext(4 * TIMEOUT))
+    let_be(stack, records if answer["batchItemFailures"] else [])
+    assert_in_step(stack)
 
 
-def _once(world: World, happening: Callable[[], None]) -> Fault:
+def _once(stack: EmbeddedStack, happening: Callable[[], None]) -> Fault:
     def undisturbed() -> None:
-        clients = world.dynamodb, world.sqs, world.events, world.sesv2
-        calls = world.dynamodb.calls
+        clients = stack.dynamodb, stack.sqs, stack.events, stack.sesv2
+        calls = stack.dynamodb.calls
         for client in clients:
             client.calls, client.faults = [], {}
         happening()
         for client in clients:
             client.calls = calls
 
-    return first(undisturbed)
+    return runs_first(undisturbed)
 
 
-def test_a_strike_and_a_delivery_race(world: World) -> None:
+def test_a_strike_and_a_delivery_race(stack: EmbeddedStack) -> None:
     """Two lanes that write one contact at once lose nothing of either."""
-    other = world.store(world.aws.client("dynamodb"))
+    other = stack.repository(stack.aws.client("dynamodb"))
     for day in range(6):
-        world.dynamodb.calls.clear()
+        stack.dynamodb.calls.clear()
         delivery = a_fact(Verdict.DELIVERED, on_day(day + 0.1))
-        world.dynamodb.faults = {1: first(partial(other.learn, [delivery]))}
-        world.learn(*soft_bounce_days(day))
-    stored = world.contact(RECIPIENT)
+        stack.dynamodb.faults = {1: runs_first(partial(other.learn, [delivery]))}
+        stack.learn(*soft_bounce_days(day))
+    stored = stack.contact(RECIPIENT)
     assert (len(stored.contact.soft_bounces), len(stored.contact.delivered), stored.status) == (6, 6, "active")
 
 
-def test_no_entry_is_ever_wrong_for_long(world: World) -> None:
+def test_no_entry_is_ever_wrong_for_long(stack: EmbeddedStack) -> None:
     """A contact that changes its mind faster than SES can be called ends as it is last."""
     for number in range(4):
-        world.learn(a_fact(Verdict.SUPPRESS, world.clock.now()))
+        stack.learn(a_fact(Verdict.SUPPRESS, stack.clock.now()))
         with suppress(Killed):
-            world.go_wrong(number + 4, dies_after)
-            world.suppression()({"Records": world.stream()}, FakeContext())
-        world.go_wrong(-1, times_out)
-        world.clock.sleep(60)
-        world.reinstate(RECIPIENT)
-        world.clock.sleep(7200)
-    world.learn(a_fact(Verdict.COMPLAIN, world.clock.now()))
-    let_be(world, world.stream())
-    assert world.listed() == {RECIPIENT: ListReason.COMPLAINT.value}
+            stack.inject_fault(number + 4, process_ends_after)
+            stack.suppression()({"Records": stack.stream()}, FakeContext())
+        stack.inject_fault(-1, times_out)
+        stack.clock.sleep(60)
+        stack.reinstate(RECIPIENT)
+        stack.clock.sleep(7200)
+    stack.learn(a_fact(Verdict.COMPLAIN, stack.clock.now()))
+    let_be(stack, stack.stream())
+    assert stack.listed() == {RECIPIENT: ListReason.COMPLAINT.value}

@@ -60,7 +60,7 @@ from tests.support.builders import (
     reinstated,
 )
 from tests.support.strategies import (
-    SOFT,
+    SOFT_BOUNCE_VERDICTS,
     contacts,
     documents,
     histories,
@@ -357,7 +357,7 @@ STRENGTH = list(reversed(Status))
 """Weakest first."""
 
 
-@given(histories() | histories(verdicts=SOFT), limits(), st.none() | moments())
+@given(histories() | histories(verdicts=SOFT_BOUNCE_VERDICTS), limits(), st.none() | moments())
 def test_a_status_weakens_only_by_a_delivery_or_by_the_persons_own_opt_in(
     history: list[Fact], limits: Limits, opted_in: datetime | None
 ) -> None:
@@ -557,7 +557,7 @@ class World:
         self.stored = replace(self.stored, pending_since=None)
 
 
-@given(histories() | histories(verdicts=SOFT), limits(), st.none() | moments(), st.data())
+@given(histories() | histories(verdicts=SOFT_BOUNCE_VERDICTS), limits(), st.none() | moments(), st.data())
 def test_the_list_follows_any_order_of_events(
     history: list[Fact], limits: Limits, opted_in: datetime | None, data: st.DataObject
 ) -> None:

@@ -28,8 +28,8 @@ from tests.support.builders import (
     an_sqs_event,
     an_sqs_record,
 )
-from tests.support.deployed_functions import FakeContext, World, a_world
-from tests.support.faulty_client import Fault, garbles, refuses, times_out
+from tests.support.deployed_functions import EmbeddedStack, FakeContext, embedded_stack
+from tests.support.faulty_client import Fault, fails_with, returns_garbage, times_out
 
 CANARY = "canary@example.com"
 """Planted wherever SES, or somebody who sends mail through it, may put text; the faults' messages hold it too."""
@@ -51,10 +51,10 @@ DOCUMENTS = [
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def stack() -> Iterator[EmbeddedStack]:
     """A world."""
-    with a_world() as world:
-        yield world
+    with embedded_stack() as stack:
+        yield stack
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 (JSON)
@@ -102,52 +102,52 @@ POISON = [
 ]
 
 
-def told(world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
+def told(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
     """Return all that was printed or logged, and everything about messages in quarantine but the messages."""
     out, err = capsys.readouterr()
-    attributes = [message.attributes for message in world.aws.quarantined()]
+    attributes = [message.attributes for message in stack.aws.quarantined()]
     return "\n".join([out, err, caplog.text, *(str(vars(one)) for one in caplog.records), str(attributes)])
 
 
 FAULTS: dict[str, Fault | None] = {
     "no fault": None,
-    "refused": refuses("ValidationException"),
+    "refused": fails_with("ValidationException"),
     "timeout": times_out,
-    "garbled": garbles,
+    "garbled": returns_garbage,
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_feedback(
-    world: World, fault: Fault | None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    stack: EmbeddedStack, fault: Fault | None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Wherever a canary is planted, and whatever goes wrong, nobody hears it."""
     caplog.set_level(logging.INFO)
-    world.dynamodb.otherwise = world.sqs.otherwise = fault
-    world.feedback(lane="Bounce")(an_sqs_event(*bodies(), *POISON), FakeContext())
-    said = told(world, capsys, caplog)
+    stack.dynamodb.default_fault = stack.sqs.default_fault = fault
+    stack.feedback(lane="Bounce")(an_sqs_event(*bodies(), *POISON), FakeContext())
+    said = told(stack, capsys, caplog)
     assert '"message":"batch"' in said
     assert (CANARY in said, "canary" in said, RECIPIENT in said) == (False, False, False)
 
 
 def test_a_record_with_an_odd_id(
-    world: World, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Somebody who invokes the function himself may call his records anything; it is answered, not logged."""
-    answer = world.feedback()({"Records": [an_sqs_record("poison", messageId=CANARY)]}, FakeContext())
+    answer = stack.feedback()({"Records": [an_sqs_record("poison", messageId=CANARY)]}, FakeContext())
     assert answer == {"batchItemFailures": []}
-    assert CANARY not in told(world, capsys, caplog)
+    assert CANARY not in told(stack, capsys, caplog)
 
 
 @pytest.mark.parametrize("event", [a_bounce(recipients=[CANARY]), {CANARY: CANARY}, CANARY, {"Records": [CANARY]}])
 def test_errors(
-    world: World, event: object, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    stack: EmbeddedStack, event: object, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """What a direct invocation raises, which Lambda logs with its causes, tells nothing."""
-    world.dynamodb.otherwise = world.sqs.otherwise = refuses("InternalServerError")
+    stack.dynamodb.default_fault = stack.sqs.default_fault = fails_with("InternalServerError")
     with pytest.raises(Exception, match="could not be stored") as raised:
-        world.feedback()(event, FakeContext())
-    said = "".join(traceback.format_exception(raised.value)) + told(world, capsys, caplog)
+        stack.feedback()(event, FakeContext())
+    said = "".join(traceback.format_exception(raised.value)) + told(stack, capsys, caplog)
     assert CANARY not in said
 
 
@@ -177,7 +177,7 @@ def error_of(text: str) -> Exception | None:
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("service", ["dynamodb", "events", "sesv2"])
 def test_suppression(
-    world: World,
+    stack: EmbeddedStack,
     service: str,
     fault: Fault | None,
     capsys: pytest.CaptureFixture[str],
@@ -185,17 +185,17 @@ def test_suppression(
 ) -> None:
     """The list_sync names nobody either, whoever fails."""
     caplog.set_level(logging.INFO)
-    world.learn(a_fact(address=CANARY, reason="Permanent/General"))
-    getattr(world, service).otherwise = fault
-    world.suppression()({"Records": world.stream()}, FakeContext())
-    said = told(world, capsys, caplog)
+    stack.learn(a_fact(address=CANARY, reason="Permanent/General"))
+    getattr(stack, service).default_fault = fault
+    stack.suppression()({"Records": stack.stream()}, FakeContext())
+    said = told(stack, capsys, caplog)
     assert '"message":"stream"' in said
     assert "canary" not in said
 
 
-def test_the_canary_would_be_heard(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_canary_would_be_heard(stack: EmbeddedStack, caplog: pytest.LogCaptureFixture) -> None:
     """It is in what the functions are given and in what they keep."""
-    world.feedback()(an_sqs_event(a_bounce(recipients=[CANARY]), POISON[0]), FakeContext())
-    assert CANARY in str(world.aws.contacts())
-    assert CANARY in str(world.aws.quarantined())
+    stack.feedback()(an_sqs_event(a_bounce(recipients=[CANARY]), POISON[0]), FakeContext())
+    assert CANARY in str(stack.aws.contacts())
+    assert CANARY in str(stack.aws.quarantined())
     assert caplog.records != []

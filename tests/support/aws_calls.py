@@ -1,9 +1,9 @@
-"""Which AWS calls a handler can come to make, read off the source without running it.
+"""Static analysis of the AWS calls that a handler can make.
 
-From the handler on, every function, class and constant that reached code mentions is reached too. A name is looked up
-where it is written or imported; an attribute stands for every method and property so called of every class reached,
-for what class a value has is not known. That is never too little, and exact enough as long as adapters are made only
-where they are needed.
+The analysis starts with the handler. Every function, class and constant mentioned in reachable code is reachable. Names
+are resolved through imports. The class of a value is unknown, so an attribute stands for all methods and properties of
+that name of all reachable classes. The result may contain too many calls, never too few. It is exact as long as
+adapters are created only where they are needed.
 """
 
 import ast
@@ -18,20 +18,23 @@ SRC = Path(__file__).parents[2] / "src"
 PACKAGE = "ses_feedback"
 
 PREFIXES = {"dynamodb": "dynamodb", "events": "events", "s3": "s3", "sesv2": "ses", "sqs": "sqs"}
-"""botocore's name of each service used → the prefix of its actions in IAM."""
+"""Service name in botocore → prefix of its IAM actions."""
 RENAMED = {
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "dynamodb:BatchExecuteStatement": {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"},
 }
-"""Operations that IAM has no action of the same name for, and the actions it has for them."""
+"""Operations without an IAM action of the same name → the actions that they need.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+"""
 
 Definition = tuple[str, str]
-"""A module and a name defined at its top level, or `Class.method`."""
+"""A module, and a name defined at its top level or `Class.method`."""
 
 
 @cache
 def actions() -> dict[str, set[str]]:
-    """Return the IAM actions of every method of the clients used."""
+    """Return the IAM actions of each client method."""
     models = {prefix: get_session().get_service_model(service) for service, prefix in PREFIXES.items()}
     known = {
         xform_name(operation): f"{prefix}:{operation}"
@@ -42,35 +45,37 @@ def actions() -> dict[str, set[str]]:
 
 
 def client_calls(tree: ast.AST) -> Iterator[str]:
-    """Yield the method of every call that `tree` makes on something called a client."""
+    """Yield the method of each call on an object whose name ends in `client`."""
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id=receiver) | ast.Attribute(attr=receiver), attr=method):
-                if receiver.endswith("client") and method != "meta":  # botocore's own, and no call
+                if receiver.endswith("client") and method != "meta":  # an attribute of botocore clients
                     yield method
             case _:
                 pass
 
 
 class Code:
-    """The source of the package: what each module defines and imports."""
+    """Source code of the package: definitions and imports of each module."""
 
     def __init__(self, root: Path = SRC) -> None:
-        """Read every module under `root`."""
+        """Parse all modules under `root`."""
         files = {".".join(path.relative_to(root).with_suffix("").parts): path for path in root.rglob("*.py")}
         self.modules = {name.removesuffix(".__init__"): ast.parse(path.read_text()) for name, path in files.items()}
         self.definitions: dict[Definition, list[ast.AST]] = {}
         self.imports: dict[Definition, Definition] = {}
         for module, tree in self.modules.items():
             for statement in tree.body:
-                self._note(module, statement)
+                self._add(module, statement)
 
-    def _note(self, module: str, statement: ast.stmt) -> None:
+    def _add(self, module: str, statement: ast.stmt) -> None:
         match statement:
             case ast.ClassDef(name=name, body=body):
-                # Mentioning a class makes one: whatever is not a method of its own name runs, or may.
-                own = [one for one in body if not isinstance(one, ast.FunctionDef) or one.name.startswith("__")]
-                self.definitions[module, name] = [*own, *statement.bases, *statement.decorator_list]
+                # A class that is mentioned may be instantiated: its class body and its special methods are reachable.
+                always_run = [
+                    node for node in body if not isinstance(node, ast.FunctionDef) or node.name.startswith("__")
+                ]
+                self.definitions[module, name] = [*always_run, *statement.bases, *statement.decorator_list]
                 for method in body:
                     if isinstance(method, ast.FunctionDef):
                         self.definitions[module, f"{name}.{method.name}"] = [method]
@@ -85,7 +90,7 @@ class Code:
                 pass
 
     def reached(self, module: str, name: str) -> set[Definition]:
-        """Return everything that the function `name` of `module` can come to run."""
+        """Return all definitions that are reachable from the function `name` of `module`."""
         reached: set[Definition] = set()
         attributes: set[str] = set()
         waiting = [(module, name)]
@@ -110,7 +115,7 @@ class Code:
                 yield module, name
 
     def _named(self, module: str, node: ast.Name | ast.Attribute) -> Definition:
-        """Return what `node`, written in `module`, names: of attributes only those of imported modules are known."""
+        """Return the definition that `node` in `module` refers to. Attributes are resolved for imported modules only."""
         match node:
             case ast.Name(id=name):
                 return module, name
@@ -124,7 +129,7 @@ class Code:
         return definition
 
     def attributes(self, module: str, name: str) -> set[str]:
-        """Return every attribute that the function `name` of `module` can come to use."""
+        """Return all attributes used in code that is reachable from the function `name` of `module`."""
         return {
             node.attr
             for definition in self.reached(module, name)
@@ -133,7 +138,7 @@ class Code:
         }
 
     def actions_of(self, handler: str) -> set[str]:
-        """Return the IAM actions of the calls that `handler`, a dotted name, can come to make."""
+        """Return the IAM actions of all AWS calls that `handler`, a dotted name, can make."""
         module, _, name = handler.rpartition(".")
         return {
             action
@@ -145,7 +150,7 @@ class Code:
 
 
 def _mentioned(*nodes: ast.AST) -> Iterator[ast.Name | ast.Attribute]:
-    """Yield the names and attributes in `nodes`, annotations left out: they make nothing."""
+    """Yield the names and attributes in `nodes`, except those in annotations."""
     for node in nodes:
         if isinstance(node, ast.Name | ast.Attribute):
             yield node

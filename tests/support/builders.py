@@ -83,7 +83,7 @@ def a_bounced_recipient(address: str = RECIPIENT, **fields: object) -> Json:
     return {"emailAddress": address, **said, **fields}
 
 
-def an_auto_replier(address: str = RECIPIENT) -> Json:
+def an_auto_reply_recipient(address: str = RECIPIENT) -> Json:
     """Return a bounced recipient of whom no DSN said anything: its out-of-fixture reply did."""
     return {"emailAddress": address}
 

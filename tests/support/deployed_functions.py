@@ -1,4 +1,4 @@
-"""The functions as they are deployed, on an embedded AWS, with a clock that tests move and calls that they watch."""
+"""The Lambda functions as deployed, on the embedded AWS, with a clock that tests control and clients that can fail."""
 
 import io
 import logging
@@ -24,23 +24,23 @@ from tests.support.fakes import InlineExecutor
 from tests.support.faulty_client import Call, Fault, FaultyClient
 
 TIMEOUT = timedelta(seconds=300)
-"""SuppressionFunction's, as the template has it."""
+"""Timeout of SuppressionFunction in the template."""
 MAX_DRAINS = 8
-"""Runs of the stream after which a list_sync that is in step has nothing left to say."""
+"""Runs over the stream after which a sync without conflicts has written everything."""
 
 
 class CurrentStdout(io.TextIOBase):
-    """Whatever standard output is when something is written to it."""
+    """A stream that writes to the standard output of the moment."""
 
     def write(self, text: str, /) -> int:
-        """Write."""
+        """Write `text` to standard output."""
         return sys.stdout.write(text)
 
 
 def log_to_current_stdout() -> None:
-    """Let every Powertools logger write to standard output as it is now, not as it was when pytest first captured it.
+    """Make every Powertools logger write to the current standard output.
 
-    Python keeps loggers, with the streams they began with, for as long as the process lasts.
+    Loggers live as long as the process. Without this, they write to the stream that pytest captured for the first test.
     """
     for logger in logging.Logger.manager.loggerDict.values():
         handler = getattr(logger, "powertools_handler", None)
@@ -50,7 +50,7 @@ def log_to_current_stdout() -> None:
 
 @dataclass(frozen=True, slots=True)
 class FakeContext:
-    """Lambda's context of an invocation that has `remaining` left."""
+    """Lambda's context object for an invocation with `remaining` time."""
 
     remaining: timedelta = TIMEOUT
 
@@ -60,49 +60,49 @@ class FakeContext:
 
 
 @dataclass
-class World:
-    """An embedded AWS and the functions on it. `dynamodb`, `sqs`, `events` and `sesv2` are the functions' clients."""
+class EmbeddedStack:
+    """The embedded AWS and the functions. `dynamodb`, `sqs`, `events` and `sesv2` are the clients of the functions."""
 
     aws: EmbeddedAws
     settings: Settings
 
     def __post_init__(self) -> None:
-        """Connect."""
+        """Create the clients."""
         self.clock = self.aws.clock
         self.dynamodb, self.sqs, self.events, self.sesv2 = (
             FaultyClient(self.aws.client(service)) for service in ("dynamodb", "sqs", "events", "sesv2")
         )
 
-    def go_wrong(self, number: int, fault: Fault) -> list[Call]:
-        """Number the calls of all clients together from now on, and let one go wrong; return them as they are made."""
+    def inject_fault(self, number: int, fault: Fault) -> list[Call]:
+        """Replace call `number` of all clients, counted together from now on, by `fault`. Return the list of calls."""
         calls: list[Call] = []
         for client in (self.dynamodb, self.sqs, self.events, self.sesv2):
             client.calls, client.faults = calls, {number: fault}
         return calls
 
     def clients(self) -> Clients:
-        """Return clients whose calls are watched."""
+        """Return the clients of the functions."""
         clients = Clients(self.aws.session)
         clients.dynamodb, clients.sqs = self.dynamodb, self.sqs
         clients.events, clients.sesv2 = self.events, self.sesv2
         return clients
 
     def feedback(self, **settings: Any) -> feedback.FeedbackHandler:  # noqa: ANN401 (Settings' fields)
-        """Return a feedback function in a process of its own."""
+        """Return the handler of a feedback function, as a new process creates it."""
         changed = replace(self.settings, **settings)
         handler = feedback.compose(changed, self.clients(), now=self.clock.now, sleep=self.clock.sleep)
         log_to_current_stdout()
         return handler
 
     def suppression(self, **settings: Any) -> suppression.SuppressionHandler:  # noqa: ANN401 (Settings' fields)
-        """Return SuppressionFunction in a process of its own."""
+        """Return the handler of SuppressionFunction, as a new process creates it."""
         changed = replace(self.settings, **settings)
         handler = suppression.compose(changed, self.clients(), now=self.clock.now, sleep=self.clock.sleep)
         log_to_current_stdout()
         return handler
 
-    def store(self, client: Any = None) -> ContactRepository:  # noqa: ANN401 (a botocore client, or what wraps one)
-        """Return the store."""
+    def repository(self, client: Any = None) -> ContactRepository:  # noqa: ANN401 (a botocore client or a FaultyClient)
+        """Return a contact repository."""
         return ContactRepository(
             client or self.dynamodb,
             self.aws.table_name,
@@ -114,23 +114,23 @@ class World:
         )
 
     def learn(self, *facts: Fact) -> None:
-        """Store facts."""
-        assert self.store().learn(facts) == {}
+        """Store facts in their contacts."""
+        assert self.repository().learn(facts) == {}
 
     def reinstate(self, address: str, at: datetime | None = None) -> None:
         """Reinstate a contact, as an operator does."""
-        store = self.store(self.aws.client("dynamodb"))
-        [stored] = store.read([address], {}, consistent=True).values()
-        assert store.write(reinstated(stored, at or self.clock.now(), self.settings.limits)) is None
+        repository = self.repository(self.aws.client("dynamodb"))
+        [stored] = repository.read([address], {}, consistent=True).values()
+        assert repository.write(reinstated(stored, at or self.clock.now(), self.settings.limits)) is None
 
     def stream(self) -> list[dict[str, Any]]:
-        """Return the stream records that pass the template's filter."""
+        """Return the stream records that pass the filter of the template."""
         return self.aws.stream_records()
 
     def drain(self) -> int:
-        """Give SuppressionFunction the stream until there is none; return how many runs that took.
+        """Invoke SuppressionFunction until the stream is empty. Return the number of invocations.
 
-        What it hands back is left to the sweep.
+        Records that it returns for redelivery are left to the sweep.
         """
         handler = self.suppression()
         for run in range(MAX_DRAINS):
@@ -138,34 +138,34 @@ class World:
             if not records:
                 return run
             handler({"Records": records}, FakeContext())
-        raise AssertionError("the stream never ends: what the list_sync writes brings it back")
+        raise AssertionError("the stream never ends: each sync causes another one")
 
     def sweep(self, after: timedelta = timedelta(minutes=10)) -> dict[str, Any]:
-        """Let time pass and SuppressionFunction sweep."""
+        """Advance the clock, and invoke SuppressionFunction for a sweep."""
         self.clock.sleep(after.total_seconds())
         return self.suppression()({"source": "ses-feedback", "detail-type": "Sweep"}, FakeContext())
 
     def contact(self, address: str) -> ContactRecord:
-        """Return a contact."""
-        [stored] = self.store(self.aws.client("dynamodb")).read([address], {}, consistent=True).values()
+        """Return the record of a contact."""
+        [stored] = self.repository(self.aws.client("dynamodb")).read([address], {}, consistent=True).values()
         return stored
 
     def items(self) -> list[Item]:
-        """Return every item of the table."""
-        scanned: list[Item] = self.aws.client("dynamodb").scan(TableName=self.aws.table_name)["Items"]
-        return sorted(scanned, key=lambda item: (item["address"]["S"], item["record"]["S"]))
+        """Return all items of the table."""
+        items: list[Item] = self.aws.client("dynamodb").scan(TableName=self.aws.table_name)["Items"]
+        return sorted(items, key=lambda item: (item["address"]["S"], item["record"]["S"]))
 
     def history(self, address: str) -> list[Item]:
-        """Return an address's history, the oldest first."""
-        return [one for one in self.items() if one["address"]["S"] == address and one["record"]["S"] != "contact"]
+        """Return the history of an address in chronological order."""
+        return [item for item in self.items() if item["address"]["S"] == address and item["record"]["S"] != "contact"]
 
     def listed(self) -> dict[str, str]:
-        """Return the suppression list: address → reason."""
+        """Return the suppression list as a mapping of addresses to reasons."""
         return {entry.email_address: entry.reason.value for entry in self.aws.suppression_list.entries()}
 
 
 def reinstated(stored: ContactRecord, at: datetime, limits: Limits) -> ContactRecord:
-    """Return `stored` as it is after a reinstatement at `at`."""
+    """Return `stored` after a reinstatement at `at`."""
     known = merge(stored.contact, Contact(stored.contact.address, opted_in=Evidence(at, "operator")))
     after = become(stored, known, limits, at)
     assert after
@@ -173,8 +173,13 @@ def reinstated(stored: ContactRecord, at: datetime, limits: Limits) -> ContactRe
 
 
 @contextmanager
-def a_world(*, calls_per_second: float | None = 1.0, sandbox: bool = False, **settings: Any) -> Iterator[World]:  # noqa: ANN401 (Settings' fields)
-    """Open a world in which it is a day after the builders' message."""
+def embedded_stack(
+    *,
+    calls_per_second: float | None = 1.0,
+    sandbox: bool = False,
+    **settings: Any,  # noqa: ANN401 (Settings' fields)
+) -> Iterator[EmbeddedStack]:
+    """Yield an embedded stack one day after the email of the builders was sent."""
     clock = VirtualClock((START + timedelta(days=1)).astimezone(UTC))
     with EmbeddedAws(clock, calls_per_second=calls_per_second, sandbox=sandbox) as aws:
-        yield World(aws, Settings(aws.table_name, aws.quarantine_url, **settings))
+        yield EmbeddedStack(aws, Settings(aws.table_name, aws.quarantine_url, **settings))

@@ -32,7 +32,7 @@ class ManualClock:
     def __init__(self, start: datetime = NOON) -> None:
         """Start at `start`."""
         self._now = start
-        self.naps: list[float] = []
+        self.sleeps: list[float] = []
 
     def now(self) -> datetime:
         """Return the time."""
@@ -40,7 +40,7 @@ class ManualClock:
 
     def sleep(self, seconds: float) -> None:
         """Let so many seconds pass."""
-        self.naps.append(seconds)
+        self.sleeps.append(seconds)
         self._now += timedelta(seconds=seconds)
 
 
@@ -210,7 +210,7 @@ class FakeEventPublisher:
     def __init__(self) -> None:
         """Start with nothing published."""
         self.published: list[StatusChange] = []
-        self.refusing: set[str] = set()
+        self.rejecting: set[str] = set()
         self.down = False
         self.unresponsive = False
         self.clock: ManualClock | None = None
@@ -224,7 +224,7 @@ class FakeEventPublisher:
         taken = (
             []
             if self.down or self.unresponsive
-            else [change for change in changes if change.address not in self.refusing]
+            else [change for change in changes if change.address not in self.rejecting]
         )
         self.published += taken
         return taken
@@ -257,7 +257,7 @@ class FakeRateLimiter:
         return None
 
 
-class Kept(NamedTuple):
+class QuarantinedMessage(NamedTuple):
     """A message in quarantine."""
 
     original: str
@@ -270,11 +270,11 @@ class FakeQuarantine:
 
     def __init__(self) -> None:
         """Start empty."""
-        self.kept: list[Kept] = []
+        self.kept: list[QuarantinedMessage] = []
         self.refusal = ""
 
     def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:  # noqa: ARG002 (the real one keeps it)
         """Keep a message; return why it could not be kept, empty when it is."""
         if not self.refusal:
-            self.kept.append(Kept(original, reason, source or "unknown"))
+            self.kept.append(QuarantinedMessage(original, reason, source or "unknown"))
         return self.refusal

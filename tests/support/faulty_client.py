@@ -35,7 +35,7 @@ class FaultyClient:
 
     client: Any
     faults: dict[int, Fault] = field(default_factory=dict)
-    otherwise: Fault | None = None
+    default_fault: Fault | None = None
     only: str = ""
     calls: list[Call] = field(default_factory=list)
 
@@ -49,7 +49,7 @@ class FaultyClient:
             with _NUMBERING:
                 number = len(self.calls)
                 self.calls.append(Call(operation, request))
-            fault = self.faults.get(number, self.otherwise)
+            fault = self.faults.get(number, self.default_fault)
             return fault(operation, real, request) if fault else real(**request)
 
         return call
@@ -59,7 +59,7 @@ class FaultyClient:
         return sum(call.operation == operation for call in self.calls)
 
 
-def refuses(code: str) -> Fault:
+def fails_with(code: str) -> Fault:
     """AWS answers with an error."""
 
     def fault(operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
@@ -74,13 +74,13 @@ def times_out(_operation: str, _real: Callable[..., Any], _request: dict[str, An
     raise ReadTimeoutError(endpoint_url="https://example.com/canary@example.com")
 
 
-def loses_the_answer(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
+def loses_response(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
     """AWS does as asked, but its answer never arrives."""
     real(**request)
     raise ReadTimeoutError(endpoint_url="https://example.com/canary@example.com")
 
 
-def garbles(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> dict[str, Any]:
+def returns_garbage(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> dict[str, Any]:
     """Something that is not AWS answers with a 200 botocore makes nothing of; AWS did nothing."""
     return {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
@@ -89,18 +89,18 @@ class Killed(BaseException):
     """The process ends here. No `except Exception` notices."""
 
 
-def dies_before(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
+def process_ends_before(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
     """The process ends before the call."""
     raise Killed
 
 
-def dies_after(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
+def process_ends_after(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
     """AWS does as asked, and the process ends before it learns of it."""
     real(**request)
     raise Killed
 
 
-def first(happening: Callable[[], object]) -> Fault:
+def runs_first(happening: Callable[[], object]) -> Fault:
     """Something else happens, and then AWS does as asked."""
 
     def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
@@ -128,17 +128,17 @@ def key_of(statement: dict[str, Any]) -> tuple[str, str]:
     return key["address"]["S"], key["record"]["S"]
 
 
-def of_contacts(_address: str, record: str) -> bool:
+def writes_contact(_address: str, record: str) -> bool:
     """Say whether a statement writes a contact."""
     return record == RECORD
 
 
-def of_history(_address: str, record: str) -> bool:
+def writes_history(_address: str, record: str) -> bool:
     """Say whether a statement writes a contact's history."""
     return record != RECORD
 
 
-def fails_statements(code: str, which: Callable[[str, str], bool] = of_contacts) -> Fault:
+def fails_statements(code: str, which: Callable[[str, str], bool] = writes_contact) -> Fault:
     """BatchExecuteStatement answers some of its statements with an error, and carries out the others."""
 
     def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:

@@ -34,7 +34,7 @@ from tests.support.builders import (
     a_rendering_failure,
     a_send,
     a_subscription,
-    an_auto_replier,
+    an_auto_reply_recipient,
     an_open,
     on_day,
     soft_bounce_days,
@@ -135,7 +135,7 @@ BOUNCE_SUB_TYPES = (
 COMPLAINT_SUB_TYPES = (None, "", "OnAccountSuppressionList", "OnTenantSuppressionList", "Shouted")
 FEEDBACK_TYPES = (None, "", "abuse", "auth-failure", "fraud", "not-spam", "NOT-SPAM", "other", "virus", "boredom")
 
-USABLE_SPELLINGS = (
+USABLE_ADDRESSES = (
     RECIPIENT,
     RECIPIENT.upper(),
     f"Recipient, The <{RECIPIENT}>",
@@ -148,7 +148,7 @@ USABLE_SPELLINGS = (
     "literal@[192.0.2.1]",
     "dot@example.com.",
 )
-UNUSABLE_SPELLINGS = (
+UNUSABLE_ADDRESSES = (
     *(
         "",
         " ",
@@ -167,7 +167,7 @@ UNUSABLE_SPELLINGS = (
 @cache
 def variants() -> st.SearchStrategy[str]:
     """Return what SES may name a recipient, usable or not."""
-    return st.sampled_from(USABLE_SPELLINGS) | st.sampled_from(UNUSABLE_SPELLINGS) | texts()
+    return st.sampled_from(USABLE_ADDRESSES) | st.sampled_from(UNUSABLE_ADDRESSES) | texts()
 
 
 @cache
@@ -205,7 +205,7 @@ def documents(draw: st.DrawFn) -> Json:
     common: Json = {"vocabulary": vocabulary, "at": draw(moments())}
     match draw(st.sampled_from(("bounce", "bounce", "complaint", "complaint", "delivery", "subscription", "rest"))):
         case "bounce":
-            recipient = draw(st.sampled_from((a_bounced_recipient, an_auto_replier)))
+            recipient = draw(st.sampled_from((a_bounced_recipient, an_auto_reply_recipient)))
             types = draw(st.sampled_from(BOUNCE_TYPES)), draw(st.sampled_from(BOUNCE_SUB_TYPES))
             mail = draw(_mails(vocabulary))
             return a_bounce(*types, recipients=[recipient(one) for one in recipients], mail=mail, **common)
@@ -279,11 +279,11 @@ def _mutate(draw: st.DrawFn, holder: Any, name: Any) -> None:  # noqa: ANN401 (J
 
 # --- Strategies: what becomes of it ---------------------------------------------------------------------------------
 
-LATE = on_day(3_000)
+AFTER_ALL_SOFT_BOUNCES = on_day(3_000)
 """Later than every soft_bounce of a strategy: a delivery then lifts any suspension."""
-SOFT = (Verdict.SOFT_BOUNCE, Verdict.DELIVERED)
+SOFT_BOUNCE_VERDICTS = (Verdict.SOFT_BOUNCE, Verdict.DELIVERED)
 """Verdicts that stronger ones would hide: of a contact that bounced for good, no soft_bounce counts."""
-_OF_RECIPIENT = (RECIPIENT, "Recipient@example.com", "RECIPIENT@example.com")
+_VARIANTS_OF_RECIPIENT = (RECIPIENT, "Recipient@example.com", "RECIPIENT@example.com")
 
 
 @cache
@@ -305,13 +305,13 @@ def limits() -> st.SearchStrategy[Limits]:
 def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact:
     """Return facts about one contact, in any of a few variants, of few emails."""
     verdict = draw(st.sampled_from(verdicts))
-    at = draw(moments() | st.just(LATE))
+    at = draw(moments() | st.just(AFTER_ALL_SOFT_BOUNCES))
     register = draw(st.sampled_from(_REGISTERS_OF.get(verdict, (None,))))
     streams = _STREAMS_OF.get(register or Register.NONE, ("",))
     return a_fact(
         verdict,
         at,
-        address=draw(st.sampled_from(_OF_RECIPIENT)),
+        address=draw(st.sampled_from(_VARIANTS_OF_RECIPIENT)),
         reason=draw(st.sampled_from(("Permanent/General", "Complaint/abuse"))),
         configuration_set=draw(st.sampled_from(("", CONFIGURATION_SET))),
         register=register,

@@ -1,4 +1,4 @@
-"""Figures of many parts, added up."""
+"""Base class of counters that are added up over several parts."""
 
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -7,15 +7,15 @@ from typing import Self
 
 @dataclass
 class Sums:
-    """Figures whose parts add up, field by field: numbers, lists and counters are added, sets and dicts united."""
+    """Counters. Adding merges field by field: sum of numbers, lists and counters; union of sets and dicts."""
 
     def __iadd__(self, other: Self) -> Self:
-        """Add those of another part."""
-        for one in fields(self):
-            mine, its = getattr(self, one.name), getattr(other, one.name)
-            if isinstance(mine, set | dict) and not isinstance(mine, Counter):
-                mine |= its
+        """Add the counters of another part."""
+        for field in fields(self):
+            total, part = getattr(self, field.name), getattr(other, field.name)
+            if isinstance(total, set | dict) and not isinstance(total, Counter):
+                total |= part
             else:
-                mine += its
-            setattr(self, one.name, mine)
+                total += part
+            setattr(self, field.name, total)
         return self

@@ -20,7 +20,7 @@ from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, Quarantine
 from ses_feedback.timestamps import parse_timestamp
 from tests.support.builders import a_bounce
-from tests.support.faulty_client import Fault, FaultyClient, garbles, times_out
+from tests.support.faulty_client import Fault, FaultyClient, returns_garbage, times_out
 
 HOUR = timedelta(hours=1)
 
@@ -218,13 +218,13 @@ def test_message_stays_if_the_response_to_its_send_is_malformed(aws: EmbeddedAws
     sqs, target = aws.client("sqs"), create_target(aws)
     send(sqs, aws.quarantine_url, "{}")
     with pytest.raises(OperatorError, match="MalformedResponseError"):
-        redrive_queue(FaultyClient(sqs, otherwise=garbles, only="send_message"), aws.quarantine_url, target)
+        redrive_queue(FaultyClient(sqs, default_fault=returns_garbage, only="send_message"), aws.quarantine_url, target)
     assert receive_bodies(sqs, aws.quarantine_url) == ["{}"]
 
 
-@pytest.mark.parametrize("fault", [times_out, garbles])
+@pytest.mark.parametrize("fault", [times_out, returns_garbage])
 def test_failure_of_the_first_call_is_an_error_without_botocores_text(aws: EmbeddedAws, fault: Fault) -> None:
-    sqs = FaultyClient(aws.client("sqs"), otherwise=fault)
+    sqs = FaultyClient(aws.client("sqs"), default_fault=fault)
     with pytest.raises(OperatorError, match=r"SQS failed \(\w+\)\. Moved 0"):
         redrive_queue(sqs, aws.quarantine_url, create_target(aws))
 

@@ -15,7 +15,7 @@ from ses_feedback.handlers import feedback, suppression
 from ses_feedback.settings import Settings
 from tests.support.builders import RECIPIENT, START, a_bounce, a_complaint, a_subscription
 from tests.support.deployed_functions import FakeContext
-from tests.support.faulty_client import FaultyClient, refuses
+from tests.support.faulty_client import FaultyClient, fails_with
 
 
 @pytest.fixture
@@ -99,8 +99,8 @@ def test_second_reinstatement_at_the_same_time_changes_nothing(
 def test_contact_that_cannot_be_written_is_an_error_after_ten_attempts(
     aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused = refuses("InternalServerError")
-    broken = FaultyClient(aws.client("dynamodb"), otherwise=refused, only="batch_execute_statement")
+    refused = fails_with("InternalServerError")
+    broken = FaultyClient(aws.client("dynamodb"), default_fault=refused, only="batch_execute_statement")
     monkeypatch.setattr(Clients, "dynamodb", broken)
     assert run(aws, RECIPIENT) == (1, "Error: the contact cannot be written: InternalServerError; try again\n")
     assert (broken.count("batch_execute_statement"), aws.contacts()) == (10, [])

@@ -11,7 +11,7 @@ from ses_feedback.contacts.status import Status
 from ses_feedback.contacts.status_change import StatusChange
 from tests.support.builders import AT, RECIPIENT
 from tests.support.fakes import ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, times_out
+from tests.support.faulty_client import Fault, FaultyClient, fails_with, returns_garbage, times_out
 
 
 @pytest.fixture
@@ -88,12 +88,12 @@ def test_refused_entries_are_not_returned_as_published(aws: EmbeddedAws) -> None
     """EventBridge may accept some entries of a call and refuse others."""
     throttled = {"ErrorCode": "ThrottlingException", "ErrorMessage": "canary@example.com"}
     accepted = {"EventId": "1"}
-    client = FaultyClient(aws.client("events"), otherwise=responds_with(accepted, throttled, accepted))
+    client = FaultyClient(aws.client("events"), default_fault=responds_with(accepted, throttled, accepted))
     first, _, last = changes(3)
     assert EventPublisher(client, "default").publish(changes(3)) == [first, last]
 
 
-@pytest.mark.parametrize("fault", [refuses("InternalException"), garbles])
+@pytest.mark.parametrize("fault", [fails_with("InternalException"), returns_garbage])
 def test_a_failed_call_does_not_stop_the_other_calls(aws: EmbeddedAws, fault: Fault) -> None:
     client = FaultyClient(aws.client("events"), {1: fault})
     publisher = EventPublisher(client, "default")
@@ -114,11 +114,11 @@ def test_after_a_timeout_no_further_call_is_made(aws: EmbeddedAws) -> None:
 @pytest.mark.parametrize("entries", [[], [{"EventId": "1"}], [{"EventId": "1"}] * 3], ids=["none", "fewer", "more"])
 def test_a_response_with_another_number_of_entries_publishes_nothing(aws: EmbeddedAws, entries: list[Any]) -> None:
     """Nothing is raised: the events are published again later."""
-    client = FaultyClient(aws.client("events"), otherwise=responds_with(*entries))
+    client = FaultyClient(aws.client("events"), default_fault=responds_with(*entries))
     assert EventPublisher(client, "default").publish(changes(2)) == []
 
 
 def test_an_entry_without_an_id(aws: EmbeddedAws) -> None:
     """EventBridge gives every event it takes an id: an answer without one proves nothing."""
-    client = FaultyClient(aws.client("events"), otherwise=responds_with({}, {"EventId": "1"}))
+    client = FaultyClient(aws.client("events"), default_fault=responds_with({}, {"EventId": "1"}))
     assert EventPublisher(client, "default").publish(changes(2)) == changes(2)[1:]

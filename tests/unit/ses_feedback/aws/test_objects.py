@@ -14,7 +14,7 @@ from ses_feedback.aws.errors import MalformedResponseError
 from ses_feedback.aws.objects import MAX_OBJECT_BYTES, DeliveryObjects, ObjectError
 from ses_feedback.reading.s3_notifications import ObjectName
 from ses_feedback.suppression.import_jobs.objects import ImportObjects
-from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, times_out
+from tests.support.faulty_client import Fault, FaultyClient, fails_with, returns_garbage, times_out
 
 NAME = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
 
@@ -67,15 +67,15 @@ def test_an_object_outside_the_deliveries_is_not_read(s3: FaultyClient, name: Ob
 @pytest.mark.parametrize(
     ("fault", "raised"),
     [
-        (refuses("AccessDenied"), ClientError),
-        (refuses("SlowDown"), ClientError),
-        (refuses("NoSuchBucket"), ClientError),
+        (fails_with("AccessDenied"), ClientError),
+        (fails_with("SlowDown"), ClientError),
+        (fails_with("NoSuchBucket"), ClientError),
         (times_out, ReadTimeoutError),
-        (garbles, MalformedResponseError),
+        (returns_garbage, MalformedResponseError),
     ],
 )
 def test_a_fault_of_s3_is_raised_as_an_aws_error(s3: FaultyClient, fault: Fault, raised: type[Exception]) -> None:
-    s3.otherwise = fault
+    s3.default_fault = fault
     with pytest.raises(raised):
         DeliveryObjects(lambda: s3, "deliveries").read(NAME)
 

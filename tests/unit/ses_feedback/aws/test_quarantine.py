@@ -11,7 +11,7 @@ import pytest
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, TOO_LONG, Quarantine, too_long
 from tests.support.fakes import ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, garbles, loses_the_answer, refuses, times_out
+from tests.support.faulty_client import Fault, FaultyClient, fails_with, loses_response, returns_garbage, times_out
 
 SQS_BODY = MAX_MESSAGE_BYTES - 1024
 """The size of the longest body that leaves room for the attributes."""
@@ -71,16 +71,16 @@ def test_a_record_without_an_id_has_the_source_unknown(aws: EmbeddedAws) -> None
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (refuses("OverLimit"), "OverLimit"),
+        (fails_with("OverLimit"), "OverLimit"),
         (times_out, "ReadTimeoutError"),
-        (loses_the_answer, "ReadTimeoutError"),
-        (garbles, "MalformedResponseError"),
+        (loses_response, "ReadTimeoutError"),
+        (returns_garbage, "MalformedResponseError"),
     ],
     ids=["refused", "timeout", "lost answer", "garbled"],
 )
 def test_a_fault_of_sqs_is_returned_as_its_code(aws: EmbeddedAws, fault: Fault, reason: str) -> None:
     """Nothing is raised, and SQS's own text is not returned."""
-    client = FaultyClient(aws.client("sqs"), otherwise=fault)
+    client = FaultyClient(aws.client("sqs"), default_fault=fault)
     assert Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1") == reason
 
 
@@ -90,7 +90,7 @@ def test_an_unforeseen_error_is_returned_as_a_reason(aws: EmbeddedAws) -> None:
     def raises(*_: object) -> None:
         raise RecursionError
 
-    client = FaultyClient(aws.client("sqs"), otherwise=raises)
+    client = FaultyClient(aws.client("sqs"), default_fault=raises)
     result = Quarantine(lambda: client, aws.quarantine_url).store("{}", "not-json", "1")
     assert result == "internal-error: RecursionError"
 

@@ -31,8 +31,8 @@ from tests.support.builders import (
     an_sqs_event,
     an_sqs_record,
 )
-from tests.support.deployed_functions import FakeContext, World, a_world, log_to_current_stdout
-from tests.support.faulty_client import FaultyClient, fails_statements, first, refuses, times_out
+from tests.support.deployed_functions import EmbeddedStack, FakeContext, embedded_stack, log_to_current_stdout
+from tests.support.faulty_client import FaultyClient, fails_statements, fails_with, runs_first, times_out
 
 if TYPE_CHECKING:
     from campaigns.wire.http_server import Request
@@ -41,10 +41,10 @@ OTHER = "other@example.com"
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def stack() -> Iterator[EmbeddedStack]:
     """A world."""
-    with a_world() as world:
-        yield world
+    with embedded_stack() as stack:
+        yield stack
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -145,16 +145,16 @@ def test_the_service_is_named_after_the_lane(deployed: EmbeddedAws, capsys: pyte
 # --- Feedback: what Lambda is told ----------------------------------------------------------------------------------
 
 
-def test_partial_batch_response(world: World) -> None:
+def test_partial_batch_response(stack: EmbeddedStack) -> None:
     """Of a batch, the records that must come again are named, and no others."""
-    client = world.dynamodb
+    client = stack.dynamodb
     client.only = "batch_execute_statement"
-    client.otherwise = fails_statements("AccessDenied", lambda address, _: address == OTHER)
+    client.default_fault = fails_statements("AccessDenied", lambda address, _: address == OTHER)
     event = an_sqs_event(a_bounce(), a_complaint(recipients=[OTHER]), "poison", a_delivery(recipients=[OTHER]))
-    assert failures(world.feedback()(event, FakeContext())) == ["sqs-message-2", "sqs-message-4"]
-    world.dynamodb.otherwise = None
-    assert failures(world.feedback()(event, FakeContext())) == []
-    assert len(world.aws.contacts()) == 2
+    assert failures(stack.feedback()(event, FakeContext())) == ["sqs-message-2", "sqs-message-4"]
+    stack.dynamodb.default_fault = None
+    assert failures(stack.feedback()(event, FakeContext())) == []
+    assert len(stack.aws.contacts()) == 2
 
 
 def real_call(_operation: str, real: Any, request: dict[str, Any]) -> object:  # noqa: ANN401 (a botocore method)
@@ -171,36 +171,38 @@ DIRECT = [
 
 
 @pytest.mark.parametrize("event", [event for event, _ in DIRECT], ids=[name for _, name in DIRECT])
-def test_a_direct_invocation_raises(world: World, event: object) -> None:
+def test_a_direct_invocation_raises(stack: EmbeddedStack, event: object) -> None:
     """Where Lambda can't be told which record failed, the whole invocation fails, so that it comes again."""
-    world.dynamodb.otherwise = refuses("InternalServerError")
-    handler = world.feedback()
+    stack.dynamodb.default_fault = fails_with("InternalServerError")
+    handler = stack.feedback()
     with pytest.raises(FeedbackNotStoredError, match=r"^1 of 1 records could not be stored \(InternalServerError\)"):
         handler(event, FakeContext())
-    world.dynamodb.otherwise = None
+    stack.dynamodb.default_fault = None
     handler(event, FakeContext())
-    assert world.contact(RECIPIENT).rev == 1
+    assert stack.contact(RECIPIENT).rev == 1
 
 
-def test_a_direct_invocation_counts_and_logs_before_it_raises(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_direct_invocation_counts_and_logs_before_it_raises(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What was done with is counted, and what was not is logged."""
-    world.dynamodb.otherwise = refuses("InternalServerError")
+    stack.dynamodb.default_fault = fails_with("InternalServerError")
     with pytest.raises(FeedbackNotStoredError):
-        world.feedback()(an_sns_event(a_bounce(), an_open()), FakeContext())
+        stack.feedback()(an_sns_event(a_bounce(), an_open()), FakeContext())
     logs, metrics = printed(capsys)
     assert [line["message"] for line in logs] == ["record", "batch"]
     assert [line["Open"] for line in metrics] == [[1.0]]
 
 
-def test_what_became_of_a_direct_invocation(world: World) -> None:
+def test_what_became_of_a_direct_invocation(stack: EmbeddedStack) -> None:
     """Whoever invokes the function itself sees what came of it."""
-    assert world.feedback()(an_sns_event(a_bounce(), "poison"), FakeContext()) == {"applied": 1, "quarantined": 1}
-    assert world.feedback()(a_bus_event(a_bounce()), FakeContext()) == {"applied": 1}
+    assert stack.feedback()(an_sns_event(a_bounce(), "poison"), FakeContext()) == {"applied": 1, "quarantined": 1}
+    assert stack.feedback()(a_bus_event(a_bounce()), FakeContext()) == {"applied": 1}
 
 
-def test_an_empty_queue_event(world: World) -> None:
+def test_an_empty_queue_event(stack: EmbeddedStack) -> None:
     """An event of no records is done with."""
-    assert world.feedback()({"Records": []}, FakeContext()) == {}
+    assert stack.feedback()({"Records": []}, FakeContext()) == {}
 
 
 def test_a_mixed_event_is_never_half_acknowledged() -> None:
@@ -214,17 +216,17 @@ def test_a_mixed_event_is_never_half_acknowledged() -> None:
         build_response(BatchReport(tuple(results), MetricCounts()))
 
 
-def test_no_time_left(world: World) -> None:
+def test_no_time_left(stack: EmbeddedStack) -> None:
     """A function about to be ended begins nothing it could not finish, and its records come again."""
-    result = world.feedback()(an_sqs_event(a_bounce()), FakeContext(feedback.RESERVE))
-    assert (failures(result), world.dynamodb.calls) == (["sqs-message-1"], [])
+    result = stack.feedback()(an_sqs_event(a_bounce()), FakeContext(feedback.RESERVE))
+    assert (failures(result), stack.dynamodb.calls) == (["sqs-message-1"], [])
 
 
-def test_a_long_batch_gets_further_with_each_try(world: World) -> None:
+def test_a_long_batch_gets_further_with_each_try(stack: EmbeddedStack) -> None:
     """A batch that takes longer than a function has is not begun from its start for ever."""
-    world.dynamodb.only, world.dynamodb.otherwise = "batch_get_item", first(lambda: world.clock.sleep(30))
+    stack.dynamodb.only, stack.dynamodb.default_fault = "batch_get_item", runs_first(lambda: stack.clock.sleep(30))
     event = an_sqs_event(*(a_delivery(recipients=[f"{number}@example.com"]) for number in range(LEARN_AT_ONCE + 10)))
-    handler, again = world.feedback(), []
+    handler, again = stack.feedback(), []
     for _ in range(2):
         again.append(len(left := failures(handler(event, FakeContext(timedelta(seconds=55))))))
         event = {"Records": [record for record in event["Records"] if record["messageId"] in left]}
@@ -234,9 +236,9 @@ def test_a_long_batch_gets_further_with_each_try(world: World) -> None:
 # --- Feedback: what is logged and counted ---------------------------------------------------------------------------
 
 
-def test_a_batch_is_one_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_is_one_line(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """A batch that went well is one line of counts, and one of metrics for each configuration set."""
-    world.feedback(metric_configuration_sets=("receipts",))(
+    stack.feedback(metric_configuration_sets=("receipts",))(
         an_sqs_event(*(a_bounce(recipients=[f"{number}@example.com"]) for number in range(40))), FakeContext()
     )
     logs, metrics = printed(capsys)
@@ -245,10 +247,10 @@ def test_a_batch_is_one_line(world: World, capsys: pytest.CaptureFixture[str]) -
     assert [(line["ConfigurationSet"], line["PermanentBounce"]) for line in metrics] == [("receipts", [40.0])]
 
 
-def test_an_exceptional_record_has_a_line(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exceptional_record_has_a_line(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """Its reason, its id, SES's id of the message, and hashes of contacts: enough to find it, not to read it."""
-    world.dynamodb.otherwise = times_out
-    world.feedback()(an_sqs_event(a_bounce()), FakeContext())
+    stack.dynamodb.default_fault = times_out
+    stack.feedback()(an_sqs_event(a_bounce()), FakeContext())
     logs, _ = printed(capsys)
     expected = {
         "level": "WARNING",
@@ -263,29 +265,29 @@ def test_an_exceptional_record_has_a_line(world: World, capsys: pytest.CaptureFi
     assert {name: logs[0][name] for name in expected} == expected
 
 
-def test_a_bounce_of_many_names_ten(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bounce_of_many_names_ten(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """A line stays short."""
-    world.dynamodb.otherwise = times_out
-    world.feedback()(
+    stack.dynamodb.default_fault = times_out
+    stack.feedback()(
         an_sqs_event(a_bounce(recipients=[f"{number}@example.com" for number in range(40)])), FakeContext()
     )
     assert len(printed(capsys)[0][0]["contacts"]) == 10
 
 
-def test_a_flood_of_poison_is_not_a_flood_of_lines(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_flood_of_poison_is_not_a_flood_of_lines(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a batch of nothing but poison, so many records have a line, and the batch's line counts them all."""
     number = LOGGED_RECORDS + 50
-    world.feedback()(an_sqs_event(*["poison"] * number), FakeContext())
+    stack.feedback()(an_sqs_event(*["poison"] * number), FakeContext())
     logs, metrics = printed(capsys)
     assert [line["message"] for line in logs] == ["record"] * LOGGED_RECORDS + ["batch"]
     assert (logs[-1]["exceptional"], logs[-1]["quarantined"], metrics[0]["Quarantined"]) == (number, number, [number])
 
 
-def test_a_lane_counts_what_is_misrouted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lane_counts_what_is_misrouted(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """A topic wired to the wrong lane works, and somebody can see it."""
-    world.feedback(lane="Bounce")(an_sqs_event(a_complaint()), FakeContext())
+    stack.feedback(lane="Bounce")(an_sqs_event(a_complaint()), FakeContext())
     _, [line] = printed(capsys)
-    assert (line["MisroutedFeedback"], line["Complaint"], world.contact(RECIPIENT).status) == (
+    assert (line["MisroutedFeedback"], line["Complaint"], stack.contact(RECIPIENT).status) == (
         [1.0],
         [1.0],
         "complained",
@@ -295,26 +297,26 @@ def test_a_lane_counts_what_is_misrouted(world: World, capsys: pytest.CaptureFix
 # --- Suppression: what Lambda is told -------------------------------------------------------------------------------
 
 
-def test_stream_failures_are_named_by_sequence_number(world: World) -> None:
+def test_stream_failures_are_named_by_sequence_number(stack: EmbeddedStack) -> None:
     """Every change of a contact that is still due is handed back, and no other's."""
-    world.learn(a_fact(), a_fact(address=OTHER))
-    world.learn(a_fact(at=a_fact().at + timedelta(days=1)))
-    records = world.stream()
-    world.sesv2.otherwise = lambda operation, real, request: (
+    stack.learn(a_fact(), a_fact(address=OTHER))
+    stack.learn(a_fact(at=a_fact().at + timedelta(days=1)))
+    records = stack.stream()
+    stack.sesv2.default_fault = lambda operation, real, request: (
         times_out if request["EmailAddress"] == RECIPIENT else real_call
     )(operation, real, request)
     left = [
         one["dynamodb"]["SequenceNumber"] for one in records if one["dynamodb"]["Keys"]["address"]["S"] == RECIPIENT
     ]
     assert len(left) == 2
-    assert failures(world.suppression()({"Records": records}, FakeContext())) == left
-    assert world.listed() == {OTHER: "BOUNCE"}
+    assert failures(stack.suppression()({"Records": records}, FakeContext())) == left
+    assert stack.listed() == {OTHER: "BOUNCE"}
 
 
 ODD = [{}, {"dynamodb": {}}, {"dynamodb": {"Keys": None}}, None, "text", {"dynamodb": {"Keys": {"record": {"S": 1}}}}]
 
 
-def test_odd_stream_records_are_passed_over(world: World) -> None:
+def test_odd_stream_records_are_passed_over(stack: EmbeddedStack) -> None:
     """What names no contact to sync is nobody's to retry."""
     history = {
         "dynamodb": {"Keys": {"address": {"S": RECIPIENT}, "record": {"S": "feedback#1"}}, "SequenceNumber": "1"}
@@ -325,54 +327,54 @@ def test_odd_stream_records_are_passed_over(world: World) -> None:
             "SequenceNumber": "2",
         }
     }
-    assert failures(world.suppression()({"Records": [*ODD, history, rate_limiter]}, FakeContext())) == []
-    assert world.dynamodb.calls == []
+    assert failures(stack.suppression()({"Records": [*ODD, history, rate_limiter]}, FakeContext())) == []
+    assert stack.dynamodb.calls == []
 
 
-def test_the_mirror_stops_in_time(world: World) -> None:
+def test_the_mirror_stops_in_time(stack: EmbeddedStack) -> None:
     """What would not be finished before Lambda ends the function is not begun."""
-    world.learn(a_fact())
-    records = world.stream()
-    result = world.suppression()({"Records": records}, FakeContext(suppression.RESERVE - timedelta(seconds=1)))
+    stack.learn(a_fact())
+    records = stack.stream()
+    result = stack.suppression()({"Records": records}, FakeContext(suppression.RESERVE - timedelta(seconds=1)))
     assert failures(result) == [records[0]["dynamodb"]["SequenceNumber"]]
-    assert (world.listed(), world.sesv2.calls) == ({}, [])
+    assert (stack.listed(), stack.sesv2.calls) == ({}, [])
 
 
-def test_the_stream_ends(world: World) -> None:
+def test_the_stream_ends(stack: EmbeddedStack) -> None:
     """What the list_sync writes comes back by the stream, and comes to nothing."""
-    world.learn(a_fact(), a_fact(address=OTHER))
-    assert world.drain() <= 2
-    assert (world.listed(), len(world.sesv2.calls)) == ({RECIPIENT: "BOUNCE", OTHER: "BOUNCE"}, 2)
+    stack.learn(a_fact(), a_fact(address=OTHER))
+    assert stack.drain() <= 2
+    assert (stack.listed(), len(stack.sesv2.calls)) == ({RECIPIENT: "BOUNCE", OTHER: "BOUNCE"}, 2)
 
 
 @pytest.mark.parametrize("address", [RECIPIENT, "either/or@example.com"], ids=["sandbox", "slash"])
 def test_the_stream_ends_when_ses_refuses(address: str) -> None:
     """An entry SES won't have is tried once, not as often as its own postponement comes back."""
-    with a_world(sandbox=True) as world:
-        world.learn(a_fact(address=address))
-        assert world.drain() <= 2
-        assert (len(world.sesv2.calls), len(world.aws.events())) == (1, 1)
+    with embedded_stack(sandbox=True) as stack:
+        stack.learn(a_fact(address=address))
+        assert stack.drain() <= 2
+        assert (len(stack.sesv2.calls), len(stack.aws.events())) == (1, 1)
 
 
-def test_a_sweep_says_what_it_did(world: World) -> None:
+def test_a_sweep_says_what_it_did(stack: EmbeddedStack) -> None:
     """Whoever invokes the function sees what came of it; so does the schedule's log."""
-    world.learn(a_fact())
-    assert world.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "released": 0, "still_pending": 0}
+    stack.learn(a_fact())
+    assert stack.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "released": 0, "still_pending": 0}
 
 
 @pytest.mark.parametrize("event", [{"source": "ses-feedback", "detail-type": "Sweep"}, {}, None, {"Records": "no"}])
-def test_anything_but_a_stream_is_a_sweep(world: World, event: object) -> None:
+def test_anything_but_a_stream_is_a_sweep(stack: EmbeddedStack, event: object) -> None:
     """Nothing can be invoked in a way that does harm."""
-    world.learn(a_fact())
-    world.clock.sleep(600)
-    assert world.suppression()(event, FakeContext())["put"] == 1
+    stack.learn(a_fact())
+    stack.clock.sleep(600)
+    assert stack.suppression()(event, FakeContext())["put"] == 1
 
 
-def test_what_is_left_is_told_with_its_reasons(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_left_is_told_with_its_reasons(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """A run's line counts what is left, and says why, without naming whom."""
-    world.learn(a_fact(), a_fact(address=OTHER))
-    world.sesv2.otherwise = times_out
-    world.suppression()({"Records": world.stream()}, FakeContext())
+    stack.learn(a_fact(), a_fact(address=OTHER))
+    stack.sesv2.default_fault = times_out
+    stack.suppression()({"Records": stack.stream()}, FakeContext())
     [line] = printed(capsys)[0]
     told = {name: line[name] for name in ("message", "published", "put", "deleted", "still_pending", "pending_because")}
     expected = {"published": 2, "put": 0, "deleted": 0, "still_pending": 2, "pending_because": ["ReadTimeoutError"]}
@@ -381,19 +383,19 @@ def test_what_is_left_is_told_with_its_reasons(world: World, capsys: pytest.Capt
 
 def test_the_sandbox_is_logged_once_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
     """However many entries SES refuses, that is one line."""
-    with a_world(sandbox=True) as world:
-        world.learn(*(a_fact(address=f"{number}@example.com") for number in range(5)))
-        assert failures(world.suppression()({"Records": world.stream()}, FakeContext())) == []
+    with embedded_stack(sandbox=True) as stack:
+        stack.learn(*(a_fact(address=f"{number}@example.com") for number in range(5)))
+        assert failures(stack.suppression()({"Records": stack.stream()}, FakeContext())) == []
     logs, _ = printed(capsys)
     refused = [line for line in logs if line["level"] == "WARNING"]
     assert [line["codes"] for line in refused] == [{"BadRequestException": 5}]
 
 
-def test_the_mirrors_metrics(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_mirrors_metrics(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
     """A run counts what it did once for all its contacts."""
-    world.learn(a_fact(), a_fact(address=OTHER))
-    world.clock.sleep(10)
-    world.suppression(metric_configuration_sets=("receipts",))({"Records": world.stream()}, FakeContext())
+    stack.learn(a_fact(), a_fact(address=OTHER))
+    stack.clock.sleep(10)
+    stack.suppression(metric_configuration_sets=("receipts",))({"Records": stack.stream()}, FakeContext())
     [line] = printed(capsys)[1]
     assert (line["ConfigurationSet"], line["ContactSuppressed"]) == ("receipts", [2.0])
     assert 11_000 <= line["SuppressionLag"][0] < 12_000
@@ -415,9 +417,9 @@ def test_the_deadline() -> None:
     )
 
 
-def test_a_world_can_be_watched(world: World) -> None:
+def test_a_world_can_be_watched(stack: EmbeddedStack) -> None:
     """The functions' clients are the world's: a test that counts no calls would prove nothing."""
-    world.feedback()(an_sqs_event(a_bounce()), FakeContext())
-    assert isinstance(world.dynamodb, FaultyClient)
-    assert world.dynamodb.count("batch_execute_statement") == 1
-    assert replace(world.settings) == world.settings
+    stack.feedback()(an_sqs_event(a_bounce()), FakeContext())
+    assert isinstance(stack.dynamodb, FaultyClient)
+    assert stack.dynamodb.count("batch_execute_statement") == 1
+    assert replace(stack.settings) == stack.settings

@@ -40,7 +40,7 @@ from tests.support.builders import (
     a_rendering_failure,
     a_send,
     a_subscription,
-    an_auto_replier,
+    an_auto_reply_recipient,
     an_open,
 )
 from tools import generated_documents
@@ -181,12 +181,12 @@ def a_dsn(action: str, status: str) -> Json:
 
 
 REST: Mapping[str, tuple[Json, Row]] = {
-    "an auto-reply": (a_bounce("Transient", "General", recipients=[an_auto_replier()]), AUTO_REPLY),
-    "no DSN, mailbox full": (a_bounce("Transient", "MailboxFull", recipients=[an_auto_replier()]), SOFT_BOUNCE),
-    "no DSN, no sub type": (a_bounce("Transient", None, recipients=[an_auto_replier()]), SOFT_BOUNCE),
-    "no DSN, permanent": (a_bounce("Permanent", "General", recipients=[an_auto_replier()]), SUPPRESS),
+    "an auto-reply": (a_bounce("Transient", "General", recipients=[an_auto_reply_recipient()]), AUTO_REPLY),
+    "no DSN, mailbox full": (a_bounce("Transient", "MailboxFull", recipients=[an_auto_reply_recipient()]), SOFT_BOUNCE),
+    "no DSN, no sub type": (a_bounce("Transient", None, recipients=[an_auto_reply_recipient()]), SOFT_BOUNCE),
+    "no DSN, permanent": (a_bounce("Permanent", "General", recipients=[an_auto_reply_recipient()]), SUPPRESS),
     "no DSN, undetermined": (
-        a_bounce("Undetermined", "General", recipients=[an_auto_replier()]),
+        a_bounce("Undetermined", "General", recipients=[an_auto_reply_recipient()]),
         unrecognized(UNDETERMINED),
     ),
     "complaint of several": (
@@ -232,7 +232,7 @@ REST: Mapping[str, tuple[Json, Row]] = {
         ON_LIST,
     ),
     "text without action and status": (
-        a_bounce("Transient", "General", recipients=[an_auto_replier() | {"diagnosticCode": "I am away"}]),
+        a_bounce("Transient", "General", recipients=[an_auto_reply_recipient() | {"diagnosticCode": "I am away"}]),
         AUTO_REPLY,
     ),
     "delivery": (a_delivery(), Row("delivery", Verdict.DELIVERED, "Delivery", Register.DELIVERED)),
@@ -549,7 +549,7 @@ def test_without_the_emails_recipients_a_bounce_is_judged_as_named() -> None:
     ],
 )
 def test_a_forwarded_bounce_follows_the_row_of_its_type(sub_type: str, verdict: Verdict, reason: str) -> None:
-    recipient = an_auto_replier() | {"emailAddress": "forwarded@example.org"}
+    recipient = an_auto_reply_recipient() | {"emailAddress": "forwarded@example.org"}
     (fact,) = judged(a_bounce("Transient", sub_type, recipients=[recipient], mail=TO_ONE)).facts
     assert (fact.address.key, fact.verdict, fact.reason) == (RECIPIENT, verdict, reason)
 
@@ -711,7 +711,7 @@ def test_an_unsubscriptions_fact_says_by_which_message() -> None:
 
 
 def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
-    facts = judged(a_bounce("Transient", "General", recipients=[an_auto_replier(), OTHER_RECIPIENT])).facts
+    facts = judged(a_bounce("Transient", "General", recipients=[an_auto_reply_recipient(), OTHER_RECIPIENT])).facts
     assert [(fact.address.key, fact.verdict) for fact in facts] == [
         (RECIPIENT, Verdict.NOTE),
         (OTHER_RECIPIENT, Verdict.SOFT_BOUNCE),
@@ -731,7 +731,7 @@ def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
 )
 def test_only_a_dsn_tells_a_soft_bounce_from_an_auto_reply(said: Json, verdict: Verdict) -> None:
     """Any of the three it gives will do."""
-    (fact,) = judged(a_bounce("Transient", recipients=[an_auto_replier() | said])).facts
+    (fact,) = judged(a_bounce("Transient", recipients=[an_auto_reply_recipient() | said])).facts
     assert fact.verdict is verdict
 
 
@@ -759,7 +759,7 @@ def test_a_recipient_that_is_not_named_at_all_is_a_problem() -> None:
 
 def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
     """Its auto-reply says nothing of its mailbox, and takes nothing from what a DSN says."""
-    facts = judged(a_bounce("Transient", recipients=[an_auto_replier(), RECIPIENT])).facts
+    facts = judged(a_bounce("Transient", recipients=[an_auto_reply_recipient(), RECIPIENT])).facts
     assert [(fact.address.key, fact.verdict) for fact in facts] == [
         (RECIPIENT, Verdict.NOTE),
         (RECIPIENT, Verdict.SOFT_BOUNCE),

@@ -33,9 +33,17 @@ from tests.support.builders import (
     an_sqs_event,
     text,
 )
-from tests.support.deployed_functions import FakeContext, World, a_world, log_to_current_stdout
+from tests.support.deployed_functions import EmbeddedStack, FakeContext, embedded_stack, log_to_current_stdout
 from tests.support.fakes import FakeContacts, FakeQuarantine, ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, fails_statements, first, garbles, refuses, times_out
+from tests.support.faulty_client import (
+    Fault,
+    FaultyClient,
+    fails_statements,
+    fails_with,
+    returns_garbage,
+    runs_first,
+    times_out,
+)
 from tests.support.sam_template import ROOT
 from tests.support.strategies import documents, json_values
 
@@ -48,10 +56,10 @@ MINUTE = FakeContext(timedelta(seconds=60))
 class Lane:
     """DeliveryFunction in a world, and the bucket that S3 notifies it of."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, stack: EmbeddedStack) -> None:
         """Make the bucket."""
-        self.world = world
-        self.s3 = FaultyClient(world.aws.client("s3"))
+        self.stack = stack
+        self.s3 = FaultyClient(stack.aws.client("s3"))
         self.s3.create_bucket(Bucket="deliveries")
 
     def put(self, *messages: object, key: str = KEY) -> dict[str, Any]:
@@ -62,12 +70,12 @@ class Lane:
 
     def function(self) -> FeedbackHandler:
         """Return the function in a process of its own, that has been called nothing yet."""
-        clients = self.world.clients()
+        clients = self.stack.clients()
         clients.s3 = self.s3
         changed = replace(
-            self.world.settings, delivery_bucket="deliveries", lane="Delivery", metric_configuration_sets=("receipts",)
+            self.stack.settings, delivery_bucket="deliveries", lane="Delivery", metric_configuration_sets=("receipts",)
         )
-        handler = deliveries.compose(changed, clients, now=self.world.clock.now, sleep=self.world.clock.sleep)
+        handler = deliveries.compose(changed, clients, now=self.stack.clock.now, sleep=self.stack.clock.sleep)
         log_to_current_stdout()
         self.s3.calls.clear()
         return handler
@@ -80,15 +88,15 @@ class Lane:
 
     def quarantined(self) -> list[tuple[str, str, str]]:
         """Return what is in quarantine, with the reason and the record it came in."""
-        kept = self.world.aws.quarantined()
+        kept = self.stack.aws.quarantined()
         return [(one.body, one.attributes["reason"], one.attributes["source"]) for one in kept]
 
 
 @pytest.fixture
 def lane() -> Iterator[Lane]:
     """A lane."""
-    with a_world() as world:
-        yield Lane(world)
+    with embedded_stack() as stack:
+        yield Lane(stack)
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -108,7 +116,7 @@ def some_deliveries(number: int) -> list[dict[str, Any]]:
 def test_every_message_of_an_object_is_applied(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     """With one call of S3, and counted as if each had come alone."""
     assert lane(lane.put(*some_deliveries(3), an_open(), a_complaint())) == []
-    statuses = {item["address"]["S"]: item["status"]["S"] for item in lane.world.aws.contacts()}
+    statuses = {item["address"]["S"]: item["status"]["S"] for item in lane.stack.aws.contacts()}
     assert statuses == {**{f"{one}@example.com": "active" for one in range(3)}, RECIPIENT: "complained"}
     [batch], [counted] = printed(capsys)
     assert (batch["message"], batch["records"], batch["applied"]) == ("batch", 5, 5)
@@ -119,7 +127,7 @@ def test_every_message_of_an_object_is_applied(lane: Lane, capsys: pytest.Captur
 def test_a_message_that_cant_be_understood_goes_to_quarantine_by_itself(lane: Lane) -> None:
     """And the others are applied."""
     assert lane(lane.put(a_delivery(), POISON, "not JSON", a_delivery(recipients=[OTHER]))) == []
-    assert sorted(item["address"]["S"] for item in lane.world.aws.contacts()) == [OTHER, RECIPIENT]
+    assert sorted(item["address"]["S"] for item in lane.stack.aws.contacts()) == [OTHER, RECIPIENT]
     assert lane.quarantined() == [
         (POISON, "malformed: bounce: missing", "sqs-message-1"),
         ("not JSON", "not-json", "sqs-message-1"),
@@ -131,7 +139,7 @@ def test_objects_and_messages_come_in_one_batch(lane: Lane) -> None:
     first_object = lane.put(a_delivery(recipients=["one@example.com"]), key="deliveries/1")
     second_object = lane.put(a_delivery(recipients=["two@example.com"]), key="deliveries/2")
     assert lane(first_object, a_subscription(), second_object, POISON) == []
-    statuses = {item["address"]["S"]: item["status"]["S"] for item in lane.world.aws.contacts()}
+    statuses = {item["address"]["S"]: item["status"]["S"] for item in lane.stack.aws.contacts()}
     assert statuses == {"one@example.com": "active", "two@example.com": "active", RECIPIENT: "unsubscribed"}
     assert [source for _, _, source in lane.quarantined()] == ["sqs-message-4"]
 
@@ -152,9 +160,9 @@ def test_what_is_known_is_not_written_again(lane: Lane) -> None:
     """An object that comes a second time costs no write."""
     notification = lane.put(*some_deliveries(50))
     assert lane(notification) == []
-    before = lane.world.dynamodb.count("batch_execute_statement")
+    before = lane.stack.dynamodb.count("batch_execute_statement")
     assert lane(notification) == []
-    assert lane.world.dynamodb.count("batch_execute_statement") == before
+    assert lane.stack.dynamodb.count("batch_execute_statement") == before
 
 
 # --- What has to come again -----------------------------------------------------------------------------------------
@@ -165,13 +173,13 @@ def test_one_message_that_has_to_come_again_brings_its_object_again(
 ) -> None:
     """It is named once. Until then nothing of the object is counted or put in quarantine, and the rest is applied."""
     notification = lane.put(*some_deliveries(3), POISON, a_bounce(recipients=[OTHER]), a_complaint(recipients=[OTHER]))
-    lane.world.dynamodb.only = "batch_execute_statement"
-    lane.world.dynamodb.otherwise = fails_statements("AccessDenied", lambda address, _: address == OTHER)
+    lane.stack.dynamodb.only = "batch_execute_statement"
+    lane.stack.dynamodb.default_fault = fails_statements("AccessDenied", lambda address, _: address == OTHER)
     assert lane(a_delivery(), notification) == ["sqs-message-2"]
     logs, [counted] = printed(capsys)
-    assert (counted["Delivery"], lane.quarantined(), len(lane.world.aws.contacts())) == ([1.0], [], 4)
+    assert (counted["Delivery"], lane.quarantined(), len(lane.stack.aws.contacts())) == ([1.0], [], 4)
     assert [(line["disposition"], line["reason"]) for line in logs[:-1]] == [("retry", "AccessDenied")] * 2
-    lane.world.dynamodb.otherwise = None
+    lane.stack.dynamodb.default_fault = None
     assert lane(notification) == []
     _, metrics = printed(capsys)
     assert sorted((name, line[name]) for line in metrics for name in line if name in {"Delivery", "Quarantined"}) == [
@@ -184,10 +192,10 @@ def test_one_message_that_has_to_come_again_brings_its_object_again(
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (refuses("SlowDown"), "SlowDown"),
-        (refuses("AccessDenied"), "AccessDenied"),
+        (fails_with("SlowDown"), "SlowDown"),
+        (fails_with("AccessDenied"), "AccessDenied"),
         (times_out, "ReadTimeoutError"),
-        (garbles, "MalformedResponseError"),
+        (returns_garbage, "MalformedResponseError"),
     ],
 )
 def test_an_object_that_cant_be_read_comes_again(
@@ -198,41 +206,41 @@ def test_an_object_that_cant_be_read_comes_again(
 ) -> None:
     """And nothing else of its batch does."""
     notification = lane.put(a_delivery(recipients=[OTHER]))
-    lane.s3.otherwise = fault
+    lane.s3.default_fault = fault
     assert lane(notification, a_delivery()) == ["sqs-message-1"]
     assert (printed(capsys)[0][0]["reason"], lane.quarantined()) == (reason, [])
-    lane.s3.otherwise = None
+    lane.s3.default_fault = None
     assert lane(notification) == []
-    assert len(lane.world.aws.contacts()) == 2
+    assert len(lane.stack.aws.contacts()) == 2
 
 
 def test_an_object_is_not_begun_when_there_is_no_time(lane: Lane) -> None:
     """It comes again, unread."""
     notification = lane.put(a_delivery())
     assert lane(notification, context=FakeContext(RESERVE)) == ["sqs-message-1"]
-    assert (lane.s3.calls, lane.world.aws.contacts()) == ([], [])
+    assert (lane.s3.calls, lane.stack.aws.contacts()) == ([], [])
 
 
 def test_a_long_object_gets_further_with_each_try(lane: Lane) -> None:
     """What was applied before time ran out is known the next time, and takes no writes."""
     notification = lane.put(*some_deliveries(EVENTS_PER_BATCH + 100))
-    lane.world.dynamodb.only = "batch_execute_statement"
-    lane.world.dynamodb.otherwise = first(lambda: lane.world.clock.sleep(40))
+    lane.stack.dynamodb.only = "batch_execute_statement"
+    lane.stack.dynamodb.default_fault = runs_first(lambda: lane.stack.clock.sleep(40))
     assert lane(notification) == ["sqs-message-1"]
-    begun = len(lane.world.aws.contacts())
-    lane.world.dynamodb.otherwise = None
+    begun = len(lane.stack.aws.contacts())
+    lane.stack.dynamodb.default_fault = None
     assert lane(notification) == []
-    assert (0 < begun < EVENTS_PER_BATCH + 100, len(lane.world.aws.contacts())) == (True, EVENTS_PER_BATCH + 100)
+    assert (0 < begun < EVENTS_PER_BATCH + 100, len(lane.stack.aws.contacts())) == (True, EVENTS_PER_BATCH + 100)
 
 
 def test_what_cant_be_put_in_quarantine_comes_again(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     """And is not counted until it can."""
     notification = lane.put(a_delivery(), POISON)
-    lane.world.sqs.otherwise = refuses("InternalFailure")
+    lane.stack.sqs.default_fault = fails_with("InternalFailure")
     assert lane(notification) == ["sqs-message-1"]
     logs, metrics = printed(capsys)
     assert (logs[0]["reason"], metrics) == ("not quarantined: InternalFailure", [])
-    lane.world.sqs.otherwise = None
+    lane.stack.sqs.default_fault = None
     assert lane(notification) == []
     assert len(lane.quarantined()) == 1
 
@@ -240,10 +248,10 @@ def test_what_cant_be_put_in_quarantine_comes_again(lane: Lane, capsys: pytest.C
 def test_a_notification_handed_over_by_hand_fails_as_a_whole(lane: Lane) -> None:
     """Where Lambda can't be told which record has to come again, the invocation fails."""
     notification = lane.put(a_delivery())
-    lane.world.dynamodb.otherwise = refuses("InternalServerError")
+    lane.stack.dynamodb.default_fault = fails_with("InternalServerError")
     with pytest.raises(FeedbackNotStoredError, match="InternalServerError"):
         lane.function()(notification, MINUTE)
-    lane.world.dynamodb.otherwise = None
+    lane.stack.dynamodb.default_fault = None
     assert lane.function()(notification, MINUTE) == {"applied": 1}
 
 
@@ -264,14 +272,14 @@ def test_an_object_that_is_not_to_be_had_is_set_aside(
     """Its notification goes to quarantine as it came, with the reason, and counts."""
     assert lane(notification, a_delivery()) == []
     assert lane.quarantined() == [(text(notification), reason, "sqs-message-1")]
-    assert len(lane.world.aws.contacts()) == 1
+    assert len(lane.stack.aws.contacts()) == 1
     assert [line["Quarantined"] for line in printed(capsys)[1] if "Quarantined" in line] == [[1.0]]
 
 
 def test_where_deliveries_come_by_topic_a_notification_is_no_shape_of_theirs(lane: Lane) -> None:
     """As after the way back from Firehose: the runbook names this reason."""
     notification = an_s3_notification(KEY)
-    lane.world.feedback(lane="Delivery")(an_sqs_event(notification), MINUTE)
+    lane.stack.feedback(lane="Delivery")(an_sqs_event(notification), MINUTE)
     [(_, reason, _)] = lane.quarantined()
     back = (ROOT / "docs/operate/runbook.md").read_text().partition("### Back to the topic")[2].partition("\n## ")[0]
     assert (reason, "`unknown-shape`" in back) == ("unknown-shape", True)
@@ -282,7 +290,7 @@ def test_the_other_objects_of_a_notification_are_read(lane: Lane) -> None:
     lane.put(a_delivery(), key="deliveries/1")
     lane.put(a_delivery(recipients=[OTHER]), key="deliveries/2")
     assert lane(an_s3_notification("deliveries/1", "deliveries/gone", "failed/1", "deliveries/2")) == []
-    assert len(lane.world.aws.contacts()) == 2
+    assert len(lane.stack.aws.contacts()) == 2
     assert [reason for _, reason, _ in lane.quarantined()] == ["no-such-object"]
 
 
@@ -291,7 +299,7 @@ def test_a_flood_of_poison_is_set_aside_in_one_piece(lane: Lane) -> None:
     notification = lane.put(*["poison"] * (MAX_QUARANTINED_EVENTS + 1), a_delivery())
     assert lane(notification) == []
     assert lane.quarantined() == [(text(notification), "unusable-lines", "sqs-message-1")]
-    assert len(lane.world.aws.contacts()) == 1
+    assert len(lane.stack.aws.contacts()) == 1
 
 
 def test_a_line_that_no_quarantine_takes_is_set_aside_with_its_object(lane: Lane) -> None:
@@ -301,14 +309,14 @@ def test_a_line_that_no_quarantine_takes_is_set_aside_with_its_object(lane: Lane
     notification = lane.put("poison", noise, a_delivery())
     assert lane(notification) == []
     assert lane.quarantined() == [(text(notification), "unusable-lines", "sqs-message-1")]
-    assert len(lane.world.aws.contacts()) == 1
+    assert len(lane.stack.aws.contacts()) == 1
 
 
 def test_a_flood_that_no_try_gets_to_the_end_of_is_set_aside(lane: Lane) -> None:
     """When time runs out on it, what is left of it is not tried again for ever."""
     lane.put(*["poison"] * (MAX_QUARANTINED_EVENTS + 1))
     lane.put(a_delivery(), key="deliveries/2")
-    lane.s3.faults = {1: first(lambda: lane.world.clock.sleep(40))}
+    lane.s3.faults = {1: runs_first(lambda: lane.stack.clock.sleep(40))}
     assert lane(an_s3_notification(KEY, "deliveries/2")) == []
     assert [reason for _, reason, _ in lane.quarantined()] == ["unusable-lines"]
 
@@ -316,8 +324,8 @@ def test_a_flood_that_no_try_gets_to_the_end_of_is_set_aside(lane: Lane) -> None
 def test_what_is_to_be_kept_is_not_begun_when_there_is_no_time(lane: Lane, capsys: pytest.CaptureFixture[str]) -> None:
     """A function that is ended meanwhile would keep it again."""
     notification = lane.put(a_delivery(), POISON)
-    lane.world.dynamodb.only = "batch_execute_statement"
-    lane.world.dynamodb.otherwise = first(lambda: lane.world.clock.sleep(40))
+    lane.stack.dynamodb.only = "batch_execute_statement"
+    lane.stack.dynamodb.default_fault = runs_first(lambda: lane.stack.clock.sleep(40))
     assert (lane(notification), lane.quarantined()) == (["sqs-message-1"], [])
     assert printed(capsys)[0][0]["reason"] == "not quarantined: out-of-time"
     assert (lane(notification), len(lane.quarantined())) == ([], 1)
@@ -327,7 +335,7 @@ def test_what_is_kept_for_later_is_not_handed_over_too_late(lane: Lane, capsys: 
     """Reading another object may take what time there was."""
     lane.put(POISON)
     lane.put(key="deliveries/2")
-    lane.s3.faults = {1: first(lambda: lane.world.clock.sleep(40))}
+    lane.s3.faults = {1: runs_first(lambda: lane.stack.clock.sleep(40))}
     assert (lane(an_s3_notification(KEY, "deliveries/2")), lane.quarantined()) == (["sqs-message-1"], [])
     assert printed(capsys)[0][0]["reason"] == "not quarantined: out-of-time"
 
@@ -349,7 +357,7 @@ def test_a_bug_holds_up_nobody(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(entrance, "split_messages", crashes)
     assert lane(notification, a_delivery()) == []
     assert [reason for _, reason, _ in lane.quarantined()] == ["internal-error: ZeroDivisionError"]
-    assert len(lane.world.aws.contacts()) == 1
+    assert len(lane.stack.aws.contacts()) == 1
 
 
 # --- Logs -----------------------------------------------------------------------------------------------------------

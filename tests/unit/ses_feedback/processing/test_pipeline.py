@@ -37,7 +37,7 @@ from tests.support.builders import (
     an_sqs_event,
     an_sqs_record,
 )
-from tests.support.fakes import FakeContacts, FakeQuarantine, Kept, ManualClock
+from tests.support.fakes import FakeContacts, FakeQuarantine, ManualClock, QuarantinedMessage
 
 OTHER = "other@example.com"
 POISON = '{"eventType": "Bounce"}'
@@ -190,8 +190,8 @@ def test_poison_is_kept_as_it_came() -> None:
     entrance = Entrance()
     entrance(" { not json ", POISON)
     assert entrance.quarantine.kept == [
-        Kept(" { not json ", "not-json", "sqs-message-1"),
-        Kept(POISON, "malformed: bounce: missing", "sqs-message-2"),
+        QuarantinedMessage(" { not json ", "not-json", "sqs-message-1"),
+        QuarantinedMessage(POISON, "malformed: bounce: missing", "sqs-message-2"),
     ]
 
 

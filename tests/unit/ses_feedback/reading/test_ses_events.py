@@ -52,7 +52,7 @@ from tests.support.builders import (
     a_rendering_failure,
     a_send,
     a_subscription,
-    an_auto_replier,
+    an_auto_reply_recipient,
     an_open,
 )
 from tests.support.strategies import nested
@@ -196,7 +196,7 @@ def test_a_diagnostic_code_is_read_as_it_is() -> None:
 
 def test_an_auto_replier_has_an_address_only() -> None:
     """No DSN spoke of it."""
-    (recipient,) = bounce(a_bounce(recipients=[an_auto_replier()])).bounce.bounced_recipients or ()
+    (recipient,) = bounce(a_bounce(recipients=[an_auto_reply_recipient()])).bounce.bounced_recipients or ()
     assert (*(recipient.email_address, recipient.action, recipient.status, recipient.diagnostic_code),) == (
         RECIPIENT,
         None,

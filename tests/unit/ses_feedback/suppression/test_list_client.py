@@ -10,7 +10,7 @@ from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.list_client import SuppressionListClient
 from tests.support.builders import RECIPIENT
 from tests.support.fakes import ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, garbles, refuses, times_out
+from tests.support.faulty_client import Fault, FaultyClient, fails_with, returns_garbage, times_out
 
 
 @pytest.fixture
@@ -21,17 +21,17 @@ def aws() -> Iterator[EmbeddedAws]:
 
 
 ANSWERS: list[tuple[Fault, Refusal]] = [
-    (refuses("TooManyRequestsException"), Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")),
-    (refuses("ThrottlingException"), Refusal(RefusalKind.THROTTLED, "ThrottlingException")),
-    (refuses("LimitExceededException"), Refusal(RefusalKind.THROTTLED, "LimitExceededException")),
-    (refuses("BadRequestException"), Refusal(RefusalKind.REJECTED, "BadRequestException")),
-    (refuses("ValidationException"), Refusal(RefusalKind.REJECTED, "ValidationException")),
-    (refuses("AccessDeniedException"), Refusal(RefusalKind.UNAVAILABLE, "AccessDeniedException")),
-    (refuses("InternalServiceErrorException"), Refusal(RefusalKind.UNAVAILABLE, "InternalServiceErrorException")),
-    (refuses("404"), Refusal(RefusalKind.UNAVAILABLE, "404")),
-    (refuses(""), Refusal(RefusalKind.UNAVAILABLE, "UnknownError")),
+    (fails_with("TooManyRequestsException"), Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")),
+    (fails_with("ThrottlingException"), Refusal(RefusalKind.THROTTLED, "ThrottlingException")),
+    (fails_with("LimitExceededException"), Refusal(RefusalKind.THROTTLED, "LimitExceededException")),
+    (fails_with("BadRequestException"), Refusal(RefusalKind.REJECTED, "BadRequestException")),
+    (fails_with("ValidationException"), Refusal(RefusalKind.REJECTED, "ValidationException")),
+    (fails_with("AccessDeniedException"), Refusal(RefusalKind.UNAVAILABLE, "AccessDeniedException")),
+    (fails_with("InternalServiceErrorException"), Refusal(RefusalKind.UNAVAILABLE, "InternalServiceErrorException")),
+    (fails_with("404"), Refusal(RefusalKind.UNAVAILABLE, "404")),
+    (fails_with(""), Refusal(RefusalKind.UNAVAILABLE, "UnknownError")),
     (times_out, Refusal(RefusalKind.UNANSWERED, "ReadTimeoutError")),
-    (garbles, Refusal(RefusalKind.UNANSWERED, "MalformedResponseError")),
+    (returns_garbage, Refusal(RefusalKind.UNANSWERED, "MalformedResponseError")),
 ]
 
 
@@ -41,7 +41,7 @@ def test_refusals(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
 
     A success that lacks SES's request id is nobody's answer.
     """
-    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), otherwise=fault))
+    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), default_fault=fault))
     answers = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
     assert answers == (refusal, refusal)
 
@@ -55,7 +55,9 @@ def test_throttled_by_ses(aws: EmbeddedAws) -> None:
 
 def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> None:
     """SES's NotFound is what a deletion wants; of a put it would be a fault."""
-    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), otherwise=refuses("NotFoundException")))
+    suppression_list = SuppressionListClient(
+        FaultyClient(aws.client("sesv2"), default_fault=fails_with("NotFoundException"))
+    )
     answers = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
     assert answers == [None, Refusal(RefusalKind.UNAVAILABLE, "NotFoundException")]
 

@@ -13,7 +13,15 @@ from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.suppression.rate_limiter import KEY, RateLimiter
 from tests.support.fakes import NOON, ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, first, garbles, loses_the_answer, refuses, times_out
+from tests.support.faulty_client import (
+    Fault,
+    FaultyClient,
+    fails_with,
+    loses_response,
+    returns_garbage,
+    runs_first,
+    times_out,
+)
 
 LATER = NOON + timedelta(hours=1)
 
@@ -45,7 +53,7 @@ def calls(client: FaultyClient, workers: int, rate: float, number: int) -> list[
         # Whoever's time is earliest goes on, so that reservations come in the order they would.
         now, worker = heapq.heappop(waiting)
         clock = ManualClock(now)
-        slow = first(lambda: clock.sleep(chance.choice((0.0, 0.02, 0.045))))  # noqa: B023 (it is used in here only)
+        slow = runs_first(lambda: clock.sleep(chance.choice((0.0, 0.02, 0.045))))  # noqa: B023 (it is used in here only)
         client.faults[len(client.calls) + 1] = slow
         assert a_pace(client, clock, rate).acquire(now + timedelta(days=1)) is None
         made.append(clock.now())
@@ -80,7 +88,7 @@ def test_the_call_comes_after_its_moment(client: FaultyClient) -> None:
 def test_a_lost_race_takes_a_later_turn(client: FaultyClient, clock: ManualClock) -> None:
     """Who finds its moment taken by another waits for the next."""
     other = ManualClock()
-    client.faults[1] = first(lambda: a_pace(client, other).acquire(LATER))
+    client.faults[1] = runs_first(lambda: a_pace(client, other).acquire(LATER))
     assert a_pace(client, clock).acquire(LATER) is None
     assert [other.now() - NOON, clock.now() - NOON >= timedelta(seconds=1)] == [timedelta(0), True]
     assert clock.now() - NOON < timedelta(seconds=1.1)
@@ -88,7 +96,7 @@ def test_a_lost_race_takes_a_later_turn(client: FaultyClient, clock: ManualClock
 
 def test_a_moment_that_has_passed_is_not_taken(client: FaultyClient, clock: ManualClock) -> None:
     """When reserving takes so long that the next worker's moment has come, the turn is given up for a later one."""
-    client.faults[1] = first(lambda: clock.sleep(1.2))
+    client.faults[1] = runs_first(lambda: clock.sleep(1.2))
     assert a_pace(client, clock).acquire(LATER) is None
     made = clock.now()
     assert client.count("update_item") == 2
@@ -102,11 +110,11 @@ def test_losing_races_until_there_is_no_time(client: FaultyClient, clock: Manual
     def taken_by_others() -> None:
         assert a_pace(FaultyClient(client.client), ManualClock(clock.now())).acquire(LATER) is None
 
-    client.otherwise = lambda operation, real, request: (
-        first(taken_by_others)(operation, real, request) if operation == "update_item" else real(**request)
+    client.default_fault = lambda operation, real, request: (
+        runs_first(taken_by_others)(operation, real, request) if operation == "update_item" else real(**request)
     )
     assert a_pace(client, clock).acquire(NOON + timedelta(seconds=4.5)) == OUT_OF_TIME
-    assert (client.count("update_item"), clock.naps) == (5, [])
+    assert (client.count("update_item"), clock.sleeps) == (5, [])
 
 
 def test_no_turn_costs_no_write(client: FaultyClient, clock: ManualClock) -> None:
@@ -136,7 +144,7 @@ def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualCloc
 
     def twice(operation: str, real: Callable[..., object], request: dict[str, object]) -> object:
         with pytest.raises(AWS_ERRORS):
-            loses_the_answer(operation, real, request)
+            loses_response(operation, real, request)
         return real(**request)
 
     client.faults[1] = twice
@@ -146,7 +154,7 @@ def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualCloc
 
 @pytest.mark.parametrize("call", [0, 1])
 @pytest.mark.parametrize(
-    ("fault", "code"), [(refuses("InternalServerError"), "InternalServerError"), (times_out, "ReadTimeoutError")]
+    ("fault", "code"), [(fails_with("InternalServerError"), "InternalServerError"), (times_out, "ReadTimeoutError")]
 )
 def test_no_turn_without_dynamodb(client: FaultyClient, clock: ManualClock, fault: Fault, call: int, code: str) -> None:
     """When the turn can't be reserved, nobody may call, and is told why."""
@@ -156,14 +164,14 @@ def test_no_turn_without_dynamodb(client: FaultyClient, clock: ManualClock, faul
 
 def test_no_turn_on_an_answer_that_proves_nothing(client: FaultyClient, clock: ManualClock) -> None:
     """A 200 that is not DynamoDB's reserves nothing."""
-    client.faults[1] = garbles
+    client.faults[1] = returns_garbage
     assert a_pace(client, clock).acquire(LATER) == Refusal(RefusalKind.UNAVAILABLE, "MalformedResponseError")
 
 
 def test_a_garbled_read_is_harmless(client: FaultyClient, clock: ManualClock) -> None:
     """Who can't read the moment taken fails to take it again."""
     assert a_pace(client, clock).acquire(LATER) is None
-    client.faults[len(client.calls)] = garbles
+    client.faults[len(client.calls)] = returns_garbage
     assert a_pace(client, clock).acquire(LATER) is None
     assert clock.now() - NOON >= timedelta(seconds=1)
 
@@ -171,11 +179,11 @@ def test_a_garbled_read_is_harmless(client: FaultyClient, clock: ManualClock) ->
 def test_a_moment_that_can_not_be_read(client: FaultyClient, clock: ManualClock) -> None:
     """When somebody wrote nonsense on the item, the wait does not spin on DynamoDB for as long as there is time."""
     client.client.put_item(TableName="Contacts", Item={**KEY, "reserved_at": {"S": "yesterday"}})
-    client.faults[20] = refuses("the test ended it")
+    client.faults[20] = fails_with("the test ended it")
     assert a_pace(client, clock).acquire(NOON + timedelta(seconds=5)) is None
 
 
 def test_the_condition_is_dynamodbs_own(client: FaultyClient, clock: ManualClock) -> None:
     """A lost race is told from every other refusal by its code."""
-    client.faults = {1: refuses(CONDITION_FAILED), 3: refuses("ValidationException")}
+    client.faults = {1: fails_with(CONDITION_FAILED), 3: fails_with("ValidationException")}
     assert a_pace(client, clock).acquire(LATER) == Refusal(RefusalKind.UNAVAILABLE, "ValidationException")

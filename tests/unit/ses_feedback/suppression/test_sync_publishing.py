@@ -103,7 +103,7 @@ def test_an_unresponsive_bus_is_called_again_in_the_next_run(fixture: SyncFixtur
 def test_only_the_contact_whose_event_was_refused_stays_pending(fixture: SyncFixture) -> None:
     """EventBridge may accept some entries of a call."""
     fixture.learn(a_fact(), a_fact(address="other@example.com"))
-    fixture.publisher.refusing.add(RECIPIENT)
+    fixture.publisher.rejecting.add(RECIPIENT)
     report = fixture.sync(RECIPIENT, "other@example.com")
     assert (report.pending, report.published, report.put) == ({RECIPIENT: "not-published"}, 1, 2)
 
