@@ -453,7 +453,7 @@ def quarantine(
     """A quarantine of each kind, and what it keeps."""
     if request.param == "fake":
         fake = FakeQuarantine()
-        return fake, lambda: fake.kept
+        return fake, lambda: fake.messages
     return Quarantine(lambda: aws.client("sqs"), aws.quarantine_url), lambda: sorted(map(unpacked, aws.quarantined()))
 
 

@@ -1,7 +1,7 @@
-"""Builders of what SES sends and of what becomes of it, each with defaults that make sense, and strategies for both.
+"""Builders of SES events, of the envelopes around them, and of facts and contacts.
 
-`a_bounce(sub_type="NoEmail")` is a whole document as SES publishes it; whatever a test does not name does not matter to
-it. The strategies draw from the same builders, so that what Hypothesis tries looks like what SES sends.
+`a_bounce(sub_type="NoEmail")` returns a complete event as SES publishes it. A test names only the values that it needs.
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
 """
 
 import json
@@ -27,16 +27,16 @@ VOCABULARIES = (EVENT, NOTIFICATION)
 RECIPIENT = "recipient@example.com"
 OTHER_RECIPIENT = "other-recipient@example.com"
 BYSTANDER = "bystander@example.org"
-"""Named by `mail.destination` only, so by nobody who bounced or complained."""
+"""A recipient of the email who neither bounced nor complained: only in `mail.destination`."""
 SENDER = "sender@example.com"
 CONFIGURATION_SET = "receipts"
 MESSAGE_ID = "0100019a00000000-11111111-2222-3333-4444-555555555555-000000"
 FEEDBACK_ID = "0100019a00000001-66666666-7777-8888-9999-000000000000-000000"
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-"""When the message of a builder was sent."""
+"""Time at which the email of the builders was sent."""
 AT = START + timedelta(seconds=5)
-"""When the feedback of a builder happened."""
+"""Time of the event that the builders return."""
 
 
 def on_day(number: float) -> datetime:
@@ -45,15 +45,15 @@ def on_day(number: float) -> datetime:
 
 
 def text(document: object) -> str:
-    """Return `document` as the JSON text SES would publish."""
+    """Return `document` as JSON text, as SES publishes it."""
     return json.dumps(document)
 
 
-# --- What SES sends -------------------------------------------------------------------------------------------------
+# --- SES events ---------------------------------------------------------------------------------------------------
 
 
 def a_mail(vocabulary: str = EVENT, *, configuration_set: str = CONFIGURATION_SET, **fields: object) -> Json:
-    """Return a `mail` object to a recipient and a bystander; identity notifications have no tags."""
+    """Return a `mail` object of an email to two recipients and a bystander. Identity notifications have no tags."""
     mail: Json = {
         "timestamp": format_timestamp(START),
         "messageId": MESSAGE_ID,
@@ -73,18 +73,18 @@ def a_mail(vocabulary: str = EVENT, *, configuration_set: str = CONFIGURATION_SE
 
 
 def a_message(kind: str, vocabulary: str = EVENT, *, mail: Json | None = None, **objects: object) -> Json:
-    """Return a document of `kind` that holds `objects` by their names."""
+    """Return an event of type `kind` with the given JSON objects."""
     return {vocabulary: kind, "mail": a_mail(vocabulary) if mail is None else mail, **objects}
 
 
 def a_bounced_recipient(address: str = RECIPIENT, **fields: object) -> Json:
-    """Return a bounced recipient with what a DSN says of it."""
-    said = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
-    return {"emailAddress": address, **said, **fields}
+    """Return a bounced recipient with the fields of a DSN."""
+    dsn_fields = {"action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
+    return {"emailAddress": address, **dsn_fields, **fields}
 
 
 def an_auto_reply_recipient(address: str = RECIPIENT) -> Json:
-    """Return a bounced recipient of whom no DSN said anything: its out-of-fixture reply did."""
+    """Return a bounced recipient without DSN fields: SES received an out-of-office reply."""
     return {"emailAddress": address}
 
 
@@ -98,14 +98,17 @@ def a_bounce(
     mail: Json | None = None,
     **fields: object,
 ) -> Json:
-    """Return a bounce of `recipients`, addresses or whole recipient objects; `fields` go into its `bounce` object.
+    """Return a bounce of `recipients`, given as addresses or recipient objects. `fields` are added to `bounce`.
 
-    Without `mail`, the email went to those recipients and others.
+    By default, the email was sent to these recipients and others.
     """
     if mail is None:
-        named = [one if isinstance(one, str) else one.get("emailAddress") for one in recipients]
-        texts = [one for one in named if isinstance(one, str) and one not in {RECIPIENT, OTHER_RECIPIENT, BYSTANDER}]
-        mail = a_mail(vocabulary, destination=[RECIPIENT, OTHER_RECIPIENT, BYSTANDER, *texts])
+        destination = [RECIPIENT, OTHER_RECIPIENT, BYSTANDER]
+        for recipient in recipients:
+            address = recipient if isinstance(recipient, str) else recipient.get("emailAddress")
+            if isinstance(address, str) and address not in destination:
+                destination.append(address)
+        mail = a_mail(vocabulary, destination=destination)
     bounce = {
         "feedbackId": FEEDBACK_ID,
         "bounceType": type_,
@@ -127,7 +130,7 @@ def a_complaint(
     mail: Json | None = None,
     **fields: object,
 ) -> Json:
-    """Return a complaint that names `recipients`; `fields` go into its `complaint` object."""
+    """Return a complaint of `recipients`. `fields` are added to `complaint`."""
     complaint = {
         "feedbackId": FEEDBACK_ID,
         "complaintSubType": sub_type,
@@ -148,7 +151,7 @@ def a_delivery(
     mail: Json | None = None,
     **fields: object,
 ) -> Json:
-    """Return a delivery to `recipients`; `fields` go into its `delivery` object."""
+    """Return a delivery to `recipients`. `fields` are added to `delivery`."""
     delivery = {
         "timestamp": format_timestamp(at),
         "processingTimeMillis": 5_000,
@@ -168,10 +171,10 @@ def a_subscription(
     vocabulary: str = EVENT,
     **fields: object,
 ) -> Json:
-    """Return a change of preferences by the only recipient of a message; `fields` go into its `subscription` object."""
+    """Return a change of preferences by the only recipient of an email. `fields` are added to `subscription`."""
     topics = [{"topicName": "news", "subscriptionStatus": "OptOut"}]
     subscription = {
-        "contactList": "everybody",
+        "contactList": "customers",
         "timestamp": format_timestamp(at),
         "source": "UnsubscribeHeader",
         "newTopicPreferences": {"unsubscribeAll": unsubscribe_all, "topicSubscriptionStatus": topics},
@@ -182,23 +185,23 @@ def a_subscription(
 
 
 def a_send(*, destination: Sequence[str] = (RECIPIENT, BYSTANDER), vocabulary: str = EVENT) -> Json:
-    """Return the event of a message that SES took for `destination`."""
+    """Return the event of an email that SES accepted for `destination`."""
     return a_message("Send", vocabulary, mail=a_mail(vocabulary, destination=list(destination)), send={})
 
 
 def a_reject(vocabulary: str = EVENT) -> Json:
-    """Return the event of a message in which SES found a virus."""
+    """Return the event of an email in which SES found a virus."""
     return a_message("Reject", vocabulary, reject={"reason": "Bad content"})
 
 
 def a_rendering_failure(vocabulary: str = EVENT, *, kind: str = "Rendering Failure") -> Json:
-    """Return the event of a template that could not be rendered."""
+    """Return the event of a template that SES could not render."""
     failure = {"templateName": "receipt", "errorMessage": "Attribute 'name' is not present"}
     return a_message(kind, vocabulary, failure=failure)
 
 
 def a_delivery_delay(vocabulary: str = EVENT, *, at: datetime = AT) -> Json:
-    """Return the event of a delivery that SES goes on trying."""
+    """Return the event of a delivery that SES retries."""
     delay = {
         "delayType": "MailboxFull",
         "delayedRecipients": [{"emailAddress": RECIPIENT, "status": "4.2.2", "diagnosticCode": "smtp; 452 full"}],
@@ -209,7 +212,7 @@ def a_delivery_delay(vocabulary: str = EVENT, *, at: datetime = AT) -> Json:
 
 
 def an_open(vocabulary: str = EVENT, *, at: datetime = AT) -> Json:
-    """Return the event of a message that was opened."""
+    """Return the event of an email that was opened."""
     opened = {
         "ipAddress": "192.0.2.20",
         "timestamp": format_timestamp(at),
@@ -220,7 +223,7 @@ def an_open(vocabulary: str = EVENT, *, at: datetime = AT) -> Json:
 
 
 def a_click(vocabulary: str = EVENT, *, at: datetime = AT, link_tags: object = None) -> Json:
-    """Return the event of a link that was report."""
+    """Return the event of a link that was clicked."""
     clicked = {
         "ipAddress": "192.0.2.20",
         "timestamp": format_timestamp(at),
@@ -231,11 +234,11 @@ def a_click(vocabulary: str = EVENT, *, at: datetime = AT, link_tags: object = N
     return a_message("Click", vocabulary, click=clicked)
 
 
-# --- What brings it -------------------------------------------------------------------------------------------------
+# --- Envelopes ------------------------------------------------------------------------------------------------------
 
 
 def a_bus_event(detail: object, detail_type: object = "Email Bounced", **fields: object) -> Json:
-    """Return an EventBridge event, as Lambda gets it."""
+    """Return an EventBridge event as Lambda receives it."""
     return {
         "version": "0",
         "id": "11111111-2222-3333-4444-555555555555",
@@ -251,7 +254,7 @@ def a_bus_event(detail: object, detail_type: object = "Email Bounced", **fields:
 
 
 def an_sns_envelope(message: object, **fields: object) -> Json:
-    """Return the envelope SNS puts around `message` on its way to a queue."""
+    """Return an SNS notification of `message` as a queue receives it without raw delivery."""
     return {
         "Type": "Notification",
         "MessageId": "sns-message-id",
@@ -264,12 +267,12 @@ def an_sns_envelope(message: object, **fields: object) -> Json:
 
 
 def an_sns_event(*messages: object) -> Json:
-    """Return the event with which SNS invokes Lambda."""
+    """Return the Lambda event of SNS."""
     return {"Records": [{"EventSource": "aws:sns", "Sns": an_sns_envelope(message)} for message in messages]}
 
 
 def an_sqs_record(body: object, number: int = 1, **fields: object) -> Json:
-    """Return one record of an SQS event; its carrier took the message at 12:00:08."""
+    """Return one record of an SQS event. SQS received the message at 12:00:08."""
     return {
         "messageId": f"sqs-message-{number}",
         "body": body if isinstance(body, str) else text(body),
@@ -280,12 +283,12 @@ def an_sqs_record(body: object, number: int = 1, **fields: object) -> Json:
 
 
 def an_sqs_event(*bodies: object) -> Json:
-    """Return the event with which SQS invokes Lambda."""
+    """Return the Lambda event of SQS."""
     return {"Records": [an_sqs_record(body, number) for number, body in enumerate(bodies, start=1)]}
 
 
 def an_s3_notification(*keys: str, bucket: str = "deliveries") -> Json:
-    """Return what S3 tells a queue of objects that were written; `keys` as S3 writes them there, encoded for URLs."""
+    """Return the notification of new objects that S3 sends to a queue. `keys` are URL-encoded."""
     return {
         "Records": [
             {
@@ -307,7 +310,7 @@ def an_s3_notification(*keys: str, bucket: str = "deliveries") -> Json:
     }
 
 
-# --- What becomes of it ---------------------------------------------------------------------------------------------
+# --- Facts and contacts ---------------------------------------------------------------------------------------------
 
 
 def an_address(raw: str = RECIPIENT) -> Address:
@@ -323,7 +326,7 @@ REGISTERS = {
     Verdict.SOFT_BOUNCE: Register.SOFT_BOUNCES,
     Verdict.DELIVERED: Register.DELIVERED,
 }
-"""Register of each verdict that has one."""
+"""Register that a verdict changes by default."""
 
 
 def a_fact(
@@ -338,7 +341,7 @@ def a_fact(
     message_id: str = "",
     stream: str = "",
 ) -> Fact:
-    """Return a fact about the contact of `address`, by default of an email of its own sent at `at`."""
+    """Return a fact about the contact of `address`. By default, the email was sent at `at` too."""
     details = EventDetails("Bounce", "Permanent", "General", message_id or MESSAGE_ID, FEEDBACK_ID)
     return Fact(
         parse_address(address),
@@ -361,26 +364,23 @@ def an_echo(listed: ListReason = ListReason.BOUNCE, at: datetime = AT, *, addres
 
 
 def soft_bounce_days(*days: float, address: str = RECIPIENT) -> list[Fact]:
-    """Return a soft_bounce on each of `days` after `START`."""
+    """Return a soft bounce on each of `days` after `START`."""
     return [a_fact(Verdict.SOFT_BOUNCE, on_day(day), address=address, reason="Transient/General") for day in days]
 
 
 def a_contact(
     *facts: Fact, address: str = RECIPIENT, opted_in: datetime | None = None, cleared: datetime | None = None
 ) -> Contact:
-    """Return the contact of which `facts` are known, reinstated at `opted_in` or `cleared`."""
+    """Return the contact with `facts`, reinstated at `opted_in` or `cleared`."""
     contact = learn_facts(Contact(parse_address(address).key), facts)
     return reinstated(reinstated(contact, opted_in), cleared, "cleared")
 
 
 def reinstated(contact: Contact, at: datetime | None, kind: str = "opted_in") -> Contact:
-    """Return `contact` with a reinstatement of `kind` at `at`, if that is a time."""
+    """Return `contact` with a reinstatement of `kind` at `at`. If `at` is None, return it unchanged."""
     if at is None:
         return contact
     evidence = Evidence(at, "operator")
-    given = (
-        Contact(contact.address, opted_in=evidence)
-        if kind == "opted_in"
-        else Contact(contact.address, cleared=evidence)
-    )
-    return merge(contact, given)
+    if kind == "opted_in":
+        return merge(contact, Contact(contact.address, opted_in=evidence))
+    return merge(contact, Contact(contact.address, cleared=evidence))

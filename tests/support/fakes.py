@@ -1,7 +1,6 @@
-"""In-memory stand-ins for what reaches AWS, and ways to make AWS itself fail.
+"""In-memory fakes of the adapters for AWS, and a clock.
 
-The fakes pass the same contract as the adapters they stand in for (`test_contracts.py`). `FaultyClient` is no fake:
-it hands every call to a real client of the embedded AWS, except for the calls a test wants to go wrong.
+tests/contracts/test_fakes.py checks that fakes and adapters behave alike.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,14 +19,14 @@ from ses_feedback.judging.facts import Fact, ListReason, Verdict
 from ses_feedback.timestamps import parse_timestamp
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-"""A day after the builders' message was sent."""
+"""One day after the email of the builders was sent."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class ManualClock:
-    """A clock that only sleeping moves on, at once; `naps` are the sleeps, in seconds."""
+    """A clock that advances only by `sleep`, without waiting. `sleeps` are the seconds of each call."""
 
     def __init__(self, start: datetime = NOON) -> None:
         """Start at `start`."""
@@ -39,20 +38,20 @@ class ManualClock:
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Advance the clock by `seconds`."""
         self.sleeps.append(seconds)
         self._now += timedelta(seconds=seconds)
 
 
 class InlineExecutor(Executor):
-    """Runs what is submitted at once, one after the other, so that the calls of a test have an order."""
+    """Runs each submitted function immediately, so that the order of calls is the same in every run."""
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
-        """Run `fn` now."""
+        """Run `fn`, and return its result as a completed future."""
         future: Future[_T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 (the future hands it to whoever asks for the result)
+        except Exception as error:  # noqa: BLE001 (the future raises it when its result is read)
             future.set_exception(error)
         return future
 
@@ -60,13 +59,13 @@ class InlineExecutor(Executor):
 class FakeContacts:
     """ContactRepository without DynamoDB.
 
-    `reads` says of each read whether it had to be consistent; what is in memory is never stale. `faults` are the
-    addresses that can't be written, and why, `unreadable` those that can't be read. `interrupt` is called once, before
-    the next write is looked at: what it does happens between a reader's read and its write.
+    `reads` records for each read whether it was consistent. `write_errors` and `read_errors` map addresses whose writes
+    or reads fail to the reason. `interrupt` is called once, before the next write: it simulates a concurrent change
+    between a worker's read and write.
     """
 
     def __init__(self, limits: Limits | None = None, *, now: Callable[[], datetime], history_days: int = 365) -> None:
-        """Keep contacts under `limits`."""
+        """Create an empty repository whose contacts follow `limits`."""
         self._limits = limits or Limits()
         self._now = now
         self._history_days = history_days
@@ -74,12 +73,12 @@ class FakeContacts:
         self.items: dict[str, Item] = {}
         self.reads: list[bool] = []
         self.written: list[ContactRecord] = []
-        self.faults: dict[str, str] = {}
-        self.unreadable: dict[str, str] = {}
+        self.write_errors: dict[str, str] = {}
+        self.read_errors: dict[str, str] = {}
         self.interrupt: Callable[[], object] | None = None
 
     def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
-        """Store facts; return the addresses whose facts could not be stored, with the reason."""
+        """Store facts. Return the addresses whose facts could not be stored, with the reason of each."""
         by_address: dict[str, list[Fact]] = {}
         for fact in facts:
             by_address.setdefault(fact.address.key, []).append(fact)
@@ -106,15 +105,15 @@ class FakeContacts:
                 self._history.setdefault((address, item["record"]["S"]), item)
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
-        """Return contacts; put those that can't be read in `failed`."""
+        """Return contacts. Add the addresses that cannot be read to `failed`, with the reason of each."""
         self.reads.append(consistent)
         wanted, found = list(addresses), dict[str, ContactRecord]()
         if len(set(wanted)) < len(wanted):
             failed |= dict.fromkeys(wanted, "ValidationException")
             return found
         for address in wanted:
-            if address in self.unreadable:
-                failed[address] = self.unreadable[address]
+            if address in self.read_errors:
+                failed[address] = self.read_errors[address]
                 continue
             try:
                 item = self.items.get(address)
@@ -124,13 +123,13 @@ class FakeContacts:
         return found
 
     def write(self, stored: ContactRecord) -> str | None:
-        """Write a contact if nobody wrote it since it was read; return None or the reason it was not written."""
+        """Write a contact unless it changed since it was read. Return None, or the reason if it was not written."""
         interrupt, self.interrupt = self.interrupt, None
         if interrupt:
             interrupt()
         address = stored.contact.address
-        if address in self.faults:
-            return self.faults[address]
+        if address in self.write_errors:
+            return self.write_errors[address]
         held = self.items.get(address)
         if (held and held["rev"]) != (stored.item and stored.item["rev"]):
             return CONDITION_FAILED
@@ -140,7 +139,7 @@ class FakeContacts:
         return None
 
     def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
-        """Yield since when, and the address, of contacts due since `before`, the oldest first."""
+        """Yield pending time and address of contacts pending since `before` or earlier, the oldest first."""
         waiting = [
             (parse_timestamp(item["pending_at"]["S"]), address)
             for address, item in self.items.items()
@@ -149,26 +148,26 @@ class FakeContacts:
         return iter(sorted((since, address) for since, address in waiting if since and since <= before))
 
     def history(self, address: str) -> list[Item]:
-        """Return an address's history, the oldest first."""
+        """Return the history of an address in chronological order."""
         return [item for (owner, _), item in sorted(self._history.items()) if owner == address]
 
 
 class ListCall(NamedTuple):
-    """A call of the suppression list; a deletion has no reason."""
+    """A call for the suppression list. A deletion has no reason."""
 
     address: str
     reason: ListReason | None
 
 
 class FakeSuppressionList:
-    """The suppression list without SES: it refuses what SES refuses, but for the rate.
+    """SuppressionListClient without SES. It rejects the same calls as SES, but does not limit their rate.
 
-    `refusals` are the answers of the next calls, None for a call that is answered as usual. `interrupt` is called
-    once, before the next call is answered.
+    `refusals` are the results of the next calls; None stands for the normal result. `interrupt` is called once, during
+    the next call.
     """
 
     def __init__(self, *, sandbox: bool = False) -> None:
-        """Start with an empty list."""
+        """Create an empty list."""
         self.entries: dict[str, ListReason] = {}
         self.calls: list[ListCall] = []
         self.sandbox = sandbox
@@ -176,7 +175,7 @@ class FakeSuppressionList:
         self.interrupt: Callable[[], object] | None = None
 
     def put(self, address: str, reason: ListReason) -> Refusal | None:
-        """Make the list hold an entry."""
+        """Add or replace an entry. Return None, or the refusal."""
         refusal = self._refusal(ListCall(address, reason))
         if refusal is None and (self.sandbox or address.endswith("@simulator.amazonses.com")):
             refusal = Refusal(RefusalKind.REJECTED, "BadRequestException")
@@ -185,7 +184,7 @@ class FakeSuppressionList:
         return refusal
 
     def delete(self, address: str) -> Refusal | None:
-        """Make the list not hold an entry."""
+        """Delete an entry. Return None, or the refusal."""
         refusal = self._refusal(ListCall(address, None))
         if refusal is None and "/" in address:
             refusal = Refusal(RefusalKind.REJECTED, "BadRequestException")
@@ -202,13 +201,14 @@ class FakeSuppressionList:
 
 
 class FakeEventPublisher:
-    """An event bus in memory. It does not take changes of the addresses in `refusing`; `down` takes none.
+    """EventPublisher without EventBridge. It rejects changes of the addresses in `rejecting`, and all while `down`.
 
-    If it is `unresponsive`, it takes none either, and takes of `clock` as long as the real one: `calls` says how often it did.
+    While it is `unresponsive`, it rejects all changes, and each call takes as long as a hanging call of EventBridge on
+    `clock`. `calls` counts the calls.
     """
 
     def __init__(self) -> None:
-        """Start with nothing published."""
+        """Create a publisher without events."""
         self.published: list[StatusChange] = []
         self.rejecting: set[str] = set()
         self.down = False
@@ -217,42 +217,40 @@ class FakeEventPublisher:
         self.calls = 0
 
     def publish(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
-        """Announce changes; return those that were."""
+        """Publish changes, and return those that were published."""
         self.calls += 1
         if self.unresponsive and self.clock:
             self.clock.sleep(24)
-        taken = (
-            []
-            if self.down or self.unresponsive
-            else [change for change in changes if change.address not in self.rejecting]
-        )
-        self.published += taken
-        return taken
+        if self.down or self.unresponsive:
+            return []
+        published = [change for change in changes if change.address not in self.rejecting]
+        self.published += published
+        return published
 
 
 class FakeRateLimiter:
-    """RateLimit to call SES, shared by everybody who has this object. `taken` are their moments.
+    """RateLimiter without DynamoDB, for all workers that share the object. `acquired` are the times of permitted calls.
 
-    `refusal` is why there are none at all, None while there are.
+    If `refusal` is not None, no call is permitted.
     """
 
     def __init__(self, clock: ManualClock, rate: float = 1.0) -> None:
-        """Give `rate` rate_limiter a second."""
+        """Permit `rate` calls per second."""
         self._clock = clock
         self._interval = timedelta(seconds=1 / rate)
-        self.taken: list[datetime] = []
+        self.acquired: list[datetime] = []
         self.refusal: Refusal | None = None
 
     def acquire(self, deadline: datetime) -> Refusal | None:
-        """Wait for a turn; return why there is none before `deadline`, if there is none."""
+        """Wait until a call is permitted. Return None, or the refusal if none is permitted before `deadline`."""
         if self.refusal:
             return self.refusal
         moment = self._clock.now()
-        if self.taken:
-            moment = max(moment, self.taken[-1] + self._interval)
+        if self.acquired:
+            moment = max(moment, self.acquired[-1] + self._interval)
         if moment > deadline:
             return OUT_OF_TIME
-        self.taken.append(moment)
+        self.acquired.append(moment)
         self._clock.sleep((moment - self._clock.now()).total_seconds())
         return None
 
@@ -266,15 +264,15 @@ class QuarantinedMessage(NamedTuple):
 
 
 class FakeQuarantine:
-    """The quarantine queue in memory; `refusal` is why it takes nothing, empty while it does."""
+    """Quarantine without SQS. If `refusal` is not empty, it is the reason why no message can be stored."""
 
     def __init__(self) -> None:
-        """Start empty."""
-        self.kept: list[QuarantinedMessage] = []
+        """Create an empty quarantine."""
+        self.messages: list[QuarantinedMessage] = []
         self.refusal = ""
 
-    def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:  # noqa: ARG002 (the real one keeps it)
-        """Keep a message; return why it could not be kept, empty when it is."""
+    def store(self, original: str, reason: str, source: str, sent_at: datetime | None = None) -> str:  # noqa: ARG002 (Quarantine stores it in an attribute)
+        """Store a message. Return an empty string, or the reason if it could not be stored."""
         if not self.refusal:
-            self.kept.append(QuarantinedMessage(original, reason, source or "unknown"))
+            self.messages.append(QuarantinedMessage(original, reason, source or "unknown"))
         return self.refusal

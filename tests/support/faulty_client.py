@@ -19,7 +19,7 @@ class Call(NamedTuple):
 
 
 Fault = Callable[[str, Callable[..., Any], dict[str, Any]], Any]
-"""What happens instead of a call: gets the operation, the real call and its request."""
+"""Replacement of a call. Its arguments are the operation, the client's method and the request."""
 
 
 _NUMBERING = Lock()
@@ -27,10 +27,11 @@ _NUMBERING = Lock()
 
 @dataclass(slots=True)
 class FaultyClient:
-    """A real client some of whose calls go wrong: `faults` by the call's number from 0, else `otherwise`.
+    """A client of the embedded AWS that replaces some calls by faults, and records all calls.
 
-    `calls` are all the calls made; clients that share the list and the faults are numbered together. With `only`,
-    calls of other operations are neither numbered nor go wrong.
+    `faults` maps numbers of calls, from 0, to faults. All other calls have the `default_fault`, if there is one. Clients
+    that share `calls` and `faults` are numbered together. If `only` is an operation, other operations are neither
+    numbered nor replaced.
     """
 
     client: Any
@@ -40,10 +41,10 @@ class FaultyClient:
     calls: list[Call] = field(default_factory=list)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        """Return the client's method `operation`, faults included."""
+        """Return the client's method `operation`, which may be replaced by a fault."""
         real = getattr(self.client, operation)
 
-        def call(**request: Any) -> Any:  # noqa: ANN401 (whatever botocore takes and gives)
+        def call(**request: Any) -> Any:  # noqa: ANN401 (any request and response of botocore)
             if self.only and operation != self.only:
                 return real(**request)
             with _NUMBERING:
@@ -55,38 +56,38 @@ class FaultyClient:
         return call
 
     def count(self, operation: str) -> int:
-        """Return how many calls of `operation` were made."""
+        """Return the number of calls of `operation`."""
         return sum(call.operation == operation for call in self.calls)
 
 
 def fails_with(code: str) -> Fault:
-    """AWS answers with an error."""
+    """Return a fault: AWS returns an error, and does nothing."""
 
     def fault(operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
-        # AWS's messages may quote the request; nobody may log them.
+        # Error messages of AWS may quote the request, and must not be logged.
         raise ClientError({"Error": {"Code": code, "Message": "canary@example.com"}}, operation)
 
     return fault
 
 
 def times_out(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
-    """AWS does not answer, and did nothing."""
+    """AWS does not respond, and does nothing."""
     raise ReadTimeoutError(endpoint_url="https://example.com/canary@example.com")
 
 
 def loses_response(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
-    """AWS does as asked, but its answer never arrives."""
+    """AWS carries out the call, but the response is lost."""
     real(**request)
     raise ReadTimeoutError(endpoint_url="https://example.com/canary@example.com")
 
 
 def returns_garbage(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> dict[str, Any]:
-    """Something that is not AWS answers with a 200 botocore makes nothing of; AWS did nothing."""
+    """A proxy instead of AWS responds with status 200 and no result. AWS does nothing."""
     return {"ResponseMetadata": {"HTTPStatusCode": 200}}
 
 
 class Killed(BaseException):
-    """The process ends here. No `except Exception` notices."""
+    """The process ends. It is a BaseException, so that `except Exception` does not catch it."""
 
 
 def process_ends_before(_operation: str, _real: Callable[..., Any], _request: dict[str, Any]) -> None:
@@ -95,58 +96,59 @@ def process_ends_before(_operation: str, _real: Callable[..., Any], _request: di
 
 
 def process_ends_after(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> None:
-    """AWS does as asked, and the process ends before it learns of it."""
+    """AWS carries out the call, and the process ends before the response arrives."""
     real(**request)
     raise Killed
 
 
-def runs_first(happening: Callable[[], object]) -> Fault:
-    """Something else happens, and then AWS does as asked."""
+def runs_first(interfere: Callable[[], object]) -> Fault:
+    """Return a fault: `interfere` runs, then AWS carries out the call."""
 
     def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
-        happening()
+        interfere()
         return real(**request)
 
     return fault
 
 
-def leaves_unprocessed(keep: int) -> Fault:
-    """BatchGetItem reads only the first `keep` of what it was asked for."""
+def leaves_unprocessed(processed: int) -> Fault:
+    """Return a fault: BatchGetItem returns only the first `processed` items, and the other keys as unprocessed."""
 
     def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
-        [(table, asked)] = request["RequestItems"].items()
-        part, rest = {**asked, "Keys": asked["Keys"][:keep]}, {**asked, "Keys": asked["Keys"][keep:]}
-        answer = real(RequestItems={table: part}) if keep else {"Responses": {table: []}}
-        return {**answer, "UnprocessedKeys": {table: rest}}
+        [(table, parameters)] = request["RequestItems"].items()
+        keys = parameters["Keys"]
+        part, rest = {**parameters, "Keys": keys[:processed]}, {**parameters, "Keys": keys[processed:]}
+        response = real(RequestItems={table: part}) if processed else {"Responses": {table: []}}
+        return {**response, "UnprocessedKeys": {table: rest}}
 
     return fault
 
 
 def key_of(statement: dict[str, Any]) -> tuple[str, str]:
-    """Return the address and the record that a statement of BatchExecuteStatement writes."""
+    """Return the key that a statement of BatchExecuteStatement writes: address and record."""
     key = parse_statement(statement["Statement"], statement["Parameters"]).key
     return key["address"]["S"], key["record"]["S"]
 
 
 def writes_contact(_address: str, record: str) -> bool:
-    """Say whether a statement writes a contact."""
+    """Return True if a statement writes a contact."""
     return record == RECORD
 
 
 def writes_history(_address: str, record: str) -> bool:
-    """Say whether a statement writes a contact's history."""
+    """Return True if a statement writes the history of a contact."""
     return record != RECORD
 
 
 def fails_statements(code: str, which: Callable[[str, str], bool] = writes_contact) -> Fault:
-    """BatchExecuteStatement answers some of its statements with an error, and carries out the others."""
+    """Return a fault: the statements for which `which` is True fail with `code`, and the others are carried out."""
 
     def fault(_operation: str, real: Callable[..., Any], request: dict[str, Any]) -> object:
-        asked = request["Statements"]
-        failing = [which(*key_of(statement)) for statement in asked]
-        rest = [statement for statement, fails in zip(asked, failing, strict=True) if not fails]
-        carried_out = iter(real(Statements=rest)["Responses"] if rest else [])
+        statements = request["Statements"]
+        failing = [which(*key_of(statement)) for statement in statements]
+        rest = [statement for statement, fails in zip(statements, failing, strict=True) if not fails]
+        responses = iter(real(Statements=rest)["Responses"] if rest else [])
         error = {"Error": {"Code": code, "Message": "canary@example.com"}}
-        return {"Responses": [error if fails else next(carried_out) for fails in failing]}
+        return {"Responses": [error if fails else next(responses) for fails in failing]}
 
     return fault

@@ -40,9 +40,9 @@ from tests.support.builders import (
     soft_bounce_days,
 )
 
-# Strategies are made once: Hypothesis spends more on making one than on drawing from it.
+# Strategies are cached: creating one takes longer than drawing from it.
 
-# --- Strategies: JSON -----------------------------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------------------------
 
 ODD_TEXTS = (
     "",
@@ -56,26 +56,26 @@ ODD_TEXTS = (
     "NaN",
     "é" * 400,
 )
-"""What breaks those who think text is text."""
+"""Texts that break careless code: empty, NUL, lone surrogates, letters whose lower case is ASCII, a byte order mark."""
 ODD_NUMBERS = (0, 1, -1, 2**63, -(10**400), 1e308, float("nan"), float("inf"), float("-inf"))
 
 
 @cache
 def texts() -> st.SearchStrategy[str]:
-    """Return any text, lone surrogates and NULs among it."""
+    """Return a strategy for any text, including lone surrogates and NUL."""
     return st.sampled_from(ODD_TEXTS) | st.text(st.characters(), max_size=12)
 
 
 @cache
 def json_values() -> st.SearchStrategy[Any]:
-    """Return any value that `json.loads` can return, NaN, Infinity and huge integers among it."""
+    """Return a strategy for any value that `json.loads` can return, including NaN, Infinity and huge integers."""
     scalars = st.none() | st.booleans() | st.sampled_from(ODD_NUMBERS) | st.integers() | st.floats() | texts()
     return st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | json_objects(inner), max_leaves=6)
 
 
 @cache
 def json_objects(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
-    """Return any JSON object of `values`, often with names that mean something."""
+    """Return a strategy for JSON objects of `values`, often with names that occur in events and envelopes."""
     return st.dictionaries(st.sampled_from(MEANINGFUL_NAMES) | texts(), values, max_size=4)
 
 
@@ -113,18 +113,18 @@ MEANINGFUL_TEXTS = (
 
 
 DEPTH_OF_DOCUMENTS = 8
-"""Deeper than anything SES publishes."""
+"""Depth of nesting up to which values are mutated. Events of SES are less deep."""
 
 
 def nested(depth: int) -> Any:  # noqa: ANN401 (JSON)
-    """Return `depth` lists, each the only element of the one around it."""
-    value: Any = "inmost"
+    """Return `depth` nested lists with one element each."""
+    value: Any = "innermost"
     for _ in range(depth):
         value = [value]
     return value
 
 
-# --- Strategies: what SES sends -------------------------------------------------------------------------------------
+# --- SES events -------------------------------------------------------------------------------------------------
 
 BOUNCE_TYPES = ("Permanent", "Transient", "Undetermined", "PERMANENT", "transient", "Temporal", "", None)
 BOUNCE_SUB_TYPES = (
@@ -152,9 +152,9 @@ UNUSABLE_ADDRESSES = (
     *(
         "",
         " ",
-        "nobody",
+        "without-at-sign",
         "@example.com",
-        "nobody@",
+        "without-domain@",
         "<>",
         "a@example.com, b@example.com",
         "a@example.com b@example.com",
@@ -166,7 +166,7 @@ UNUSABLE_ADDRESSES = (
 
 @cache
 def variants() -> st.SearchStrategy[str]:
-    """Return what SES may name a recipient, usable or not."""
+    """Return a strategy for recipients as SES may report them, usable or not."""
     return st.sampled_from(USABLE_ADDRESSES) | st.sampled_from(UNUSABLE_ADDRESSES) | texts()
 
 
@@ -177,7 +177,7 @@ def _recipients() -> st.SearchStrategy[list[str]]:
 
 @cache
 def moments() -> st.SearchStrategy[datetime]:
-    """Return times within 200 days, crowded enough that several share a day, or are equal."""
+    """Return a strategy for times within 200 days. Several are often equal, or on the same day."""
     return st.builds(
         lambda day, hour: START.replace(hour=0) + timedelta(days=day, hours=hour),
         st.integers(0, 200),
@@ -199,7 +199,7 @@ def _mails(vocabulary: str) -> st.SearchStrategy[Json]:
 @cache
 @st.composite
 def documents(draw: st.DrawFn) -> Json:
-    """Return documents as SES publishes them: every kind, both vocabularies, recipients of every variant."""
+    """Draw an event as SES publishes it, of any type, in either vocabulary, with any recipients."""
     vocabulary = draw(st.sampled_from(VOCABULARIES))
     recipients = draw(_recipients())
     common: Json = {"vocabulary": vocabulary, "at": draw(moments())}
@@ -235,60 +235,60 @@ _THE_REST: tuple[Callable[[str], Json], ...] = (
 @cache
 @st.composite
 def mutated_documents(draw: st.DrawFn) -> Json:
-    """Return documents in which one to four fields are missing, replaced by any JSON, or wrapped in more of it."""
+    """Draw an event in which one to four fields are missing, replaced, or wrapped in more JSON."""
     document: Json = json.loads(json.dumps(draw(documents())))
     for _ in range(draw(st.integers(1, 4))):
-        # Seldom the kind: without it all is said.
-        spared = () if draw(st.integers(0, 9)) == 0 else VOCABULARIES
-        slots = [(holder, name) for holder, name in _slots(document) if name not in spared]
-        if slots:
-            holder, name = draw(st.sampled_from(slots))
-            _mutate(draw, holder, name)
+        # The event type is seldom mutated, because an event without a type tests little.
+        unchanged = () if draw(st.integers(0, 9)) == 0 else VOCABULARIES
+        places = [(container, name) for container, name in _places(document) if name not in unchanged]
+        if places:
+            container, name = draw(st.sampled_from(places))
+            _mutate(draw, container, name)
     return document
 
 
-def _slots(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 (JSON)
-    """Yield every object with each of its names, and every list with each of its indices."""
+def _places(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 (JSON)
+    """Yield each object with each of its names, and each list with each of its indices."""
     if depth > DEPTH_OF_DOCUMENTS or not isinstance(value, dict | list):
         return
     for name in value if isinstance(value, dict) else range(len(value)):
         yield value, name
-        yield from _slots(value[name], depth + 1)
+        yield from _places(value[name], depth + 1)
 
 
-def _mutate(draw: st.DrawFn, holder: Any, name: Any) -> None:  # noqa: ANN401 (JSON)
+def _mutate(draw: st.DrawFn, container: Any, name: Any) -> None:  # noqa: ANN401 (JSON)
     match draw(st.sampled_from(("delete", "null", "replace", "meaningful", "wrap", "nest", "add"))):
         case "delete":
-            del holder[name]
+            del container[name]
         case "null":
-            holder[name] = None
+            container[name] = None
         case "replace":
-            holder[name] = draw(json_values())
+            container[name] = draw(json_values())
         case "meaningful":
-            holder[name] = draw(st.sampled_from(MEANINGFUL_TEXTS))
+            container[name] = draw(st.sampled_from(MEANINGFUL_TEXTS))
         case "wrap":
-            inner = holder[name]
-            holder[name] = draw(st.sampled_from(([inner], {"value": inner}, [inner, inner])))
+            inner = container[name]
+            container[name] = draw(st.sampled_from(([inner], {"value": inner}, [inner, inner])))
         case "nest":
-            holder[name] = nested(draw(st.sampled_from((2, 20_000))))
-        case _ if isinstance(holder, dict):
-            holder[draw(st.sampled_from(MEANINGFUL_NAMES) | texts())] = draw(json_values())
+            container[name] = nested(draw(st.sampled_from((2, 20_000))))
+        case _ if isinstance(container, dict):
+            container[draw(st.sampled_from(MEANINGFUL_NAMES) | texts())] = draw(json_values())
         case _:
-            holder.append(draw(json_values()))
+            container.append(draw(json_values()))
 
 
-# --- Strategies: what becomes of it ---------------------------------------------------------------------------------
+# --- Facts and contacts -----------------------------------------------------------------------------------------
 
 AFTER_ALL_SOFT_BOUNCES = on_day(3_000)
-"""Later than every soft_bounce of a strategy: a delivery then lifts any suspension."""
+"""A time after all soft bounces that strategies draw, so that a clean delivery ends every suspension."""
 SOFT_BOUNCE_VERDICTS = (Verdict.SOFT_BOUNCE, Verdict.DELIVERED)
-"""Verdicts that stronger ones would hide: of a contact that bounced for good, no soft_bounce counts."""
+"""Verdicts whose effect is visible only without stronger ones, such as a hard bounce."""
 _VARIANTS_OF_RECIPIENT = (RECIPIENT, "Recipient@example.com", "RECIPIENT@example.com")
 
 
 @cache
 def limits() -> st.SearchStrategy[Limits]:
-    """Return the choices a stack may make."""
+    """Return a strategy for the limits that a stack can configure."""
     return st.builds(
         Limits,
         st.integers(1, 30),
@@ -303,7 +303,7 @@ def limits() -> st.SearchStrategy[Limits]:
 @cache
 @st.composite
 def facts(draw: st.DrawFn, verdicts: Sequence[Verdict] = tuple(Verdict)) -> Fact:
-    """Return facts about one contact, in any of a few variants, of few emails."""
+    """Draw a fact about one contact, with one of a few address variants, of one of a few emails."""
     verdict = draw(st.sampled_from(verdicts))
     at = draw(moments() | st.just(AFTER_ALL_SOFT_BOUNCES))
     register = draw(st.sampled_from(_REGISTERS_OF.get(verdict, (None,))))
@@ -335,7 +335,7 @@ _REGISTERS_OF: dict[Verdict, tuple[Register, ...]] = {
 @cache
 @st.composite
 def accepted_then_bounced(draw: st.DrawFn) -> list[Fact]:
-    """Return deliveries on many days and soft bounces of the same emails, up to six days late."""
+    """Draw deliveries on many days, and soft bounces of the same emails up to six days later."""
     first, number, late = draw(st.integers(10, 100)), draw(st.integers(1, 45)), draw(st.integers(0, 6))
     history = []
     for day in range(first, first + number):
@@ -349,18 +349,16 @@ def accepted_then_bounced(draw: st.DrawFn) -> list[Fact]:
 @cache
 @st.composite
 def opt_out_storms(draw: st.DrawFn) -> list[Fact]:
-    """Return opt-outs from more streams than a contact keeps."""
-    number = draw(st.integers(KEPT_STREAMS - 2, KEPT_STREAMS + 3))
+    """Draw opt-outs from about as many streams as a contact keeps, or more."""
+    streams = [f"stream-{number:02d}" for number in range(draw(st.integers(KEPT_STREAMS - 2, KEPT_STREAMS + 3)))]
     register = Register.UNSUBSCRIBED_FROM
-    return [
-        a_fact(Verdict.UNSUBSCRIBE, on_day(1), register=register, stream=f"stream-{one:02d}") for one in range(number)
-    ]
+    return [a_fact(Verdict.UNSUBSCRIBE, on_day(1), register=register, stream=stream) for stream in streams]
 
 
 @cache
 @st.composite
 def runs_of_soft_bounces(draw: st.DrawFn) -> list[Fact]:
-    """Return soft_bounce_days at regular intervals, often more of them than a contact keeps."""
+    """Draw soft bounces at regular intervals, often on more days than a contact keeps."""
     first, interval, number = draw(st.integers(0, 100)), draw(st.sampled_from((1, 2, 9, 40))), draw(st.integers(1, 45))
     return soft_bounce_days(*range(first, first + interval * number, interval))
 
@@ -368,7 +366,7 @@ def runs_of_soft_bounces(draw: st.DrawFn) -> list[Fact]:
 @cache
 @st.composite
 def forgotten_suspensions(draw: st.DrawFn) -> list[Fact]:
-    """Return soft_bounce_days that suspend, and then so many more, far apart, that the first are no longer kept."""
+    """Draw soft bounces that suspend, then so many at long intervals that the contact no longer keeps the first."""
     first, number = draw(st.integers(0, 100)), draw(st.integers(28, 40))
     return soft_bounce_days(*range(first, first + 5), *range(first + 50, first + 50 + 50 * number, 50))
 
@@ -376,7 +374,7 @@ def forgotten_suspensions(draw: st.DrawFn) -> list[Fact]:
 @cache
 @st.composite
 def variant_storms(draw: st.DrawFn, verdicts: Sequence[Verdict]) -> list[Fact]:
-    """Return facts in more variants than a contact keeps."""
+    """Draw facts with many address variants, often more than a contact keeps."""
     verdict = draw(st.sampled_from(verdicts))
     letters = len("recipient")
     masks = draw(st.lists(st.integers(0, 2**letters - 1), min_size=10, max_size=30, unique=True))
@@ -385,13 +383,13 @@ def variant_storms(draw: st.DrawFn, verdicts: Sequence[Verdict]) -> list[Fact]:
 
 
 def orders(items: Sequence[T]) -> st.SearchStrategy[list[T]]:
-    """Return `items` in any order; `st.permutations` would spend a choice, of which there are few, on each of them."""
-    return st.integers(0, 2**32).map(lambda seed: Random(seed).sample(items, len(items)))  # noqa: S311 (no secret)
+    """Return a strategy for orders of `items`. In contrast to `st.permutations`, it uses one choice of Hypothesis only."""
+    return st.integers(0, 2**32).map(lambda seed: Random(seed).sample(items, len(items)))  # noqa: S311 (not used for secrets)
 
 
 @cache
 def _parts(verdicts: Sequence[Verdict]) -> st.SearchStrategy[list[list[Fact]]]:
-    single = facts(verdicts).map(lambda one: [one])
+    single = facts(verdicts).map(lambda fact: [fact])
     return st.lists(
         st.one_of(
             single,
@@ -410,7 +408,7 @@ def _parts(verdicts: Sequence[Verdict]) -> st.SearchStrategy[list[list[Fact]]]:
 @cache
 @st.composite
 def histories(draw: st.DrawFn, *, verdicts: Sequence[Verdict] = tuple(Verdict), shuffled: bool = True) -> list[Fact]:
-    """Return what SES may say of one contact, in any order."""
+    """Draw facts that SES may report about one contact, in any order."""
     history = [fact for part in draw(_parts(verdicts)) for fact in part]
     return draw(orders(history)) if shuffled else history
 
@@ -418,7 +416,7 @@ def histories(draw: st.DrawFn, *, verdicts: Sequence[Verdict] = tuple(Verdict), 
 @cache
 @st.composite
 def contacts(draw: st.DrawFn) -> Contact:
-    """Return contacts of one address, some of them reinstated, as facts could have made them."""
+    """Draw a contact that results from facts, reinstatements and releases."""
     opted_in, cleared = draw(st.none() | moments()), draw(st.none() | moments())
     contact = a_contact(*draw(histories(shuffled=False)), opted_in=opted_in, cleared=cleared)
     releases = tuple(sorted(draw(st.sets(st.integers(day_of_time(START), day_of_time(START) + 150), max_size=4))))

@@ -442,8 +442,8 @@ def test_an_object_is_as_good_as_its_messages(messages: list[Any]) -> None:
     together = whole.deliveries.process(an_sqs_event(an_s3_notification(KEY)))
     alone = single.deliveries.process(an_sqs_event(*bodies))
     assert whole.contacts.items == single.contacts.items
-    assert [(one.original, one.reason) for one in whole.quarantine.kept] == [
-        (one.original, one.reason) for one in single.quarantine.kept
+    assert [(one.original, one.reason) for one in whole.quarantine.messages] == [
+        (one.original, one.reason) for one in single.quarantine.messages
     ]
     assert {one.record.id for one in together.results} == {"sqs-message-1"}
     ends = [(one.disposition, one.kind, one.reason, one.contacts) for one in alone.results]

@@ -78,7 +78,7 @@ def counts(report: BatchReport) -> dict[str, int]:
 def test_the_four_ends() -> None:
     """Feedback is applied, a notice ignored, poison quarantined, and what can't be stored comes again."""
     entrance = Entrance()
-    entrance.contacts.faults[OTHER] = "InternalServerError"
+    entrance.contacts.write_errors[OTHER] = "InternalServerError"
     notice = "Successfully validated SNS topic for Amazon SES event publishing."
     report = entrance(a_bounce(), notice, POISON, a_complaint(recipients=[OTHER]))
     assert ends(report) == [
@@ -104,7 +104,7 @@ def test_any_event_at_all(event: object) -> None:
     entrance = Entrance()
     report = entrance.pipeline.process(event)
     assert {outcome.disposition for outcome in report.results} == {Disposition.QUARANTINED}
-    assert len(entrance.quarantine.kept) == len(report.results) > 0
+    assert len(entrance.quarantine.messages) == len(report.results) > 0
 
 
 def test_no_records() -> None:
@@ -118,7 +118,7 @@ def test_no_records() -> None:
 def test_what_one_contact_meets_is_no_others() -> None:
     """Only the records that name the contact that can't be stored come again."""
     entrance = Entrance()
-    entrance.contacts.faults[OTHER] = "ReadTimeoutError"
+    entrance.contacts.write_errors[OTHER] = "ReadTimeoutError"
     bodies = a_bounce(recipients=[RECIPIENT]), a_bounce(recipients=[RECIPIENT, OTHER]), a_delivery(recipients=[OTHER])
     assert [end for end, _ in ends(entrance(*bodies))] == ["applied", "retry", "retry"]
 
@@ -126,7 +126,11 @@ def test_what_one_contact_meets_is_no_others() -> None:
 def test_reasons_are_said_once() -> None:
     """A record whose contacts fail for several reasons says each, in order."""
     entrance = Entrance()
-    entrance.contacts.faults = {"a@example.com": "Throttled", "b@example.com": "Broken", "c@example.com": "Throttled"}
+    entrance.contacts.write_errors = {
+        "a@example.com": "Throttled",
+        "b@example.com": "Broken",
+        "c@example.com": "Throttled",
+    }
     [end] = ends(entrance(a_bounce(recipients=["a@example.com", "b@example.com", "c@example.com"])))
     assert end == ("retry", "Broken, Throttled")
 
@@ -162,7 +166,7 @@ def test_a_bug_stops_its_own_record_only() -> None:
 def test_a_bug_and_a_fault() -> None:
     """When records are stored one by one, what can't be stored now still comes again."""
     entrance = a_buggy_entrance()
-    entrance.contacts.faults[RECIPIENT] = "InternalServerError"
+    entrance.contacts.write_errors[RECIPIENT] = "InternalServerError"
     ended = [end for end, _ in ends(entrance(a_bounce(), a_bounce(recipients=[OTHER])))]
     assert ended == ["retry", "quarantined"]
 
@@ -189,7 +193,7 @@ def test_poison_is_kept_as_it_came() -> None:
     """Quarantine gets the very text, the reason, and the record it came in."""
     entrance = Entrance()
     entrance(" { not json ", POISON)
-    assert entrance.quarantine.kept == [
+    assert entrance.quarantine.messages == [
         QuarantinedMessage(" { not json ", "not-json", "sqs-message-1"),
         QuarantinedMessage(POISON, "malformed: bounce: missing", "sqs-message-2"),
     ]
@@ -221,9 +225,9 @@ def test_what_holds_of_a_message_is_stored_although_it_is_quarantined() -> None:
 def test_a_message_is_stored_before_it_is_quarantined() -> None:
     """What must come again because of DynamoDB is not in quarantine as well."""
     entrance = Entrance()
-    entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
+    entrance.contacts.write_errors[RECIPIENT] = "ReadTimeoutError"
     assert ends(entrance(a_bounce(recipients=["nobody", RECIPIENT]))) == [("retry", "ReadTimeoutError")]
-    assert entrance.quarantine.kept == []
+    assert entrance.quarantine.messages == []
 
 
 def test_what_can_not_be_written_down_comes_again() -> None:
@@ -237,7 +241,7 @@ def test_an_odd_record_id_is_not_passed_on(identity: str) -> None:
     """What quarantine says of a message's source is an id or nothing."""
     entrance = Entrance()
     entrance.pipeline.process({"Records": [an_sqs_record("x", messageId=identity)]})
-    assert [kept.source for kept in entrance.quarantine.kept] == ["unknown"]
+    assert [kept.source for kept in entrance.quarantine.messages] == ["unknown"]
 
 
 # --- Counting -------------------------------------------------------------------------------------------------------
@@ -262,7 +266,7 @@ def test_a_batch_is_counted_together() -> None:
 def test_what_comes_again_is_not_counted() -> None:
     """A record is counted when it is done with, so once."""
     entrance = Entrance(lane="Complaint")
-    entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
+    entrance.contacts.write_errors[RECIPIENT] = "ReadTimeoutError"
     report = entrance(a_bounce())
     assert (counts(report), report.metric_counts.longest) == ({}, {})
 
@@ -338,7 +342,7 @@ def test_an_ordinary_record_needs_no_words() -> None:
 def test_an_exceptional_record_is_told_by_hashes() -> None:
     """Of a record that matters by itself, kind, message and hashes of contacts are told, each once."""
     entrance = Entrance()
-    entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
+    entrance.contacts.write_errors[RECIPIENT] = "ReadTimeoutError"
     [outcome] = entrance(a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), OTHER])).results
     told = outcome.exceptional, outcome.kind, outcome.message_id, outcome.contacts
     assert told == (True, "Bounce", MESSAGE_ID, (contact_hash(RECIPIENT), contact_hash(OTHER)))
@@ -347,7 +351,7 @@ def test_an_exceptional_record_is_told_by_hashes() -> None:
 def test_a_message_id_that_is_none_is_not_told() -> None:
     """Only what looks like an id gets into a log."""
     entrance = Entrance()
-    entrance.contacts.faults[RECIPIENT] = "ReadTimeoutError"
+    entrance.contacts.write_errors[RECIPIENT] = "ReadTimeoutError"
     [outcome] = entrance(a_bounce(mail=a_mail(messageId="canary@example.com"))).results
     assert outcome.message_id == ""
 

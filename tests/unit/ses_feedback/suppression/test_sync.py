@@ -52,7 +52,7 @@ def test_a_contact_without_a_required_or_missing_entry_costs_no_ses_call(
 ) -> None:
     fixture.learn(*facts)
     fixture.sync()
-    assert (fixture.list.calls, fixture.pending(), fixture.rate_limiter.taken) == ([], [], [])
+    assert (fixture.list.calls, fixture.pending(), fixture.rate_limiter.acquired) == ([], [], [])
 
 
 def test_an_unsubscribed_contact_is_listed_if_the_limits_require_it() -> None:
@@ -114,8 +114,8 @@ def test_every_call_acquires_the_rate_limiter(fixture: SyncFixture) -> None:
     )
     fixture.list.refusals = [None, THROTTLED, UNAVAILABLE, None]
     fixture.sync()
-    gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(fixture.rate_limiter.taken)]
-    assert (len(fixture.list.calls), len(fixture.rate_limiter.taken), min(gaps)) == (5, 5, 1.0)
+    gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(fixture.rate_limiter.acquired)]
+    assert (len(fixture.list.calls), len(fixture.rate_limiter.acquired), min(gaps)) == (5, 5, 1.0)
 
 
 def test_a_contact_that_is_not_pending_costs_only_a_read(fixture: SyncFixture) -> None:
@@ -284,7 +284,7 @@ def test_a_fault_of_the_rate_limiter_leaves_the_contact_pending(fixture: SyncFix
 
 def test_a_contact_that_cannot_be_read_stays_pending_and_the_others_are_synced(fixture: SyncFixture) -> None:
     fixture.learn(a_fact(), a_fact(address="other@example.com"))
-    fixture.contacts.unreadable[RECIPIENT] = "ProvisionedThroughputExceededException"
+    fixture.contacts.read_errors[RECIPIENT] = "ProvisionedThroughputExceededException"
     report = fixture.sync(RECIPIENT, "other@example.com")
     assert report.pending == {RECIPIENT: "ProvisionedThroughputExceededException"}
     assert fixture.entries() == {"other@example.com": "BOUNCE"}
@@ -292,9 +292,9 @@ def test_a_contact_that_cannot_be_read_stays_pending_and_the_others_are_synced(f
 
 def test_a_contact_that_cannot_be_marked_as_published_is_published_again(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
-    fixture.contacts.faults[RECIPIENT] = "InternalServerError"
+    fixture.contacts.write_errors[RECIPIENT] = "InternalServerError"
     assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
-    fixture.contacts.faults.clear()
+    fixture.contacts.write_errors.clear()
     assert fixture.sync().pending == {}
     assert [change.new_status for change in fixture.publisher.published] == [Status.BOUNCED] * 2
 
@@ -303,15 +303,15 @@ def test_a_contact_that_cannot_be_leased_stays_pending_without_a_call(fixture: S
     fixture.learn(an_echo())
     fixture.sync()
     fixture.learn(a_fact(at=on_day(1)))
-    fixture.contacts.faults[RECIPIENT] = "InternalServerError"
+    fixture.contacts.write_errors[RECIPIENT] = "InternalServerError"
     assert (fixture.sync().pending, fixture.list.calls) == ({RECIPIENT: "InternalServerError"}, [])
 
 
 def test_a_contact_that_cannot_be_marked_as_synced_is_written_again_after_its_lease(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
-    fixture.list.interrupt = lambda: fixture.contacts.faults.update({RECIPIENT: "ReadTimeoutError"})
+    fixture.list.interrupt = lambda: fixture.contacts.write_errors.update({RECIPIENT: "ReadTimeoutError"})
     assert fixture.sync().pending == {RECIPIENT: "ReadTimeoutError"}
-    fixture.contacts.faults.clear()
+    fixture.contacts.write_errors.clear()
     assert (fixture.sweep(after=LEASE_DURATION).pending, fixture.pending(), len(fixture.list.calls)) == ({}, [], 2)
 
 
@@ -320,10 +320,10 @@ def test_a_contact_that_cannot_be_read_again_after_a_lost_race_stays_pending(fix
 
     def interfere() -> None:
         fixture.learn(a_fact(Verdict.COMPLAIN))
-        fixture.contacts.unreadable[RECIPIENT] = "InternalServerError"
+        fixture.contacts.read_errors[RECIPIENT] = "InternalServerError"
 
     fixture.list.interrupt = interfere
     assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
-    fixture.contacts.unreadable.clear()
+    fixture.contacts.read_errors.clear()
     fixture.sweep(after=LEASE_DURATION)
     assert (fixture.entries(), fixture.pending()) == ({RECIPIENT: "COMPLAINT"}, [])
