@@ -221,7 +221,7 @@ class BacklogWorld(Simulation):
         self.scheduler.max_steps = _PATIENCE  # (jobs take long, and a lost one three days)
 
     def _written(self, old: Item | None, new: Item) -> None:
-        """See that nobody takes from an import what it has leased."""
+        """Record a violation if another worker takes over a lease that an import still holds."""
         leases = [(one or {}).get("lease", {}).get("S", "") for one in (old, new)]
         now = format_timestamp(self.injector.now())
         taken = leases[0].startswith("import-") and leases[1] not in {"", leases[0]}

@@ -164,7 +164,12 @@ class Bug:
 
 BUGS = [
     Bug("marked without a look at rev", ImportSettlement, "_synced", lambda _: _marked_whatever_it_is),
-    Bug("what somebody wrote meanwhile is left", ImportSettlement, "_pending_again", lambda _: _never_written_again),
+    Bug(
+        "contacts changed during an import are not pending again",
+        ImportSettlement,
+        "_pending_again",
+        lambda _: _never_written_again,
+    ),
     Bug("a lost job is forgotten", ImportSettlement, "_release", _forgotten_when_lost),
     Bug("SES is asked before that is noted", ImportStarter, "_record", _asked_before_it_is_noted),
     Bug("a failed job counts as carried out", ImportJobClient, "outcome", _always_carried_out),

@@ -70,11 +70,13 @@ def overtaken() -> Case:
 
 
 def _told(*said: tuple[str, int, int, int]) -> Case:
-    """Return a case of which is told: what is said, of whom, as of when, and when it arrives."""
+    """Return a case from (kind, contact number, event time, arrival time) tuples; times in milliseconds."""
     kinds = {kind.name: kind for _, kind in KINDS}
     messages = tuple(
-        build_message(kinds[name], [(f"c{whom}@example.com",) * 2], at, identity=n, arrives=arrives, number=n, shape=0)
-        for n, (name, whom, at, arrives) in enumerate(said)
+        build_message(
+            kinds[name], [(f"c{contact}@example.com",) * 2], at, identity=n, arrives=arrives, number=n, shape=0
+        )
+        for n, (name, contact, at, arrives) in enumerate(said)
     )
     return Case(0, simulated.Case(messages, feedback_workers=1, soft_bounces=1), 0.0)
 
@@ -101,7 +103,7 @@ def _messages(chance: random.Random, messages: int, contacts: int) -> tuple[Mess
 
 
 def _addressed(chance: random.Random, kind: MessageKind, contacts: int) -> list[tuple[str, str]]:
-    """Return whom a message is about: each contact's key, and the variant SES uses."""
+    """Return the key and the address variant of each contact that a message is about."""
     return [
         (
             f"c{number}@example.com",

@@ -71,7 +71,7 @@ def _pause(seconds: float) -> None:
 
 
 class Clock:
-    """A scheduler's clock, which whoever sleeps moves on at once."""
+    """A scheduler's clock; a sleep advances it at once."""
 
     def __init__(self, scheduler: Scheduler) -> None:
         """Tell and move the clock of `scheduler`."""

@@ -139,7 +139,7 @@ class Aws:
         self.log.append(Called(self._scheduler.clock, worker, operation, about, came_to))
 
     def perform_late(self) -> None:
-        """Do what was asked by calls that nobody waits for any more, as far as its time has come."""
+        """Carry out the delayed calls whose time has come; their callers no longer wait."""
         due = [one for one in self._late if one[0] <= self._scheduler.clock]
         self._late = [one for one in self._late if one not in due]
         for _, effect in due:

@@ -19,7 +19,7 @@ _SILENT_AFTER = ("never answered after", "reset after", "closed after", "never a
 _BROKEN = ("failed after", "truncated", "cut", "published too long", "published too short")
 """The call has its effect, and the answer does not say so."""
 _MADE_UP = ("garbage", "no object", "too deep", "empty object", "empty")
-"""Somebody else answers with success: the call has no effect."""
+"""A server other than AWS answers with success: the call has no effect."""
 _QUICK = ("reset", "closed", "reset after", "closed after", "failed after", "truncated", "cut")
 """Those that cost no time here are soft_bounced more often than those that do."""
 _ANY = (*_REFUSED, *_SILENT, *_SILENT_AFTER, *_BROKEN, *_MADE_UP, *_QUICK, *_REFUSED, *_MADE_UP)

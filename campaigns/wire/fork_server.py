@@ -2,7 +2,7 @@
 
 It takes its orders on a socket: `fork` names the way to DynamoDB and the worker, comes with the socket on which the
 new process is to be spoken to, and is answered with its number; `reap` waits for a process that was killed. Until then
-nobody else can have its number.
+no other process can have its number.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ BOTOCORE, DIRECTLY = "botocore", "directly"
 _ORDER = 4_096
 """Bytes an order takes at most."""
 _leaks: list[str] = []
-"""What this process has printed, in the log and as metrics, that gives away whom mail is sent to, or what."""
+"""Personal data found in the log lines and metrics that this process printed."""
 
 
 def serve(orders: socket.socket, url: str) -> None:
-    """Take orders until whoever gives them is gone."""
+    """Take orders until the other end of the socket is closed."""
     scheduler = Scheduler(())
     name: list[str] = [""]
     clients = {way: local_clients(url, lambda: name[0], botocore=way == BOTOCORE) for way in (BOTOCORE, DIRECTLY)}
@@ -63,7 +63,7 @@ def _live(spoken: socket.socket, scheduler: Scheduler, clients: Any, worker: str
     """Be a function's process, and nothing after that."""
     try:
         _run(spoken, scheduler, clients, worker)
-    except BaseException:  # noqa: BLE001 (nobody else will tell)
+    except BaseException:  # noqa: BLE001 (the traceback is lost otherwise)
         traceback.print_exc()
     finally:
         os._exit(0)

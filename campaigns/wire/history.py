@@ -10,11 +10,11 @@ from campaigns.wire.simulator import World
 
 _ADDRESS = re.compile(r"c\d+@example\.com")
 _LAST = 60
-"""Calls shown when what went wrong names nobody."""
+"""Calls shown when the first violation names no contact."""
 
 
 def readable(world: World) -> str:
-    """Return what was sent and called about whom the first violation names, and how it ended."""
+    """Return the messages, the calls and the final state of the contact that the first violation names."""
     violations = world.checker.violations
     named = _ADDRESS.search(violations[0].description) if violations else None
     address = named[0] if named else ""

@@ -35,7 +35,7 @@ class Manner(Enum):
     TOO_SHORT = auto()
     """Less is published than comes."""
     FORGOTTEN = auto()
-    """What is in between forgets every connection there is, and tells whoever uses one next."""
+    """A network device forgets every open connection and resets each at its next use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     manner: Manner = Manner.WHOLE
     made_up: bool = False
-    """Whether somebody else answers in AWS's place: without the headers that AWS gives every answer."""
+    """True if a server other than AWS answers: the answer lacks the headers that AWS always sends."""
 
     def given(self, manner: Manner) -> Self:
         """Return this answer given in another manner."""
@@ -116,7 +116,7 @@ class Server:
 
     def settle(self) -> None:
         """Wait until everything that was sent here is read, and done: also what the dead sent."""
-        # Whoever connected before this does has been accepted once this is answered.
+        # Every earlier connection has been accepted once this one is answered.
         with suppress(OSError), socket.create_connection(self._listener.getsockname()) as last:
             last.sendall(b"PING / HTTP/1.1\r\n\r\n")
             last.recv(_CHUNK)

@@ -105,7 +105,7 @@ class Process:
     def kill(self) -> None:
         """Kill it, for good."""
         self.dead = True
-        os.kill(self._number, signal.SIGKILL)  # nobody else can have its number before it is reaped
+        os.kill(self._number, signal.SIGKILL)  # no other process can have its number before it is reaped
 
     def end(self) -> None:
         """Let go of it, dead or alive."""
@@ -168,7 +168,7 @@ class Processes:
         }
 
     def answer(self, request: Request) -> Reply:
-        """Answer as AWS does, killing whoever is to die at this call."""
+        """Answer as AWS does; kill the process that is to die at this call."""
         moment = self._dies_now(request)
         if moment not in MOMENTS[1:3]:
             return self._world.aws.answer(request)
@@ -178,7 +178,7 @@ class Processes:
         return Reply(manner=Manner.CLOSED)
 
     def given(self, request: Request) -> None:
-        """Kill whoever is to die when given an answer."""
+        """Kill the process that is to die when it gets an answer."""
         worker = request.headers.get("x-worker", "")
         if self._ends.get(worker) == ("answer given", 0):
             self._kill(worker, "answer given")

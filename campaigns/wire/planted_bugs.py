@@ -137,7 +137,7 @@ MUTANTS = (
     mutant("whatever succeeds is SES's", (list_client, "_require_request_id", _nothing_to_prove)),
     mutant("a call that SES refuses is done", (list_client, "_refusal", _refused_is_done)),
     mutant("what was not published is published", (events.EventPublisher, "publish", _announced_anyhow)),
-    mutant("nobody leases", (entry_writer, "can_lease", _always_leasable)),
+    mutant("every contact counts as free to lease", (entry_writer, "can_lease", _always_leasable)),
     mutant("no answer gives the lease back", (entry_writer.EntryWriter, "_postpone", _releases_the_lease)),
     mutant(TELLS_ALL, (feedback, "_log_fields", _tells_all)),
     mutant(LEASED_FOREVER, (entry_writer, "can_lease", _leased_forever)),

@@ -146,7 +146,7 @@ class World:
         for number in range(self.case.told.feedback_workers):
             batch = self.lanes.receive(self.case.told.batch) if self._ready() else []
             if batch:
-                self.lanes.hide(batch, visible=self._goes_wrong(0.05))  # for somebody else to receive it, too
+                self.lanes.hide(batch, visible=self._goes_wrong(0.05))  # so another worker receives it, too
                 event = {"Records": [_record(message) for message in batch]}
                 settle = partial(self._acknowledge, batch)
                 yield Invocation(f"feedback {number + 1}", event, self.scheduler.clock + TIMEOUT, settle)

@@ -1,4 +1,4 @@
-"""Nothing is lost on a wire that breaks, whoever is killed; and what would lose something is noticed."""
+"""No feedback is lost when connections break or processes are killed, and each planted bug is found."""
 
 from collections.abc import Iterator
 from dataclasses import replace

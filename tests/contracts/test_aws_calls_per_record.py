@@ -49,7 +49,7 @@ FEEDBACK = {
     "100 deliveries on a day that had one": Cost(1, 0, 50, 0, 0),
     "1000 deliveries on a day that had one": Cost(10, 0, 500, 0, 0),
     "100 deliveries on another day": Cost(1, 4, 50, 100, 0),
-    # Seen before: the history is tried again, for nobody knows whether it was written, and each attempt is billed.
+    # Known feedback: the history is written again, as the first write may have failed; each attempt is billed.
     "100 hard bounces once more": Cost(1, 4, 50, 100, 0),
     "100 opens": Cost(),
 }
@@ -109,7 +109,7 @@ def test_deliveries_in_objects_take_the_calls_and_units_of_messages(sequence: in
     assert (spent.calls["s3:GetObject"], spent.invocations, spent.calls.total()) == (3, 1, 33 + writes)
 
 
-def test_objects_hold_as_many_deliveries_as_are_reckoned() -> None:
+def test_objects_hold_as_many_deliveries_as_are_estimated() -> None:
     """The bill's: what Firehose gathers, up to what the template has it gather."""
     stream = read_template(by_firehose=True).stream
     hints = stack(DeliveriesBy="Firehose").properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
@@ -128,12 +128,12 @@ def _named(hints: dict[str, int]) -> dict[str, int]:
 def test_the_bill_is_of_what_is_read_template(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
     """Batches and alarms are the template's, whichever way deliveries come."""
     made = stack(DeliveriesBy="Firehose" if by_firehose else "Topic")
-    reckoned = read_template(by_firehose=by_firehose)
-    assert reckoned.alarms == len(made.of_type("AWS::CloudWatch::Alarm"))
+    estimated = read_template(by_firehose=by_firehose)
+    assert estimated.alarms == len(made.of_type("AWS::CloudWatch::Alarm"))
     for lane in ("Bounce", "Complaint", "Delivery"):
         source = made.properties(f"{lane}FunctionFeedback")
         expected = (source["BatchSize"], source["MaximumBatchingWindowInSeconds"])
-        assert (reckoned.functions[lane].batch, reckoned.functions[lane].window) == expected
+        assert (estimated.functions[lane].batch, estimated.functions[lane].window) == expected
 
 
 def _cost(spent: Usage) -> Cost:

@@ -114,13 +114,13 @@ class TestContacts:
     """`FakeContacts` and `ContactRepository`."""
 
     def test_unknown_contact(self, kit: Kit) -> None:
-        """An address nobody heard of is a contact of which nothing is known, not an error."""
+        """An address without an item is read as an empty contact, not as an error."""
         failed: dict[str, str] = {}
         stored = kit.contacts.read([RECIPIENT], failed, consistent=True)[RECIPIENT]
         assert (stored.contact, stored.rev, failed) == (a_contact(), 0, {})
 
     def test_a_contact_asked_for_twice(self, kit: Kit) -> None:
-        """DynamoDB refuses a read that names a key twice: whoever reads sees to that."""
+        """DynamoDB refuses a read that names a key twice; the caller must avoid that."""
         failed: dict[str, str] = {}
         assert kit.contacts.read([RECIPIENT, OTHER, RECIPIENT], failed, consistent=True) == {}
         assert failed == dict.fromkeys([RECIPIENT, OTHER], "ValidationException")
@@ -240,7 +240,7 @@ class TestContacts:
 
     @pytest.mark.parametrize("broken", [{}, {"rev": {"S": "1"}}, {"variants": {"S": "x"}}, {"status": {"S": "merry"}}])
     def test_an_item_that_is_no_contact(self, kit: Kit, broken: Item) -> None:
-        """Somebody else's item under a contact's key is reported, never overwritten, and harms nobody else.
+        """A foreign item under a contact's key is reported and never overwritten; other contacts are unaffected.
 
         What SES said is kept all the same.
         """
@@ -382,7 +382,7 @@ def test_announcer(publisher: tuple[Any, Callable[[], list[object]]], number: in
 
 @pytest.mark.parametrize("kind", ["fake", "events"])
 def test_announcer_without_a_bus(kind: str, aws: EmbeddedAws) -> None:
-    """When nobody takes them, no change is said to have been published, and nothing is raised."""
+    """If the event bus refuses all events, no change counts as published and nothing is raised."""
     down = FakeEventPublisher()
     down.down = True
     failing = FaultyClient(aws.client("events"), default_fault=fails_with("InternalException"))
@@ -411,7 +411,7 @@ def rate_limiter(
 
 
 def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
-    """The first turn comes at once, each later one an interval after the one before, whoever had that."""
+    """The first reservation is due at once, each later one an interval after the previous, for all workers together."""
     clock, worker = rate_limiter
     start, workers = clock.now(), [worker(), worker()]
     moments = [start]

@@ -32,7 +32,7 @@ from tests.support.deployed_functions import EmbeddedStack, FakeContext, embedde
 from tests.support.faulty_client import Fault, fails_with, returns_garbage, times_out
 
 CANARY = "canary@example.com"
-"""Planted wherever SES, or somebody who sends mail through it, may put text; the faults' messages hold it too."""
+"""Planted in every text that SES or a sender controls, and in the messages of the faults."""
 
 DOCUMENTS = [
     a_bounce(),
@@ -121,7 +121,7 @@ FAULTS: dict[str, Fault | None] = {
 def test_feedback(
     stack: EmbeddedStack, fault: Fault | None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Wherever a canary is planted, and whatever goes wrong, nobody hears it."""
+    """No output contains a canary, wherever it is planted and whichever fault occurs."""
     caplog.set_level(logging.INFO)
     stack.dynamodb.default_fault = stack.sqs.default_fault = fault
     stack.feedback(lane="Bounce")(an_sqs_event(*bodies(), *POISON), FakeContext())
@@ -133,7 +133,7 @@ def test_feedback(
 def test_a_record_with_an_odd_id(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Somebody who invokes the function himself may call his records anything; it is answered, not logged."""
+    """A direct invocation may choose any record ids; they are returned, not logged."""
     answer = stack.feedback()({"Records": [an_sqs_record("poison", messageId=CANARY)]}, FakeContext())
     assert answer == {"batchItemFailures": []}
     assert CANARY not in told(stack, capsys, caplog)
@@ -183,7 +183,7 @@ def test_suppression(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The list_sync names nobody either, whoever fails."""
+    """No output of the list sync contains an address, whichever call fails."""
     caplog.set_level(logging.INFO)
     stack.learn(a_fact(address=CANARY, reason="Permanent/General"))
     getattr(stack, service).default_fault = fault

@@ -51,7 +51,7 @@ ATTEMPTS = 8
 """Rounds of reading, merging and writing, or of asking again for what DynamoDB left unprocessed."""
 
 LOST_RACE = CONDITION_FAILED
-"""Somebody else wrote the contact since it was read."""
+"""Another worker wrote the contact after it was read."""
 DUE_AT_ONCE = 100
 
 # Why a statement is made again.
@@ -324,10 +324,10 @@ class _Write(NamedTuple):
 
 @contextmanager
 def _as_dynamodb_writes() -> Iterator[None]:
-    """Take what is not where DynamoDB always puts it for an answer of somebody else's.
+    """Treat a response without the fields that DynamoDB always sends as malformed.
 
     Raises:
-        MalformedResponseError: it is not there.
+        MalformedResponseError: a field is missing or has another type.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""Write items to DynamoDB only where nobody else wrote them meanwhile: what their `rev` is for.
+"""Write items to DynamoDB with an optimistic lock on their `rev`.
 
 PartiQL statements go 25 to a call and stand or fail each by itself. An `INSERT` fails with `DuplicateItem` where there
 is an item, an `UPDATE` with `ConditionalCheckFailed` where there is none, or none of the revision it was told of. What

@@ -92,7 +92,7 @@ def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_empty_variable_is_none() -> None:
-    """CloudFormation sets an optional parameter nobody gave to an empty string."""
+    """CloudFormation sets an omitted optional parameter to an empty string."""
     empty = dict.fromkeys(EVERYTHING.keys() - REQUIRED.keys(), "")
     assert from_environment(REQUIRED | empty) == from_environment(REQUIRED)
 
@@ -237,7 +237,7 @@ def test_where_botocore_has_to_find_the_way(more: dict[str, str]) -> None:
 
 
 def test_no_key_is_shown() -> None:
-    """Whoever prints an access gives away nothing that signs."""
+    """Printing an access shows no secret key."""
     assert "made-up" not in repr(access_from_environment(LAMBDA, NO_ROOTS))
 
 

@@ -195,7 +195,7 @@ def test_a_direct_invocation_counts_and_logs_before_it_raises(
 
 
 def test_what_became_of_a_direct_invocation(stack: EmbeddedStack) -> None:
-    """Whoever invokes the function itself sees what came of it."""
+    """A direct invocation returns the outcome."""
     assert stack.feedback()(an_sns_event(a_bounce(), "poison"), FakeContext()) == {"applied": 1, "quarantined": 1}
     assert stack.feedback()(a_bus_event(a_bounce()), FakeContext()) == {"applied": 1}
 
@@ -284,7 +284,7 @@ def test_a_flood_of_poison_is_not_a_flood_of_lines(stack: EmbeddedStack, capsys:
 
 
 def test_a_lane_counts_what_is_misrouted(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A topic wired to the wrong lane works, and somebody can see it."""
+    """A topic wired to the wrong lane works and is reported."""
     stack.feedback(lane="Bounce")(an_sqs_event(a_complaint()), FakeContext())
     _, [line] = printed(capsys)
     assert (line["MisroutedFeedback"], line["Complaint"], stack.contact(RECIPIENT).status) == (
@@ -317,7 +317,7 @@ ODD = [{}, {"dynamodb": {}}, {"dynamodb": {"Keys": None}}, None, "text", {"dynam
 
 
 def test_odd_stream_records_are_passed_over(stack: EmbeddedStack) -> None:
-    """What names no contact to sync is nobody's to retry."""
+    """A record without a contact to sync is not retried."""
     history = {
         "dynamodb": {"Keys": {"address": {"S": RECIPIENT}, "record": {"S": "feedback#1"}}, "SequenceNumber": "1"}
     }
@@ -357,7 +357,7 @@ def test_the_stream_ends_when_ses_refuses(address: str) -> None:
 
 
 def test_a_sweep_says_what_it_did(stack: EmbeddedStack) -> None:
-    """Whoever invokes the function sees what came of it; so does the schedule's log."""
+    """The outcome is returned to the caller and logged."""
     stack.learn(a_fact())
     assert stack.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "released": 0, "still_pending": 0}
 
@@ -371,7 +371,7 @@ def test_anything_but_a_stream_is_a_sweep(stack: EmbeddedStack, event: object) -
 
 
 def test_what_is_left_is_told_with_its_reasons(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run's line counts what is left, and says why, without naming whom."""
+    """A run's log line counts the remaining contacts by cause, without addresses."""
     stack.learn(a_fact(), a_fact(address=OTHER))
     stack.sesv2.default_fault = times_out
     stack.suppression()({"Records": stack.stream()}, FakeContext())

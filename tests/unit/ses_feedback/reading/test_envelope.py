@@ -96,7 +96,7 @@ def test_a_bare_sns_envelope_is_one_record() -> None:
     "event", [None, 1, "text", [], [{}], {}, {"Records": None}, {"Records": "text"}, {"Records": {}}]
 )
 def test_anything_else_is_one_record(event: object) -> None:
-    """Whatever Lambda was invoked with is somebody's, and must end somewhere."""
+    """Every event that Lambda was invoked with must be kept or reported."""
     assert [Record(Carrier.INVOKE, "", event)] == read_records(event)
 
 
@@ -363,7 +363,7 @@ def test_envelopes_in_envelopes_are_opened_up_to_a_number() -> None:
 
 
 def test_an_sqs_event_in_sqs_is_not_opened() -> None:
-    """One message is one record: what holds several is nobody's feedback."""
+    """One message is one record: a message with several records is no feedback."""
     assert refused(an_sqs_event(an_sqs_event(BOUNCE))) == "unknown-shape"
 
 

@@ -117,7 +117,7 @@ def test_messages_are_told_apart(content: str, messages: list[str]) -> None:
 
 
 def test_bytes_that_are_no_text_are_no_message() -> None:
-    """They stay with their line, which nobody takes for JSON."""
+    """They stay with their line, which is not JSON."""
     broken, sound = list(split_messages(b'{"a":"\xff"}\n' + ONE.encode()))
     with pytest.raises(EnvelopeError, match="not-json"):
         open_record(Record(Carrier.SQS, "1", broken))

@@ -130,7 +130,7 @@ def test_a_name_folds_to_its_ascii_letters_and_digits() -> None:
 
 
 def test_names_longer_than_any_of_ses_fold_to_one() -> None:
-    """What is remembered per name stays small, whoever sends what."""
+    """The cache per name stays small, whatever names senders use."""
     assert [normalize_name("a" * length) for length in (64, 65, 9_999)] == ["a" * 64, "toolong", "toolong"]
 
 
@@ -140,7 +140,7 @@ def test_both_vocabularies_may_name_one_kind() -> None:
 
 
 def test_two_kinds_are_refused() -> None:
-    """Nobody can tell which it is."""
+    """The document does not say which one applies."""
     error = refused(a_bounce() | {NOTIFICATION: "Complaint"})
     assert (error.reason, error.where, str(error)) == ("two-kinds", (), "two-kinds")
 
@@ -386,7 +386,7 @@ MAIL: Json = {
 
 
 def test_every_documented_field_of_the_message_is_read() -> None:
-    """Whatever the feedback is, it is about a message; its headers are read when somebody asks for them."""
+    """Every feedback has a mail object; its headers are parsed on first access."""
     read = mail(**MAIL)
     assert read.headers
     assert read.common_headers
@@ -421,7 +421,7 @@ def test_what_ses_said_stays_as_it_is() -> None:
 @pytest.mark.parametrize("name", ["bounce", "complaint", "delivery", "subscription"])
 @pytest.mark.parametrize("value", [None, "text", 5, [], [{}]])
 def test_what_gives_a_kind_its_meaning_must_be_there(name: str, value: object) -> None:
-    """A bounce without its bounce object bounced nobody."""
+    """A bounce without its bounce object has no bounced recipients."""
     error = refused({EVENT: name.title(), "mail": a_mail(), name: value})
     assert ("malformed", (f"{name}: model_type",)) == (error.reason, error.where)
 
@@ -442,7 +442,7 @@ def test_what_gives_a_kind_its_meaning_must_be_there(name: str, value: object) -
     ],
 )
 def test_a_field_that_decides_must_be_of_its_type(document: Json, where: str) -> None:
-    """Acting on half of what was said could be worse than not acting: somebody must look."""
+    """Acting on half of the document could be worse than not acting; it is quarantined for an operator."""
     error = refused(document)
     assert ("malformed", (where,), f"malformed: {where}") == (error.reason, error.where, str(error))
 
@@ -458,7 +458,7 @@ def test_a_field_that_decides_must_be_of_its_type(document: Json, where: str) ->
     ],
 )
 def test_a_malformed_recipient_is_one_of_whom_nothing_is_said(document: Json, named: list[str | None]) -> None:
-    """It keeps nobody else off."""
+    """The other recipients are unaffected."""
     feedback = parse_feedback(document)
     match feedback:
         case Bounce():
@@ -472,7 +472,7 @@ def test_a_malformed_recipient_is_one_of_whom_nothing_is_said(document: Json, na
 
 
 def test_an_error_names_every_field_at_fault() -> None:
-    """Whoever looks at the message in quarantine need not find out one by one."""
+    """An operator who reads the quarantined message sees all errors at once."""
     error = refused(a_bounce(5, ["General"]))
     where = ("bounce.bounceType: string_type", "bounce.bounceSubType: string_type")
     assert (where, f"malformed: {where[0]}, {where[1]}") == (error.where, str(error))
@@ -622,7 +622,7 @@ def test_the_configuration_set_and_the_tenant_are_tags() -> None:
 
 
 def test_a_notification_has_no_tags() -> None:
-    """So nobody knows its configuration set."""
+    """Its configuration set is unknown."""
     feedback = parse_feedback(a_bounce(vocabulary=NOTIFICATION))
     assert (feedback.configuration_set, feedback.tenant) == ("", "")
 

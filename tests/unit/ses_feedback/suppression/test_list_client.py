@@ -39,7 +39,7 @@ ANSWERS: list[tuple[Fault, Refusal]] = [
 def test_refusals(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
     """A throttle will pass, a refusal of the entry will not, and a call without an answer may yet be carried out.
 
-    A success that lacks SES's request id is nobody's answer.
+    A success without SES's request id is not from SES.
     """
     suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), default_fault=fault))
     answers = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)

@@ -1,4 +1,4 @@
-"""RateLimiter keeps the calls of all workers together to the rate SES allows, whoever wins, loses or fails."""
+"""RateLimiter keeps the calls of all workers together within SES's rate, also when writes conflict or fail."""
 
 import heapq
 import itertools
@@ -50,7 +50,7 @@ def calls(client: FaultyClient, workers: int, rate: float, number: int) -> list[
     made: list[datetime] = []
     waiting = [(NOON, worker) for worker in range(workers)]
     while len(made) < number:
-        # Whoever's time is earliest goes on, so that reservations come in the order they would.
+        # The worker with the earliest time continues, so that reservations come in their real order.
         now, worker = heapq.heappop(waiting)
         clock = ManualClock(now)
         slow = runs_first(lambda: clock.sleep(chance.choice((0.0, 0.02, 0.045))))  # noqa: B023 (it is used in here only)
@@ -140,7 +140,7 @@ def test_the_moment_is_read_consistently(client: FaultyClient, clock: ManualCloc
 
 
 def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualClock) -> None:
-    """A reservation whose answer was lost, and that botocore repeated, is somebody else's as far as can be known."""
+    """A reservation that botocore repeats after a lost response counts as another worker's."""
 
     def twice(operation: str, real: Callable[..., object], request: dict[str, object]) -> object:
         with pytest.raises(AWS_ERRORS):
@@ -157,7 +157,7 @@ def test_a_lost_answer_loses_a_turn_only(client: FaultyClient, clock: ManualCloc
     ("fault", "code"), [(fails_with("InternalServerError"), "InternalServerError"), (times_out, "ReadTimeoutError")]
 )
 def test_no_turn_without_dynamodb(client: FaultyClient, clock: ManualClock, fault: Fault, call: int, code: str) -> None:
-    """When the turn can't be reserved, nobody may call, and is told why."""
+    """If no call can be reserved, none is allowed, and the reason is returned."""
     client.faults[call] = fault
     assert a_pace(client, clock).acquire(LATER) == Refusal(RefusalKind.UNAVAILABLE, code)
 
@@ -177,7 +177,7 @@ def test_a_garbled_read_is_harmless(client: FaultyClient, clock: ManualClock) ->
 
 
 def test_a_moment_that_can_not_be_read(client: FaultyClient, clock: ManualClock) -> None:
-    """When somebody wrote nonsense on the item, the wait does not spin on DynamoDB for as long as there is time."""
+    """If the item is malformed, the wait does not call DynamoDB in a loop until the deadline."""
     client.client.put_item(TableName="Contacts", Item={**KEY, "reserved_at": {"S": "yesterday"}})
     client.faults[20] = fails_with("the test ended it")
     assert a_pace(client, clock).acquire(NOON + timedelta(seconds=5)) is None

@@ -47,7 +47,7 @@ def test_the_lag_of_a_contact_is_told_under_its_stream() -> None:
 
 
 def test_what_was_not_due_has_no_lag() -> None:
-    """An entry somebody wrote in between was not waited for."""
+    """An entry that another worker wrote meanwhile does not count as a wait."""
     done = SyncReport()
     done.record_sync_lag(replace(BOUNCED, pending_since=None), LIMITS, NOW)
     assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 0)]
@@ -55,7 +55,7 @@ def test_what_was_not_due_has_no_lag() -> None:
 
 @pytest.mark.parametrize(("waited", "lag"), [(timedelta(minutes=5), 300_000), (None, 0)])
 def test_what_waits_still_is_told_of_no_stream(waited: timedelta | None, lag: int) -> None:
-    """Nobody looked at the contact yet."""
+    """No worker has read the contact yet."""
     done = SyncReport()
     done.record_pending_lag(NOW - waited if waited else None, NOW)
     assert lags(done) == [("", "SuppressionLag", lag)]
