@@ -14,7 +14,7 @@ _STATUSES = {
     "suppressionlist": "bounced",
     "mailboxfull": "bouncing",
     # The delivery does not clear the soft bounce of the same email.
-    "acceptedthenfull": "bouncing",
+    "latefull": "bouncing",
 }
 
 
@@ -44,7 +44,7 @@ def create_recipients(run: str) -> Recipients:
         run,
         tuple(f"{outcome}+{run}@{SIMULATOR_DOMAIN}" for outcome in _SIMULATED),
         tuple(f"{name}.{run}@example.com" for name in _NAMES.split()),
-        (f"mailboxfull+sue.{run}@example.com", f"acceptedthenfull+max.{run}@example.com"),
+        (f"mailboxfull+sue.{run}@example.com", f"latefull+max.{run}@example.com"),
         (f"bounce+bob.{run}@example.com", f"complaint+zoe.{run}@example.com"),
     )
 

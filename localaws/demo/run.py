@@ -54,7 +54,7 @@ def deploy_stack(local_aws: LocalAws, console: Console) -> DeployedStack:
 
     with console.status("starting the AWS emulator"):
         server = local_aws.start()
-    report_step(f"AWS emulator started at {server.url}")
+    report_step("AWS emulator on this machine")
     with console.status("sam build (about a minute the first time)"):
         sam_cli.build(local_aws)
     report_step("sam build")

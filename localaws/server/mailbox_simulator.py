@@ -182,7 +182,7 @@ _OUTCOMES = {
     "suppressionlist": _bounce_as_globally_suppressed,
     # Not addresses of the simulator.
     "mailboxfull": _bounce_as_full,
-    "acceptedthenfull": _accept_then_bounce_as_full,
+    "latefull": _accept_then_bounce_as_full,
     # https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
     "listed-bounce": _echo_bounce,
     "listed-complaint": _echo_complaint,

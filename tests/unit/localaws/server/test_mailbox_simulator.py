@@ -55,7 +55,7 @@ def list_kinds(email: Email, **listed: SuppressionReason) -> list[tuple[str, ...
         ("complaint", [("Delivery",), ("Complaint",)]),
         ("suppressionlist", [("Bounce", "Permanent", "General")]),
         ("mailboxfull", [("Bounce", "Transient", "MailboxFull")]),
-        ("acceptedthenfull", [("Delivery",), ("Bounce", "Transient", "MailboxFull")]),
+        ("latefull", [("Delivery",), ("Bounce", "Transient", "MailboxFull")]),
         ("Bounce+label", [("Bounce", "Permanent", "General")]),
     ],
 )
