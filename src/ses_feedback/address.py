@@ -1,9 +1,9 @@
 """Recipient addresses as SES reports them, and the key of the contact that each belongs to.
 
-SES reports an address as it received it: bare, in angle brackets, with a display name, in any case. Two address variants
-become one contact only if SES treats them as one. SES compares addresses with its suppression list without regard to
-case (https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html). Therefore the key has the ASCII
-letters of the local part in lower case, and nothing else is merged.
+SES reports an address as it received it: bare, in angle brackets, with a display name, in any case. Two address
+variants become one contact only if SES treats them as one. SES compares addresses with its suppression list without
+regard to case (https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html). Therefore the key has
+the ASCII letters of the local part in lower case, and nothing else is merged.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What the stack tells a function: the only reader of the environment."""
+"""Settings of a Lambda function. No other module reads the environment."""
 
 import os
 import re
@@ -17,12 +17,12 @@ from ses_feedback.judging.policy import AmbiguousComplaint, PolicyOptions
 LANES = ("Bounce", "Complaint", "Delivery")
 DELIVERIES_BY = ("Topic", "Firehose", "None")
 WINDOW_WITH_DELIVERIES = 365
-"""Days of the automatic soft-bounce window: only a clean delivery tells a dead mailbox from a living one."""
-WINDOW_WITHOUT = 60
-"""Days of the automatic window if SES publishes no deliveries: soft bounces far apart may have deliveries between."""
+"""Days of the automatic soft-bounce window. Only a clean delivery proves that a mailbox works."""
+WINDOW_WITHOUT_DELIVERIES = 60
+"""Days of the automatic window if SES publishes no deliveries: there may be deliveries between distant soft bounces."""
 MAX_STREAMS = 20
 
-_ROUNDABOUT = (
+_BOTOCORE_ONLY = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
@@ -31,21 +31,24 @@ _ROUNDABOUT = (
     "https_proxy",
     "http_proxy",
 )
-"""What makes the way to AWS another one than the plain one. botocore knows them all."""
+"""Environment variables that change how AWS is reached. Only botocore implements them.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html
+"""
 
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""Names of configuration sets: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html."""
+"""Name of a configuration set: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html"""
 
 _T = TypeVar("_T")
 
 
 class SettingsError(Exception):
-    """An environment variable is missing or wrong. The message says which, and what it takes."""
+    """An environment variable is missing or invalid. The message contains its name and the values that are valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A function's settings, each from the environment variable of the same name in capitals."""
+    """Settings of a function. The environment variables have the same names, in capitals."""
 
     table_name: str
     quarantine_queue_url: str = ""
@@ -68,10 +71,11 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """When soft bounces suspend, and whether the unsubscribed are listed."""
+        """Limits for the status of contacts and for the suppression list."""
         return Limits(
             self.soft_bounce_limit,
-            self.soft_bounce_window_days or (WINDOW_WITH_DELIVERIES if self.deliveries_published else WINDOW_WITHOUT),
+            self.soft_bounce_window_days
+            or (WINDOW_WITH_DELIVERIES if self.deliveries_published else WINDOW_WITHOUT_DELIVERIES),
             self.suppress_unsubscribed,
             self.list_suspended,
             self.suspension_days,
@@ -85,7 +89,7 @@ class Settings:
 
     @property
     def policy_options(self) -> PolicyOptions:
-        """The choices that change verdicts."""
+        """Options of the policy that change verdicts."""
         return PolicyOptions(self.ambiguous_complaint, frozenset(self.streams))
 
 
@@ -93,7 +97,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings in `environment`.
 
     Raises:
-        SettingsError: one is missing or wrong.
+        SettingsError: A setting is missing or invalid.
 
     """
     read = _Reader(environment)
@@ -102,10 +106,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         quarantine_queue_url=read("QUARANTINE_QUEUE_URL", str, "the URL of the QuarantineQueue", ""),
         lane=read("LANE", _one_of(*LANES), f"one of {', '.join(LANES)}", ""),
         soft_bounce_limit=read(
-            "SOFT_BOUNCE_LIMIT", _whole(1, MAX_SOFT_BOUNCE_LIMIT), f"a number from 1 to {MAX_SOFT_BOUNCE_LIMIT}", 5
+            "SOFT_BOUNCE_LIMIT", _integer(1, MAX_SOFT_BOUNCE_LIMIT), f"a number from 1 to {MAX_SOFT_BOUNCE_LIMIT}", 5
         ),
-        soft_bounce_window_days=read("SOFT_BOUNCE_WINDOW_DAYS", _whole(0, 3650), "a number of days from 0 to 3650", 0),
-        suspension_days=read("SUSPENSION_DAYS", _whole(0, 365), "a number of days from 0 to 365", 30),
+        soft_bounce_window_days=read(
+            "SOFT_BOUNCE_WINDOW_DAYS", _integer(0, 3650), "a number of days from 0 to 3650", 0
+        ),
+        suspension_days=read("SUSPENSION_DAYS", _integer(0, 365), "a number of days from 0 to 365", 30),
         list_suspended=read("LIST_SUSPENDED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
         deliveries_by=read("DELIVERIES_BY", _one_of(*DELIVERIES_BY), f"one of {', '.join(DELIVERIES_BY)}", "Topic"),
         streams=read(
@@ -114,11 +120,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         ambiguous_complaint=read(
             "AMBIGUOUS_COMPLAINT", AmbiguousComplaint, "unsubscribe or note", AmbiguousComplaint.UNSUBSCRIBE
         ),
-        history_days=read("HISTORY_DAYS", _whole(1, 3650), "a number of days from 1 to 3650", 365),
+        history_days=read("HISTORY_DAYS", _integer(1, 3650), "a number of days from 1 to 3650", 365),
         metric_configuration_sets=read(
             "METRIC_CONFIGURATION_SETS",
             _names,
-            f"at most {MAX_CONFIGURATION_SETS} names of configuration sets, with commas between",
+            f"at most {MAX_CONFIGURATION_SETS} names of configuration sets, separated by commas",
             (),
         ),
         event_bus_name=read("EVENT_BUS_NAME", _text, "the name of an event bus", "default"),
@@ -131,17 +137,17 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def access_from_environment(environment: Mapping[str, str] = os.environ, roots: Path = AMAZON_ROOTS) -> Access | None:
-    """Return the access to DynamoDB that Lambda gives a function.
+    """Return endpoint and credentials for DynamoDB, or None if botocore's client must be used instead.
 
-    None where `environment` does not say it all in so many words, or asks for anything but the plain way: botocore
-    has to find the way then.
+    botocore is needed if `environment` lacks a value, or has settings that only botocore implements.
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
     key_id, secret = (environment.get(name, "") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
-    if not (key_id and secret and has_amazon_certificate(region)) or any(map(environment.get, _ROUNDABOUT)):
+    if not (key_id and secret and has_amazon_certificate(region)) or any(map(environment.get, _BOTOCORE_ONLY)):
         return None
-    told = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
-    url = told or f"https://dynamodb.{region}.amazonaws.com"
+    configured = environment.get("AWS_ENDPOINT_URL_DYNAMODB") or environment.get("AWS_ENDPOINT_URL")
+    url = configured or f"https://dynamodb.{region}.amazonaws.com"
     if urlsplit(url).path.strip("/"):
         return None
     bundle = environment.get("AWS_CA_BUNDLE") or (str(roots) if roots.exists() else "")
@@ -152,7 +158,7 @@ def access_from_environment(environment: Mapping[str, str] = os.environ, roots: 
 class _Reader:
     environment: Mapping[str, str]
 
-    def __call__(self, name: str, parse: Callable[[str], _T], takes: str, default: _T | None = None) -> _T:
+    def __call__(self, name: str, parse: Callable[[str], _T], valid: str, default: _T | None = None) -> _T:
         value = self.environment.get(name, "")
         if not value and default is not None:
             return default
@@ -160,7 +166,7 @@ class _Reader:
             return parse(value)
         except ValueError:
             message = (
-                f"the environment variable {name} must be {takes}; the template sets it, so deploy the template again"
+                f"the environment variable {name} must be {valid}; the template sets it, so deploy the template again"
             )
             raise SettingsError(message) from None
 
@@ -178,7 +184,7 @@ def _one_of(*values: str) -> Callable[[str], str]:
     return parse
 
 
-def _whole(least: int, most: int) -> Callable[[str], int]:
+def _integer(least: int, most: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
         number = int(value)
         if not least <= number <= most:
@@ -190,14 +196,14 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
 
 def _rate(value: str) -> float:
     number = float(value)
-    if not 0.1 <= number <= 100:  # noqa: PLR2004 (the bounds `takes` tells)
+    if not 0.1 <= number <= 100:  # noqa: PLR2004 (the bounds in the message)
         raise ValueError
     return number
 
 
 def _hours(value: str) -> float:
     number = float(value)
-    if not 0 <= number <= 24:  # noqa: PLR2004 (the bounds `takes` tells)
+    if not 0 <= number <= 24:  # noqa: PLR2004 (the bounds in the message)
         raise ValueError
     return number
 
@@ -210,7 +216,7 @@ def parse_streams(value: str) -> tuple[str, ...]:
     """Return the names of streams in `value`, separated by commas.
 
     Raises:
-        ValueError: a name is invalid, or there are more than `MAX_STREAMS`.
+        ValueError: A name is invalid, or there are more than `MAX_STREAMS`.
 
     """
     names = tuple(name.strip() for name in value.split(",") if name.strip())

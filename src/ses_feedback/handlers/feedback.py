@@ -19,8 +19,9 @@ from ses_feedback.reading.envelope import Carrier
 from ses_feedback.settings import Settings, access_from_environment, from_environment
 
 RESERVE = timedelta(seconds=26)
-"""Time reserved to finish the work in progress and to respond. A hanging call takes twelve seconds, and contacts are first
-read, then written. If several calls hang until their last attempt, the function times out and the batch is redelivered."""
+"""Time reserved to finish the work in progress and to respond. A hanging call takes twelve seconds, and contacts are
+first read, then written. If several calls hang until their last attempt, the function times out and the batch is
+redelivered."""
 LOGGED_RECORDS = 100
 """Log lines for exceptional records of one batch. The log line of the batch counts all of them."""
 

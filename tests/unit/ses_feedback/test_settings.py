@@ -1,4 +1,4 @@
-"""Settings take what the template sets, and name what is wrong with anything else."""
+"""Settings are read from the variables that the template sets. Invalid values raise an error that names the variable."""
 
 from pathlib import Path
 
@@ -31,8 +31,7 @@ EVERYTHING = {
 }
 
 
-def test_defaults() -> None:
-    """A function that is told its table only does what the template does by default."""
+def test_only_the_table_given_yields_the_defaults_of_the_template() -> None:
     assert from_environment(REQUIRED) == Settings(
         table_name="Contacts",
         quarantine_queue_url="",
@@ -54,8 +53,7 @@ def test_defaults() -> None:
     )
 
 
-def test_everything_set() -> None:
-    """Every setting comes from the variable of its name."""
+def test_every_setting_is_read_from_the_variable_of_its_name() -> None:
     assert from_environment(EVERYTHING) == Settings(
         table_name="Contacts",
         quarantine_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/Quarantine",
@@ -77,27 +75,25 @@ def test_everything_set() -> None:
     )
 
 
-def test_limits() -> None:
-    """The three settings that judge contacts go together."""
+def test_limits_contain_the_five_settings_that_affect_status() -> None:
     assert from_environment(EVERYTHING).limits == Limits(
         3, 30, list_unsubscribed=True, list_suspended=True, suspension_days=10, deliveries_published=False
     )
 
 
-def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without being told another, the environment is the one Lambda made."""
+def test_without_an_argument_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in EVERYTHING.items():
         monkeypatch.setenv(name, value)
     assert from_environment() == from_environment(EVERYTHING)
 
 
-def test_an_empty_variable_is_none() -> None:
-    """CloudFormation sets an omitted optional parameter to an empty string."""
+def test_an_empty_variable_counts_as_missing() -> None:
+    """CloudFormation sets an optional parameter without a value to an empty string."""
     empty = dict.fromkeys(EVERYTHING.keys() - REQUIRED.keys(), "")
     assert from_environment(REQUIRED | empty) == from_environment(REQUIRED)
 
 
-WRONG = [
+INVALID = [
     ("TABLE_NAME", ""),
     ("LANE", "bounce"),
     ("LANE", "Send"),
@@ -109,7 +105,7 @@ WRONG = [
     ("SUSPENSION_DAYS", "-1"),
     ("SUSPENSION_DAYS", "366"),
     ("LIST_SUSPENDED", "yes"),
-    ("DELIVERIES_BY", "Carrier pigeon"),
+    ("DELIVERIES_BY", "Email"),
     ("STREAMS", "news letter"),
     ("STREAMS", ",".join(f"stream-{number}" for number in range(21))),
     ("SOFT_BOUNCE_WINDOW_DAYS", "3651"),
@@ -131,9 +127,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG, ids=[f"{name}={value[:9]}" for name, value in WRONG])
-def test_what_is_wrong_is_named(name: str, value: str) -> None:
-    """The message names the variable, what it takes and what to do, and not what it was."""
+@pytest.mark.parametrize(("name", "value"), INVALID, ids=[f"{name}={value[:9]}" for name, value in INVALID])
+def test_an_invalid_value_raises_an_error_with_the_name_and_the_valid_values(name: str, value: str) -> None:
+    """The message contains the next step, but not the value."""
     with pytest.raises(
         SettingsError, match=rf"^the environment variable {name} must be .+deploy the template"
     ) as raised:
@@ -151,14 +147,13 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
         ("SUPPRESSION_BACKLOG_HOURS", 0, 24),
     ],
 )
-def test_bounds(name: str, least: float, most: float) -> None:
-    """The least and the most allowed are allowed."""
+def test_the_smallest_and_the_largest_valid_number_are_accepted(name: str, least: float, most: float) -> None:
     read = [getattr(from_environment(REQUIRED | {name: str(value)}), name.lower()) for value in (least, most)]
     assert read == [least, most]
 
 
-def test_forty_configuration_sets() -> None:
-    """As many configuration sets as may have a dimension of their own can be named, and a number more can't."""
+def test_forty_configuration_sets_are_accepted() -> None:
+    """This is the largest number of configuration sets that have a metric dimension of their own."""
     names = tuple(f"set-{number}" for number in range(40))
     read = from_environment(REQUIRED | {"METRIC_CONFIGURATION_SETS": ",".join(names)})
     assert read.metric_configuration_sets == names
@@ -174,8 +169,7 @@ NO_ROOTS = Path("nowhere")
 DYNAMODB = "https://dynamodb.eu-central-1.amazonaws.com"
 
 
-def test_access_as_lambda_gives_it() -> None:
-    """To DynamoDB in the function's region, with the function's own keys."""
+def test_access_has_the_region_and_credentials_that_lambda_sets() -> None:
     assert access_from_environment(LAMBDA, NO_ROOTS) == Access(
         DYNAMODB, "eu-central-1", "AKIDEXAMPLE", "made-up-secret", "made-up-token", ""
     )
@@ -193,20 +187,22 @@ def test_access_as_lambda_gives_it() -> None:
         ({"AWS_USE_FIPS_ENDPOINT": ""}, DYNAMODB),
     ],
 )
-def test_where_dynamodb_is(more: dict[str, str], url: str) -> None:
-    """An endpoint of one's own comes first, as with every SDK of AWS's."""
+def test_a_configured_endpoint_overrides_the_endpoint_of_the_region(more: dict[str, str], url: str) -> None:
+    """This is the order of all AWS SDKs.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+    """
     access = access_from_environment(LAMBDA | more, NO_ROOTS)
     assert access
     assert access.url == url
 
 
-def test_whose_certificates_are_trusted(tmp_path: Path) -> None:
-    """Those one says, else Amazon's own where the package has them."""
+def test_a_configured_ca_bundle_overrides_the_bundle_of_the_package(tmp_path: Path) -> None:
     roots = tmp_path / "amazon.pem"
     roots.touch()
-    told = {"AWS_CA_BUNDLE": "/etc/ssl/own.pem"}
-    found = [access_from_environment(LAMBDA | more, path) for more in (told, {}) for path in (roots, NO_ROOTS)]
-    assert [access and access.ca_bundle for access in found] == ["/etc/ssl/own.pem"] * 2 + [str(roots), ""]
+    configured = {"AWS_CA_BUNDLE": "/etc/ssl/own.pem"}
+    accesses = [access_from_environment(LAMBDA | more, path) for more in (configured, {}) for path in (roots, NO_ROOTS)]
+    assert [access and access.ca_bundle for access in accesses] == ["/etc/ssl/own.pem"] * 2 + [str(roots), ""]
 
 
 @pytest.mark.parametrize(
@@ -231,13 +227,11 @@ def test_whose_certificates_are_trusted(tmp_path: Path) -> None:
         {"http_proxy": "http://proxy:3128"},
     ],
 )
-def test_where_botocore_has_to_find_the_way(more: dict[str, str]) -> None:
-    """Whatever is not the plain way."""
+def test_access_is_none_if_only_botocore_can_reach_dynamodb(more: dict[str, str]) -> None:
     assert access_from_environment(LAMBDA | more, NO_ROOTS) is None
 
 
-def test_no_key_is_shown() -> None:
-    """Printing an access shows no secret key."""
+def test_the_representation_of_access_contains_no_secret() -> None:
     assert "made-up" not in repr(access_from_environment(LAMBDA, NO_ROOTS))
 
 
