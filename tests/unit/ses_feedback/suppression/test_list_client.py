@@ -10,7 +10,7 @@ from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression.list_client import SuppressionListClient
 from tests.support.builders import RECIPIENT
 from tests.support.fakes import ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, returns_garbage, fails_with, times_out
+from tests.support.faulty_client import Fault, FaultyClient, fails_with, returns_garbage, times_out
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ REFUSALS: list[tuple[Fault, Refusal]] = [
 @pytest.mark.parametrize(("fault", "refusal"), REFUSALS, ids=[refusal.code for _, refusal in REFUSALS])
 def test_each_error_has_its_kind_of_refusal(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
     """A success without SES's request id is not from SES, so the call may have been carried out or not."""
-    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), otherwise=fault))
+    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), default_fault=fault))
     results = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
     assert results == (refusal, refusal)
 
@@ -50,7 +50,9 @@ def test_a_second_call_within_a_second_is_throttled(aws: EmbeddedAws) -> None:
 
 
 def test_not_found_is_a_success_of_a_deletion_only(aws: EmbeddedAws) -> None:
-    suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), otherwise=fails_with("NotFoundException")))
+    suppression_list = SuppressionListClient(
+        FaultyClient(aws.client("sesv2"), default_fault=fails_with("NotFoundException"))
+    )
     results = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
     assert results == [None, Refusal(RefusalKind.UNAVAILABLE, "NotFoundException")]
 

@@ -13,7 +13,15 @@ from ses_feedback.aws.errors import AWS_ERRORS, CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.suppression.rate_limiter import KEY, RateLimiter
 from tests.support.fakes import NOON, ManualClock
-from tests.support.faulty_client import Fault, FaultyClient, first, returns_garbage, loses_response, fails_with, times_out
+from tests.support.faulty_client import (
+    Fault,
+    FaultyClient,
+    fails_with,
+    loses_response,
+    returns_garbage,
+    runs_first,
+    times_out,
+)
 
 LATER = NOON + timedelta(hours=1)
 
@@ -98,11 +106,13 @@ def test_a_worker_that_loses_races_until_its_deadline_is_refused_without_a_wait(
     def reserve_as_another_worker() -> None:
         assert a_rate_limiter(FaultyClient(client.client), ManualClock(clock.now())).acquire(LATER) is None
 
-    client.otherwise = lambda operation, real, request: (
-        runs_first(reserve_as_another_worker)(operation, real, request) if operation == "update_item" else real(**request)
+    client.default_fault = lambda operation, real, request: (
+        runs_first(reserve_as_another_worker)(operation, real, request)
+        if operation == "update_item"
+        else real(**request)
     )
     assert a_rate_limiter(client, clock).acquire(NOON + timedelta(seconds=4.5)) == OUT_OF_TIME
-    assert (client.count("update_item"), clock.naps) == (5, [])
+    assert (client.count("update_item"), clock.sleeps) == (5, [])
 
 
 def test_without_a_moment_before_the_deadline_nothing_is_written(client: FaultyClient, clock: ManualClock) -> None:

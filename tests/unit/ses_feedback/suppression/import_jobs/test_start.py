@@ -22,8 +22,8 @@ from ses_feedback.suppression.import_jobs.model import (
 from ses_feedback.suppression.import_jobs.settle import JOB_LIFETIME
 from ses_feedback.suppression.lease import LEASE_DURATION
 from tests.support.builders import a_fact, on_day
-from tests.support.deployed_functions import FakeContext, EmbeddedStack, embedded_stack
-from tests.support.faulty_client import Fault, FaultyClient, returns_garbage, loses_response, fails_with, times_out
+from tests.support.deployed_functions import EmbeddedStack, FakeContext, embedded_stack
+from tests.support.faulty_client import Fault, FaultyClient, fails_with, loses_response, returns_garbage, times_out
 
 BUCKET = "imports"
 FIVE_MINUTES = timedelta(minutes=5)
@@ -258,7 +258,10 @@ def test_a_job_that_the_sandbox_rejects_is_abandoned_and_jobs_are_paused() -> No
 
 
 def test_after_the_pause_a_job_is_started_again(fixture: ImportFixture) -> None:
-    fixture.stack.sesv2.only, fixture.stack.sesv2.faults = "create_import_job", {0: fails_with("LimitExceededException")}
+    fixture.stack.sesv2.only, fixture.stack.sesv2.faults = (
+        "create_import_job",
+        {0: fails_with("LimitExceededException")},
+    )
     fixture.learn(*bounces(*NAMES))
     fixture.sweep()
     fixture.sweep(hours=1)
@@ -270,7 +273,10 @@ def test_after_the_pause_a_job_is_started_again(fixture: ImportFixture) -> None:
 
 
 def test_a_throttled_creation_is_repeated(fixture: ImportFixture) -> None:
-    fixture.stack.sesv2.only, fixture.stack.sesv2.faults = "create_import_job", {0: fails_with("TooManyRequestsException")}
+    fixture.stack.sesv2.only, fixture.stack.sesv2.faults = (
+        "create_import_job",
+        {0: fails_with("TooManyRequestsException")},
+    )
     started_import(fixture)
     assert fixture.called("create_import_job") == 2
 
@@ -298,7 +304,7 @@ def test_a_creation_without_a_response_makes_a_lost_job(fixture: ImportFixture, 
 def test_the_contacts_of_a_failed_job_are_written_call_by_call(fixture: ImportFixture) -> None:
     job = started_import(fixture)
     fixture.stack.aws.client("s3").delete_object(Bucket=BUCKET, Key=f"imports/{job.name}")
-    fixture.s3.only, fixture.s3.otherwise = "get_object", fails_with("InternalError")
+    fixture.s3.only, fixture.s3.default_fault = "get_object", fails_with("InternalError")
     assert fixture.sweep()["imports"] == {"failed": 1}
     assert fixture.stack.contact(NAMES[0]).lease.startswith(job.name)
     assert fixture.sweep(IMPORT_LEASE_DURATION + FIVE_MINUTES)["put"] == 4
