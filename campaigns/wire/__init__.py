@@ -1,6 +1,6 @@
-"""The real functions through real botocore, against an AWS on this machine that breaks at every call.
+"""The wire campaign: the real functions with the real botocore, against an AWS on this machine that fails at every call.
 
-The simulator plays the code in virtual rate_limiter and replaces botocore; here botocore signs, sends, times out, repeats and
-parses for itself, over real connections that are throttled, reset, cut short and left hanging, and the functions are
-killed for good. What AWS holds, and what must come of it in the end, are the simulator's.
+The simulation runs the code in virtual time and replaces botocore. In this campaign, botocore signs, sends, times out,
+retries and parses over real connections. These are throttled, reset, cut and left open, and functions are killed. The
+state of AWS and the required results come from the simulation.
 """

@@ -1,4 +1,4 @@
-"""Play cases, many of them, and add up the figures."""
+"""Run cases of the wire campaign and add up their figures."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -6,27 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from campaigns.simulation.invariants import Violation
-from campaigns.wire.case import Case, make, small
-from campaigns.wire.clients import retrying_at_once
-from campaigns.wire.faults import FAULTS, Plan
-from campaigns.wire.history import readable
+from campaigns.wire.case import Case, generate_case, small_case
+from campaigns.wire.clients import virtual_pauses
+from campaigns.wire.faults import FAULTS, FaultPlan
+from campaigns.wire.history import describe_simulation
 from campaigns.wire.http_server import Server
-from campaigns.wire.killed_processes import Processes, Warm
-from campaigns.wire.simulator import World
-from campaigns.wire.threaded_functions import Output, Threads, printing_to
+from campaigns.wire.killed_processes import ForkServer, KilledProcesses
+from campaigns.wire.simulator import WireSimulation
+from campaigns.wire.threaded_functions import CheckedOutput, ThreadedFunctions, redirected_output
 from ses_feedback.aws.dynamodb.client import ATTEMPTS
 from tests.support.sums import Sums
 
-_AT_ONCE = 8
-MESSAGES_KILLING = 160
-_CONTACTS_KILLING = 16
-_INTENSITY_KILLING = 0.2
-"""Where processes are killed less else breaks: what breaks is waited for, on top of everything."""
+MESSAGES_WITH_KILLS = 160
+_CONTACTS_WITH_KILLS = 16
+_THREADS = 8
+_INTENSITY_WITH_KILLS = 0.2
+"""Factor of the fault intensity in cases with kills: each fault adds waiting time."""
 
 
 @dataclass
 class Figures(Sums):
-    """What many cases came to."""
+    """The figures of several cases."""
 
     cases: int = 0
     deliveries: int = 0
@@ -39,87 +39,94 @@ class Figures(Sums):
     quarantined: int = 0
     violations: list[tuple[int, Violation]] = field(default_factory=list)
     histories: dict[int, str] = field(default_factory=dict)
+    """Descriptions of the cases with violations, by seed."""
 
-    def add(self, world: World, kills: Counter[str] | None = None) -> None:
-        """Count a case."""
+    def add(self, simulation: WireSimulation, kills: Counter[str] | None = None) -> None:
+        """Add a case."""
+        checker, seed = simulation.checker, simulation.case.seed
         self.kills += kills or Counter()
-        counted = world.counted
         self.cases += 1
-        self.deliveries += world.lanes.received.total()
-        self.redeliveries += world.lanes.redeliveries()
-        self.requests += world.scheduler.steps
-        self.invocations += counted.invocations
-        self.failed += counted.failed
-        self.faults += world.aws.faults
-        self.quarantined += len(set(world.checker.quarantined))
-        self.violations += [(world.case.seed, violation) for violation in world.checker.violations[:1]]
-        if world.checker.violations:
-            self.histories[world.case.seed] = readable(world)
+        self.deliveries += simulation.lanes.received.total()
+        self.redeliveries += simulation.lanes.redeliveries()
+        self.requests += simulation.scheduler.steps
+        self.invocations += simulation.counts.invocations
+        self.failed += simulation.counts.failed
+        self.faults += simulation.aws.faults
+        self.quarantined += len(set(checker.quarantined))
+        self.violations += [(seed, violation) for violation in checker.violations[:1]]
+        if checker.violations:
+            self.histories[seed] = describe_simulation(simulation)
 
 
-def play(case: Case, plan: Plan | None = None) -> World:
-    """Play one case, with functions in threads of this process."""
-    with Server() as server, ThreadPoolExecutor(_AT_ONCE) as pool:
-        world = World(case, server, plan)
-        server.answer = world.aws.answer
-        with printing_to(Output(world.checker.check_text)), retrying_at_once(world.clock):
-            world.run(Threads(world), pool)
-    return world
+def run_case(case: Case, plan: FaultPlan | None = None) -> WireSimulation:
+    """Run one case with functions in threads of this process."""
+    with Server() as server, ThreadPoolExecutor(_THREADS) as pool:
+        simulation = WireSimulation(case, server, plan)
+        server.answer = simulation.aws.answer
+        output = CheckedOutput(simulation.checker.check_text)
+        with redirected_output(output), virtual_pauses(simulation.clock):
+            simulation.run(ThreadedFunctions(simulation), pool)
+    return simulation
 
 
-def play_all(seeds: Iterable[int]) -> Figures:
-    """Play the case of each seed."""
+def run_cases(seeds: Iterable[int]) -> Figures:
+    """Run the case of each seed."""
     figures = Figures()
     for seed in seeds:
-        figures.add(play(make(seed)))
+        figures.add(run_case(generate_case(seed)))
     return figures
 
 
-def play_killing(seeds: Iterable[int], kills: int, messages: int = MESSAGES_KILLING, mutant: str = "") -> Figures:
-    """Play cases of so many messages, with functions in processes, until so many were killed, or seeds are used up.
+def run_with_kills(seeds: Iterable[int], kills: int, messages: int = MESSAGES_WITH_KILLS, bug: str = "") -> Figures:
+    """Run cases with functions in processes until so many were killed, or no seed is left.
 
-    The functions have the bug `mutant`, if one is named.
+    `bug` is the name of a planted bug, or empty.
     """
     figures = Figures()
-    with Server() as server, Warm(server.url, mutant) as warm, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with Server() as server, ForkServer(server.url, bug) as fork_server, ThreadPoolExecutor(_THREADS) as pool:
         for seed in seeds:
-            figures.add(*_kill_in(make(seed, messages, _CONTACTS_KILLING), server, warm, pool))
+            case = generate_case(seed, messages, _CONTACTS_WITH_KILLS)
+            figures.add(*_run_with_kills(case, server, fork_server, pool))
             if figures.kills.total() >= kills:
                 break
     return figures
 
 
-def play_one_killing(seed: int) -> World:
-    """Play the case of this seed, with functions in processes."""
-    with Server() as server, Warm(server.url) as warm, ThreadPoolExecutor(_AT_ONCE) as pool:
-        return _kill_in(make(seed, MESSAGES_KILLING, _CONTACTS_KILLING), server, warm, pool)[0]
+def run_seed_with_kills(seed: int) -> WireSimulation:
+    """Run the case of this seed with functions in processes."""
+    case = generate_case(seed, MESSAGES_WITH_KILLS, _CONTACTS_WITH_KILLS)
+    with Server() as server, ForkServer(server.url) as fork_server, ThreadPoolExecutor(_THREADS) as pool:
+        return _run_with_kills(case, server, fork_server, pool)[0]
 
 
-def _kill_in(case: Case, server: Server, warm: Warm, pool: ThreadPoolExecutor) -> tuple[World, Counter[str]]:
-    world = World(case, server, Plan(case.seed, case.intensity * _INTENSITY_KILLING, case.focus))
-    with Processes(world, warm) as processes:
-        server.answer, server.given = processes.answer, processes.given
-        world.run(processes, pool)
-    return world, processes.kills
+def _run_with_kills(
+    case: Case, server: Server, fork_server: ForkServer, pool: ThreadPoolExecutor
+) -> tuple[WireSimulation, Counter[str]]:
+    plan = FaultPlan(case.seed, case.intensity * _INTENSITY_WITH_KILLS, case.focus)
+    simulation = WireSimulation(case, server, plan)
+    with KilledProcesses(simulation, fork_server) as processes:
+        server.answer, server.after_reply = processes.answer, processes.after_reply
+        simulation.run(processes, pool)
+    return simulation, processes.kills
 
 
-def every_call(portion: int = 0, portions: int = 1) -> Figures:
-    """Break every attempt of every call of a small case, in every way it can break; or a portion of that.
+def run_every_fault(portion: int = 0, portions: int = 1) -> Figures:
+    """Run a small case once for every fault of every call, with all attempts failing; or a portion of these runs.
 
-    Twice: with functions that call DynamoDB directly, and with functions that call it through botocore.
+    The functions call DynamoDB with the direct client, and then through botocore.
     """
     figures = Figures()
-    cases = small(), replace(small(), botocore=True)
-    broken = [(case, breakage) for case in cases for breakage in breakages(play(case))]
-    for case, (operation, fault, nth) in broken[portion::portions]:
-        forced = {(operation, nth + again): fault for again in range(ATTEMPTS)}
-        figures.add(play(case, Plan(case.seed, 0.0, forced=forced)))
+    cases = small_case(), replace(small_case(), botocore=True)
+    runs = [(case, fault) for case in cases for fault in possible_faults(run_case(case))]
+    for case, (operation, fault, nth) in runs[portion::portions]:
+        forced = {(operation, nth + attempt): fault for attempt in range(ATTEMPTS)}
+        figures.add(run_case(case, FaultPlan(case.seed, 0.0, forced=forced)))
     return figures
 
 
-def breakages(calm: World) -> Iterator[tuple[str, str, int]]:
-    """Yield every way in which a call of this case can break: the operation, the fault, and which of its calls."""
-    for operation, calls in Counter(called.operation for called in calm.aws.log).items():
+def possible_faults(without_faults: WireSimulation) -> Iterator[tuple[str, str, int]]:
+    """Yield every possible fault of a case: the operation, the fault, and the number of the call."""
+    for operation, calls in Counter(call.operation for call in without_faults.aws.log).items():
         for nth in range(calls):
             for fault in dict.fromkeys(FAULTS[operation]):
                 yield operation, fault, nth

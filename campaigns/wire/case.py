@@ -1,113 +1,125 @@
-"""A case: what happens on the wire, made from a seed."""
+"""A case of the wire campaign: messages, the size of the stack and the probability of faults, generated from a seed."""
 
 import random
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
 
-from campaigns.simulation import case as simulated
+from campaigns.simulation import case as simulation
 from campaigns.simulation.message_builder import build_message
-from campaigns.simulation.message_kinds import KINDS, MessageKind
+from campaigns.simulation.message_kinds import KINDS, MessageKind, find_kind
 from campaigns.simulation.messages import Message
 from campaigns.wire.faults import FAULTS
 
 CONTACTS = 32
 MESSAGES = 600
-"""Distinct messages of a case; some come twice or three times, and what fails comes again."""
-_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
+"""Distinct messages of a case. Some are sent two or three times, and failed ones are delivered again."""
+DAY = 86_400_000
+"""Milliseconds."""
+_KIND_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
 _KINDS = tuple(kind for _, kind in KINDS)
-_DAY = 86_400_000
 _WAVES = 8
-_APART = (4_000, 20_000, 50_000)
-"""How many milliseconds lie between the waves in which messages arrive: some while earlier ones are being report."""
+_WAVE_INTERVALS = (4_000, 20_000, 50_000)
+"""Milliseconds between the waves in which messages arrive. Contacts of earlier waves may still be pending."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a case is made of. `told` is what the simulator's checker needs of it.
+    """The input and the faults of one run. `stack` contains the messages and the size of the stack.
 
-    `intensity` is how often calls break; those of the operation `focus` (empty: of none) four times as often. With
-    `botocore`, functions call DynamoDB through it, as they do where they have no plain way to it.
+    `intensity` is the probability that a call has a fault; it is four times as high for the operation `focus`, if there
+    is one. If `botocore` is True, the functions call DynamoDB through botocore instead of the direct client.
     """
 
     seed: int
-    told: simulated.Case
+    stack: simulation.Case
     intensity: float
     focus: str = ""
     botocore: bool = False
 
 
-def make(seed: int, messages: int = MESSAGES, contacts: int = CONTACTS) -> Case:
+def generate_case(seed: int, messages: int = MESSAGES, contacts: int = CONTACTS) -> Case:
     """Return the case of this seed."""
-    chance = random.Random(seed)  # noqa: S311 (repeatable chance, not secrecy)
-    told = simulated.Case(
-        _messages(chance, messages, contacts),
-        added=tuple(number for number in range(messages) if chance.random() < 0.5),
-        feedback_workers=chance.choice((1, 2, 3)),
-        shards=chance.choice((1, 2)),
-        sweeps=chance.choice((1, 1, 2)),
-        batch=chance.choice((1, 10, 10, 10, 25, 25, 50, 50, 100, 100)),
-        soft_bounces=chance.choice((1, 2, 3)),
-        list_unsubscribed=chance.random() < 0.2,
+    rng = random.Random(seed)  # noqa: S311 (repeatable, not secret)
+    stack = simulation.Case(
+        _messages(rng, messages, contacts),
+        added=tuple(number for number in range(messages) if rng.random() < 0.5),
+        feedback_workers=rng.choice((1, 2, 3)),
+        shards=rng.choice((1, 2)),
+        sweeps=rng.choice((1, 1, 2)),
+        batch=rng.choice((1, 10, 10, 10, 25, 25, 50, 50, 100, 100)),
+        soft_bounces=rng.choice((1, 2, 3)),
+        list_unsubscribed=rng.random() < 0.2,
+        list_suspended=rng.random() < 0.3,
     )
-    intensity = chance.choice((0.02, 0.05, 0.05, 0.1, 0.2))
-    return Case(seed, told, intensity, chance.choice(("", "", "", *FAULTS)), botocore=seed % 2 == 1)
+    intensity = rng.choice((0.02, 0.05, 0.05, 0.1, 0.2))
+    return Case(seed, stack, intensity, rng.choice(("", "", "", *FAULTS)), botocore=seed % 2 == 1)
 
 
-def small() -> Case:
-    """Return a case that makes nearly every kind of call: an address is listed and taken off again, one is poison."""
-    return _told(
-        ("soft bounce", 0, -_DAY, 0),
-        ("complaint", 1, -_DAY, 0),
-        ("malformed message", 0, -_DAY, 0),
-        ("delivery", 0, -1_000, _APART[-1]),
+def small_case() -> Case:
+    """Return a case that makes nearly every kind of call: a list entry is put and deleted, a message is quarantined."""
+    return _without_faults(
+        ("soft bounce", 0, -DAY, 0),
+        ("complaint", 1, -DAY, 0),
+        ("malformed message", 0, -DAY, 0),
+        ("delivery", 0, -1_000, _WAVE_INTERVALS[-1]),
+        list_suspended=True,
     )
 
 
-def overtaken() -> Case:
-    """Return a case in which an address that is being listed for a bounce should be listed for a complaint."""
-    return _told(("hard bounce", 0, -_DAY, 0), ("complaint", 0, -1_000, 3_000))
+def overtaking_case() -> Case:
+    """Return a case in which a complaint arrives while the list entry of the same address's bounce is being put."""
+    return _without_faults(("hard bounce", 0, -DAY, 0), ("complaint", 0, -1_000, 3_000))
 
 
-def _told(*said: tuple[str, int, int, int]) -> Case:
-    """Return a case from (kind, contact number, event time, arrival time) tuples; times in milliseconds."""
-    kinds = {kind.name: kind for _, kind in KINDS}
+def _without_faults(*rows: tuple[str, int, int, int], list_suspended: bool = False) -> Case:
+    """Return a case without faults. A row is the kind of a message, its contact, the time of its event, its arrival."""
     messages = tuple(
         build_message(
-            kinds[name], [(f"c{contact}@example.com",) * 2], at, identity=n, arrives=arrives, number=n, shape=0
+            find_kind(name), [(f"c{contact}@example.com",) * 2], at, identity=n, arrives=arrives, number=n, shape=0
         )
-        for n, (name, contact, at, arrives) in enumerate(said)
+        for n, (name, contact, at, arrives) in enumerate(rows)
     )
-    return Case(0, simulated.Case(messages, feedback_workers=1, soft_bounces=1), 0.0)
+    stack = simulation.Case(messages, feedback_workers=1, soft_bounces=1, list_suspended=list_suspended)
+    return Case(0, stack, 0.0)
 
 
-def _messages(chance: random.Random, messages: int, contacts: int) -> tuple[Message, ...]:
-    made: list[Message] = []
-    apart = chance.choice(_APART)
-    for identity in range(messages):
-        kind = chance.choices(_KINDS, cum_weights=_WEIGHTS)[0]
-        about = _addressed(chance, kind, contacts)
-        at = chance.choice((-1_000, -_DAY, -2 * _DAY, chance.randrange(-6 * _DAY, 0)))
-        begins = chance.randrange(_WAVES) * apart
-        for _ in range(chance.choice((1, 1, 1, 2, 3))):
-            # Again: the same, come by the other mechanism, or simply repeated.
-            arrives = begins + chance.choice((0, 0, 50, 3_000, 80_000))
-            parts: dict[str, Any] = {
-                "identity": identity,
-                "arrives": arrives,
-                "number": len(made),
-                "shape": chance.randrange(12),
-            }
-            made.append(build_message(kind, about, at, **parts))
-    return tuple(made)
+def _messages(rng: random.Random, count: int, contacts: int) -> tuple[Message, ...]:
+    messages: list[Message] = []
+    emails: dict[str, tuple[int, int]] = {}
+    interval = rng.choice(_WAVE_INTERVALS)
+    for identity in range(count):
+        kind = rng.choices(_KINDS, cum_weights=_KIND_WEIGHTS)[0]
+        recipients = _recipients(rng, kind, contacts)
+        at = rng.choice((-1_000, -DAY, -2 * DAY, rng.randrange(-6 * DAY, 0)))
+        email = _email(rng, emails, identity, recipients[0][0], at)
+        wave = rng.randrange(_WAVES) * interval
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            # Copies are the same event in another format, or redeliveries.
+            arrives, shape = wave + rng.choice((0, 0, 50, 3_000, 80_000)), rng.randrange(12)
+            copy = build_message(
+                kind, recipients, at, identity=identity, arrives=arrives, number=len(messages), shape=shape, email=email
+            )
+            messages.append(copy)
+    return tuple(messages)
 
 
-def _addressed(chance: random.Random, kind: MessageKind, contacts: int) -> list[tuple[str, str]]:
-    """Return the key and the address variant of each contact that a message is about."""
+def _email(
+    rng: random.Random, emails: dict[str, tuple[int, int]], identity: int, address: str, at: int
+) -> tuple[int, int]:
+    """Return number and time of the email that a message is about: an earlier one of the recipient, or a new one."""
+    known = emails.get(address)
+    if known and known[1] < at and rng.random() < 0.5:
+        return known
+    emails[address] = identity, at - rng.choice((5_000, 5_000, DAY))
+    return emails[address]
+
+
+def _recipients(rng: random.Random, kind: MessageKind, contacts: int) -> list[tuple[str, str]]:
+    """Return the key and a variant of each contact that a message is about."""
     return [
         (
             f"c{number}@example.com",
-            chance.choice((f"c{number}@example.com", f"C{number}@example.com", f"c{number}@EXAMPLE.com")),
+            rng.choice((f"c{number}@example.com", f"C{number}@example.com", f"c{number}@EXAMPLE.com")),
         )
-        for number in chance.sample(range(contacts), 2 if kind.two_recipients else 1)
+        for number in rng.sample(range(contacts), 2 if kind.two_recipients else 1)
     ]

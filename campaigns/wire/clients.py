@@ -1,4 +1,4 @@
-"""The functions' own clients, led to this machine, soon out of patience, and waiting in virtual time."""
+"""The functions' own clients with short timeouts, connected to this machine. Pauses between attempts are virtual."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,38 +21,38 @@ from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool
 from ses_feedback.aws.dynamodb.sigv4 import Signer
 from ses_feedback.aws.endpoints import Access
 
-# All else (attempts, retry mode, parsing) is as the functions' own clients have it.
-_PATIENCE = 0.08
-_IMPATIENT = Config(connect_timeout=2, read_timeout=_PATIENCE)
+# Attempts, retry mode and parsing remain those of the functions' clients.
+_READ_TIMEOUT = 0.08
+_TIMEOUTS = Config(connect_timeout=2, read_timeout=_READ_TIMEOUT)
 _clocks: "list[Clock]" = []
-"""By which pauses between attempts pass; the last one does."""
+"""Pauses between attempts advance the last of these clocks."""
 _loader = Loader(include_default_search_paths=True)
 
 
 class LocalSession(Session):
-    """A session whose clients call `url`, and say on whose behalf."""
+    """A session whose clients call `url` and send the name of their worker in a header."""
 
     def __init__(self, url: str, worker: Callable[[], str]) -> None:
-        """Ask `worker` for its name at every call."""
+        """Call `worker` for the name at each call."""
         super().__init__()
         self._url = url
         self._worker = worker
         self.register_component("data_loader", _loader)
         self.set_credentials("made-up", "made-up")
-        self.register("before-send", self._sign)
+        self.register("before-send", self._add_worker)
 
-    def _sign(self, **sent: Any) -> None:  # noqa: ANN401 (as botocore calls it)
-        sent["request"].headers["x-worker"] = self._worker()
+    def _add_worker(self, **arguments: Any) -> None:  # noqa: ANN401 (as botocore calls it)
+        arguments["request"].headers["x-worker"] = self._worker()
 
-    def create_client(self, service_name: str, *_: Any, **options: Any) -> Any:  # noqa: ANN401 (what the functions use of it)
-        """Return a client, as the functions make theirs."""
-        config = options["config"].merge(_IMPATIENT)
-        make: Any = super().create_client
-        return make(service_name, "us-east-1", endpoint_url=self._url, **{**options, "config": config})
+    def create_client(self, service_name: str, *_: Any, **options: Any) -> Any:  # noqa: ANN401 (as Session)
+        """Return a client with the options of the functions."""
+        config = options["config"].merge(_TIMEOUTS)
+        create: Any = super().create_client
+        return create(service_name, "us-east-1", endpoint_url=self._url, **{**options, "config": config})
 
 
 def local_clients(url: str, worker: Callable[[], str], *, botocore: bool) -> Clients:
-    """Return a function's clients, of which `botocore` may be DynamoDB's, too."""
+    """Return the clients of a function. DynamoDB's is botocore's or the direct one."""
     clients = Clients(LocalSession(url, worker))
     if not botocore:
         clients.dynamodb = local_dynamodb(url, worker)
@@ -60,8 +60,8 @@ def local_clients(url: str, worker: Callable[[], str], *, botocore: bool) -> Cli
 
 
 def local_dynamodb(url: str, worker: Callable[[], str]) -> DynamoDbClient:
-    """Return DynamoDB as a function has access to it."""
-    connections = ConnectionPool(url, read_timeout=_PATIENCE)
+    """Return the direct DynamoDB client of a function."""
+    connections = ConnectionPool(url, read_timeout=_READ_TIMEOUT)
     sign = Signer(Access(url, "us-east-1", "made-up", "made-up"), connections.host)
     return DynamoDbClient(connections, lambda *request: {**sign(*request), "x-worker": worker()}, _pause)
 
@@ -71,10 +71,10 @@ def _pause(seconds: float) -> None:
 
 
 class Clock:
-    """A scheduler's clock; a sleep advances it at once."""
+    """The clock of a scheduler. `sleep` advances it at once."""
 
     def __init__(self, scheduler: Scheduler) -> None:
-        """Tell and move the clock of `scheduler`."""
+        """Use the clock of `scheduler`."""
         self._scheduler = scheduler
         self._lock = threading.Lock()
 
@@ -83,14 +83,14 @@ class Clock:
         return START + timedelta(microseconds=self._scheduler.clock)
 
     def sleep(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Advance the clock."""
         with self._lock:
             self._scheduler.clock += max(0, round(seconds * SECOND))
 
 
 @contextmanager
-def retrying_at_once(clock: Clock) -> Iterator[None]:
-    """Let the pauses between attempts pass on `clock`."""
+def virtual_pauses(clock: Clock) -> Iterator[None]:
+    """Let pauses between attempts advance `clock` and take no real time."""
     _clocks.append(clock)
     with mock.patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=clock.sleep)):
         yield

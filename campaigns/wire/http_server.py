@@ -1,4 +1,4 @@
-"""HTTP/1.1 as botocore speaks it, answered as badly as a fault asks for, with a thread for each connection."""
+"""An HTTP/1.1 server as botocore needs it, with one thread per connection. Each reply can be sent with a network fault."""
 
 import select
 import socket
@@ -18,29 +18,31 @@ if TYPE_CHECKING:
 
 _CHUNK = 65_536
 _SEPARATOR = b"\r\n\r\n"
+_POLL_INTERVAL = 0.0002
+"""Seconds."""
 
 
-class Manner(Enum):
-    """How an answer is given."""
+class Transmission(Enum):
+    """How a reply is sent."""
 
-    WHOLE = auto()
-    NEVER = auto()
-    """The connection stays open, and nothing comes."""
+    COMPLETE = auto()
+    NONE = auto()
+    """Nothing is sent, and the connection stays open."""
     RESET = auto()
     CLOSED = auto()
     TRUNCATED = auto()
-    """The connection ends in the middle of the body."""
-    TOO_LONG = auto()
-    """More is published than comes, and the connection stays open."""
-    TOO_SHORT = auto()
-    """Less is published than comes."""
-    FORGOTTEN = auto()
-    """A network device forgets every open connection and resets each at its next use."""
+    """The connection is closed in the middle of the body."""
+    LENGTH_TOO_LONG = auto()
+    """Content-Length is larger than the body, and the connection stays open."""
+    LENGTH_TOO_SHORT = auto()
+    """Content-Length is smaller than the body."""
+    CONNECTIONS_FORGOTTEN = auto()
+    """Every connection is reset when it is used the next time, as behind a NAT gateway that restarted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request; names of headers are in small letters."""
+    """A request. Names of headers are in lower case."""
 
     method: str
     path: str
@@ -50,41 +52,42 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and the manner in which it is given."""
+    """A reply and how it is sent."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    manner: Manner = Manner.WHOLE
-    made_up: bool = False
-    """True if a server other than AWS answers: the answer lacks the headers that AWS always sends."""
+    transmission: Transmission = Transmission.COMPLETE
+    from_proxy: bool = False
+    """True if the reply lacks the headers of AWS, as that of a proxy does."""
 
-    def given(self, manner: Manner) -> Self:
-        """Return this answer given in another manner."""
-        return replace(self, manner=manner)
+    def sent_as(self, transmission: Transmission) -> Self:
+        """Return this reply with another transmission."""
+        return replace(self, transmission=transmission)
 
     def head(self) -> bytes:
         """Return the status line and the headers."""
-        published = len(self.body)
-        if self.manner is Manner.TOO_LONG:
-            published += 7
-        if self.manner is Manner.TOO_SHORT:
-            published //= 2
-        own = {} if self.made_up else {"x-amzn-RequestId": "made-up", "x-amz-crc32": crc32(self.body)}
+        length = len(self.body)
+        if self.transmission is Transmission.LENGTH_TOO_LONG:
+            length += 7
+        if self.transmission is Transmission.LENGTH_TOO_SHORT:
+            length //= 2
+        own = {} if self.from_proxy else {"x-amzn-RequestId": "made-up", "x-amz-crc32": crc32(self.body)}
         headers = {**own, **self.headers}
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Length: {published}"]
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", f"Content-Length: {length}"]
         return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
 
 
 class Server:
-    """Answers on a port of this machine, as `answer` says; `given` is told when an answer was."""
+    """A server on a free port of this machine. `answer` returns the reply to each request."""
 
     def __init__(self) -> None:
-        """Listen; `start` answers."""
+        """Listen. The server accepts connections inside its context."""
         self.answer: Callable[[Request], Reply] = lambda _: Reply(HTTPStatus.SERVICE_UNAVAILABLE)
-        self.given: Callable[[Request], None] = lambda _: None
-        self.problem: BaseException | None = None
-        """What went wrong with answering, which no client may be blamed for."""
+        self.after_reply: Callable[[Request], None] = lambda _: None
+        """Is called after the reply to a request was sent."""
+        self.error: BaseException | None = None
+        """The first error of `answer`, which is not the fault of a client."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._connections: set[socket.socket] = set()
         self._forgotten: set[socket.socket] = set()
@@ -93,44 +96,44 @@ class Server:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
-        """Begin to answer."""
+        """Accept connections."""
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Hang up on everybody."""
+        """Close all connections."""
         self._listener.close()
-        self.hang_up()
+        self.close_connections()
 
-    def hang_up(self) -> None:
-        """End every connection there is."""
+    def close_connections(self) -> None:
+        """Close every open connection."""
         with self._lock:
             for connection in self._connections:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def forget(self) -> None:
-        """Take every connection there is for one never heard of, without telling anybody."""
+    def forget_connections(self) -> None:
+        """Reset every open connection as soon as it is used again."""
         with self._lock:
             self._forgotten |= self._connections
 
-    def settle(self) -> None:
-        """Wait until everything that was sent here is read, and done: also what the dead sent."""
-        # Every earlier connection has been accepted once this one is answered.
+    def wait_until_idle(self) -> None:
+        """Wait until every request is answered, also those of killed processes."""
+        # Connections are accepted in order: earlier ones are known when this request is answered.
         with suppress(OSError), socket.create_connection(self._listener.getsockname()) as last:
             last.sendall(b"PING / HTTP/1.1\r\n\r\n")
             last.recv(_CHUNK)
-        while self._unsettled():
-            time.sleep(0.0002)
+        while self._is_busy():
+            time.sleep(_POLL_INTERVAL)
 
-    def _unsettled(self) -> bool:
+    def _is_busy(self) -> bool:
         with self._lock:
             if self._busy:
                 return True
-            watched = select.poll()
+            readable = select.poll()
             for connection in self._connections:
-                watched.register(connection, select.POLLIN)
-        return bool(watched.poll(0))
+                readable.register(connection, select.POLLIN)
+        return bool(readable.poll(0))
 
     def _accept(self) -> None:
         while True:
@@ -146,18 +149,18 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         try:
             with suppress(OSError):
-                while self._answer_one(connection):
+                while self._answer_request(connection):
                     pass
-        except BaseException as error:  # noqa: BLE001 (carried over to the thread that waits for the answers)
-            self.problem = error
+        except BaseException as error:  # noqa: BLE001 (the main thread raises it)
+            self.error = error
         finally:
             with self._lock:
                 self._connections.discard(connection)
                 self._forgotten.discard(connection)
             connection.close()
 
-    def _answer_one(self, connection: socket.socket) -> bool:
-        """Answer a request; say whether the connection goes on."""
+    def _answer_request(self, connection: socket.socket) -> bool:
+        """Answer the next request; return True if the connection can be used again."""
         first = connection.recv(_CHUNK)
         with self._lock:
             if connection in self._forgotten:
@@ -171,21 +174,21 @@ class Server:
                 connection.sendall(Reply().head())
                 return False
             reply = self.answer(request)
-            if reply.manner is Manner.FORGOTTEN:
-                self.forget()
-            goes_on = _give(connection, reply)
-            self.given(request)
+            if reply.transmission is Transmission.CONNECTIONS_FORGOTTEN:
+                self.forget_connections()
+            stays_open = _send(connection, reply)
+            self.after_reply(request)
         finally:
             with self._lock:
                 self._busy -= 1
-        if reply.manner in {Manner.NEVER, Manner.TOO_LONG}:
+        if reply.transmission in {Transmission.NONE, Transmission.LENGTH_TOO_LONG}:
             while connection.recv(_CHUNK):
                 pass
-        return goes_on
+        return stays_open
 
 
 def _read(connection: socket.socket, received: bytes) -> Request | None:
-    """Return the request that begins with `received`; None when the client hangs up before its end."""
+    """Return the request that begins with `received`, or None if the client closes the connection before its end."""
     while _SEPARATOR not in received:
         more = connection.recv(_CHUNK)
         if not more:
@@ -204,24 +207,24 @@ def _read(connection: socket.socket, received: bytes) -> Request | None:
     return Request(method, path, headers, body)
 
 
-def _give(connection: socket.socket, reply: Reply) -> bool:
-    """Give the answer in its manner; say whether the connection goes on."""
-    match reply.manner:
-        case Manner.WHOLE | Manner.TOO_LONG | Manner.TOO_SHORT:
+def _send(connection: socket.socket, reply: Reply) -> bool:
+    """Send the reply; return True if the connection can be used again."""
+    match reply.transmission:
+        case Transmission.COMPLETE | Transmission.LENGTH_TOO_LONG | Transmission.LENGTH_TOO_SHORT:
             connection.sendall(reply.head() + reply.body)
             return True
-        case Manner.TRUNCATED:
+        case Transmission.TRUNCATED:
             connection.sendall(reply.head() + reply.body[: len(reply.body) // 2])
             return False
-        case Manner.RESET | Manner.FORGOTTEN:
+        case Transmission.RESET | Transmission.CONNECTIONS_FORGOTTEN:
             return _reset(connection)
-        case Manner.CLOSED:
+        case Transmission.CLOSED:
             return False
         case _:
             return True
 
 
 def _reset(connection: socket.socket) -> bool:
-    """Have the connection end with a reset; say that it does not go on."""
+    """Let the connection be reset when it is closed; return False, because it cannot be used again."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return False

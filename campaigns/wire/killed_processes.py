@@ -1,4 +1,4 @@
-"""Functions in processes of their own, killed for good at moments that a seed decides."""
+"""Functions in processes of their own, which are killed at times that depend on a seed."""
 
 import json
 import os
@@ -13,87 +13,100 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from campaigns.wire.fork_server import BOTOCORE, DIRECTLY
-from campaigns.wire.http_server import Manner, Reply, Request
-from campaigns.wire.simulator import Invocation, Outcome, World
-from campaigns.wire.threaded_functions import settings
+from campaigns.wire.fork_server import BOTOCORE, DIRECT
+from campaigns.wire.http_server import Reply, Request, Transmission
+from campaigns.wire.simulator import Invocation, Outcome, WireSimulation
+from campaigns.wire.threaded_functions import settings_of
 
 _ROOT = Path(__file__).parents[2]
-MOMENTS = ("at any time", "call not made", "call made", "answer given")
-"""When a process is killed: some time after it was given an event, or at one of its calls."""
-_LONGEST = 0.03
-"""Seconds after which, at the latest, a process is killed at any time."""
-_FARTHEST = 24
-"""Calls of an invocation until, at the latest, its process is killed at one."""
+AT_ANY_TIME, BEFORE_CALL, AFTER_CALL, AFTER_ANSWER = KILL_TIMES = (
+    "at any time",
+    "before a call takes effect",
+    "after a call takes effect",
+    "after the answer to a call",
+)
+_MAX_SECONDS = 0.03
+"""Longest time after which a process is killed that is to be killed at any time."""
+_MAX_CALL = 24
+"""Last call of an invocation at which its process may be killed."""
 
 
-class Warm:
-    """The process that functions' processes are forked from."""
+class Kill(NamedTuple):
+    """When the process of an invocation is killed. `time` is empty if it is not."""
 
-    def __init__(self, url: str, mutant: str = "") -> None:
-        """Fork processes whose clients call `url`, and which have the bug `mutant` if it is named."""
-        self._orders, theirs = socket.socketpair()
+    time: str
+    call: int
+    """Number of the call, from 1."""
+    seconds: float
+
+
+class ForkServer:
+    """The process that the functions' processes are forked from. See `fork_server`."""
+
+    def __init__(self, url: str, bug: str = "") -> None:
+        """Start it. The clients of its forks call `url`; `bug` is the name of a planted bug, or empty."""
+        self._commands, theirs = socket.socketpair()
         self._lock = Lock()
-        command = [sys.executable, "-m", "campaigns.wire.fork_server", str(theirs.fileno()), url, mutant]
+        command = [sys.executable, "-m", "campaigns.wire.fork_server", str(theirs.fileno()), url, bug]
         paths = os.pathsep.join([str(_ROOT), str(_ROOT / "src")])
         environment = {**os.environ, "PYTHONPATH": paths}
-        self._process = subprocess.Popen(  # noqa: S603 (this very Python, and a module of ours)
+        self._process = subprocess.Popen(  # noqa: S603 (this Python, and a module of this project)
             command, cwd=_ROOT, env=environment, pass_fds=[theirs.fileno()]
         )
         theirs.close()
 
     def __enter__(self) -> Self:
-        """Be ready to fork."""
+        """Return the fork server."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """End it."""
-        self._orders.close()
+        self._commands.close()
         self._process.wait()
 
-    def fork(self, worker: str, *, botocore: bool) -> "Process":
-        """Return a new process, which calls DynamoDB through `botocore` or directly."""
-        way = BOTOCORE if botocore else DIRECTLY
+    def fork(self, worker: str, *, botocore: bool) -> "FunctionProcess":
+        """Return a new process with botocore's client of DynamoDB, or the direct one."""
         ours, theirs = socket.socketpair()
         with self._lock, theirs:
-            socket.send_fds(self._orders, [f"fork {way} {worker}".encode()], [theirs.fileno()])
-            number = int(self._orders.recv(16))
-        return Process(self, number, ours)
+            command = f"fork {BOTOCORE if botocore else DIRECT} {worker}".encode()
+            socket.send_fds(self._commands, [command], [theirs.fileno()])
+            process_id = int(self._commands.recv(16))
+        return FunctionProcess(self, process_id, ours)
 
-    def reap(self, number: int) -> None:
-        """Let go of a process that is dead."""
+    def reap(self, process_id: int) -> None:
+        """Wait for a process that was killed."""
         with self._lock:
-            self._orders.sendall(f"reap {number}".encode())
-            self._orders.recv(16)
+            self._commands.sendall(f"reap {process_id}".encode())
+            self._commands.recv(16)
 
 
-class Process:
-    """A function's process."""
+class FunctionProcess:
+    """The process of a function."""
 
-    def __init__(self, warm: Warm, number: int, spoken: socket.socket) -> None:
-        """Speak to the process on `spoken`."""
-        self._warm = warm
-        self._number = number
-        self._spoken = spoken
-        self.dead = False
+    def __init__(self, fork_server: ForkServer, process_id: int, events: socket.socket) -> None:
+        """Send events over the socket `events`."""
+        self._fork_server = fork_server
+        self._process_id = process_id
+        self._events = events
+        self.killed = False
 
-    def tell(self, told: dict[str, Any]) -> None:
-        """Give it an event."""
-        with suppress(ConnectionError):  # killed just now
-            self._spoken.sendall(json.dumps(told).encode() + b"\n")
+    def send(self, request: dict[str, Any]) -> None:
+        """Send an event."""
+        with suppress(ConnectionError):  # killed a moment ago
+            self._events.sendall(json.dumps(request).encode() + b"\n")
 
     def answers_within(self, seconds: float) -> bool:
-        """Say whether it begins to answer in time."""
-        return bool(select.select([self._spoken], [], [], seconds)[0])
+        """Return True if the answer begins within so many seconds."""
+        return bool(select.select([self._events], [], [], seconds)[0])
 
     def answer(self) -> dict[str, Any] | None:
-        """Return its answer, None when it is dead."""
+        """Return the answer, or None if the process was killed."""
         received = b""
         while not received.endswith(b"\n"):
             try:
-                more = self._spoken.recv(65_536)
+                more = self._events.recv(65_536)
             except ConnectionError:
                 more = b""
             if not more:
@@ -103,32 +116,33 @@ class Process:
         return answer
 
     def kill(self) -> None:
-        """Kill it, for good."""
-        self.dead = True
-        os.kill(self._number, signal.SIGKILL)  # no other process can have its number before it is reaped
+        """Kill the process."""
+        self.killed = True
+        os.kill(self._process_id, signal.SIGKILL)  # the id is not reused before the process is reaped
 
     def end(self) -> None:
-        """Let go of it, dead or alive."""
-        self._spoken.close()
-        self._warm.reap(self._number)
+        """Close the socket, and reap the process."""
+        self._events.close()
+        self._fork_server.reap(self._process_id)
 
 
-class Processes:
-    """Functions that run in processes; `share` of the invocations are to be killed while other things break, too."""
+class KilledProcesses:
+    """Runs functions in processes, and kills the processes of a `share` of the invocations while calls have faults."""
 
-    def __init__(self, world: World, warm: Warm, share: float = 0.8) -> None:
-        """Fork each process on first use, and again when it was killed."""
+    def __init__(self, simulation: WireSimulation, fork_server: ForkServer, share: float = 0.8) -> None:
+        """Fork each process on its first use, and again after it was killed."""
         self.kills: Counter[str] = Counter()
-        self._world = world
-        self._warm = warm
+        self._simulation = simulation
+        self._fork_server = fork_server
         self._share = share
         self._lock = Lock()
-        self._invoked: Counter[str] = Counter()
-        self._processes: dict[str, Process] = {}
-        self._ends: dict[str, tuple[str, int]] = {}
+        self._invocations: Counter[str] = Counter()
+        self._processes: dict[str, FunctionProcess] = {}
+        self._planned: dict[str, tuple[str, int]] = {}
+        """The time of the kill, and the calls until then, by worker."""
 
     def __enter__(self) -> Self:
-        """Be ready to run functions."""
+        """Return the runner."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,69 +152,70 @@ class Processes:
             process.end()
 
     def invoke(self, invocation: Invocation) -> Outcome:
-        """Run a function, and perhaps kill it."""
+        """Run a function, and kill its process if that is planned."""
         worker = invocation.worker
         if worker not in self._processes:
-            self._processes[worker] = self._warm.fork(worker, botocore=self._world.case.botocore)
-        process = self._processes[worker]
-        moment, calls, seconds = self._fate(worker)
-        self._ends[worker] = moment, calls
-        process.tell(self._told(invocation))
-        if moment == MOMENTS[0] and not process.answers_within(seconds):
-            self._kill(worker, moment)
+            self._processes[worker] = self._fork_server.fork(worker, botocore=self._simulation.case.botocore)
+        process, kill = self._processes[worker], self._plan_kill(worker)
+        self._planned[worker] = kill.time, kill.call
+        process.send(self._request(invocation))
+        if kill.time == AT_ANY_TIME and not process.answers_within(kill.seconds):
+            self._kill(worker, kill.time)
         answer = process.answer()
-        self._ends.pop(worker)
-        if answer is None or process.dead:
+        self._planned.pop(worker)
+        if answer is None or process.killed:
             self._processes.pop(worker).end()
             return Outcome()
         with self._lock:
-            self._world.scheduler.clock = max(self._world.scheduler.clock, answer["clock"])
+            self._simulation.scheduler.clock = max(self._simulation.scheduler.clock, answer["clock"])
         for leak in answer["leaks"]:
-            self._world.checker.add_violation("P7", f"{leak} in the log")
+            self._simulation.checker.add_violation("P7", f"the log contains {leak}")
         return Outcome(answer.get("answer"), answer.get("error", ""))
 
-    def _told(self, invocation: Invocation) -> dict[str, Any]:
+    def answer(self, request: Request) -> Reply:
+        """Return AWS's reply. If a kill is planned at this call, the process is killed and gets no reply."""
+        time = self._kill_time(request)
+        if time not in {BEFORE_CALL, AFTER_CALL}:
+            return self._simulation.aws.answer(request)
+        self._kill(request.headers["x-worker"], time)
+        if time == AFTER_CALL:
+            self._simulation.aws.answer(request)
+        return Reply(transmission=Transmission.CLOSED)
+
+    def after_reply(self, request: Request) -> None:
+        """Kill the process if that is planned after the reply to this call."""
+        worker = request.headers.get("x-worker", "")
+        if self._planned.get(worker) == (AFTER_ANSWER, 0):
+            self._kill(worker, AFTER_ANSWER)
+
+    def _request(self, invocation: Invocation) -> dict[str, Any]:
         return {
-            "clock": self._world.scheduler.clock,
+            "clock": self._simulation.scheduler.clock,
             "deadline": invocation.deadline,
             "event": invocation.event,
-            "settings": asdict(settings(self._world.case, self._world.url)),
+            "settings": asdict(settings_of(self._simulation.case, self._simulation.url)),
         }
 
-    def answer(self, request: Request) -> Reply:
-        """Answer as AWS does; kill the process that is to die at this call."""
-        moment = self._dies_now(request)
-        if moment not in MOMENTS[1:3]:
-            return self._world.aws.answer(request)
-        self._kill(request.headers["x-worker"], moment)
-        if moment == "call made":
-            self._world.aws.answer(request)
-        return Reply(manner=Manner.CLOSED)
-
-    def given(self, request: Request) -> None:
-        """Kill the process that is to die when it gets an answer."""
+    def _kill_time(self, request: Request) -> str:
+        """Count a call, and return the time of the kill if it is planned at this call."""
         worker = request.headers.get("x-worker", "")
-        if self._ends.get(worker) == ("answer given", 0):
-            self._kill(worker, "answer given")
-
-    def _dies_now(self, request: Request) -> str:
-        worker = request.headers.get("x-worker", "")
-        if worker not in self._ends:
+        if worker not in self._planned:
             return ""
-        moment, calls = self._ends[worker]
-        self._ends[worker] = moment, calls - 1
-        return moment if calls == 1 else ""
+        time, calls = self._planned[worker]
+        self._planned[worker] = time, calls - 1
+        return time if calls == 1 else ""
 
-    def _kill(self, worker: str, moment: str) -> None:
+    def _kill(self, worker: str, time: str) -> None:
         process = self._processes[worker]
-        if not process.dead:
-            self.kills[moment] += 1
-            self._world.aws.note(worker, f"** killed: {moment}")
+        if not process.killed:
+            self.kills[time] += 1
+            self._simulation.aws.add_to_log(worker, f"** killed {time}")
             process.kill()
 
-    def _fate(self, worker: str) -> tuple[str, int, float]:
-        """Return when this invocation's process is killed (empty: not), at which of its calls, after what time."""
-        self._invoked[worker] += 1
-        chance = random.Random(f"{self._world.case.seed} {worker} {self._invoked[worker]}")  # noqa: S311 (repeatable)
-        moment = chance.choice(MOMENTS) if self._world.aws.plan.active and chance.random() < self._share else ""
-        return moment, 1 + int(_FARTHEST * chance.random() ** 2), _LONGEST * chance.random()
+    def _plan_kill(self, worker: str) -> Kill:
+        """Return when the process of this invocation is killed."""
+        self._invocations[worker] += 1
+        simulation = self._simulation
+        rng = random.Random(f"{simulation.case.seed} {worker} {self._invocations[worker]}")  # noqa: S311 (repeatable)
+        time = rng.choice(KILL_TIMES) if simulation.aws.plan.active and rng.random() < self._share else ""
+        return Kill(time, 1 + int(_MAX_CALL * rng.random() ** 2), _MAX_SECONDS * rng.random())

@@ -1,13 +1,13 @@
-"""Bugs of how AWS's answers are taken, seeded one at a time: each must break a promise that a few cases show."""
+"""Planted bugs in how the code interprets AWS's answers. Each must break a promise within a few cases."""
 
-# Mutants stand where the real thing does, and so reach into it and take what it takes.
+# The replacements have the signatures of the original functions, and use their modules' private names.
 # ruff: noqa: ANN401, ARG001, SLF001
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from campaigns.simulation.planted_bugs.planting import Mutant, mutant
+from campaigns.simulation.planted_bugs.planting import PlantedBug, planted_bug
 from ses_feedback.aws import clients, events, quarantine
 from ses_feedback.aws.errors import AWS_ERRORS, error_code
 from ses_feedback.aws.refusals import Refusal, RefusalKind
@@ -18,18 +18,26 @@ from ses_feedback.handlers import feedback
 from ses_feedback.immutable import replace
 from ses_feedback.suppression import entry_writer, list_client
 
-LEASED_FOREVER = "a lease never ends"
-TELLS_ALL = "the log tells what a message says"
+LEASES_NEVER_EXPIRE = "leases never expire"
+RECORDS_ARE_LOGGED = "records are logged"
+
+_outcome = repository._outcome
+_execute = repository.ContactRepository._execute
+_log_fields = feedback._log_fields
+_refusal = list_client._refusal
+_store = quarantine.Quarantine.store
+_publish = events.EventPublisher.publish
+_postpone = entry_writer.EntryWriter._postpone
 
 
-def _any_success(answer: Mapping[str, Any], name: str) -> Any:
+def _accept_any_success(answer: Mapping[str, Any], name: str) -> Any:
     return answer.get(name, {})
 
 
-def _unprocessed_is_done(
+def _ignore_unprocessed_keys(
     self: Any, addresses: Any, failed: dict[str, str], *, consistent: bool
 ) -> dict[str, ContactRecord]:
-    """Ask once, and take the addresses DynamoDB left unprocessed for done."""
+    """Read once, and return neither contacts nor failures for unprocessed keys."""
     request = {self._table: {"Keys": [key(one) for one in addresses], "ConsistentRead": consistent}}
     try:
         answer = self._client.batch_get_item(RequestItems=request)
@@ -37,114 +45,104 @@ def _unprocessed_is_done(
         failed |= dict.fromkeys(addresses, error_code(error))
         return {}
     found = {item["address"]["S"]: decode(item) for item in answer.get("Responses", {}).get(self._table, [])}
-    left = {one["address"]["S"] for one in answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])}
-    return {one: found.get(one) or ContactRecord(Contact(one)) for one in addresses if one not in left}
+    keys = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+    unprocessed = {one["address"]["S"] for one in keys}
+    return {one: found.get(one) or ContactRecord(Contact(one)) for one in addresses if one not in unprocessed}
 
 
-def _statements_succeed(write: Any, response: Mapping[str, Any]) -> None:
+def _ignore_statement_errors(write: Any, response: Mapping[str, Any]) -> None:
     return None
 
 
-def _lost_is_done(write: Any, response: Mapping[str, Any]) -> str | None:
+def _ignore_lost_races(write: Any, response: Mapping[str, Any]) -> str | None:
     outcome = _outcome(write, response)
     return None if outcome == repository._OVERTAKEN else outcome
 
 
-_outcome = repository._outcome
+def _ignore_failed_calls(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
+    """Count every statement of a call that failed as done."""
+    expected = {None, repository._OVERTAKEN, repository._UNPROCESSED}
+    return [outcome if outcome in expected else None for outcome in _execute(self, writes)]
 
 
-def _calls_succeed(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
-    """Count every statement as done when the call as a whole fails."""
-    outcomes = _execute(self, writes)
-    return [one if one in {None, repository._OVERTAKEN, repository._UNPROCESSED} else None for one in outcomes]
-
-
-_execute = repository.ContactRepository._execute
-
-
-def _acknowledged(report: Any) -> dict[str, Any]:
+def _acknowledge_all(report: Any) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def _tells_all(outcome: Any) -> Mapping[str, Any]:
-    return {**_log_fields(outcome), "record": repr(outcome.record)}
+def _log_record(result: Any) -> Mapping[str, Any]:
+    return {**_log_fields(result), "record": repr(result.record)}
 
 
-_log_fields = feedback._log_fields
-
-
-def _unanswered_is_done(error: Exception) -> Refusal | None:
+def _ignore_unanswered_calls(error: Exception) -> Refusal | None:
     refusal = _refusal(error)
     return None if refusal.kind is RefusalKind.UNANSWERED else refusal
 
 
-_refusal = list_client._refusal
-
-
-def _nothing_to_prove(answer: Mapping[str, Any]) -> None:
+def _ignore_refusals(error: Exception) -> None:
     return None
 
 
-def _refused_is_done(error: Exception) -> None:
+def _require_nothing(answer: Mapping[str, Any]) -> None:
     return None
 
 
-def _kept(self: Any, original: str, reason: str, source: str) -> str:
-    _keep(self, original, reason, source)
+def _ignore_quarantine_errors(self: Any, *message: Any) -> str:
+    _store(self, *message)
     return ""
 
 
-_keep = quarantine.Quarantine.store
-
-
-def _any_body(**parsing: Any) -> None:
+def _accept_any_body(**parsing: Any) -> None:
     return None
 
 
-def _always_leasable(stored: ContactRecord, now: datetime, own: str = "") -> bool:
+def _ignore_leases(stored: ContactRecord, now: datetime, own: str = "") -> bool:
     return True
 
 
-def _leased_forever(stored: ContactRecord, now: datetime, own: str = "") -> bool:
+def _ignore_lease_expiry(stored: ContactRecord, now: datetime, own: str = "") -> bool:
     return stored.lease in {"", own}
 
 
-def _announced_anyhow(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
-    _publish_due(self, changes)
+def _count_all_as_published(self: Any, changes: Sequence[Any]) -> Sequence[Any]:
+    _publish(self, changes)
     return changes
 
 
-_publish_due = events.EventPublisher.publish
-
-
-def _releases_the_lease(self: Any, leased: ContactRecord, refusal: Refusal, done: Any) -> None:
-    """Take no answer for a no: the call may yet be carried out, after others have written the list."""
+def _release_lease_of_unanswered_call(self: Any, leased: ContactRecord, refusal: Refusal, done: Any) -> None:
+    """Treat a call without an answer as one without an effect, although it may have its effect later."""
     _postpone(self, leased, replace(refusal, kind=RefusalKind.UNAVAILABLE), done)
 
 
-_postpone = entry_writer.EntryWriter._postpone
-
-MUTANTS = (
-    mutant("any success is AWS's", (quarantine, "require", _any_success), (repository, "require", _any_success)),
-    mutant("any body of a success will do", (clients, "reject_malformed_body", _any_body)),
-    mutant("unprocessed keys are done", (repository.ContactRepository, "read", _unprocessed_is_done)),
-    mutant("errors of statements are not looked at", (repository, "_outcome", _statements_succeed)),
-    mutant("a lost race is done", (repository, "_outcome", _lost_is_done)),
-    mutant("a call that fails is done", (repository.ContactRepository, "_execute", _calls_succeed)),
-    mutant("everything is acknowledged", (feedback, "build_response", _acknowledged)),
-    mutant("a message that is not taken is kept", (quarantine.Quarantine, "store", _kept)),
-    mutant("a call of SES without answer is done", (list_client, "_refusal", _unanswered_is_done)),
-    mutant("whatever succeeds is SES's", (list_client, "_require_request_id", _nothing_to_prove)),
-    mutant("a call that SES refuses is done", (list_client, "_refusal", _refused_is_done)),
-    mutant("what was not published is published", (events.EventPublisher, "publish", _announced_anyhow)),
-    mutant("every contact counts as free to lease", (entry_writer, "can_lease", _always_leasable)),
-    mutant("no answer gives the lease back", (entry_writer.EntryWriter, "_postpone", _releases_the_lease)),
-    mutant(TELLS_ALL, (feedback, "_log_fields", _tells_all)),
-    mutant(LEASED_FOREVER, (entry_writer, "can_lease", _leased_forever)),
+PLANTED_BUGS = (
+    planted_bug(
+        "any success counts as AWS's",
+        (quarantine, "require", _accept_any_success),
+        (repository, "require", _accept_any_success),
+    ),
+    planted_bug("any body of a success is accepted", (clients, "reject_malformed_body", _accept_any_body)),
+    planted_bug("unprocessed keys are ignored", (repository.ContactRepository, "read", _ignore_unprocessed_keys)),
+    planted_bug("errors of statements are ignored", (repository, "_outcome", _ignore_statement_errors)),
+    planted_bug("lost races are ignored", (repository, "_outcome", _ignore_lost_races)),
+    planted_bug("failed calls are ignored", (repository.ContactRepository, "_execute", _ignore_failed_calls)),
+    planted_bug("every message is acknowledged", (feedback, "build_response", _acknowledge_all)),
+    planted_bug("errors of the quarantine are ignored", (quarantine.Quarantine, "store", _ignore_quarantine_errors)),
+    planted_bug("unanswered calls to SES are ignored", (list_client, "_refusal", _ignore_unanswered_calls)),
+    planted_bug("any success counts as SES's", (list_client, "_require_request_id", _require_nothing)),
+    planted_bug("refusals by SES are ignored", (list_client, "_refusal", _ignore_refusals)),
+    planted_bug(
+        "events count as published although they are not", (events.EventPublisher, "publish", _count_all_as_published)
+    ),
+    planted_bug("leases are ignored", (entry_writer, "can_lease", _ignore_leases)),
+    planted_bug(
+        "an unanswered call releases its lease",
+        (entry_writer.EntryWriter, "_postpone", _release_lease_of_unanswered_call),
+    ),
+    planted_bug(RECORDS_ARE_LOGGED, (feedback, "_log_fields", _log_record)),
+    planted_bug(LEASES_NEVER_EXPIRE, (entry_writer, "can_lease", _ignore_lease_expiry)),
 )
-"""Every bug that is tried."""
+"""Every planted bug of this campaign."""
 
 
-def named(name: str) -> Mutant:
-    """Return the bug of this name."""
-    return next(mutant for mutant in MUTANTS if mutant.name == name)
+def find_bug(name: str) -> PlantedBug:
+    """Return the planted bug of this name."""
+    return next(bug for bug in PLANTED_BUGS if bug.name == name)

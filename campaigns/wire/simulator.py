@@ -1,4 +1,4 @@
-"""One case performed: queues, stream and schedule hand events to functions, round by round, until nothing is left."""
+"""Simulation of one case: queues, stream and schedule invoke functions, round by round, until nothing is left to do."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -15,31 +15,33 @@ from campaigns.simulation.scheduler import SECOND, Scheduler
 from campaigns.simulation.table import Table
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock
-from campaigns.wire.fake_aws import Aws, Entries
-from campaigns.wire.faults import Plan
+from campaigns.wire.fake_aws import Entries, FakeAws
+from campaigns.wire.faults import FaultPlan
 from campaigns.wire.http_server import Server
-from campaigns.wire.stream_poller import Follower, Schedule
+from campaigns.wire.stream_poller import Schedule, StreamPoller
 from localaws.suppression_list.account_list import AccountSuppressionList
 
-STORM = 80
-"""Rounds after which nothing breaks any more, and everything must drain."""
-_LONGEST = 100
-"""Rounds, and two for each message, after which a case is given up as one that never settles."""
-_FOLLOWING = 300 * SECOND
-_FAULTS = (
+ROUNDS_WITH_FAULTS = 80
+"""Rounds after which no call fails any more. Everything must then be done."""
+_MAX_ROUNDS = 100
+"""Rounds, plus two for each message, after which a case counts as one that never ends."""
+_SUPPRESSION_TIMEOUT = 300 * SECOND
+_POLLER_FAULTS = 0.05
+"""Probability that a poller loses an answer, or delivers a message twice."""
+_EXPECTED_ERRORS = (
     "botocore.",
     "ses_feedback.aws.errors.",
     "builtins.Connection",
     "builtins.TimeoutError",
     "http.client.Remote",
 )
-"""What a function may fail with, of `AWS_ERRORS`."""
+"""Classes of errors that a function may raise: those in `AWS_ERRORS`."""
 Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A function to be invoked: whose process, with which event, and until when (virtual microseconds)."""
+    """An invocation of a function by a worker. `deadline` is in virtual microseconds; `settle` receives the answer."""
 
     worker: str
     event: Answer
@@ -49,22 +51,22 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an invocation came to: the function's answer, None when it failed (with `error`), or died."""
+    """The function's answer, or None if it raised `error` or was killed."""
 
     answer: Answer | None = None
     error: str = ""
 
 
-class Functions(Protocol):
-    """Where functions run."""
+class FunctionRunner(Protocol):
+    """Runs functions, in threads or in processes."""
 
     def invoke(self, invocation: Invocation) -> Outcome:
-        """Run one, in parallel with others."""
+        """Run a function, in parallel with others."""
 
 
 @dataclass
-class Counted:
-    """What there was of it."""
+class Counts:
+    """Numbers of invocations and rounds."""
 
     invocations: int = 0
     failed: int = 0
@@ -72,118 +74,117 @@ class Counted:
     rounds: int = 0
 
 
-class World:
-    """A case, and what became of it."""
+class WireSimulation:
+    """A case, everything that takes part in it, and its result."""
 
-    def __init__(self, case: Case, server: Server, plan: Plan | None = None) -> None:
-        """Set everything up for `case`, with other faults than the case's own when there is a `plan`."""
-        told = case.told
+    def __init__(self, case: Case, server: Server, plan: FaultPlan | None = None) -> None:
+        """Compose the simulation of `case`. `plan` replaces the faults of the case."""
+        stack = case.stack
         self.case = case
         self.scheduler = Scheduler(())
         self.clock = Clock(self.scheduler)
-        self.counted = Counted()
-        entries = self.entries = Entries(AccountSuppressionList(self.clock.now, calls_per_second=None), told.entries())
-        self.checker = InvariantChecker(
-            told, self.scheduler, entries, Settings(told.soft_bounces, told.list_unsubscribed)
-        )
-        self.table = self.checker.table = Table(told.shards, lambda: self.scheduler.clock, self.checker.check_write)
-        self.aws = Aws(
-            self.scheduler, self.table, self.checker, entries, plan or Plan(case.seed, case.intensity, case.focus)
-        )
-        self.lanes = self.checker.lanes = Lanes(told.messages, lambda: self.scheduler.clock)
-        self._followers = [Follower(self.scheduler, shard) for shard in self.table.stream]
+        self.counts = Counts()
+        account_list = AccountSuppressionList(self.clock.now, calls_per_second=None)
+        self.entries = Entries(account_list, stack.entries())
+        settings = Settings(stack.soft_bounces, stack.list_unsubscribed, stack.list_suspended)
+        self.checker = InvariantChecker(stack, self.scheduler, self.entries, settings)
+        self.table = Table(stack.shards, lambda: self.scheduler.clock, self.checker.check_write)
+        self.checker.table = self.table
+        plan = plan or FaultPlan(case.seed, case.intensity, case.focus)
+        self.aws = FakeAws(self.scheduler, self.table, self.checker, self.entries, plan)
+        self.lanes = self.checker.lanes = Lanes(stack.messages, lambda: self.scheduler.clock)
+        self._pollers = [StreamPoller(self.scheduler, shard) for shard in self.table.stream]
         self._schedule = Schedule(self.scheduler, self.table)
-        self._chance = random.Random(case.seed)  # noqa: S311 (repeatable chance, not secrecy)
+        self._rng = random.Random(case.seed)  # noqa: S311 (repeatable, not secret)
         self._server = server
         self.url = server.url
 
-    def run(self, functions: Functions, pool: ThreadPoolExecutor) -> InvariantChecker:
-        """Perform the case, and check what came of it."""
-        longest = _LONGEST + 2 * len(self.case.told.messages)
-        while not self.scheduler.stopped and self.counted.rounds < longest and self._advance():
-            self._round(functions, pool)
-        self.scheduler.settled = self.counted.rounds < longest
+    def run(self, functions: FunctionRunner, pool: ThreadPoolExecutor) -> InvariantChecker:
+        """Run the case, and check the result."""
+        max_rounds = _MAX_ROUNDS + 2 * len(self.case.stack.messages)
+        while not self.scheduler.stopped and self.counts.rounds < max_rounds and self._advance():
+            self._run_round(functions, pool)
+        self.scheduler.settled = self.counts.rounds < max_rounds
         self.checker.check_result()
         return self.checker
 
     def _advance(self) -> bool:
-        """Move the clock on to when there is something to do; say whether there ever is."""
-        followers = (follower.due() for follower in self._followers)
-        moments = (self.lanes.due(), self._schedule.due(), self.aws.due(), *followers)
-        moment = min((moment for moment in moments if moment is not None), default=None)
-        if moment is not None:
-            self.scheduler.clock = max(self.scheduler.clock, moment)
-        return moment is not None
+        """Advance the clock until something is due; return False if nothing is left to do."""
+        pollers = (poller.due() for poller in self._pollers)
+        times = (self.lanes.due(), self._schedule.due(), self.aws.due(), *pollers)
+        earliest = min((time for time in times if time is not None), default=None)
+        if earliest is not None:
+            self.scheduler.clock = max(self.scheduler.clock, earliest)
+        return earliest is not None
 
-    def _round(self, functions: Functions, pool: ThreadPoolExecutor) -> None:
-        """Let every poller that has something to hand over do so, all at the same time."""
-        self.counted.rounds += 1
-        self.aws.plan.active = self.counted.rounds <= STORM
+    def _run_round(self, functions: FunctionRunner, pool: ThreadPoolExecutor) -> None:
+        """Run every invocation that is due, all at the same time."""
+        self.counts.rounds += 1
+        self.aws.plan.active = self.counts.rounds <= ROUNDS_WITH_FAULTS
         with self.aws.lock:
-            self.aws.perform_late()
+            self.aws.apply_late_calls()
         invocations = [*self._feedback(), *self._stream(), *self._sweeps()]
         outcomes = list(pool.map(functions.invoke, invocations))
-        self._server.settle()
-        if self._server.problem:
-            raise self._server.problem
+        self._server.wait_until_idle()
+        if self._server.error:
+            raise self._server.error
         for invocation, outcome in zip(invocations, outcomes, strict=True):
             self._settle(invocation, outcome)
 
     def _settle(self, invocation: Invocation, outcome: Outcome) -> None:
-        self.counted.invocations += 1
+        self.counts.invocations += 1
         answer = outcome.answer
         self.checker.check_text("an exception", outcome.error)
         self.checker.check_text("a function's answer", repr(outcome.answer))
-        if outcome.error and not outcome.error.startswith(_FAULTS):
-            self.checker.add_violation("P5", f"a function failed with {outcome.error}")
+        if outcome.error and not outcome.error.startswith(_EXPECTED_ERRORS):
+            self.checker.add_violation("P5", f"a function raised {outcome.error}")
         if answer is not None and self.scheduler.clock > invocation.deadline:
-            self.counted.timed_out += 1
+            self.counts.timed_out += 1
             answer = None
-        self.counted.failed += answer is None
+        self.counts.failed += answer is None
         invocation.settle(answer)
 
     def _feedback(self) -> Iterator[Invocation]:
-        for number in range(self.case.told.feedback_workers):
-            batch = self.lanes.receive(self.case.told.batch) if self._ready() else []
+        for number in range(self.case.stack.feedback_workers):
+            batch = self.lanes.receive(self.case.stack.batch) if self._is_due(self.lanes.due()) else []
             if batch:
-                self.lanes.hide(batch, visible=self._goes_wrong(0.05))  # so another worker receives it, too
+                self.lanes.hide(batch, visible=self._poller_fails())  # a visible message is received twice
                 event = {"Records": [_record(message) for message in batch]}
                 settle = partial(self._acknowledge, batch)
                 yield Invocation(f"feedback {number + 1}", event, self.scheduler.clock + TIMEOUT, settle)
 
-    def _ready(self) -> bool:
-        due = self.lanes.due()
-        return due is not None and due <= self.scheduler.clock
-
     def _stream(self) -> Iterator[Invocation]:
-        for number, follower in enumerate(self._followers):
-            due = follower.due()
-            if due is not None and due <= self.scheduler.clock:
-                settle = partial(follower.settle, lost=self._goes_wrong(0.05))
-                yield Invocation(f"stream {number + 1}", follower.event(), self.scheduler.clock + _FOLLOWING, settle)
+        for number, poller in enumerate(self._pollers):
+            if self._is_due(poller.due()):
+                settle = partial(poller.settle, lost=self._poller_fails())
+                deadline = self.scheduler.clock + _SUPPRESSION_TIMEOUT
+                yield Invocation(f"stream {number + 1}", poller.event(), deadline, settle)
 
     def _sweeps(self) -> Iterator[Invocation]:
-        due = self._schedule.due()
-        if due is not None and due <= self.scheduler.clock:
+        if self._is_due(self._schedule.due()):
             event = self._schedule.event()
-            for number in range(self.case.told.sweeps):
-                yield Invocation(f"sweep {number + 1}", event, self.scheduler.clock + _FOLLOWING, lambda _: None)
+            for number in range(self.case.stack.sweeps):
+                deadline = self.scheduler.clock + _SUPPRESSION_TIMEOUT
+                yield Invocation(f"sweep {number + 1}", event, deadline, lambda _: None)
+
+    def _is_due(self, time: int | None) -> bool:
+        return time is not None and time <= self.scheduler.clock
 
     def _acknowledge(self, batch: Sequence[Message], answer: Answer | None) -> None:
         if answer is None:
             return
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        # On a busy machine calls time out that nothing was done to: whether something was broken is not known here.
+        # On a busy machine a call without a fault may time out, so failures are always allowed.
         self.checker.check_answer(batch, failed, broken=True)
         done = [message for message in batch if str(message.number) not in failed]
-        if self._goes_wrong(0.05):
-            done = done[: self._chance.randrange(len(done) + 1)]  # the queue did not take all of it
+        if self._poller_fails():
+            done = done[: self._rng.randrange(len(done) + 1)]  # DeleteMessageBatch fails for the others
         for message in done:
             if self.lanes.waiting.pop(message.number, None):
                 self.checker.check_acknowledgement(message)
 
-    def _goes_wrong(self, how_often: float) -> bool:
-        return self._chance.random() < how_often and self.aws.plan.active
+    def _poller_fails(self) -> bool:
+        return self._rng.random() < _POLLER_FAULTS and self.aws.plan.active
 
 
 def _record(message: Message) -> Answer:

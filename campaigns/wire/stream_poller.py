@@ -1,4 +1,4 @@
-"""What Lambda does before SuppressionFunction: follows the stream's shards, and keeps the schedule."""
+"""Lambda in front of SuppressionFunction: the pollers of the stream's shards, and the schedule of sweeps."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,18 +6,21 @@ from typing import Any
 
 from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND, Scheduler
+from campaigns.simulation.stream_workers import EVERY, TOO_OLD
 from campaigns.simulation.table import Change, Table
 
-TOO_OLD = 3600 * SECOND
-_AT_ONCE = 100
-_EVERY = 300 * SECOND
-_SETTLED = 60 * SECOND
+_BATCH_SIZE = 100
+_MIN_PENDING = 60 * SECOND
+"""Age from which a sweep takes a pending contact."""
 SWEEP = {"source": "ses-feedback", "detail-type": "Sweep"}
 
 
 @dataclass
-class Follower:
-    """A shard's poller: in order, one batch at a time, and again from the first record that failed, or in halves."""
+class StreamPoller:
+    """The poller of a shard: in order, one batch at a time, and again from the first record that failed, or in halves.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+    """
 
     scheduler: Scheduler
     changes: list[Change]
@@ -27,54 +30,55 @@ class Follower:
     _batch: list[tuple[int, Change]] = field(default_factory=list)
 
     def due(self) -> int | None:
-        """Return when there is a record to hand over."""
-        while self._position < len(self.changes) and not self._fresh(self.changes[self._position]):
+        """Return when the next record can be delivered, or None if there is none."""
+        while self._position < len(self.changes) and not self._is_deliverable(self.changes[self._position]):
             self._position += 1
         if self._position == len(self.changes):
             return None
         return max(self._retry_at, self.changes[self._position].at)
 
     def event(self) -> dict[str, Any]:
-        """Return what is handed over now."""
-        pending = [(nth, one) for nth, one in enumerate(self.changes[self._position :], self._position + 1)]
-        self._batch = [(nth, one) for nth, one in pending if self._fresh(one)][: _AT_ONCE >> self._tries or 1]
+        """Return the event of the next batch, which is smaller after a failure."""
+        pending = [(end, one) for end, one in enumerate(self.changes[self._position :], self._position + 1)]
+        size = _BATCH_SIZE >> self._tries or 1
+        self._batch = [(end, one) for end, one in pending if self._is_deliverable(one)][:size]
         return {"Records": [one.record for _, one in self._batch]}
 
     def settle(self, answer: dict[str, Any] | None, *, lost: bool) -> None:
-        """Go on where the function's answer says; None: it failed; `lost`: its answer was."""
+        """Continue after the function's answer: None if it failed. If the answer is `lost`, the batch comes again."""
         self._tries += 1
         self._retry_at = self.scheduler.clock + SECOND * min(60, 2**self._tries)
         if answer is None or lost:
             return
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        first = next((nth for nth, one in self._batch if one.record["dynamodb"]["SequenceNumber"] in failed), None)
+        first = next((end for end, one in self._batch if one.record["dynamodb"]["SequenceNumber"] in failed), None)
         if first is not None:
             self._position = first - 1
             return
         self._position = self._batch[-1][0]
         self._tries = self._retry_at = 0
 
-    def _fresh(self, change: Change) -> bool:
+    def _is_deliverable(self, change: Change) -> bool:
         return change.wanted and self.scheduler.clock - change.at < TOO_OLD
 
 
 @dataclass
 class Schedule:
-    """The schedule: every five minutes. Sweeps that would find nothing due are left out, for they change nothing."""
+    """The schedule: every five minutes. Sweeps without a pending contact are skipped, because they change nothing."""
 
     scheduler: Scheduler
     table: Table
     _next: int = 0
 
     def due(self) -> int | None:
-        """Return when the next sweep finds something."""
+        """Return the time of the next sweep with a pending contact, or None if there is no such contact."""
         oldest = self.table.earliest("PendingSync")
         if oldest is None:
             return None
         since = round((datetime.fromisoformat(oldest) - START).total_seconds() * SECOND)
-        return max(self._next, -(-(since + _SETTLED) // _EVERY) * _EVERY)
+        return max(self._next, -(-(since + _MIN_PENDING) // EVERY) * EVERY)
 
     def event(self) -> dict[str, Any]:
-        """Return what the schedule says."""
-        self._next = (self.scheduler.clock // _EVERY + 1) * _EVERY
+        """Return the event of a sweep."""
+        self._next = (self.scheduler.clock // EVERY + 1) * EVERY
         return dict(SWEEP)

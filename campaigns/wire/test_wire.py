@@ -1,96 +1,93 @@
-"""No feedback is lost when connections break or processes are killed, and each planted bug is found."""
+"""A slice of `make wire`: no message is lost on a faulty wire or by killed functions, and planted bugs are found."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from campaigns.simulation.planted_bugs.planting import Mutant
-from campaigns.wire.campaign import Figures, every_call, play, play_killing
-from campaigns.wire.case import make, overtaken, small
-from campaigns.wire.faults import FAULTS, Plan
-from campaigns.wire.history import readable
-from campaigns.wire.planted_bugs import LEASED_FOREVER, MUTANTS, TELLS_ALL
-from campaigns.wire.simulator import World
+from campaigns.simulation.planted_bugs.planting import PlantedBug
+from campaigns.wire.campaign import Figures, run_case, run_every_fault, run_with_kills
+from campaigns.wire.case import generate_case, overtaking_case, small_case
+from campaigns.wire.faults import FAULTS, FaultPlan
+from campaigns.wire.history import describe_simulation
+from campaigns.wire.killed_processes import KILL_TIMES
+from campaigns.wire.planted_bugs import LEASES_NEVER_EXPIRE, PLANTED_BUGS, RECORDS_ARE_LOGGED
+from campaigns.wire.simulator import WireSimulation
 
 CASES = 4
-"""Cases of the slice, of some 600 deliveries each. `make wire` plays 100,000 deliveries."""
-KILLS = 100
+"""Cases of some 150 deliveries each. `make wire` makes 100,000 deliveries."""
+KILLS = 30
 """`make wire` kills 10,000 processes."""
-EVERY = 24
-"""Of the calls of a small case, every so many are broken; `make wire` breaks every one in every way."""
-BUDGET = 20
-"""Cases within which a bug must be found."""
+FAULT_PORTIONS = 50
+"""The slice runs one of so many faults of a small case; `make wire` runs all."""
+MAX_CASES = 20
+"""Cases within which a planted bug must be found."""
 
 
-def _shown(figures: Figures) -> str:
+def _histories(figures: Figures) -> str:
     return "\n".join(figures.histories.values())
 
 
 @pytest.mark.parametrize("seed", range(CASES))
-def test_nothing_is_lost_on_a_wire_that_breaks(seed: int) -> None:
-    """Whatever breaks, every message is stored or in quarantine in the end, and the list follows."""
+def test_no_message_is_lost_if_calls_fail_on_the_wire(seed: int) -> None:
     figures = Figures()
-    figures.add(play(make(seed, 300, 24)))
-    assert _shown(figures) == ""
-    assert figures.deliveries > 400
-    assert figures.faults.total() > 10
+    figures.add(run_case(generate_case(seed, 80, 12)))
+    assert _histories(figures) == ""
+    assert figures.deliveries > 100
+    assert figures.faults.total() > 3
 
 
-def test_every_call_may_break() -> None:
-    """In a small case, a call of which every attempt fails, in any way, loses nothing."""
-    figures = every_call(0, EVERY)
-    assert _shown(figures) == ""
-    assert figures.cases > 20
+def test_no_message_is_lost_if_all_attempts_of_a_call_fail() -> None:
+    figures = run_every_fault(0, FAULT_PORTIONS)
+    assert _histories(figures) == ""
+    assert figures.cases > 10
 
 
-def test_nothing_is_lost_when_functions_are_killed() -> None:
-    """Functions killed at any moment leave nothing undone, nothing stuck, and the list as it should be."""
-    figures = play_killing(range(20), KILLS)
-    assert _shown(figures) == ""
+def test_no_message_is_lost_if_functions_are_killed() -> None:
+    figures = run_with_kills(range(20), KILLS)
+    assert _histories(figures) == ""
     assert figures.kills.total() >= KILLS
-    assert set(figures.kills) == {"at any time", "call not made", "call made", "answer given"}
+    assert set(figures.kills) == set(KILL_TIMES)
 
 
-def test_the_same_seed_makes_the_same_faults() -> None:
-    """What a call suffers depends on the seed and on the call alone, not on what else was called before it."""
+def test_fault_of_a_call_depends_on_seed_and_call_only() -> None:
     calls = [(operation, f"c{number}@example.com".encode()) for operation in FAULTS for number in range(40)]
-    plan, again, other = Plan(1, 0.3), Plan(1, 0.3), Plan(2, 0.3)
-    planned = {call: plan.fate(*call) for call in calls}
-    assert {call: again.fate(*call) for call in reversed(calls)} == planned
-    assert {call: other.fate(*call) for call in calls} != planned
-    assert {operation for (operation, _), (fault, _) in planned.items() if fault} == set(FAULTS)
+    plan, same, other = FaultPlan(1, 0.3), FaultPlan(1, 0.3), FaultPlan(2, 0.3)
+    faults = {call: plan.next_fault(*call) for call in calls}
+    assert {call: same.next_fault(*call) for call in reversed(calls)} == faults
+    assert {call: other.next_fault(*call) for call in calls} != faults
+    assert {operation for (operation, _), (fault, _) in faults.items() if fault} == set(FAULTS)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_every_bug_is_found(mutant: Mutant) -> None:
-    """A bug in how AWS's answers are taken breaks a promise within a few cases."""
-    with mutant.planted():
-        found = next((readable(world) for world in _telling() if world.checker.violations), "")
+@pytest.mark.parametrize("bug", PLANTED_BUGS, ids=lambda bug: bug.name)
+def test_planted_bug_breaks_a_promise_within_a_few_cases(bug: PlantedBug) -> None:
+    with bug.planted():
+        simulations = (simulation for simulation in _revealing_cases() if simulation.checker.violations)
+        found = next(map(describe_simulation, simulations), "")
     assert " broken at step " in found
 
 
-def _telling() -> Iterator[World]:
-    yield play(overtaken(), Plan(0, 0.0, forced={("put_suppressed_destination", 0): "never answered, done later"}))
+def _revealing_cases() -> Iterator[WireSimulation]:
+    """Run cases that reveal the planted bugs."""
+    late = {("put_suppressed_destination", 0): "no answer, effect later"}
+    yield run_case(overtaking_case(), FaultPlan(0, 0.0, forced=late))
     for operation, fault in (
         ("send_message", "empty object"),
         ("send_message", "denied"),
         ("put_events", "denied"),
         ("put_suppressed_destination", "denied"),
-        ("put_suppressed_destination", "empty"),
+        ("put_suppressed_destination", "empty body"),
     ):
-        yield play(small(), Plan(0, 0.0, forced={(operation, nth): fault for nth in range(4)}))
-    for seed in range(BUDGET):
-        yield play(replace(make(seed, 60, 4), intensity=0.15, focus="batch_get_item"))
+        yield run_case(small_case(), FaultPlan(0, 0.0, forced={(operation, nth): fault for nth in range(4)}))
+    for seed in range(MAX_CASES):
+        yield run_case(replace(generate_case(seed, 60, 4), intensity=0.15, focus="batch_get_item"))
 
 
-def test_a_claim_that_never_ends_is_found() -> None:
-    """What a killed process leaves behind for good is noticed."""
-    figures = play_killing(range(2), KILLS, 20, LEASED_FOREVER)
-    assert "P4 broken" in _shown(figures)
+def test_lease_that_outlives_a_killed_process_is_found() -> None:
+    figures = run_with_kills(range(2), 100, 20, LEASES_NEVER_EXPIRE)
+    assert "P4 broken" in _histories(figures)
 
 
-def test_what_a_process_gives_away_is_found() -> None:
-    """What functions print in processes that are killed is read like all else they print."""
-    figures = play_killing(range(2), KILLS, 20, TELLS_ALL)
-    assert "P7 broken" in _shown(figures)
+def test_personal_data_in_the_output_of_a_process_is_found() -> None:
+    figures = run_with_kills(range(2), 100, 20, RECORDS_ARE_LOGGED)
+    assert "P7 broken" in _histories(figures)

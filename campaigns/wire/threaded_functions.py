@@ -1,101 +1,111 @@
-"""Functions in this process: each worker has a handler of its own, with clients of its own."""
+"""Functions in threads of this process: each worker has its own handler with its own clients."""
 
 import io
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-from campaigns.simulation.aws_services import CheckText
 from campaigns.simulation.lanes import Handler
 from campaigns.simulation.scheduler import Scheduler
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock, local_clients
-from campaigns.wire.simulator import Invocation, Outcome, World
+from campaigns.wire.simulator import Invocation, Outcome, WireSimulation
 from ses_feedback.handlers import feedback, suppression
 from ses_feedback.settings import Settings
 
+CheckText = Callable[[str, str], None]
+"""Checks a text of a named place for personal data."""
+
+SOFT_BOUNCE_WINDOW_DAYS = 90
+"""As in the simulation, whose oracle computes the required status."""
 _LOGGERS = "FeedbackFunction", "SuppressionFunction"
-# Powertools makes a logger after looking for one: of two functions composed at once each would make half of it.
-_COMPOSING = threading.Lock()
+_composing = threading.Lock()
+"""Powertools looks for a logger and then creates it, so two threads must not compose at the same time."""
 
 
-def settings(case: Case, url: str) -> Settings:
-    """Return what the stack tells the functions."""
+def settings_of(case: Case, url: str) -> Settings:
+    """Return the settings of the functions."""
+    stack = case.stack
     return Settings(
         "Contacts",
         f"{url}/123456789012/quarantine",
-        soft_bounce_limit=case.told.soft_bounces,
-        suppress_unsubscribed=case.told.list_unsubscribed,
+        soft_bounce_limit=stack.soft_bounces,
+        soft_bounce_window_days=SOFT_BOUNCE_WINDOW_DAYS,
+        suspension_days=stack.suspension_days,
+        list_suspended=stack.list_suspended,
+        suppress_unsubscribed=stack.list_unsubscribed,
         suppression_rate=100.0,
     )
 
 
-def compose(worker: str, told: Settings, clients: Any, clock: Clock) -> Handler:  # noqa: ANN401 (or a subclass of ours)
-    """Compose the function that `worker` is a process of."""
-    made = feedback.compose if worker.startswith("feedback") else suppression.compose
-    return made(told, clients, now=clock.now, sleep=clock.sleep)
+def compose(worker: str, settings: Settings, clients: Any, clock: Clock) -> Handler:  # noqa: ANN401 (a subclass of Clients)
+    """Compose the function of `worker`, whose name begins with that of the function."""
+    composing = feedback.compose if worker.startswith("feedback") else suppression.compose
+    return composing(settings, clients, now=clock.now, sleep=clock.sleep)
 
 
-class Context:
-    """Lambda's context."""
+class LambdaContext:
+    """Lambda's context of an invocation."""
 
     def __init__(self, scheduler: Scheduler, deadline: int) -> None:
-        """Tell the time left until `deadline`."""
+        """Count the time until `deadline`."""
         self._scheduler = scheduler
         self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the function is killed."""
+        """Return the milliseconds until Lambda ends the function."""
         return (self._deadline - self._scheduler.clock) // 1000
 
 
-class Threads:
-    """Functions that run in threads of this process."""
+class ThreadedFunctions:
+    """Runs functions in the calling thread."""
 
-    def __init__(self, world: World) -> None:
-        """Compose each on first use."""
-        self._world = world
+    def __init__(self, simulation: WireSimulation) -> None:
+        """Compose each function on its first use."""
+        self._simulation = simulation
         self._handlers: dict[str, Handler] = {}
 
     def invoke(self, invocation: Invocation) -> Outcome:
         """Run a function."""
         handler = self._handlers.get(invocation.worker) or self._compose(invocation.worker)
+        context = LambdaContext(self._simulation.scheduler, invocation.deadline)
         try:
-            return Outcome(handler(invocation.event, Context(self._world.scheduler, invocation.deadline)))
-        except Exception as error:  # noqa: BLE001 (as Lambda does)
-            return Outcome(error=described(error))
+            return Outcome(handler(invocation.event, context))
+        except Exception as error:  # noqa: BLE001 (like Lambda)
+            return Outcome(error=describe_error(error))
 
     def _compose(self, worker: str) -> Handler:
-        world = self._world
-        clients = local_clients(world.url, lambda: worker, botocore=world.case.botocore)
-        with _COMPOSING:
-            self._handlers[worker] = compose(worker, settings(world.case, world.url), clients, world.clock)
+        simulation = self._simulation
+        clients = local_clients(simulation.url, lambda: worker, botocore=simulation.case.botocore)
+        settings = settings_of(simulation.case, simulation.url)
+        with _composing:
+            self._handlers[worker] = compose(worker, settings, clients, simulation.clock)
         return self._handlers[worker]
 
 
-def described(error: Exception) -> str:
-    """Return what is told of an exception that a function failed with."""
+def describe_error(error: Exception) -> str:
+    """Return the class and the message of an error."""
     return f"{type(error).__module__}.{type(error).__name__}: {error}"
 
 
-class Output(io.TextIOBase):
-    """What the functions print goes here, and nowhere else."""
+class CheckedOutput(io.TextIOBase):
+    """An output that only checks the texts written to it."""
 
-    def __init__(self, shown: CheckText = lambda _where, _text: None) -> None:
-        """Tell `shown` of all of it."""
-        self._shown = shown
+    def __init__(self, check_text: CheckText = lambda _place, _text: None) -> None:
+        """Check each text by `check_text`."""
+        self._check_text = check_text
 
     def write(self, text: str) -> int:
-        """Show it."""
-        self._shown("the log", text)
+        """Check a text."""
+        self._check_text("the log", text)
         return len(text)
 
 
 @contextmanager
-def printing_to(output: Output) -> Iterator[None]:
-    """Let the functions composed meanwhile print to `output`, and leave their loggers as they were."""
+def redirected_output(output: CheckedOutput) -> Iterator[None]:
+    """Redirect the output of the functions composed in this context, and restore their loggers afterwards."""
     loggers: list[Any] = [logging.getLogger(name) for name in _LOGGERS]
     before = [dict(vars(logger)) for logger in loggers]
     for logger in loggers:
@@ -104,6 +114,6 @@ def printing_to(output: Output) -> Iterator[None]:
         with redirect_stdout(output):
             yield
     finally:
-        for logger, was in zip(loggers, before, strict=True):
+        for logger, attributes in zip(loggers, before, strict=True):
             vars(logger).clear()
-            vars(logger).update(was)
+            vars(logger).update(attributes)

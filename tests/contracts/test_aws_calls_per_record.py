@@ -145,7 +145,7 @@ def _cost(spent: Usage) -> Cost:
 
 
 MIRROR = {
-    # A hard bounce: published, leased, written to the list, marked. The rate limiter is a read and a write of one item for
+    # A hard bounce: published, leased, written to the list, marked. The rate_limiter is a read and a write of one item for
     # each call of SES. What the list_sync writes while the list is due comes back on the stream, twice, and is read.
     "100 hard bounces": {
         "dynamodb:BatchExecuteStatement": 300,

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.session import Session
 
-from campaigns.wire.http_server import Manner, Reply, Request, Server
+from campaigns.wire.http_server import Reply, Request, Server, Transmission
 from ses_feedback.aws.dynamodb.client import ATTEMPTS, DynamoDbClient, connect
 from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool
 from ses_feedback.aws.dynamodb.sigv4 import Signer
@@ -246,7 +246,7 @@ TRANSIENT = [
     Reply(503),
     Reply(200, b"<html>It works!</html>"),
     Reply(200, b"{}", {"x-amz-crc32": str(crc32(b"{} "))}),
-    *(json_reply({"Item": ITEM}).given(manner) for manner in Manner if manner is not Manner.WHOLE),
+    *(json_reply({"Item": ITEM}).sent_as(one) for one in Transmission if one is not Transmission.COMPLETE),
 ]
 
 

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from campaigns.wire.http_server import Manner, Reply, Request, Server
+from campaigns.wire.http_server import Reply, Request, Server, Transmission
 from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool, Response
 from ses_feedback.aws.errors import MalformedResponseError
 
@@ -84,8 +84,8 @@ def test_a_connection_that_the_server_closed_while_idle_is_replaced() -> None:
     with CountingServer() as server:
         pool = impatient_pool(server.url)
         pool.post(HEADERS, b"{}")
-        server.hang_up()
-        server.settle()
+        server.close_connections()
+        server.wait_until_idle()
         assert pool.post(HEADERS, b"{}") == (200, REPLY.body)
         assert server.connections == 3
 
@@ -95,17 +95,17 @@ def test_dropped_connections_cost_one_attempt_however_many_there_are() -> None:
     with CountingServer() as server:
         pool = ConnectionPool(server.url)
         post_at_once(pool, server, 6)
-        server.forget()
+        server.forget_connections()
         with pytest.raises(OSError, match="reset"):
             pool.post(HEADERS, b"{}")
         assert pool.post(HEADERS, b"{}") == (200, REPLY.body)
         assert server.connections == 7
 
 
-@pytest.mark.parametrize("manner", [manner for manner in Manner if manner is not Manner.WHOLE])
-def test_a_connection_with_a_broken_response_is_not_reused(manner: Manner) -> None:
+@pytest.mark.parametrize("transmission", [one for one in Transmission if one is not Transmission.COMPLETE])
+def test_a_connection_with_a_broken_response_is_not_reused(transmission: Transmission) -> None:
     """The rest of one response must not be taken for the next."""
-    with CountingServer(REPLY, REPLY.given(manner), REPLY) as server:
+    with CountingServer(REPLY, REPLY.sent_as(transmission), REPLY) as server:
         pool = impatient_pool(server.url)
         pool.post(HEADERS, b"{}")
         with pytest.raises((OSError, MalformedResponseError)):
@@ -134,7 +134,9 @@ def test_a_connection_with_connection_close_is_not_reused() -> None:
 
 def test_a_response_that_is_not_http_is_malformed_and_not_quoted() -> None:
     with CountingServer() as server:
-        server.answer = lambda _: Reply(200, b"HTTP/9 recipient@example.com\r\n\r\n", manner=Manner.TOO_SHORT)
+        server.answer = lambda _: Reply(
+            200, b"HTTP/9 recipient@example.com\r\n\r\n", transmission=Transmission.LENGTH_TOO_SHORT
+        )
         pool = impatient_pool(server.url)
         with pytest.raises(MalformedResponseError) as raised:
             pool.post(HEADERS, b"{}")
