@@ -1,4 +1,4 @@
-"""What Lambda hands over, and the SES document, or the notice, found inside."""
+"""Records of Lambda events, and the SES events and notices inside them."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -28,32 +28,36 @@ from tests.support.builders import (
 from tests.support.strategies import nested
 
 BUS_TIME = datetime(2026, 3, 1, 12, 0, 6, 999_000, tzinfo=UTC)
-"""EventBridge's time is cut to the second: until the end of that second the event may have happened."""
+"""EventBridge truncates times to seconds. The event may have happened until the end of that second."""
 SNS_TIME = datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)
 SQS_TIME = datetime(2026, 3, 1, 12, 0, 8, tzinfo=UTC)
 
-SUBSCRIBED = {"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "You have successfully subscribed"}
+TOPIC_SUBSCRIBED = {"notificationType": "AmazonSnsSubscriptionSucceeded", "message": "You have successfully subscribed"}
 RECEIVED = {"notificationType": "Received", "mail": {}, "receipt": {"action": {"type": "Bounce"}}}
-TO_BE_CONFIRMED = {"Type": "SubscriptionConfirmation", "Token": "a-token", "Message": "You have chosen to subscribe"}
-UNSUBSCRIBED = {"Type": "UnsubscribeConfirmation", "Token": "a-token", "Message": "You have unsubscribed"}
+SUBSCRIPTION_CONFIRMATION = {
+    "Type": "SubscriptionConfirmation",
+    "Token": "a-token",
+    "Message": "You have chosen to subscribe",
+}
+UNSUBSCRIBE_CONFIRMATION = {"Type": "UnsubscribeConfirmation", "Token": "a-token", "Message": "You have unsubscribed"}
 
 
 def opened(event: object) -> Document | Notice:
-    """Return what is inside the only record of `event`."""
+    """Return the SES event or the notice in the only record of `event`."""
     (record,) = read_records(event)
     return open_record(record)
 
 
-def refused(event: object) -> str:
-    """Return why there is nothing inside the only record of `event`."""
+def error_reason(event: object) -> str:
+    """Return the reason of the error that opening the only record of `event` raises."""
     with pytest.raises(EnvelopeError) as error:
         opened(event)
     assert (error.value.reason,) == error.value.args
     return error.value.reason
 
 
-def in_sqs(body: object) -> Record:
-    """Return the record that SQS made of `body`."""
+def sqs_record(body: object) -> Record:
+    """Return the record of an SQS message with `body`."""
     (record,) = read_records(an_sqs_event(body))
     return record
 
@@ -62,32 +66,30 @@ def in_sqs(body: object) -> Record:
 
 
 def test_an_sqs_event_has_a_record_for_each_message() -> None:
-    """Each by the id a partial batch response names, with its body and the time SQS took it."""
+    """The id is the one in partial batch responses."""
     expected = [Record(Carrier.SQS, f"sqs-message-{n}", body, SQS_TIME) for n, body in ((1, "one"), (2, "two"))]
     assert expected == read_records(an_sqs_event("one", "two"))
 
 
 @pytest.mark.parametrize("source_key", ["EventSource", "eventSource"])
 def test_an_sns_event_has_a_record_for_each_message(source_key: str) -> None:
-    """With the message's own text, id and time, whatever the case of the key that names the source."""
+    """The case of the source's key does not matter."""
     event = {"Records": [{source_key: "aws:sns", "Sns": an_sns_envelope(body)} for body in ("one", "two")]}
     assert [Record(Carrier.SNS, "sns-message-id", body, SNS_TIME) for body in ("one", "two")] == read_records(event)
 
 
-def test_inbound_mail_to_lambda_is_a_record_of_its_own_kind() -> None:
-    """SES hands received mail to Lambda by itself, and nothing in it is feedback."""
+def test_received_email_from_ses_has_a_carrier_of_its_own() -> None:
     entry = {"eventSource": "aws:ses", "ses": {"mail": {}, "receipt": {}}}
     assert [Record(Carrier.SES, "", entry)] == read_records({"Records": [entry]})
 
 
-def test_a_bus_event_is_one_record_by_its_own_id() -> None:
-    """EventBridge invokes Lambda with the event itself."""
+def test_an_eventbridge_event_is_one_record_with_its_id() -> None:
     event = a_bus_event(a_bounce())
     assert [Record(Carrier.INVOKE, "11111111-2222-3333-4444-555555555555", event, BUS_TIME)] == read_records(event)
 
 
-def test_a_bare_sns_envelope_is_one_record() -> None:
-    """As `sam local invoke` and replay hand it over."""
+def test_an_sns_envelope_as_lambda_event_is_one_record() -> None:
+    """`sam local invoke` and `feedbackctl replay` pass such events."""
     event = an_sns_envelope("a message")
     assert [Record(Carrier.INVOKE, "sns-message-id", event, SNS_TIME)] == read_records(event)
 
@@ -95,8 +97,7 @@ def test_a_bare_sns_envelope_is_one_record() -> None:
 @pytest.mark.parametrize(
     "event", [None, 1, "text", [], [{}], {}, {"Records": None}, {"Records": "text"}, {"Records": {}}]
 )
-def test_anything_else_is_one_record(event: object) -> None:
-    """Every event that Lambda was invoked with must be kept or reported."""
+def test_any_other_event_is_one_record(event: object) -> None:
     assert [Record(Carrier.INVOKE, "", event)] == read_records(event)
 
 
@@ -107,38 +108,35 @@ def test_anything_else_is_one_record(event: object) -> None:
         *({"EventSource": "aws:sns", "Sns": None}, {"EventSource": "aws:sns", "Sns": "text"}),
     ],
 )
-def test_a_record_of_no_known_source_is_kept_as_it_is(entry: object) -> None:
-    """So that quarantine can keep all of it."""
+def test_a_record_of_an_unknown_source_is_unchanged(entry: object) -> None:
+    """The quarantine stores all of it."""
     assert [Record(Carrier.INVOKE, "", entry)] == read_records({"Records": [entry]})
 
 
 @pytest.mark.parametrize(
     "attributes", [None, "text", {}, {"SentTimestamp": None}, {"SentTimestamp": 1}, {"SentTimestamp": "x"}]
 )
-def test_an_sqs_record_need_not_say_when_it_was_sent(attributes: object) -> None:
-    """Without a usable SentTimestamp no time is clamped."""
+def test_an_sqs_record_without_a_usable_sent_timestamp_has_no_time(attributes: object) -> None:
     event = {"Records": [an_sqs_record("body", attributes=attributes)]}
     assert [Record(Carrier.SQS, "sqs-message-1", "body", None)] == read_records(event)
 
 
-def test_an_event_without_records_has_none() -> None:
-    """An empty batch is nothing to do."""
+def test_an_empty_list_of_records_returns_no_record() -> None:
     assert read_records({"Records": []}) == []
 
 
-def test_the_original_of_a_text_is_the_very_text() -> None:
-    """Redriving it from quarantine must be like its first coming."""
+def test_the_original_of_a_text_is_unchanged() -> None:
+    """A redriven message must equal the first one."""
     body = ' {"a": 1 ,"a":2}\n'
-    assert body == in_sqs(body).original()
+    assert body == sqs_record(body).original()
 
 
 @pytest.mark.parametrize("content", [None, [1], {"b": [1.5, None, "\ud800"]}])
-def test_the_original_of_what_came_decoded_is_json(content: object) -> None:
-    """Lambda decodes what invokes it: that text is gone."""
+def test_the_original_of_decoded_content_is_json(content: object) -> None:
     assert content == json.loads(Record(Carrier.INVOKE, "", content).original())
 
 
-# --- What is inside -------------------------------------------------------------------------------------------------
+# --- Envelopes ------------------------------------------------------------------------------------------------------
 
 BOUNCE = a_bounce()
 CARRIED: dict[str, tuple[object, datetime | None]] = {
@@ -154,9 +152,9 @@ CARRIED: dict[str, tuple[object, datetime | None]] = {
     "EventBridge in SNS": (an_sns_event(a_bus_event(BOUNCE)), SNS_TIME),
     "EventBridge in SNS in SQS": (an_sqs_event(an_sns_envelope(a_bus_event(BOUNCE))), SQS_TIME),
     "EventBridge with a detail of text": (a_bus_event(text(BOUNCE)), BUS_TIME),
-    "EventBridge after an input transformer": (a_bus_event(BOUNCE, "Ours", source="ours"), BUS_TIME),
-    "a notification on a bus of ours": (
-        a_bus_event(a_bounce(vocabulary=NOTIFICATION), "Ours", source="ours"),
+    "EventBridge after an input transformer": (a_bus_event(BOUNCE, "Custom", source="custom"), BUS_TIME),
+    "a notification on a custom bus": (
+        a_bus_event(a_bounce(vocabulary=NOTIFICATION), "Custom", source="custom"),
         BUS_TIME,
     ),
     "text of an SNS envelope": (text(an_sns_envelope(BOUNCE)), SNS_TIME),
@@ -165,35 +163,34 @@ CARRIED: dict[str, tuple[object, datetime | None]] = {
 
 
 @pytest.mark.parametrize(("event", "sent_at"), [pytest.param(*case, id=name) for name, case in CARRIED.items()])
-def test_every_carrier_is_opened(event: object, sent_at: datetime | None) -> None:
-    """Down to the same document, with the time at which the outermost carrier that tells took it."""
+def test_the_ses_event_and_the_time_of_the_outermost_carrier_are_returned(
+    event: object, sent_at: datetime | None
+) -> None:
     document = opened(event)
     assert isinstance(document, Document)
     assert (BOUNCE["bounce"], sent_at) == (document.fields["bounce"], document.sent_at)
 
 
 @pytest.mark.parametrize("space", ["{}\n", "\r\n {} ", "\ufeff{}"])
-def test_space_around_the_text_does_not_matter(space: str) -> None:
-    """Events end in a newline, and files may begin with a byte order mark."""
+def test_blanks_and_a_byte_order_mark_around_the_text_are_ignored(space: str) -> None:
     assert Document(BOUNCE, SQS_TIME) == opened(an_sqs_event(space.format(text(BOUNCE))))
 
 
 @pytest.mark.parametrize("subject", [None, "Amazon SES Email Receipt Notification", "anything"])
-def test_the_subject_does_not_matter(subject: str | None) -> None:
-    """Subjects differ between SES's own mechanisms and between its years."""
+def test_the_sns_subject_is_ignored(subject: str | None) -> None:
+    """It differs between identity notifications and event publishing."""
     assert Document(BOUNCE, SNS_TIME) == opened(an_sns_envelope(BOUNCE, Subject=subject))
 
 
 @pytest.mark.parametrize("missing", ["Type", "TopicArn"])
-def test_an_sns_envelope_is_known_by_either_of_its_marks(missing: str) -> None:
-    """Forwarders drop fields."""
+def test_an_sns_envelope_needs_only_one_of_type_and_topic_arn(missing: str) -> None:
+    """Forwarders may drop fields."""
     envelope = {name: value for name, value in an_sns_envelope(BOUNCE).items() if name != missing}
     assert Document(BOUNCE, SNS_TIME) == opened(envelope)
 
 
 @pytest.mark.parametrize("time", [None, 5, "noon"])
-def test_a_carrier_need_not_say_when_it_took_the_message(time: object) -> None:
-    """Without a usable time, no feedback is taken to be later than it may be."""
+def test_a_carrier_without_a_usable_time_yields_no_time(time: object) -> None:
     assert [Document(BOUNCE, None)] * 2 == [
         opened(a_bus_event(BOUNCE, time=time)),
         opened(an_sns_envelope(BOUNCE, Timestamp=time)),
@@ -215,65 +212,60 @@ def test_a_carrier_need_not_say_when_it_took_the_message(time: object) -> None:
         ("Email Subscribed", "Subscription"),
     ],
 )
-def test_a_detail_without_a_kind_has_that_of_its_bus_event(detail_type: str, kind: str) -> None:
-    """The bus names kinds in words of its own."""
+def test_a_detail_without_an_event_type_gets_that_of_its_detail_type(detail_type: str, kind: str) -> None:
     assert Document({"mail": {}, "eventType": kind}, BUS_TIME) == opened(a_bus_event({"mail": {}}, detail_type))
 
 
-def test_a_detail_knows_its_kind_better_than_its_bus_event() -> None:
-    """The document is what SES wrote."""
+def test_the_event_type_of_the_detail_overrides_the_detail_type() -> None:
     assert Document(BOUNCE, BUS_TIME) == opened(a_bus_event(BOUNCE, "Email Opened"))
 
 
 # --- Notices --------------------------------------------------------------------------------------------------------
 
 NOTICES: dict[str, tuple[object, str]] = {
-    # As SES sends it when an event destination is made or changed.
-    "the topic was validated": (
+    "topic validated": (
         "Successfully validated SNS topic for Amazon SES event publishing.",
         "set-up notice",
     ),
-    "the topic was subscribed to": (text(SUBSCRIBED) + "\n", "set-up notice"),
-    "a subscription must be confirmed": (text(TO_BE_CONFIRMED), "set-up notice"),
-    "a subscription has ended": (text(UNSUBSCRIBED), "set-up notice"),
-    "S3 was told to notify of objects": (
+    "topic subscribed": (text(TOPIC_SUBSCRIBED) + "\n", "set-up notice"),
+    "subscription to confirm": (text(SUBSCRIPTION_CONFIRMATION), "set-up notice"),
+    "subscription ended": (text(UNSUBSCRIBE_CONFIRMATION), "set-up notice"),
+    "S3 test event": (
         text({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-03-01T12:00:00.000Z", "Bucket": "mine"}),
         "set-up notice",
     ),
-    "mail was received": (text(RECEIVED), "inbound mail"),
-    "advice": (text(a_bus_event({"data": "No SPF."}, "Advisor Recommendation Status Open")), "account event"),
-    "a tenant": (text(a_bus_event({"data": {"record": {}}}, "Sending Status Disabled")), "account event"),
+    "email received": (text(RECEIVED), "inbound mail"),
+    "advisor event": (text(a_bus_event({"data": "No SPF."}, "Advisor Recommendation Status Open")), "account event"),
+    "tenant event": (text(a_bus_event({"data": {"record": {}}}, "Sending Status Disabled")), "account event"),
     "an account event without detail": (text(a_bus_event(None, "Sending Status Enabled")), "account event"),
 }
 
 
-@pytest.mark.parametrize(("body", "what"), [pytest.param(*case, id=name) for name, case in NOTICES.items()])
-def test_a_notice_is_known_however_it_comes(body: str, what: str) -> None:
-    """Raw, in an SNS envelope, or in the SNS event of a direct subscription."""
+@pytest.mark.parametrize(("body", "kind"), [pytest.param(*case, id=name) for name, case in NOTICES.items()])
+def test_a_notice_is_recognized_in_every_envelope(body: str, kind: str) -> None:
     events = [body, an_sqs_event(body), an_sqs_event(an_sns_envelope(body)), an_sns_event(body)]
-    assert [Notice(what)] * 4 == [opened(event) for event in events]
+    assert [Notice(kind)] * 4 == [opened(event) for event in events]
 
 
-def test_inbound_mail_to_lambda_is_a_notice() -> None:
-    """Even when its receipt rule's action is a bounce."""
+def test_received_email_from_ses_is_a_notice() -> None:
+    """The bounce action of a receipt rule is no bounce event."""
     entry = {"eventSource": "aws:ses", "ses": {"mail": {}, "receipt": {"action": {"type": "Bounce"}}}}
     assert Notice("inbound mail") == opened({"Records": [entry]})
 
 
-# --- Neither --------------------------------------------------------------------------------------------------------
+# --- Errors ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("body", ["", " \n", "\ufeff", "null"])
-def test_nothing_is_no_document(body: str) -> None:
-    """A blank body, and a null."""
-    assert refused(an_sqs_event(body)) == "no-content"
+def test_an_empty_body_raises_no_content(body: str) -> None:
+    assert error_reason(an_sqs_event(body)) == "no-content"
 
 
 @pytest.mark.parametrize("body", [None, {}, 5, []])
-def test_an_sqs_body_that_is_no_text_is_no_document(body: object) -> None:
-    """SQS itself never sends one; replay may."""
+def test_an_sqs_body_that_is_no_text_raises_an_error(body: object) -> None:
+    """SQS sends text only. Replay may pass other values."""
     reasons = {"dict": "unknown-shape", "NoneType": "no-content"}
-    assert reasons.get(type(body).__name__, "not-an-object") == refused(
+    assert reasons.get(type(body).__name__, "not-an-object") == error_reason(
         {"Records": [an_sqs_record("") | {"body": body}]}
     )
 
@@ -283,8 +275,8 @@ def test_an_sqs_body_that_is_no_text_is_no_document(body: object) -> None:
     [
         pytest.param("Hello", id="text"),
         pytest.param(text(BOUNCE)[:-1], id="truncated"),
-        pytest.param(text(BOUNCE).replace("receipt", "rec!\n eipt"), id="wrapped as in an e-mail"),
-        pytest.param("{'eventType': 'Bounce'}", id="of Python"),
+        pytest.param(text(BOUNCE).replace("receipt", "rec!\n eipt"), id="wrapped as in an email"),
+        pytest.param("{'eventType': 'Bounce'}", id="Python literal"),
         pytest.param("{}{}", id="two objects"),
         pytest.param("[" * 200_000, id="deep lists"),
         pytest.param('{"a":' * 200_000 + "1" + "}" * 200_000, id="deep objects"),
@@ -294,20 +286,18 @@ def test_an_sqs_body_that_is_no_text_is_no_document(body: object) -> None:
         pytest.param("\x00", id="NUL"),
     ],
 )
-def test_what_is_not_json_is_refused(body: str) -> None:
-    """Truncated, too deep, too long a number, or with characters JSON does not allow."""
-    assert refused(an_sqs_event(body)) == "not-json"
+def test_a_body_that_is_not_json_raises_not_json(body: str) -> None:
+    assert error_reason(an_sqs_event(body)) == "not-json"
 
 
-def test_a_lone_surrogate_in_the_text_is_refused() -> None:
-    """Lambda's own decoding makes one of an escape in the event."""
-    assert refused(an_sqs_event('{"a":"\ud800"}')) == "not-json"
+def test_a_lone_surrogate_raises_not_json() -> None:
+    """Lambda decodes an escape in the event to a lone surrogate."""
+    assert error_reason(an_sqs_event('{"a":"\ud800"}')) == "not-json"
 
 
 @pytest.mark.parametrize("body", ["5", "true", "[]", f"[{text(BOUNCE)}]", "NaN", "Infinity", "1e999"])
-def test_json_that_is_no_object_is_refused(body: str) -> None:
-    """SES publishes objects."""
-    assert refused(an_sqs_event(body)) == "not-an-object"
+def test_json_that_is_no_object_raises_not_an_object(body: str) -> None:
+    assert error_reason(an_sqs_event(body)) == "not-an-object"
 
 
 @pytest.mark.parametrize(
@@ -319,52 +309,48 @@ def test_json_that_is_no_object_is_refused(body: str) -> None:
         {"Type": "Notification"},
         {"Type": "SubscriptionConfirmation"},
         {"Records": []},
-        a_bus_event({}, "Email Bounced", source="ours"),
+        a_bus_event({}, "Email Bounced", source="custom"),
         a_bus_event({}, None),
         a_bus_event({}, ["Email Bounced"]),
-        a_bus_event(None, "Email Bounced", source="ours"),
+        a_bus_event(None, "Email Bounced", source="custom"),
     ],
 )
-def test_an_object_of_no_known_shape_is_refused(content: dict[str, Any]) -> None:
-    """There is nothing inside that anybody could find."""
-    assert refused(an_sqs_event(content)) == "unknown-shape"
+def test_an_object_of_unknown_shape_raises_unknown_shape(content: dict[str, Any]) -> None:
+    assert error_reason(an_sqs_event(content)) == "unknown-shape"
 
 
 @pytest.mark.parametrize("type_", [[], {}, ["SubscriptionConfirmation"], {"a": 1}])
 @pytest.mark.parametrize("others", [{}, {"Token": "a-token"}])
-def test_an_envelope_whose_type_is_no_text_is_refused(type_: object, others: dict[str, str]) -> None:
-    """Lists and objects are no types, and can't be looked up as such."""
-    assert refused(an_sqs_event({"Type": type_, **others})) == "unknown-shape"
+def test_an_envelope_whose_type_is_no_text_raises_unknown_shape(type_: object, others: dict[str, str]) -> None:
+    assert error_reason(an_sqs_event({"Type": type_, **others})) == "unknown-shape"
 
 
 @pytest.mark.parametrize("event", [a_bus_event({}, "Email Recalled"), a_bus_event(None), a_bus_event([BOUNCE])])
-def test_a_bus_event_that_says_too_little_is_refused(event: dict[str, Any]) -> None:
-    """A new kind of event, or no detail."""
-    assert refused(event) == "unknown-bus-event"
+def test_an_eventbridge_event_of_unknown_type_or_without_detail_raises_unknown_bus_event(event: dict[str, Any]) -> None:
+    assert error_reason(event) == "unknown-bus-event"
 
 
 def wrapped(times: int) -> str:
-    """Return a bounce's text in `times` SNS envelopes."""
+    """Return the text of a bounce in `times` SNS envelopes."""
     body = text(BOUNCE)
     for _ in range(times):
         body = text(an_sns_envelope(body))
     return body
 
 
-def test_envelopes_in_envelopes_are_opened_up_to_a_number() -> None:
-    """Eight, texts of texts among them: far more than AWS ever wraps."""
+def test_eight_nested_envelopes_are_opened_and_a_ninth_raises_an_error() -> None:
+    """JSON text inside JSON text counts as an envelope."""
     assert Document(BOUNCE, SQS_TIME) == opened(an_sqs_event(wrapped(3)))
-    assert refused(an_sqs_event(wrapped(4))) == "wrapped-too-often"
+    assert error_reason(an_sqs_event(wrapped(4))) == "wrapped-too-often"
     body = text(BOUNCE)
     for _ in range(6):
         body = text(body)
     assert Document(BOUNCE, SQS_TIME) == opened(an_sqs_event(body))
-    assert refused(an_sqs_event(text(body))) == "wrapped-too-often"
+    assert error_reason(an_sqs_event(text(body))) == "wrapped-too-often"
 
 
-def test_an_sqs_event_in_sqs_is_not_opened() -> None:
-    """One message is one record: a message with several records is no feedback."""
-    assert refused(an_sqs_event(an_sqs_event(BOUNCE))) == "unknown-shape"
+def test_an_sqs_event_inside_an_sqs_message_raises_unknown_shape() -> None:
+    assert error_reason(an_sqs_event(an_sqs_event(BOUNCE))) == "unknown-shape"
 
 
 @pytest.mark.parametrize(
@@ -376,37 +362,35 @@ def test_an_sqs_event_in_sqs_is_not_opened() -> None:
         ('{"eventType":"Bounce","x":"\\u0000"}', "Bounce"),
         ('{"eventType":"Bounce","x":' + "9" * 4_000 + "}", "Bounce"),
     ],
-    ids=["duplicate names", "not finite", "a megabyte", "NUL", "4,000 digits"],
+    ids=["duplicate names", "not finite", "one megabyte", "NUL", "4,000 digits"],
 )
-def test_odd_json_is_opened(body: str, kind: str) -> None:
-    """Of two values of one name the last one counts, as everywhere."""
+def test_unusual_but_valid_json_is_opened(body: str, kind: str) -> None:
+    """The last of several values of one name counts."""
     document = opened(an_sqs_event(body))
     assert isinstance(document, Document)
     assert kind == document.fields["eventType"]
 
 
-def test_what_came_decoded_may_be_of_any_depth() -> None:
-    """Nothing recurses into it."""
-    assert refused(nested(100_000)) == "not-an-object"
-    assert refused({"Message": nested(100_000)}) == "unknown-shape"
+def test_decoded_content_of_any_depth_raises_no_recursion_error() -> None:
+    assert error_reason(nested(100_000)) == "not-an-object"
+    assert error_reason({"Message": nested(100_000)}) == "unknown-shape"
 
 
-def test_an_error_does_not_quote_the_text() -> None:
-    """Errors end in logs, and logs hold no address."""
+def test_the_error_message_does_not_contain_the_body() -> None:
     with pytest.raises(EnvelopeError) as error:
-        open_record(in_sqs('{"secret": secret@example.com}'))
+        open_record(sqs_record('{"secret": secret@example.com}'))
     assert "secret" not in f"{error.value!r}{error.value.__cause__!r}"
 
 
-def test_a_bus_event_may_be_a_second_older_than_it_says() -> None:
-    """Its time has no milliseconds; a bounce in the same second is not in the future."""
+def test_the_time_of_an_eventbridge_event_is_the_end_of_its_second() -> None:
+    """EventBridge truncates milliseconds, and the SES event must not be later than its carrier."""
     document = opened(a_bus_event(BOUNCE, time="2026-03-01T12:00:05Z"))
     assert isinstance(document, Document)
     assert datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC) + timedelta(milliseconds=999) == document.sent_at
 
 
 @pytest.mark.parametrize("notice", ["Received", "AmazonSnsSubscriptionSucceeded"])
-def test_a_notice_that_claims_to_be_an_event_is_no_notice(notice: str) -> None:
-    """A complaint must not be ignored over a contradiction: as two kinds it is refused, and so kept."""
+def test_a_document_with_both_a_notice_type_and_an_event_type_is_no_notice(notice: str) -> None:
+    """A contradiction must not cause a complaint to be ignored. The parser rejects it, so it is quarantined."""
     document = BOUNCE | {"notificationType": notice, "eventType": "Bounce"}
     assert opened(document) == Document(document, None)

@@ -1,4 +1,4 @@
-"""What S3 tells of is found, and an object falls into the messages SES wrote, whatever stands between them."""
+"""S3 event notifications, and the messages in S3 objects."""
 
 import json
 from typing import Any
@@ -12,39 +12,45 @@ from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names
 from tests.support.builders import a_bounce, a_delivery, a_mail, an_s3_notification, text
 from tests.support.strategies import json_objects, json_values
 
-HERE = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
+FILE = ObjectName("deliveries", "deliveries/2026/03/01/12/stream-1")
 
 
-def told(content: object) -> tuple[ObjectName, ...]:
-    """Return the objects of a queue's record with that content."""
+def object_names(content: object) -> tuple[ObjectName, ...]:
+    """Return the objects that a record with `content` names."""
     return parse_object_names(Record(Carrier.SQS, "1", content))
 
 
-# --- What S3 tells of -----------------------------------------------------------------------------------------------
+# --- Notifications -------------------------------------------------------------------------------------------------
 
 
 def test_a_notification_names_its_object() -> None:
-    """As text, which is how a queue carries it, and decoded, which is how it is handed over by hand."""
-    notification = an_s3_notification(HERE.key)
-    assert told(text(notification)) == told(notification) == told(notification["Records"][0]) == (HERE,)
+    """A queue carries it as text. A direct invocation passes it decoded."""
+    notification = an_s3_notification(FILE.key)
+    assert (
+        object_names(text(notification))
+        == object_names(notification)
+        == object_names(notification["Records"][0])
+        == (FILE,)
+    )
 
 
-def test_a_notification_may_name_several() -> None:
-    """In S3's order."""
-    assert told(text(an_s3_notification(HERE.key, "deliveries/2"))) == (HERE, ObjectName("deliveries", "deliveries/2"))
+def test_several_objects_are_returned_in_the_order_of_the_notification() -> None:
+    assert object_names(text(an_s3_notification(FILE.key, "deliveries/2"))) == (
+        FILE,
+        ObjectName("deliveries", "deliveries/2"),
+    )
 
 
 @pytest.mark.parametrize(
     ("written", "key"), [("deliveries/a%3Db", "deliveries/a=b"), ("deliveries/a+b", "deliveries/a b")]
 )
-def test_keys_are_decoded(written: str, key: str) -> None:
-    """S3 writes keys as in a form: percent signs, and plus for a space."""
-    assert told(text(an_s3_notification(written))) == (ObjectName("deliveries", key),)
+def test_url_encoded_keys_are_decoded(written: str, key: str) -> None:
+    assert object_names(text(an_s3_notification(written))) == (ObjectName("deliveries", key),)
 
 
-def without(*path: str) -> dict[str, Any]:
-    """Return a notification of two objects, the second of which lacks something."""
-    notification = an_s3_notification(HERE.key, HERE.key)
+def notification_without(*path: str) -> dict[str, Any]:
+    """Return a notification of two objects, the second of which lacks the value at `path`."""
+    notification = an_s3_notification(FILE.key, FILE.key)
     part = notification["Records"][1]
     for name in path[:-1]:
         part = part[name]
@@ -63,28 +69,28 @@ def without(*path: str) -> dict[str, Any]:
         '["aws:s3"]',
         '{"Records": "aws:s3"}',
         '{"Records": []} aws:s3',
-        '{"Records": 3, "of": "aws:s3"}',
-        '{"Records": null, "of": "aws:s3"}',
-        text({"Records": [], "of": "aws:s3"}),
+        '{"Records": 3, "source": "aws:s3"}',
+        '{"Records": null, "source": "aws:s3"}',
+        text({"Records": [], "source": "aws:s3"}),
         text({"Records": [None, "aws:s3"]}),
         "[" * 5000 + '"aws:s3"',
         "\ud800aws:s3",
         None,
         17,
-        [an_s3_notification(HERE.key)],
-        text(without("eventSource")),
-        text(without("s3")),
-        text(without("s3", "bucket", "name")),
-        text(without("s3", "object", "key")),
-        text({"Records": [{**an_s3_notification(HERE.key)["Records"][0], "eventSource": "aws:sqs"}], "x": "aws:s3"}),
+        [an_s3_notification(FILE.key)],
+        text(notification_without("eventSource")),
+        text(notification_without("s3")),
+        text(notification_without("s3", "bucket", "name")),
+        text(notification_without("s3", "object", "key")),
+        text({"Records": [{**an_s3_notification(FILE.key)["Records"][0], "eventSource": "aws:sqs"}], "x": "aws:s3"}),
     ],
 )
-def test_what_is_no_notification_names_nothing(content: object) -> None:
-    """Nor does one of which a part can't be understood: it is kept whole, not acknowledged for the rest."""
-    assert told(content) == ()
+def test_other_content_and_incomplete_notifications_name_no_object(content: object) -> None:
+    """An incomplete notification is quarantined as a whole."""
+    assert object_names(content) == ()
 
 
-# --- What is in an object -------------------------------------------------------------------------------------------
+# --- Messages in an object -------------------------------------------------------------------------------------------
 
 ONE, OTHER = '{"eventType":"Delivery"}', '{"eventType":"Open","open":{}}'
 
@@ -111,26 +117,25 @@ ONE, OTHER = '{"eventType":"Delivery"}', '{"eventType":"Open","open":{}}'
         ('{}{"a":' + "[" * 5000, ["{}", '{"a":' + "[" * 5000]),
     ],
 )
-def test_messages_are_told_apart(content: str, messages: list[str]) -> None:
-    """By newlines, as SES ends its documents, and where there is none by where a document ends."""
+def test_messages_end_at_newlines_and_at_ends_of_json_objects(content: str, messages: list[str]) -> None:
     assert list(split_messages(content.encode())) == messages
 
 
-def test_bytes_that_are_no_text_are_no_message() -> None:
-    """They stay with their line, which is not JSON."""
-    broken, sound = list(split_messages(b'{"a":"\xff"}\n' + ONE.encode()))
+def test_a_line_that_is_not_utf_8_is_a_message_that_is_not_json() -> None:
+    malformed, valid = list(split_messages(b'{"a":"\xff"}\n' + ONE.encode()))
     with pytest.raises(EnvelopeError, match="not-json"):
-        open_record(Record(Carrier.SQS, "1", broken))
-    assert (broken.encode("utf-8", "surrogateescape"), sound) == (b'{"a":"\xff"}', ONE)
+        open_record(Record(Carrier.SQS, "1", malformed))
+    assert (malformed.encode("utf-8", "surrogateescape"), valid) == (b'{"a":"\xff"}', ONE)
 
 
 @given(st.lists(json_objects(json_values()), max_size=8), st.data())
-def test_no_document_is_lost(documents: list[dict[str, Any]], data: st.DataObject) -> None:
-    """Whatever stands between documents, all of them are found, in their order, and nothing else is."""
-    gaps = st.sampled_from(["\n", "", "\r\n", " ", "\n\n"])
-    written = [json.dumps(one) for one in documents]
-    content = "".join(one + data.draw(gaps) for one in written)
-    assert list(split_messages(content.encode())) == written
+def test_all_objects_are_returned_in_order_whatever_separates_them(
+    documents: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    separators = st.sampled_from(["\n", "", "\r\n", " ", "\n\n"])
+    texts = [json.dumps(document) for document in documents]
+    content = "".join(document + data.draw(separators) for document in texts)
+    assert list(split_messages(content.encode())) == texts
 
 
 @given(st.binary() | st.lists(st.sampled_from([b"{", b"}", b"\n", b'"', b" ", b"\xff", b"1"])).map(b"".join))
@@ -141,8 +146,7 @@ def test_messages_of_an_object_hold_all_of_it_except_blanks(content: bytes) -> N
     assert "".join("".join(split_messages(content)).split()) == "".join(text_of_object.split())
 
 
-def test_a_document_is_opened_as_if_it_had_come_alone() -> None:
-    """What SES wrote is what is found."""
+def test_a_message_of_an_object_is_opened_like_an_sqs_message() -> None:
     [message] = split_messages(text(a_delivery()).encode() + b"\n")
     opened = open_record(Record(Carrier.SQS, "1", message))
     assert isinstance(opened, Document)

@@ -1,4 +1,4 @@
-"""What SES said, in both of its vocabularies, and what it can't have said."""
+"""Parsing of SES events in both vocabularies, and rejection of malformed ones."""
 
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
@@ -73,25 +73,25 @@ def complaint(document: Json) -> Complaint:
 
 
 def mail(**fields: object) -> Mail:
-    """Return the mail of a bounce whose `mail` object has `fields`."""
+    """Return the `mail` object of a bounce, with `fields` replaced."""
     return mail_of(a_mail() | fields)
 
 
-def mail_of(said: Json) -> Mail:
-    """Return the mail of a bounce whose `mail` object is `said`."""
-    feedback = parse_feedback(a_bounce(mail=said))
+def mail_of(fields: Json) -> Mail:
+    """Return the `mail` object of a bounce whose JSON is `fields`."""
+    feedback = parse_feedback(a_bounce(mail=fields))
     assert feedback.mail
     return feedback.mail
 
 
-def refused(document: Mapping[str, Any]) -> FeedbackError:
-    """Return the error that `document` is refused with."""
+def parse_error(document: Mapping[str, Any]) -> FeedbackError:
+    """Return the error that parsing `document` raises."""
     with pytest.raises(FeedbackError) as error:
         parse_feedback(document)
     return error.value
 
 
-# --- Kinds ----------------------------------------------------------------------------------------------------------
+# --- Event types ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
@@ -110,68 +110,63 @@ def refused(document: Mapping[str, Any]) -> FeedbackError:
         (a_click, Click, AT),
     ],
 )
-def test_every_kind_is_read_in_both_vocabularies(
+def test_every_event_type_is_parsed_in_both_vocabularies(
     build: Callable[..., Json], model: type[Feedback], time: datetime, vocabulary: str
 ) -> None:
-    """With its own time, or that of the message where SES gives it none."""
+    """An event without a time of its own has the time of its email."""
     feedback = parse_feedback(build(vocabulary=vocabulary))
     assert (model, time, MESSAGE_ID) == (type(feedback), feedback.time, feedback.message_id)
 
 
 @pytest.mark.parametrize("name", ["Rendering Failure", "RenderingFailure", "renderingFailure", "RENDERING_FAILURE"])
-def test_every_spelling_of_a_kind_is_that_kind(name: str) -> None:
-    """SES spells one kind in several ways."""
+def test_every_way_to_write_an_event_type_is_recognized(name: str) -> None:
     assert RenderingFailure is type(parse_feedback(a_rendering_failure(kind=name)))
 
 
-def test_a_name_folds_to_its_ascii_letters_and_digits() -> None:
-    """KELVIN SIGN is none of them."""
+def test_a_name_is_normalized_to_lower_case_ascii_letters_and_digits() -> None:
+    """The KELVIN SIGN is not the letter k."""
     assert normalize_name("On-Account_SUPPRESSION list\u212a\u00e91") == "onaccountsuppressionlist1"
 
 
-def test_names_longer_than_any_of_ses_fold_to_one() -> None:
-    """The cache per name stays small, whatever names senders use."""
+def test_names_of_more_than_64_characters_are_normalized_to_one() -> None:
+    """The cache remains small, whatever names senders use."""
     assert [normalize_name("a" * length) for length in (64, 65, 9_999)] == ["a" * 64, "toolong", "toolong"]
 
 
-def test_both_vocabularies_may_name_one_kind() -> None:
-    """Forwarders merge them."""
+def test_the_same_event_type_in_both_vocabularies_is_accepted() -> None:
     assert Bounce is type(parse_feedback(a_bounce() | {NOTIFICATION: "bounce"}))
 
 
-def test_two_kinds_are_refused() -> None:
-    """The document does not say which one applies."""
-    error = refused(a_bounce() | {NOTIFICATION: "Complaint"})
+def test_two_different_event_types_raise_an_error() -> None:
+    error = parse_error(a_bounce() | {NOTIFICATION: "Complaint"})
     assert (error.reason, error.where, str(error)) == ("two-kinds", (), "two-kinds")
 
 
 @pytest.mark.parametrize(
     "name", ["Recalled", "", " ", "Bounce" * 20, None, 5, ["Bounce"], {"a": "Bounce"}, "\ud800", "toolong"]
 )
-def test_an_unknown_kind_is_refused(name: object) -> None:
-    """Whatever has no meaning here may have one later: it must be kept."""
-    assert refused(a_bounce() | {EVENT: name}).reason == "unknown-kind"
+def test_an_unknown_event_type_raises_an_error(name: object) -> None:
+    """SES may introduce it later, so the event is quarantined."""
+    assert parse_error(a_bounce() | {EVENT: name}).reason == "unknown-kind"
 
 
 @pytest.mark.parametrize("name", [None, 5, ["Complaint"]])
-def test_a_kind_that_is_no_text_names_none(name: object) -> None:
-    """The other vocabulary's name decides."""
+def test_an_event_type_that_is_no_text_is_ignored(name: object) -> None:
+    """The other vocabulary's value decides."""
     assert Bounce is type(parse_feedback(a_bounce() | {NOTIFICATION: name}))
 
 
-def test_an_empty_document_is_refused() -> None:
-    """It names no kind."""
-    assert refused({}).reason == "unknown-kind"
+def test_an_empty_document_raises_an_error() -> None:
+    assert parse_error({}).reason == "unknown-kind"
 
 
-# --- Fields that decide ---------------------------------------------------------------------------------------------
+# --- Decisive fields ------------------------------------------------------------------------------------------------
 
 
-def test_a_bounce_says_what_its_dsn_said() -> None:
-    """And when, and by which feedback id."""
-    said = bounce(a_bounce("Transient", "MailboxFull")).bounce
-    (recipient,) = said.bounced_recipients or ()
-    assert (*(said.bounce_type, said.bounce_sub_type, said.feedback_id, said.timestamp),) == (
+def test_a_bounce_has_the_fields_of_its_dsn() -> None:
+    parsed = bounce(a_bounce("Transient", "MailboxFull")).bounce
+    (recipient,) = parsed.bounced_recipients or ()
+    assert (*(parsed.bounce_type, parsed.bounce_sub_type, parsed.feedback_id, parsed.timestamp),) == (
         "Transient",
         "MailboxFull",
         FEEDBACK_ID,
@@ -185,8 +180,7 @@ def test_a_bounce_says_what_its_dsn_said() -> None:
     )
 
 
-def test_a_diagnostic_code_is_read_as_it_is() -> None:
-    """Over several lines, and as long as it likes."""
+def test_a_long_diagnostic_code_of_several_lines_is_unchanged() -> None:
     code = "smtp; 550 5.1.1\n user\r\n\tunknown " * 1_000
     (recipient,) = (
         bounce(a_bounce(recipients=[a_bounced_recipient(diagnosticCode=code)])).bounce.bounced_recipients or ()
@@ -194,8 +188,7 @@ def test_a_diagnostic_code_is_read_as_it_is() -> None:
     assert code == recipient.diagnostic_code
 
 
-def test_an_auto_replier_has_an_address_only() -> None:
-    """No DSN spoke of it."""
+def test_a_recipient_without_a_dsn_has_only_an_address() -> None:
     (recipient,) = bounce(a_bounce(recipients=[an_auto_reply_recipient()])).bounce.bounced_recipients or ()
     assert (*(recipient.email_address, recipient.action, recipient.status, recipient.diagnostic_code),) == (
         RECIPIENT,
@@ -205,13 +198,13 @@ def test_an_auto_replier_has_an_address_only() -> None:
     )
 
 
-def test_a_complaint_says_what_its_report_said() -> None:
-    """ComplaintSubType is null in real events."""
-    said = complaint(a_complaint("fraud")).complaint
+def test_a_complaint_has_the_fields_of_its_report() -> None:
+    """In real events, complaintSubType is null."""
+    parsed = complaint(a_complaint("fraud")).complaint
     assert (
-        said.complaint_sub_type,
-        said.complaint_feedback_type,
-        [one.email_address for one in said.complained_recipients or ()],
+        parsed.complaint_sub_type,
+        parsed.complaint_feedback_type,
+        [recipient.email_address for recipient in parsed.complained_recipients or ()],
     ) == (None, "fraud", [RECIPIENT])
 
 
@@ -231,8 +224,8 @@ def test_a_complaint_says_what_its_report_said() -> None:
     ],
     ids=lambda document: document[EVENT],
 )
-def test_every_field_is_optional(document: Json) -> None:
-    """AWS drops fields without notice, and most of them decide nothing."""
+def test_events_without_fields_are_parsed(document: Json) -> None:
+    """AWS may drop fields without notice."""
     assert (
         ""
         == parse_feedback({**document, "mail": None}).message_id
@@ -240,7 +233,7 @@ def test_every_field_is_optional(document: Json) -> None:
     )
 
 
-SILENT: Json = {
+EMPTY_OBJECTS: Json = {
     "bounce": {"bouncedRecipients": [{}]},
     "complaint": {"complainedRecipients": [{}]},
     "delivery": {},
@@ -251,14 +244,14 @@ SILENT: Json = {
     "deliveryDelay": {"delayedRecipients": [{}]},
     **{name: {} for name in ("mail", "reject", "failure", "open", "click")},
 }
-"""The objects of every kind, none of which says anything."""
+"""The objects of all event types, without any value."""
 
 
-def said(value: object) -> Iterator[object]:
-    """Yield what a model, dumped, says, however deep."""
+def values(value: object) -> Iterator[object]:
+    """Yield all values in a dumped model."""
     if isinstance(value, dict | list | tuple):
         for part in value.values() if isinstance(value, dict) else value:
-            yield from said(part)
+            yield from values(part)
     else:
         yield value
 
@@ -266,15 +259,15 @@ def said(value: object) -> Iterator[object]:
 @pytest.mark.parametrize(
     "objects",
     [
-        SILENT,
-        {name: {} for name in SILENT if name != "mail"},
+        EMPTY_OBJECTS,
+        {name: {} for name in EMPTY_OBJECTS if name != "mail"},
         {name: {} for name in ("mail", "bounce", "complaint", "delivery", "subscription")},
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_ses_did_not_say_is_none(kind: str, objects: Json) -> None:
-    """Not an empty text, which SES might have said."""
-    assert {*said(parse_feedback({EVENT: kind, **objects}).model_dump())} == {None}
+def test_every_missing_field_is_none(kind: str, objects: Json) -> None:
+    """An empty string would be a value that SES may send."""
+    assert {*values(parse_feedback({EVENT: kind, **objects}).model_dump())} == {None}
 
 
 TIME = "2026-03-01T12:00:05Z"
@@ -339,7 +332,7 @@ DOCUMENTED: dict[str, tuple[str, Json]] = {
     "Subscription": (
         "subscription",
         {
-            "contactList": "everybody",
+            "contactList": "customers",
             "timestamp": TIME,
             "source": "UnsubscribeHeader",
             "newTopicPreferences": PREFERENCES,
@@ -347,15 +340,17 @@ DOCUMENTED: dict[str, tuple[str, Json]] = {
         },
     ),
 }
-"""By kind, the name of its object and every field that SES documents ("Contents of event data", developer guide)."""
+"""Event type → name of its object, and all fields that AWS documents.
+
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
+"""
 
 
 @pytest.mark.parametrize("kind", DOCUMENTED)
-def test_every_documented_field_is_read(kind: str) -> None:
-    """Under SES's own name, abbreviations included."""
+def test_every_documented_field_is_parsed_under_the_name_that_ses_uses(kind: str) -> None:
     name, fields = DOCUMENTED[kind]
-    read = parse_feedback({EVENT: kind, name: fields}).model_dump(mode="json", by_alias=True, exclude_none=True)
-    assert {name: fields} == read
+    parsed = parse_feedback({EVENT: kind, name: fields}).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert {name: fields} == parsed
 
 
 MAIL: Json = {
@@ -385,44 +380,40 @@ MAIL: Json = {
 }
 
 
-def test_every_documented_field_of_the_message_is_read() -> None:
-    """Every feedback has a mail object; its headers are parsed on first access."""
-    read = mail(**MAIL)
-    assert read.headers
-    assert read.common_headers
-    headers = [header.model_dump(mode="json", by_alias=True) for header in read.headers]
-    common = read.common_headers.model_dump(mode="json", by_alias=True)
-    whole = read.model_dump(mode="json", by_alias=True)
+def test_every_documented_field_of_the_mail_object_is_parsed() -> None:
+    parsed = mail(**MAIL)
+    assert parsed.headers
+    assert parsed.common_headers
+    headers = [header.model_dump(mode="json", by_alias=True) for header in parsed.headers]
+    common = parsed.common_headers.model_dump(mode="json", by_alias=True)
+    whole = parsed.model_dump(mode="json", by_alias=True)
     assert {**whole, "headers": headers, "commonHeaders": common} == MAIL
 
 
-def test_what_a_header_did_not_say_is_none() -> None:
-    """Nor are there any where none were passed on."""
-    read = mail_of({"headers": [{}], "commonHeaders": {}})
-    assert read.headers
-    assert read.common_headers
-    assert {*said([read.headers[0].model_dump(), read.common_headers.model_dump()])} == {None}
+def test_missing_fields_of_headers_are_none() -> None:
+    parsed = mail_of({"headers": [{}], "commonHeaders": {}})
+    assert parsed.headers
+    assert parsed.common_headers
+    assert {*values([parsed.headers[0].model_dump(), parsed.common_headers.model_dump()])} == {None}
     assert (mail_of({}).headers, mail_of({}).common_headers) == (None, None)
 
 
-def test_every_field_of_the_message_is_optional() -> None:
-    """What is there counts."""
+def test_a_mail_object_with_a_single_field_is_parsed() -> None:
     assert mail_of({"messageId": MESSAGE_ID}).model_dump(exclude_none=True) == {"message_id": MESSAGE_ID}
     assert mail_of({"source": "sender@example.com"}).source == "sender@example.com"
 
 
-def test_what_ses_said_stays_as_it_is() -> None:
-    """Facts, history and metrics are all made of the same feedback."""
+def test_assigning_a_field_of_an_event_raises() -> None:
     feedback = bounce(a_bounce())
     with pytest.raises(ValidationError):
-        feedback.bounce.bounce_type = "Transient"  # type: ignore[misc]  # as mypy knows, too
+        feedback.bounce.bounce_type = "Transient"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("name", ["bounce", "complaint", "delivery", "subscription"])
 @pytest.mark.parametrize("value", [None, "text", 5, [], [{}]])
-def test_what_gives_a_kind_its_meaning_must_be_there(name: str, value: object) -> None:
-    """A bounce without its bounce object has no bounced recipients."""
-    error = refused({EVENT: name.title(), "mail": a_mail(), name: value})
+def test_an_event_whose_own_object_is_no_object_is_malformed(name: str, value: object) -> None:
+    """A bounce without its `bounce` object has no bounced recipients."""
+    error = parse_error({EVENT: name.title(), "mail": a_mail(), name: value})
     assert ("malformed", (f"{name}: model_type",)) == (error.reason, error.where)
 
 
@@ -441,9 +432,8 @@ def test_what_gives_a_kind_its_meaning_must_be_there(name: str, value: object) -
         (a_subscription(unsubscribe_all="maybe"), "subscription.newTopicPreferences.unsubscribeAll: bool_parsing"),
     ],
 )
-def test_a_field_that_decides_must_be_of_its_type(document: Json, where: str) -> None:
-    """Acting on half of the document could be worse than not acting; it is quarantined for an operator."""
-    error = refused(document)
+def test_a_decisive_field_of_a_wrong_type_makes_the_event_malformed(document: Json, where: str) -> None:
+    error = parse_error(document)
     assert ("malformed", (where,), f"malformed: {where}") == (error.reason, error.where, str(error))
 
 
@@ -457,91 +447,97 @@ def test_a_field_that_decides_must_be_of_its_type(document: Json, where: str) ->
         (a_delivery(recipients=[RECIPIENT, 5]), [RECIPIENT, None]),  # type: ignore[list-item]
     ],
 )
-def test_a_malformed_recipient_is_one_of_whom_nothing_is_said(document: Json, named: list[str | None]) -> None:
-    """The other recipients are unaffected."""
+def test_a_malformed_recipient_does_not_affect_the_others(document: Json, named: list[str | None]) -> None:
     feedback = parse_feedback(document)
     match feedback:
         case Bounce():
-            found = [one.email_address for one in feedback.bounce.bounced_recipients or ()]
+            found = [recipient.email_address for recipient in feedback.bounce.bounced_recipients or ()]
         case Complaint():
-            found = [one.email_address for one in feedback.complaint.complained_recipients or ()]
+            found = [recipient.email_address for recipient in feedback.complaint.complained_recipients or ()]
         case _:
             assert isinstance(feedback, Delivery)
             found = list(feedback.delivery.recipients or ())
     assert named == found
 
 
-def test_an_error_names_every_field_at_fault() -> None:
-    """An operator who reads the quarantined message sees all errors at once."""
-    error = refused(a_bounce(5, ["General"]))
+def test_the_error_names_every_malformed_field() -> None:
+    error = parse_error(a_bounce(5, ["General"]))
     where = ("bounce.bounceType: string_type", "bounce.bounceSubType: string_type")
     assert (where, f"malformed: {where[0]}, {where[1]}") == (error.where, str(error))
 
 
-def test_an_error_names_a_few_fields_only() -> None:
-    """A message with many malformed fields makes no log line of them all."""
+def test_the_error_names_at_most_five_fields() -> None:
+    """The log line remains short."""
     wrong: Json = dict.fromkeys(("bounceType", "bounceSubType", "bouncedRecipients"), 5)
-    assert 1 <= len(refused(a_bounce(**wrong)).where) <= 5
+    assert 1 <= len(parse_error(a_bounce(**wrong)).where) <= 5
 
 
 @pytest.mark.parametrize("recipient", [5, None, {"emailAddress": 5}])
-def test_a_crowd_of_malformed_recipients_costs_little(recipient: object) -> None:
-    """A function that runs out of memory takes the other messages of its batch with it."""
+def test_300000_malformed_recipients_use_less_than_one_megabyte(recipient: object) -> None:
+    """A function that runs out of memory affects the other messages of its batch."""
     document = a_bounce(bouncedRecipients=[recipient] * 300_000)
     tracemalloc.start()
-    refused(document)
+    parse_error(document)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2**20
 
 
 @pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery])
-def test_a_crowd_of_recipients_is_refused(build: Callable[..., Json]) -> None:
-    """SES sends a message to fifty at most; facts about a hundred thousand would never all be stored."""
+def test_1000_recipients_are_accepted_and_more_are_malformed(build: Callable[..., Json]) -> None:
+    """An email has at most 50: https://docs.aws.amazon.com/ses/latest/dg/quotas.html."""
     for number in (1_001, 100_000):
-        assert refused(build(recipients=[RECIPIENT] * number)).reason == "malformed"
+        assert parse_error(build(recipients=[RECIPIENT] * number)).reason == "malformed"
     for number in (50, 1_000):
         assert judge(parse_feedback(build(recipients=[RECIPIENT] * number))).facts
 
 
-def test_an_error_does_not_quote_the_message() -> None:
-    """Errors end in logs, and logs hold no address; nor does the error of pydantic's that is behind it."""
-    error = refused(a_bounce(bouncedRecipients="secret@example.com", secret="secret@example.com"))
+def test_the_error_and_its_context_do_not_contain_values_of_the_event() -> None:
+    error = parse_error(a_bounce(bouncedRecipients="secret@example.com", secret="secret@example.com"))
     assert "secret" not in f"{error!r}{error.__cause__!r}{error.__context__!r}{error.__context__}"
 
 
-# --- Fields that do not decide --------------------------------------------------------------------------------------
+# --- Other fields ---------------------------------------------------------------------------------------------------
 
-WRONG: tuple[Any, ...] = (None, 5, -1.5, "\ud800", [], {}, [None], {"a": 5}, float("nan"), 10**5_000, nested(100_000))
-"""Values that are of the right type for few fields."""
+WRONG_VALUES: tuple[Any, ...] = (
+    None,
+    5,
+    -1.5,
+    "\ud800",
+    [],
+    {},
+    [None],
+    {"a": 5},
+    float("nan"),
+    10**5_000,
+    nested(100_000),
+)
+"""Values that have the wrong type for most fields."""
 
 
-def without_sense(document: Json, *spared: str) -> list[Json]:
-    """Return copies of `document`'s inner objects, in each of which every field but `spared` is one wrong value."""
-    return [{name: value if name in spared else wrong for name, value in document.items()} for wrong in WRONG]
+def with_wrong_values(fields: Json, *unchanged: str) -> list[Json]:
+    """Return copies of `fields`; in each, all fields except `unchanged` have one wrong value."""
+    return [{name: value if name in unchanged else wrong for name, value in fields.items()} for wrong in WRONG_VALUES]
 
 
-def test_a_bounce_is_a_bounce_whatever_else_it_says() -> None:
-    """No malformed header, time or id loses a bounce."""
-    for other in without_sense(a_bounce()["bounce"], "bounceType", "bounceSubType", "bouncedRecipients"):
+def test_malformed_other_fields_do_not_affect_a_bounce() -> None:
+    for other in with_wrong_values(a_bounce()["bounce"], "bounceType", "bounceSubType", "bouncedRecipients"):
         (recipient,) = bounce(a_bounce() | {"bounce": other}).bounce.bounced_recipients or ()
         assert recipient.email_address == RECIPIENT
-    for other in without_sense(a_bounced_recipient(), "emailAddress"):
+    for other in with_wrong_values(a_bounced_recipient(), "emailAddress"):
         (recipient,) = bounce(a_bounce(recipients=[other])).bounce.bounced_recipients or ()
         assert recipient.email_address == RECIPIENT
 
 
-def test_a_complaint_is_a_complaint_whatever_else_it_says() -> None:
-    """Losing one can cost the account."""
-    spared = ("complaintSubType", "complaintFeedbackType", "complainedRecipients")
-    for other in without_sense(a_complaint()["complaint"], *spared):
+def test_malformed_other_fields_do_not_affect_a_complaint() -> None:
+    decisive = ("complaintSubType", "complaintFeedbackType", "complainedRecipients")
+    for other in with_wrong_values(a_complaint()["complaint"], *decisive):
         (recipient,) = complaint(a_complaint() | {"complaint": other}).complaint.complained_recipients or ()
         assert recipient.email_address == RECIPIENT
 
 
-def test_no_mail_object_loses_a_bounce() -> None:
-    """Whatever it holds, and whatever it is."""
-    for other in [*without_sense(a_mail()), *without_sense(a_mail(), "tags"), *WRONG]:
+def test_a_malformed_mail_object_does_not_affect_a_bounce() -> None:
+    for other in [*with_wrong_values(a_mail()), *with_wrong_values(a_mail(), "tags"), *WRONG_VALUES]:
         assert bounce(a_bounce() | {"mail": other}).bounce.bounce_type == "Permanent"
 
 
@@ -552,38 +548,35 @@ def test_no_mail_object_loses_a_bounce() -> None:
         *((an_open(), "open"), (a_click(), "click"), (a_send(), "send")),
     ],
 )
-def test_what_is_only_counted_is_counted_whatever_it_says(document: Json, name: str) -> None:
-    """And has the time of its message when it has none of its own."""
-    for other in [*WRONG, *without_sense(document[name])]:
+def test_malformed_objects_of_events_that_are_only_counted_are_ignored(document: Json, name: str) -> None:
+    """Such an event has the time of its email."""
+    for other in [*WRONG_VALUES, *with_wrong_values(document[name])]:
         assert parse_feedback({**document, name: other}).time == START
 
 
-def test_old_preferences_do_not_matter() -> None:
-    """Only the new ones say what the recipient wants."""
-    for other in WRONG:
+def test_malformed_old_preferences_are_ignored() -> None:
+    for other in WRONG_VALUES:
         assert parse_feedback(a_subscription(oldTopicPreferences=other)).kind == "Subscription"
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """AWS adds fields without notice."""
     document = a_bounce(brandNew={"a": 1}) | {"brandNew": [nested(100_000)]}
     assert bounce(document) == bounce(a_bounce())
 
 
-def test_an_address_of_no_computer_is_no_matter() -> None:
-    """The developer guide's own example has remoteMtaIp 123.456.789.012."""
+def test_an_invalid_ip_address_is_accepted() -> None:
+    """AWS's example has remoteMtaIp 123.456.789.012."""
     feedback = parse_feedback(a_delivery(remoteMtaIp="123.456.789.012"))
     assert isinstance(feedback, Delivery)
     assert feedback.delivery.remote_mta_ip == "123.456.789.012"
 
 
-@pytest.mark.parametrize(("tags", "read"), [(None, None), ({"campaign": ["spring"]}, {"campaign": ("spring",)})])
-def test_a_link_may_have_tags(tags: object, read: object) -> None:
-    """Null means none."""
+@pytest.mark.parametrize(("tags", "parsed"), [(None, None), ({"campaign": ["spring"]}, {"campaign": ("spring",)})])
+def test_tags_of_a_link_may_be_null(tags: object, parsed: object) -> None:
     feedback = parse_feedback(a_click(link_tags=tags))
     assert isinstance(feedback, Click)
     assert feedback.click
-    assert feedback.click.link_tags == read
+    assert feedback.click.link_tags == parsed
 
 
 # --- Times and tags -------------------------------------------------------------------------------------------------
@@ -593,15 +586,13 @@ def test_a_link_may_have_tags(tags: object, read: object) -> None:
     "text",
     ["2018-10-08T14:05:45.000Z", "2018-10-08T14:05:45Z", "2018-10-08T14:05:45 +0000", "2018-10-08T07:05:45.000-07:00"],
 )
-def test_every_form_of_time_is_read(text: str) -> None:
-    """In the kind's own object as in the mail's."""
+def test_every_form_of_a_timestamp_is_parsed(text: str) -> None:
     at = datetime(2018, 10, 8, 14, 5, 45, tzinfo=UTC)
     assert (at, at) == (bounce(a_bounce(timestamp=text)).time, mail(timestamp=text).timestamp)
 
 
 @pytest.mark.parametrize("value", [None, "", "yesterday", 1_539_007_545, "9999-12-31T23:59:59Z", ["x"]])
-def test_without_a_time_of_its_own_feedback_has_that_of_its_message(value: object) -> None:
-    """The message was sent no later than anything came of it."""
+def test_an_event_without_a_usable_time_has_the_time_of_its_email(value: object) -> None:
     assert [
         parse_feedback(document).time
         for document in (a_bounce(timestamp=value), a_complaint(timestamp=value), a_delivery(timestamp=value))
@@ -609,20 +600,18 @@ def test_without_a_time_of_its_own_feedback_has_that_of_its_message(value: objec
 
 
 @pytest.mark.parametrize("mail", [None, {}, {"timestamp": None}])
-def test_without_any_time_feedback_has_none(mail: object) -> None:
-    """The clock is not asked: the same feedback must come to the same facts whenever it comes."""
+def test_an_event_without_any_time_has_none(mail: object) -> None:
+    """The current time is not used: the same event must always yield the same facts."""
     assert parse_feedback(a_bounce(timestamp=None) | {"mail": mail}).time is None
 
 
-def test_the_configuration_set_and_the_tenant_are_tags() -> None:
-    """In events."""
+def test_configuration_set_and_tenant_are_read_from_tags() -> None:
     tags = {"ses:configuration-set": [CONFIGURATION_SET, "second"], "ses:tenant-name": ["shop"]}
     feedback = parse_feedback(a_bounce(mail=a_mail(tags=tags)))
     assert (feedback.configuration_set, feedback.tenant) == (CONFIGURATION_SET, "shop")
 
 
-def test_a_notification_has_no_tags() -> None:
-    """Its configuration set is unknown."""
+def test_an_identity_notification_has_no_configuration_set_and_no_tenant() -> None:
     feedback = parse_feedback(a_bounce(vocabulary=NOTIFICATION))
     assert (feedback.configuration_set, feedback.tenant) == ("", "")
 
@@ -640,26 +629,23 @@ def test_a_notification_has_no_tags() -> None:
         ([["x"]], ""),
     ],
 )
-def test_a_tag_is_its_first_text(value: object, first: str) -> None:
-    """Every value is a list; some forwarders flatten it."""
+def test_a_tag_is_the_first_text_of_its_list(value: object, first: str) -> None:
+    """Some forwarders replace the list by its only value."""
     assert first == mail(tags={"campaign": value}).tag("campaign")
 
 
-def test_without_a_mail_object_nothing_is_said_of_the_message() -> None:
-    """Neither its id, its configuration set nor its tenant."""
+def test_an_event_without_a_mail_object_has_no_message_id_configuration_set_or_tenant() -> None:
     feedback = parse_feedback(a_bounce() | {"mail": None})
     assert (feedback.message_id, feedback.configuration_set, feedback.tenant) == ("", "", "")
 
 
-def test_every_kind_is_known_by_its_folded_name() -> None:
-    """As `normalize_name` returns it; `kind` itself is SES's name without the space, which rules and history bear."""
+def test_kinds_are_indexed_by_their_normalized_names() -> None:
     kinds = [model.kind for model in KINDS.values()]
-    said = "Bounce Complaint Delivery Send Reject RenderingFailure DeliveryDelay Open Click Subscription"
-    assert (said.split(), list(map(normalize_name, kinds))) == (kinds, list(KINDS))
+    names = "Bounce Complaint Delivery Send Reject RenderingFailure DeliveryDelay Open Click Subscription"
+    assert (names.split(), list(map(normalize_name, kinds))) == (kinds, list(KINDS))
 
 
-def test_a_message_of_a_kind_may_hold_objects_of_others() -> None:
-    """Only its own kind's object counts."""
+def test_objects_of_other_event_types_are_ignored() -> None:
     document = a_message("Delivery", **{name: a_bounce()[name] for name in ("bounce",)}, delivery={})
     assert Delivery is type(parse_feedback(document))
 
@@ -667,8 +653,8 @@ def test_a_message_of_a_kind_may_hold_objects_of_others() -> None:
 @pytest.mark.parametrize(
     ("flag", "meaning"), [(True, True), ("true", True), ("false", False), (0, False), (None, None)]
 )
-def test_a_flag_may_be_a_text(flag: object, meaning: bool | None) -> None:  # noqa: FBT001 (JSON)
-    """SES's documentation calls its booleans strings, and its examples show booleans."""
+def test_a_boolean_may_be_given_as_text(flag: object, meaning: bool | None) -> None:  # noqa: FBT001 (JSON)
+    """AWS's page calls headersTruncated a string; its examples have booleans."""
     feedback = parse_feedback(a_subscription(unsubscribe_all=flag))
     assert isinstance(feedback, Subscription)
     preferences = feedback.subscription.new_topic_preferences
@@ -677,15 +663,14 @@ def test_a_flag_may_be_a_text(flag: object, meaning: bool | None) -> None:  # no
     assert meaning == mail(headersTruncated=flag).headers_truncated
 
 
-def test_headers_are_read_when_asked_for() -> None:
-    """As they came, or not at all."""
-    sender = Header(name="From", value=SENDER)
-    assert [(sender, Header(name="To", value=RECIPIENT)), None] == [mail().headers, mail(headers=["From"]).headers]
+def test_headers_are_parsed_and_malformed_headers_are_none() -> None:
+    from_header = Header(name="From", value=SENDER)
+    assert [(from_header, Header(name="To", value=RECIPIENT)), None] == [mail().headers, mail(headers=["From"]).headers]
     assert mail(commonHeaders="From").common_headers is None
 
 
-def test_joined_addresses_stay_joined() -> None:
-    """Splitting at commas is unsafe, and nothing here needs it."""
+def test_several_addresses_in_one_header_are_not_split() -> None:
+    """Display names may contain commas."""
     headers = mail().common_headers
     assert headers
     assert (f"{RECIPIENT}, {BYSTANDER}",) == headers.to
