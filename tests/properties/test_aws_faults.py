@@ -1,6 +1,6 @@
-"""Wherever AWS fails, or the process dies, what is not done comes again, and the end is the same.
+"""After any failed AWS call or dead process, unfinished work is retried and ends in the same state.
 
-One call after another is made to go wrong, in every way a call can, with the adapters that run in Lambda.
+Each call in turn gets each kind of fault. The adapters are those that run in Lambda.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,55 +52,55 @@ FAULTS: dict[str, Fault] = {
 
 @pytest.fixture
 def stack() -> Iterator[EmbeddedStack]:
-    """A world."""
+    """The deployed functions and their AWS services, in memory."""
     with embedded_stack() as stack:
         yield stack
 
 
 def each(faults: dict[str, Fault]) -> pytest.MarkDecorator:
-    """Try each of `faults`."""
+    """Parametrize a test with each of `faults`."""
     return pytest.mark.parametrize("fault", faults.values(), ids=faults)
 
 
 # --- Feedback -------------------------------------------------------------------------------------------------------
 
-NAMED = {
+ADDRESS_OF_MESSAGE = {
     1: RECIPIENT,
     2: "complainer@example.com",
     3: "happy@example.com",
     4: RECIPIENT,
     5: "noted@example.com",
     6: "poison",
-    7: "nobody",
+    7: "",
 }
-"""Whom each message is about."""
+"""The contact of each message; an empty string if it has none."""
 BATCH = an_sqs_event(
     a_bounce(),
-    a_complaint(recipients=[NAMED[2]]),
-    a_delivery(recipients=[NAMED[3]]),
+    a_complaint(recipients=[ADDRESS_OF_MESSAGE[2]]),
+    a_delivery(recipients=[ADDRESS_OF_MESSAGE[3]]),
     a_bounce("Transient", recipients=[RECIPIENT.upper()]),
-    a_complaint("not-spam", recipients=[NAMED[5]]),
+    a_complaint("not-spam", recipients=[ADDRESS_OF_MESSAGE[5]]),
     "poison",
     an_open(),
 )
 FEEDBACK_CALLS = ["batch_get_item", "batch_execute_statement", "send_message"]
 
 
-def handled(stack: EmbeddedStack, event: dict[str, Any]) -> dict[str, Any]:
-    """Return what the feedback function leaves of an SQS event: an event of the records that come again."""
+def retried_after(stack: EmbeddedStack, event: dict[str, Any]) -> dict[str, Any]:
+    """Process an SQS event; return an event with the records to retry."""
     answer = stack.feedback()(event, FakeContext())
     again = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     return {"Records": [record for record in event["Records"] if record["messageId"] in again]}
 
 
 def feedback_state(stack: EmbeddedStack) -> tuple[object, ...]:
-    """Return all that feedback leaves behind, but for when it was written."""
+    """Return all stored items, without their write times, and the quarantined messages."""
     items = [{name: value for name, value in item.items() if name != "pending_at"} for item in stack.items()]
     return items, set(map(str, stack.aws.quarantined()))
 
 
-def concerned(call: Call) -> set[str]:
-    """Return whom a call is about."""
+def addresses_in(call: Call) -> set[str]:
+    """Return the addresses in the request of a call, or "poison" for the quarantine."""
     if call.operation == "send_message":
         return {"poison"}
     if call.operation == "batch_execute_statement":
@@ -109,60 +109,62 @@ def concerned(call: Call) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed() -> tuple[object, ...]:
-    """What the batch leaves behind when nothing goes wrong."""
+def expected_state() -> tuple[object, ...]:
+    """The state after the batch without a fault."""
     with embedded_stack() as stack:
         calls = stack.inject_fault(-1, times_out)
-        assert handled(stack, BATCH) == {"Records": []}
+        assert retried_after(stack, BATCH) == {"Records": []}
         assert [call.operation for call in calls] == FEEDBACK_CALLS
         return feedback_state(stack)
 
 
 @each(FAULTS)
 @pytest.mark.parametrize("number", range(len(FEEDBACK_CALLS)))
-def test_feedback_when_a_call_fails(
-    stack: EmbeddedStack, undisturbed: tuple[object, ...], number: int, fault: Fault
+def test_exactly_the_messages_of_a_failing_call_are_retried_and_the_retry_completes_them(
+    stack: EmbeddedStack, expected_state: tuple[object, ...], number: int, fault: Fault
 ) -> None:
-    """Exactly the messages that the call was about come again, and then the end is as if nothing had happened."""
     calls = stack.inject_fault(number, fault)
-    again = handled(stack, BATCH)
-    whom = concerned(calls[number])
-    expected = [f"sqs-message-{message}" for message, name in NAMED.items() if name in whom]
+    again = retried_after(stack, BATCH)
+    addresses = addresses_in(calls[number])
+    expected = [f"sqs-message-{message}" for message, name in ADDRESS_OF_MESSAGE.items() if name in addresses]
     assert [record["messageId"] for record in again["Records"]] == expected
-    assert handled(stack, again) == {"Records": []}
-    assert feedback_state(stack) == undisturbed
+    assert retried_after(stack, again) == {"Records": []}
+    assert feedback_state(stack) == expected_state
 
 
 @pytest.mark.parametrize("number", range(len(FEEDBACK_CALLS)))
-def test_feedback_when_the_process_dies(stack: EmbeddedStack, undisturbed: tuple[object, ...], number: int) -> None:
-    """The whole batch comes again, and the end is as if nothing had happened."""
+def test_a_batch_whose_process_dies_is_completed_by_its_redelivery(
+    stack: EmbeddedStack, expected_state: tuple[object, ...], number: int
+) -> None:
     stack.inject_fault(number, process_ends_after)
     with pytest.raises(Killed):
-        handled(stack, BATCH)
-    assert handled(stack, BATCH) == {"Records": []}
-    assert feedback_state(stack) == undisturbed
+        retried_after(stack, BATCH)
+    assert retried_after(stack, BATCH) == {"Records": []}
+    assert feedback_state(stack) == expected_state
 
 
 @each(FAULTS)
-def test_feedback_when_every_call_fails(stack: EmbeddedStack, undisturbed: tuple[object, ...], fault: Fault) -> None:
-    """While nothing works nothing is lost, and what needs nobody is done."""
+def test_when_every_call_fails_each_message_that_needs_a_call_is_retried(
+    stack: EmbeddedStack, expected_state: tuple[object, ...], fault: Fault
+) -> None:
+    """The open event needs no call and is done."""
     for client in (stack.dynamodb, stack.sqs):
         client.default_fault = fault
-    again = handled(stack, BATCH)
+    again = retried_after(stack, BATCH)
     assert [record["messageId"] for record in again["Records"]] == [f"sqs-message-{number}" for number in range(1, 7)]
     for client in (stack.dynamodb, stack.sqs):
         client.default_fault = None
-    assert handled(stack, again) == {"Records": []}
-    assert feedback_state(stack) == undisturbed
+    assert retried_after(stack, again) == {"Records": []}
+    assert feedback_state(stack) == expected_state
 
 
-# --- The list_sync -----------------------------------------------------------------------------------------------------
+# --- The list sync -----------------------------------------------------------------------------------------------------
 
 COMPLAINER, RETURNER = "complainer@example.com", "returner@example.com"
 
 
 def prepare(stack: EmbeddedStack) -> list[dict[str, Any]]:
-    """Bring about something to put, to delete and to publish; return the stream's records of it."""
+    """Store changes that require a put, a delete and events; return their stream records."""
     stack.learn(a_fact(Verdict.SUPPRESS, address=RETURNER), a_fact(Verdict.COMPLAIN, address=COMPLAINER))
     stack.reinstate(RETURNER)
     bounce = SuppressionReason.BOUNCE
@@ -171,79 +173,80 @@ def prepare(stack: EmbeddedStack) -> list[dict[str, Any]]:
     return stack.stream()
 
 
-def let_be(stack: EmbeddedStack, records: list[dict[str, Any]]) -> None:
-    """Hand the stream's records out again, and sweep when every lease has run out."""
+def redeliver_and_sweep(stack: EmbeddedStack, records: list[dict[str, Any]]) -> None:
+    """Redeliver the stream's records, then sweep after every lease has expired."""
     if records:
         stack.suppression()({"Records": records}, FakeContext())
     stack.drain()
-    if any("pending_shard" in item for item in stack.aws.contacts()):  # else the sweep would find nothing
+    if any("pending_shard" in item for item in stack.aws.contacts()):  # otherwise there is nothing to sweep
         stack.sweep(after=LEASE_DURATION + timedelta(minutes=1))
 
 
-def assert_in_step(stack: EmbeddedStack) -> None:
-    """The list is what the contacts want, nothing is due, and the latest event of each is what it is."""
+def assert_in_sync(stack: EmbeddedStack) -> None:
+    """Assert that the list, the latest events and the contacts agree, and that no contact is pending."""
     limits = stack.settings.limits
     contacts = [decode(item) for item in stack.aws.contacts()]
-    wanted = {
+    required = {
         variant: reason.value
         for stored in contacts
         if (reason := required_list_reason(stored.contact, limits))
         for variant in stored.contact.variants
     }
-    assert stack.listed() == wanted
+    assert stack.listed() == required
     assert [
         stored.contact.address for stored in contacts if stored.pending_since or stored.list_pending or stored.lease
     ] == []
-    told = sorted((event["detail"] for event in stack.aws.events()), key=lambda detail: detail["rev"])
-    latest = {detail["address"]: detail["new_status"] for detail in told}
+    details = sorted((event["detail"] for event in stack.aws.events()), key=lambda detail: detail["rev"])
+    latest = {detail["address"]: detail["new_status"] for detail in details}
     assert latest == {stored.contact.address: stored.status.value for stored in contacts}
 
 
-MIRROR_CALLS = [
+LIST_SYNC_CALLS = [
     "batch_get_item",
     "put_events",
     *["batch_execute_statement"] * 2,
     *["batch_execute_statement", "get_item", "update_item", "put_suppressed_destination", "batch_execute_statement"],
     *["batch_execute_statement", "get_item", "update_item", "delete_suppressed_destination", "batch_execute_statement"],
 ]
-"""What following what `prepare` brings about takes: read, publish, mark; then lease, take a turn, call, mark."""
+"""Calls for the changes of `prepare`: read, publish, mark; then lease, reserve with the rate limiter, call SES, mark."""
 
 
-def test_the_mirrors_calls(stack: EmbeddedStack) -> None:
-    """When nothing goes wrong these are all the calls there are: none is left out below."""
+def test_the_list_sync_makes_exactly_these_calls_without_a_fault(stack: EmbeddedStack) -> None:
+    """The tests below inject a fault into each of them."""
     records = prepare(stack)
     calls = stack.inject_fault(-1, times_out)
     stack.suppression()({"Records": records}, FakeContext())
-    assert [call.operation for call in calls] == MIRROR_CALLS
-    let_be(stack, [])
-    assert_in_step(stack)
+    assert [call.operation for call in calls] == LIST_SYNC_CALLS
+    redeliver_and_sweep(stack, [])
+    assert_in_sync(stack)
 
 
 @each(FAULTS)
-@pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
-def test_the_mirror_when_a_call_fails(stack: EmbeddedStack, number: int, fault: Fault) -> None:
-    """What is not done is handed back or swept, and the list and the outside world end in step."""
+@pytest.mark.parametrize("number", range(len(LIST_SYNC_CALLS)))
+def test_the_list_and_the_events_are_in_sync_after_a_call_of_the_list_sync_fails(
+    stack: EmbeddedStack, number: int, fault: Fault
+) -> None:
+    """Unfinished contacts are retried by the stream or by the sweep."""
     records = prepare(stack)
     stack.inject_fault(number, fault)
     answer = stack.suppression()({"Records": records}, FakeContext())
-    left = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-    let_be(stack, [record for record in records if record["dynamodb"]["SequenceNumber"] in left])
-    assert_in_step(stack)
+    failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    redeliver_and_sweep(stack, [record for record in records if record["dynamodb"]["SequenceNumber"] in failed])
+    assert_in_sync(stack)
 
 
-@pytest.mark.parametrize("number", range(len(MIRROR_CALLS)))
-def test_the_mirror_when_the_process_dies(stack: EmbeddedStack, number: int) -> None:
-    """The stream hands out the batch again, the sweep takes over the dead one's lease, and all ends in step."""
+@pytest.mark.parametrize("number", range(len(LIST_SYNC_CALLS)))
+def test_the_list_and_the_events_are_in_sync_after_the_list_sync_dies(stack: EmbeddedStack, number: int) -> None:
+    """The stream redelivers the batch, and the sweep takes over the expired lease."""
     records = prepare(stack)
     stack.inject_fault(number, process_ends_after)
     with pytest.raises(Killed):
         stack.suppression()({"Records": records}, FakeContext())
-    let_be(stack, records)
-    assert_in_step(stack)
+    redeliver_and_sweep(stack, records)
+    assert_in_sync(stack)
 
 
-def test_what_is_written_while_a_dead_ones_claim_stands(stack: EmbeddedStack) -> None:
-    """A change of what a dead worker leased is left alone by those who are told of it, and is the sweep's."""
+def test_a_change_under_the_lease_of_a_dead_worker_is_left_to_the_sweep(stack: EmbeddedStack) -> None:
     records = prepare(stack)
     stack.inject_fault(7, process_ends_before)
     with pytest.raises(Killed):
@@ -252,74 +255,73 @@ def test_what_is_written_while_a_dead_ones_claim_stands(stack: EmbeddedStack) ->
     stack.reinstate(COMPLAINER)
     stack.drain()
     assert "pending_shard" in str(stack.aws.contacts())
-    let_be(stack, [])
-    assert_in_step(stack)
+    redeliver_and_sweep(stack, [])
+    assert_in_sync(stack)
 
 
-def test_the_sweep_alone_does_what_the_stream_never_brought(stack: EmbeddedStack) -> None:
-    """A stream that expired is no loss."""
+def test_the_sweep_alone_processes_changes_that_the_stream_lost(stack: EmbeddedStack) -> None:
     prepare(stack)
-    let_be(stack, [])
-    assert_in_step(stack)
+    redeliver_and_sweep(stack, [])
+    assert_in_sync(stack)
 
 
-# --- Others at work at the same time --------------------------------------------------------------------------------
+# --- Concurrent changes ---------------------------------------------------------------------------------------------
 
 
-def another_follows(stack: EmbeddedStack, records: list[dict[str, Any]]) -> None:
-    """Another process follows the same changes, and what has changed since."""
+def sync_concurrently(stack: EmbeddedStack, records: list[dict[str, Any]]) -> None:
+    """Let another process sync the same changes and all later ones."""
     stack.suppression()({"Records": [*records, *stack.stream()]}, FakeContext())
 
 
-def happenings(stack: EmbeddedStack, records: list[dict[str, Any]]) -> dict[str, Callable[[], None]]:
-    """Return what may happen between two calls of a list_sync."""
+def concurrent_changes(stack: EmbeddedStack, records: list[dict[str, Any]]) -> dict[str, Callable[[], None]]:
+    """Return the concurrent changes that are tried between two calls of the list sync."""
 
-    def reinstated_and_followed() -> None:
+    def reinstated_and_synced() -> None:
         stack.reinstate(RECIPIENT)
-        another_follows(stack, records)
+        sync_concurrently(stack, records)
 
     def stalled() -> None:
         stack.clock.sleep((LEASE_DURATION + timedelta(seconds=1)).total_seconds())
-        reinstated_and_followed()
+        reinstated_and_synced()
 
     return {
         "complaint": lambda: stack.learn(a_fact(Verdict.COMPLAIN, on_day(0.5))),
-        "reinstated and report": reinstated_and_followed,
-        "stalled, reinstated and report": stalled,
+        "reinstated and synced": reinstated_and_synced,
+        "stalled, reinstated and synced": stalled,
     }
 
 
-KINDS = ("complaint", "reinstated and report", "stalled, reinstated and report")
+KINDS = ("complaint", "reinstated and synced", "stalled, reinstated and synced")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("number", range(11))
-def test_the_mirror_when_others_are_at_work(stack: EmbeddedStack, number: int, kind: str) -> None:
-    """Between any two of its calls others may change the contact and sync it; in the end the list is in step."""
+def test_the_list_and_the_events_are_in_sync_after_a_concurrent_change_between_two_calls(
+    stack: EmbeddedStack, number: int, kind: str
+) -> None:
     stack.learn(a_fact(), a_fact(address="RECIPIENT@example.com"))
     stack.clock.sleep(120)
     records = stack.stream()
-    stack.inject_fault(number, _once(stack, happenings(stack, records)[kind]))
+    stack.inject_fault(number, _run_without_faults(stack, concurrent_changes(stack, records)[kind]))
     answer = stack.suppression()({"Records": records}, FakeContext(4 * TIMEOUT))
-    let_be(stack, records if answer["batchItemFailures"] else [])
-    assert_in_step(stack)
+    redeliver_and_sweep(stack, records if answer["batchItemFailures"] else [])
+    assert_in_sync(stack)
 
 
-def _once(stack: EmbeddedStack, happening: Callable[[], None]) -> Fault:
-    def undisturbed() -> None:
+def _run_without_faults(stack: EmbeddedStack, change: Callable[[], None]) -> Fault:
+    def run() -> None:
         clients = stack.dynamodb, stack.sqs, stack.events, stack.sesv2
         calls = stack.dynamodb.calls
         for client in clients:
             client.calls, client.faults = [], {}
-        happening()
+        change()
         for client in clients:
             client.calls = calls
 
-    return runs_first(undisturbed)
+    return runs_first(run)
 
 
-def test_a_strike_and_a_delivery_race(stack: EmbeddedStack) -> None:
-    """Two lanes that write one contact at once lose nothing of either."""
+def test_a_soft_bounce_and_a_delivery_written_concurrently_are_both_kept(stack: EmbeddedStack) -> None:
     other = stack.repository(stack.aws.client("dynamodb"))
     for day in range(6):
         stack.dynamodb.calls.clear()
@@ -330,8 +332,7 @@ def test_a_strike_and_a_delivery_race(stack: EmbeddedStack) -> None:
     assert (len(stored.contact.soft_bounces), len(stored.contact.delivered), stored.status) == (6, 6, "active")
 
 
-def test_no_entry_is_ever_wrong_for_long(stack: EmbeddedStack) -> None:
-    """A contact that changes its mind faster than SES can be called ends as it is last."""
+def test_a_contact_that_changes_faster_than_ses_can_be_called_ends_with_its_last_status(stack: EmbeddedStack) -> None:
     for number in range(4):
         stack.learn(a_fact(Verdict.SUPPRESS, stack.clock.now()))
         with suppress(Killed):
@@ -342,5 +343,5 @@ def test_no_entry_is_ever_wrong_for_long(stack: EmbeddedStack) -> None:
         stack.reinstate(RECIPIENT)
         stack.clock.sleep(7200)
     stack.learn(a_fact(Verdict.COMPLAIN, stack.clock.now()))
-    let_be(stack, stack.stream())
+    redeliver_and_sweep(stack, stack.stream())
     assert stack.listed() == {RECIPIENT: ListReason.COMPLAINT.value}

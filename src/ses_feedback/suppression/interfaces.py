@@ -67,8 +67,8 @@ class StatusPublisher(Protocol):
 class SuspensionEnder(Protocol):
     """Ends suspensions."""
 
-    def release_ended(self, until: datetime) -> int:
-        """End suspensions that are over; return their number."""
+    def release_ended(self, deadline: datetime) -> int:
+        """End suspensions that are over, until `deadline`; return their number."""
 
 
 class BacklogImporter(Protocol):

@@ -10,10 +10,10 @@ from ses_feedback.contacts.contact import merge
 from ses_feedback.contacts.record import ContactRecord, become
 from ses_feedback.contacts.status import Limits, Status, release_time, released, standing
 from ses_feedback.immutable import replace
+from ses_feedback.suppression.interfaces import READ_AT_ONCE
 
 MAX_RELEASES_A_RUN = 1_000
 """Suspensions that one sweep ends: a sweep has other work, and the next one follows in minutes."""
-_READ_AT_ONCE = 100
 
 
 class SuspendedContacts(Protocol):
@@ -38,8 +38,8 @@ class SuspensionReleases:
         self._limits = limits
         self._now = now
 
-    def release_ended(self, until: datetime) -> int:
-        """End at most `MAX_RELEASES_A_RUN` suspensions, begun before the deadline `until`; return their number.
+    def release_ended(self, deadline: datetime) -> int:
+        """End at most `MAX_RELEASES_A_RUN` suspensions, until `deadline`; return their number.
 
         A contact that cannot be read or written now stays in the index for the next run.
 
@@ -49,9 +49,9 @@ class SuspensionReleases:
         """
         number = 0
         ended = islice(self._contacts.suspensions_ended(self._now()), MAX_RELEASES_A_RUN)
-        for batch in batched((address for _, address in ended), _READ_AT_ONCE):
+        for batch in batched((address for _, address in ended), READ_AT_ONCE):
             for stored in self._contacts.read(batch, {}, consistent=True).values():
-                if self._now() >= until:
+                if self._now() >= deadline:
                     return number
                 number += self._release(stored)
         return number

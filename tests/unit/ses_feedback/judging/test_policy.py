@@ -1,4 +1,4 @@
-"""What each thing SES says means: the policy table, row by row, and what `judge` makes of whole documents."""
+"""The policy table, row by row, and the judgements of whole documents."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
@@ -113,7 +113,7 @@ def of_two(row: Row, counts: int = 1) -> Row:
 
 
 def counted(rule: str, metric: str, number: int = 1) -> Row:
-    """Return the row of what touches no contact."""
+    """Return the row of a document that changes no contact."""
     return Row(rule, Verdict.COUNT, metric, names=0, counts=number)
 
 
@@ -246,7 +246,7 @@ REST: Mapping[str, tuple[Json, Row]] = {
     ),
     "subscription": (a_subscription(unsubscribe_all=False), counted("subscription", "Subscription")),
     "send to two": (a_send(), counted("send", "Send", 2)),
-    "send to nobody": (a_send(destination=[]), counted("send", "Send")),
+    "send without recipients": (a_send(destination=[]), counted("send", "Send")),
     "reject": (a_reject(), counted("reject", "Reject")),
     "rendering failure": (a_rendering_failure(), counted("rendering-failure", "RenderingFailure")),
     "delivery delay": (a_delivery_delay(), counted("delivery-delay", "DeliveryDelay")),
@@ -293,7 +293,7 @@ UNMATCHED_TABLE: dict[str, tuple[Json, Row]] = {
 """Bounces that name an address the email was not sent to; they count the bounce too."""
 
 
-def decided(document: Json, streams: frozenset[str] = frozenset()) -> Row:
+def result_of(document: Json, streams: frozenset[str] = frozenset()) -> Row:
     """Return the result for `document` as a row; ValueError if it is no single row of the table."""
     judgement = judge(parse_feedback(document), options=PolicyOptions(streams=streams))
     rules = {rule.name: rule for rule in policy.POLICY}
@@ -310,29 +310,28 @@ def decided(document: Json, streams: frozenset[str] = frozenset()) -> Row:
     return Row(name, verdict, metric, register, bool(unrecognized), len(judgement.facts), number)
 
 
-def test_the_policy_page_shows_the_table() -> None:
+def test_the_policy_page_shows_every_row() -> None:
     page = Path(__file__).parents[4] / "docs/explain/policy.md"
     assert generated_documents.policy_table() in page.read_text()
 
 
 @pytest.mark.parametrize(("document", "row"), [pytest.param(*case, id=name) for name, case in STREAM_TABLE.items()])
-def test_each_row_about_streams_decides(document: Json, row: Row) -> None:
-    assert row == decided(document, frozenset({CONFIGURATION_SET}))
+def test_judge_gives_documents_about_streams_the_result_of_their_row(document: Json, row: Row) -> None:
+    assert row == result_of(document, frozenset({CONFIGURATION_SET}))
 
 
 @pytest.mark.parametrize(("document", "row"), [pytest.param(*case, id=name) for name, case in UNMATCHED_TABLE.items()])
-def test_each_row_about_unmatched_recipients_decides(document: Json, row: Row) -> None:
-    assert row == decided(document)
+def test_judge_gives_unmatched_recipients_the_result_of_their_row(document: Json, row: Row) -> None:
+    assert row == result_of(document)
 
 
 @pytest.mark.parametrize(("document", "row"), [pytest.param(*case, id=name) for name, case in TABLE.items()])
-def test_each_row_decides(document: Json, row: Row) -> None:
-    """As the design's table says."""
-    assert row == decided(document)
+def test_judge_gives_each_document_the_result_of_its_row(document: Json, row: Row) -> None:
+    assert row == result_of(document)
 
 
 def in_other_cases(name: str | None) -> Iterator[str | None]:
-    """Yield other ways to write a name of SES's, all of which it or its documentation uses somewhere."""
+    """Yield other forms of a name; SES or its documentation uses each of them somewhere."""
     if not name:
         yield name
         return
@@ -342,22 +341,20 @@ def in_other_cases(name: str | None) -> Iterator[str | None]:
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_case_does_not_matter(vocabulary: str) -> None:
-    """Nor do blanks, hyphens and underscores, nor the vocabulary."""
+def test_judge_ignores_case_blanks_hyphens_and_underscores_in_type_names(vocabulary: str) -> None:
     for (type_, sub_type), row in BOUNCES.items():
         for types in ((other, sub_type) for other in in_other_cases(type_)):
-            assert row == decided(a_bounce(*types, vocabulary=vocabulary))
+            assert row == result_of(a_bounce(*types, vocabulary=vocabulary))
         for types in ((type_, other) for other in in_other_cases(sub_type)):
-            assert row == decided(a_bounce(*types, vocabulary=vocabulary))
+            assert row == result_of(a_bounce(*types, vocabulary=vocabulary))
     for (sub_type, type_), row in COMPLAINTS.items():
         for types in ((other, sub_type) for other in in_other_cases(type_)):
-            assert row == decided(a_complaint(*types, vocabulary=vocabulary))
+            assert row == result_of(a_complaint(*types, vocabulary=vocabulary))
         for types in ((type_, other) for other in in_other_cases(sub_type)):
-            assert row == decided(a_complaint(*types, vocabulary=vocabulary))
+            assert row == result_of(a_complaint(*types, vocabulary=vocabulary))
 
 
-def test_every_documented_name_has_a_row() -> None:
-    """A name that SES documents and this table lacks would be judged by no test."""
+def test_every_type_name_that_ses_documents_has_a_row_in_this_table() -> None:
     documented: set[tuple[str, str | None, str | None]] = {
         ("Bounce", type_, sub) for type_, subs in KNOWN_TYPES["Bounce"].items() for sub in subs
     }
@@ -374,8 +371,7 @@ def documented(table: Mapping[tuple[str | None, str | None], Row]) -> list[tuple
     return [types for types, row in table.items() if not row.unrecognized]
 
 
-def test_a_reason_is_spelt_as_ses_documents_it() -> None:
-    """However the feedback spells it: logs and events have one name for one thing."""
+def test_a_reason_uses_the_names_that_ses_documents_in_any_case() -> None:
     bounces = {
         f"{type_}/{sub_type or 'unspecified'}": reasons(a_bounce((type_ or "").upper(), (sub_type or "").upper()))
         for type_, sub_type in documented(BOUNCES)
@@ -395,38 +391,37 @@ def reasons(document: Json) -> set[str]:
     return {fact.reason for fact in judge(parse_feedback(document)).facts}
 
 
-def test_the_list_knows_two_reasons() -> None:
-    """SES's own words (SuppressionListReason in its API)."""
+def test_list_reasons_are_bounce_and_complaint() -> None:
+    """See https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html."""
     assert [reason.value for reason in ListReason] == ["BOUNCE", "COMPLAINT"]
 
 
 def test_a_notice_is_ignored_and_counted() -> None:
-    """It is no feedback about a message."""
     expected = Judgement("Notice", "notice", counts=(("IgnoredMessage", 1),))
     assert expected == judge(Notice("set-up notice"))
     assert find_rule("Notice").verdict is Verdict.IGNORE
 
 
-# --- Every row bears weight -----------------------------------------------------------------------------------------
+# --- Every row is tested ---------------------------------------------------------------------------------------------
 
 
-def stands() -> bool:
-    """Say whether the table as it is decides every row, and notices, as expected."""
+def policy_gives_expected_results() -> bool:
+    """True if the policy gives every document of the tables, and a notice, the expected result."""
     try:
         notice = find_rule("Notice")
         if replace(notice, effect="") != Rule("notice", "Notice", Verdict.IGNORE, "", "IgnoredMessage"):
             return False
         tables = [*TABLE.values(), *UNMATCHED_TABLE.values()]
         streams = frozenset({CONFIGURATION_SET})
-        return [row for _, row in tables] == [decided(document) for document, _ in tables] and [
+        return [row for _, row in tables] == [result_of(document) for document, _ in tables] and [
             row for _, row in STREAM_TABLE.values()
-        ] == [decided(document, streams) for document, _ in STREAM_TABLE.values()]
+        ] == [result_of(document, streams) for document, _ in STREAM_TABLE.values()]
     except (StopIteration, ValueError):  # no rule fits, or the facts of one message disagree
         return False
 
 
-def broken(rule: Rule) -> Iterator[tuple[Rule, ...]]:
-    """Yield what `rule` may wrongly be: dropped, or with a part of it changed."""
+def mutations(rule: Rule) -> Iterator[tuple[Rule, ...]]:
+    """Yield replacements for `rule`: none, or the rule with one part changed."""
     yield ()
     yield (replace(rule, name="wrong"),)
     yield (replace(rule, metric="Wrong"),)
@@ -439,7 +434,7 @@ def broken(rule: Rule) -> Iterator[tuple[Rule, ...]]:
 
 
 def wrong_names(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield `names` without each of them, and none, which stands for any."""
+    """Yield `names` without each of them, and no names, which match any name."""
     for dropped in names:
         yield tuple(name for name in names if name != dropped) or ("Nothing",)
     if names:
@@ -455,22 +450,21 @@ def _fresh_rules() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_fresh_rules")
 @pytest.mark.parametrize("rule", POLICY, ids=lambda rule: rule.name)
-def test_no_row_breaks_unnoticed(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the row, or with another verdict, list reason, metric, name or trait, some expectation is not met."""
-    assert stands()
-    place = POLICY.index(rule)
-    for instead in broken(rule):
-        monkeypatch.setattr(policy, "POLICY", (*POLICY[:place], *instead, *POLICY[place + 1 :]))
+def test_every_change_of_a_policy_row_changes_an_expected_result(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert policy_gives_expected_results()
+    index = POLICY.index(rule)
+    for mutation in mutations(rule):
+        monkeypatch.setattr(policy, "POLICY", (*POLICY[:index], *mutation, *POLICY[index + 1 :]))
         find_rule.cache_clear()
-        assert not stands(), f"nobody noticed {instead}"
+        assert not policy_gives_expected_results(), f"no expected result changed for {mutation}"
 
 
-def test_rules_have_names_of_their_own() -> None:
-    """Histories and logs say which rule decided."""
+def test_rule_names_are_unique() -> None:
+    """History records and logs identify a rule by its name."""
     assert len(POLICY) == len({rule.name for rule in POLICY})
 
 
-# --- Whom it touches ------------------------------------------------------------------------------------------------
+# --- Recipients -----------------------------------------------------------------------------------------------------
 
 
 def judged(document: Json, **options: Any) -> Judgement:  # noqa: ANN401 (the options of `judge`)
@@ -478,15 +472,15 @@ def judged(document: Json, **options: Any) -> Judgement:  # noqa: ANN401 (the op
     return judge(parse_feedback(document), **options)
 
 
-def touched(document: Json) -> list[str]:
-    """Return the keys of the contacts that `document` says something of."""
+def contacts_of(document: Json) -> list[str]:
+    """Return the keys of the contacts that get a fact from `document`."""
     return [fact.address.key for fact in judged(document).facts]
 
 
 @pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery])
-def test_only_named_recipients_are_touched(build: Callable[..., Json]) -> None:
-    assert touched(build()) == [RECIPIENT]
-    assert touched(build(recipients=[])) == []
+def test_only_named_recipients_get_facts(build: Callable[..., Json]) -> None:
+    assert contacts_of(build()) == [RECIPIENT]
+    assert contacts_of(build(recipients=[])) == []
 
 
 @pytest.mark.parametrize("build", [a_complaint, a_delivery])
@@ -500,7 +494,9 @@ def test_recipients_that_ses_itself_names_are_judged_as_named(build: Callable[..
     ["OnAccountSuppressionList", "OnTenantSuppressionList", "Suppressed", "EmailValidationSuppressed"],
 )
 def test_recipients_in_ses_own_text_are_judged_as_named(sub_type: str) -> None:
-    assert touched(a_bounce("Permanent", sub_type, recipients=["elsewhere@example.com"])) == ["elsewhere@example.com"]
+    assert contacts_of(a_bounce("Permanent", sub_type, recipients=["elsewhere@example.com"])) == [
+        "elsewhere@example.com"
+    ]
 
 
 def test_a_recipient_of_an_email_to_several_that_it_was_not_sent_to_gets_no_fact() -> None:
@@ -526,7 +522,7 @@ def test_tags_are_ignored_if_exactly_one_recipient_matches_without(
     named: str, destination: list[str], key: str | None
 ) -> None:
     document = a_bounce(recipients=[named], mail=a_mail(destination=destination))
-    assert touched(document) == ([key] if key else [])
+    assert contacts_of(document) == ([key] if key else [])
 
 
 def test_the_address_as_mailed_is_judged() -> None:
@@ -634,11 +630,10 @@ def test_a_rendering_failure_is_described_without_values_of_the_email(message: s
     assert hidden.template == ""
 
 
-def test_a_fact_says_all_there_is_to_say() -> None:
-    """Whom, what, when, by which rule and for what reason; and in SES's own words what SES said."""
+def test_the_fact_of_a_bounce_has_every_detail_of_the_event() -> None:
     mail = a_mail(tags=TAGS, destination=["Recipient@EXAMPLE.com"])
     document = a_bounce("PERMANENT", "NoEmail", mail=mail, recipients=["Recipient@EXAMPLE.com"])
-    said = EventDetails(
+    details = EventDetails(
         "Bounce",
         "PERMANENT",
         "NoEmail",
@@ -657,7 +652,7 @@ def test_a_fact_says_all_there_is_to_say() -> None:
         number_message(START, MESSAGE_ID),
         "bounce-permanent",
         "Permanent/NoEmail",
-        said,
+        details,
         CONFIGURATION_SET,
         Register.BOUNCED,
     )
@@ -669,7 +664,7 @@ def test_a_fact_says_all_there_is_to_say() -> None:
 TAGS = {"ses:configuration-set": [CONFIGURATION_SET], "ses:tenant-name": ["shop"]}
 
 
-def test_a_complaints_fact_says_all_there_is_to_say() -> None:
+def test_the_fact_of_a_complaint_has_every_detail_of_the_event() -> None:
     """Its type is the complaintSubType, its sub type the complaintFeedbackType."""
     (fact,) = judged(a_complaint("fraud", "Shouted", mail=a_mail(tags=TAGS))).facts
     assert EventDetails("Complaint", "Shouted", "fraud", MESSAGE_ID, FEEDBACK_ID, tenant="shop") == fact.details
@@ -693,19 +688,17 @@ def test_a_complaints_fact_says_all_there_is_to_say() -> None:
         (a_subscription(), "Subscription/UnsubscribeAll"),
     ],
 )
-def test_a_reason_is_of_a_closed_vocabulary(document: Json, reason: str) -> None:
-    """It goes into logs and events, where what somebody else wrote must not."""
+def test_a_reason_has_only_documented_names(document: Json, reason: str) -> None:
+    """Reasons are logged and published; an undocumented name may be personal data."""
     assert [reason] == [fact.reason for fact in judged(document).facts]
 
 
-def test_a_deliverys_fact_says_only_that_it_was_one() -> None:
-    """There are too many of them to keep more."""
+def test_the_fact_of_a_delivery_has_no_details_but_its_kind() -> None:
     (fact,) = judged(a_delivery(mail=a_mail(tags=TAGS))).facts
     assert EventDetails("Delivery", "", "", "", "") == fact.details
 
 
-def test_an_unsubscriptions_fact_says_by_which_message() -> None:
-    """And for which tenant."""
+def test_the_fact_of_an_unsubscription_has_the_message_id_and_the_tenant() -> None:
     (fact,) = judged(a_subscription() | {"mail": a_mail(destination=[RECIPIENT], tags=TAGS)}).facts
     assert EventDetails("Subscription", message_id=MESSAGE_ID, tenant="shop") == fact.details
 
@@ -719,7 +712,7 @@ def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict"),
+    ("fields", "verdict"),
     [
         ({}, Verdict.NOTE),
         ({"action": None, "status": "", "diagnosticCode": " \n"}, Verdict.NOTE),
@@ -729,36 +722,39 @@ def test_each_recipient_of_a_bounce_is_judged_by_itself() -> None:
         ({"diagnosticCode": "smtp; 421"}, Verdict.NOTE),
     ],
 )
-def test_only_a_dsn_tells_a_soft_bounce_from_an_auto_reply(said: Json, verdict: Verdict) -> None:
-    """Any of the three it gives will do."""
-    (fact,) = judged(a_bounce("Transient", recipients=[an_auto_reply_recipient() | said])).facts
+def test_a_transient_bounce_with_an_action_or_a_status_is_a_soft_bounce(fields: Json, verdict: Verdict) -> None:
+    """Without either, the bounced recipient is an auto-reply."""
+    (fact,) = judged(a_bounce("Transient", recipients=[an_auto_reply_recipient() | fields])).facts
     assert fact.verdict is verdict
 
 
-def test_a_recipient_named_twice_is_touched_once() -> None:
+def test_a_recipient_named_twice_gets_one_fact() -> None:
     document = a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), f"<{RECIPIENT}>"])
     assert [fact.address.variant for fact in judged(document).facts] == [RECIPIENT]
 
 
-@pytest.mark.parametrize("raw", ["", None, "nobody", "a@example.com, b@example.com", "\ud800@example.com", "x" * 9_999])
-def test_a_recipient_that_is_no_address_is_a_problem(raw: str | None) -> None:
-    """Somebody must look at it; what holds of the others holds."""
+@pytest.mark.parametrize(
+    "raw", ["", None, "no-domain", "a@example.com, b@example.com", "\ud800@example.com", "x" * 9_999]
+)
+def test_a_recipient_without_a_valid_address_is_a_problem_and_the_others_get_facts(raw: str | None) -> None:
     for document in (
         a_bounce(recipients=[a_bounced_recipient() | {"emailAddress": raw}, RECIPIENT]),
         a_complaint("not-spam", recipients=[{"emailAddress": raw}, RECIPIENT]),
         a_delivery(recipients=[raw, RECIPIENT]),
     ):
         judgement = judged(document)
-        assert ([one.address.key for one in judgement.facts], judgement.problem) == ([RECIPIENT], "unusable-recipient")
+        assert ([fact.address.key for fact in judgement.facts], judgement.problem) == (
+            [RECIPIENT],
+            "unusable-recipient",
+        )
 
 
-def test_a_recipient_that_is_not_named_at_all_is_a_problem() -> None:
-    """The field may be absent."""
+def test_a_recipient_without_the_address_field_is_a_problem() -> None:
     assert judged(a_bounce(recipients=[{"action": "failed"}])).problem == "unusable-recipient"
 
 
-def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
-    """Its auto-reply says nothing of its mailbox, and takes nothing from what a DSN says."""
+def test_a_recipient_named_twice_gets_one_fact_for_each_rule() -> None:
+    """An auto-reply does not cancel a soft bounce of the same recipient."""
     facts = judged(a_bounce("Transient", recipients=[an_auto_reply_recipient(), RECIPIENT])).facts
     assert [(fact.address.key, fact.verdict) for fact in facts] == [
         (RECIPIENT, Verdict.NOTE),
@@ -766,7 +762,7 @@ def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
     ]
 
 
-# --- What is counted ------------------------------------------------------------------------------------------------
+# --- Counts ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -777,48 +773,45 @@ def test_a_recipient_named_twice_is_touched_for_each_rule() -> None:
         (a_complaint("boredom", recipients=SEVERAL), ("Complaint", 1)),
     ],
 )
-def test_a_message_with_an_undocumented_name_counts_once(document: Json, metric: tuple[str, int]) -> None:
-    """However many recipients it names: it is the message that somebody should look at."""
+def test_a_message_with_an_undocumented_name_is_counted_once_for_all_recipients(
+    document: Json, metric: tuple[str, int]
+) -> None:
     assert (metric, ("UnrecognizedFeedback", 1)) == judged(document).counts
 
 
-def test_a_report_that_nobody_complained_is_not_counted() -> None:
-    """A metric needs a name."""
+def test_a_not_spam_report_is_not_counted() -> None:
     assert judged(a_complaint("not-spam")).counts == ()
 
 
-# --- Complaints of several ------------------------------------------------------------------------------------------
+# --- Complaints about several -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("ambiguous", "verdict"), [("unsubscribe", Verdict.UNSUBSCRIBE), ("note", Verdict.NOTE)])
-def test_a_complaint_that_names_several_is_as_the_stack_says(ambiguous: str, verdict: Verdict) -> None:
-    """One of them complained, nobody knows which."""
+def test_a_complaint_about_several_recipients_gets_the_configured_verdict(ambiguous: str, verdict: Verdict) -> None:
+    """SES does not say which of them complained."""
     judgement = judged(a_complaint(recipients=SEVERAL), options=PolicyOptions(AmbiguousComplaint(ambiguous)))
     assert [verdict] * 2 == [fact.verdict for fact in judgement.facts]
     assert (judgement.rule, judgement.counts) == ("complaint-several-recipients", (("Complaint", 1),))
 
 
-def test_what_the_stack_says_of_several_does_not_touch_one() -> None:
-    """A complaint that names one recipient is that recipient's."""
+def test_the_verdict_for_ambiguous_complaints_does_not_apply_to_a_single_recipient() -> None:
     (fact,) = judged(a_complaint(), options=PolicyOptions(AmbiguousComplaint.NOTE)).facts
     assert fact.verdict is Verdict.COMPLAIN
 
 
 @pytest.mark.parametrize("recipients", [[RECIPIENT, RECIPIENT], [RECIPIENT, f"R <{RECIPIENT.upper()}>"]])
-def test_one_recipient_in_several_spellings_is_one(recipients: list[str]) -> None:
-    """No ambiguity, no doubt."""
+def test_a_complaint_about_several_variants_of_one_address_is_unambiguous(recipients: list[str]) -> None:
     assert {Verdict.COMPLAIN} == {fact.verdict for fact in judged(a_complaint(recipients=recipients)).facts}
 
 
-def test_an_unusable_recipient_is_somebody_too() -> None:
-    """It may be the one who complained."""
-    judgement = judged(a_complaint(recipients=[RECIPIENT, "nobody"]))
+def test_an_unusable_recipient_makes_a_complaint_ambiguous() -> None:
+    """The unusable recipient may be the one that complained."""
+    judgement = judged(a_complaint(recipients=[RECIPIENT, "no-domain"]))
     assert [fact.verdict for fact in judgement.facts] == [Verdict.UNSUBSCRIBE]
     assert judgement.problem == "unusable-recipient"
 
 
-def test_a_complaint_that_names_nobody_is_a_complaint() -> None:
-    """It counts, though no contact learns of it."""
+def test_a_complaint_without_recipients_is_counted_and_gives_no_facts() -> None:
     judgement = judged(a_complaint(recipients=[]))
     assert (judgement.facts, judgement.counts, judgement.problem) == ((), (("Complaint", 1),), "")
 
@@ -827,25 +820,22 @@ def test_a_complaint_that_names_nobody_is_a_complaint() -> None:
 
 
 @pytest.mark.parametrize("destination", [[], [RECIPIENT, OTHER_RECIPIENT]])
-def test_an_unsubscription_of_nobody_in_particular_is_a_problem(destination: list[str]) -> None:
-    """The subscription names nobody, so the message must have gone to one."""
+def test_an_unsubscription_from_an_email_without_exactly_one_recipient_is_a_problem(destination: list[str]) -> None:
+    """The event itself names no recipient, so only a single mail.destination identifies it."""
     judgement = judged(a_subscription(destination=destination))
     assert (judgement.facts, judgement.problem, judgement.counts) == ((), "unusable-recipient", (("Subscription", 1),))
 
 
 def test_an_unsubscription_without_a_mail_object_is_a_problem() -> None:
-    """Nobody knows to whom the message went."""
     assert judged(a_subscription() | {"mail": None}).problem == "unusable-recipient"
 
 
-def test_an_unsubscription_is_of_the_only_one_the_message_went_to() -> None:
-    """SES manages subscriptions only on such messages."""
-    assert touched(a_subscription(destination=[f"R <{RECIPIENT}>"])) == [RECIPIENT]
+def test_an_unsubscription_applies_to_the_only_recipient_of_the_email() -> None:
+    assert contacts_of(a_subscription(destination=[f"R <{RECIPIENT}>"])) == [RECIPIENT]
 
 
 @pytest.mark.parametrize("preferences", [None, {}, {"unsubscribeAll": None}, {"unsubscribeAll": "false"}])
-def test_a_change_of_topics_is_counted_only(preferences: object) -> None:
-    """Topics are the application's business."""
+def test_a_subscription_event_without_a_status_change_is_counted_only(preferences: object) -> None:
     judgement = judged(a_subscription(newTopicPreferences=preferences))
     assert (judgement.rule, judgement.facts, judgement.counts) == ("subscription", (), (("Subscription", 1),))
 
@@ -857,7 +847,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery, a_subscription])
 def test_a_fact_has_the_time_of_its_event(build: Callable[..., Json]) -> None:
-    """Never that of the message, the carrier or the clock."""
+    """The time of the email, of the carrier and of the invocation do not matter."""
     (fact,) = judged(build(), sent_at=AT + SECOND).facts
     assert fact.at == AT
 
@@ -875,7 +865,7 @@ def test_a_time_before_the_emails_becomes_the_emails(build: Callable[..., Json])
 
 
 @pytest.mark.parametrize("build", [a_bounce, a_complaint, a_delivery])
-def test_an_emails_time_after_the_carriers_is_not_believed(build: Callable[..., Json]) -> None:
+def test_an_email_time_after_the_carriers_is_ignored(build: Callable[..., Json]) -> None:
     mail = a_mail(timestamp=format_timestamp(AT + SECOND))
     assert judged(build(mail=mail, at=AT), sent_at=AT).at == AT
 
@@ -896,18 +886,18 @@ def test_a_soft_bounce_belongs_to_the_day_of_its_email() -> None:
     assert [fact.message for fact in late.facts] == [number_message(START, MESSAGE_ID)]
 
 
-def test_without_a_time_feedback_is_of_the_carriers() -> None:
-    """The latest it can be."""
+def test_feedback_without_any_own_time_gets_the_carriers_time() -> None:
+    """The carrier's time is the upper bound."""
     assert [fact.at for fact in judged(a_bounce(mail={}, timestamp=None), sent_at=AT).facts] == [AT]
 
 
-def test_without_a_time_of_its_own_feedback_is_of_its_messages() -> None:
-    """The earliest it can be."""
+def test_feedback_without_an_event_time_gets_the_emails_time() -> None:
+    """The email's time is the lower bound."""
     assert [fact.at for fact in judged(a_bounce(timestamp=None), sent_at=AT).facts] == [START]
 
 
-def test_without_any_time_there_are_no_facts() -> None:
-    """The clock would give another one each time the message comes."""
+def test_feedback_without_any_time_gives_no_facts() -> None:
+    """The time of the invocation would differ in each redelivery."""
     judgement = judged(a_bounce(mail={}, timestamp=None))
     assert (judgement.facts, judgement.problem, judgement.at) == ((), "no-timestamp", None)
 
@@ -916,26 +906,25 @@ def test_without_any_time_there_are_no_facts() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "not a name", "secret@example.com", "x" * 65, "r\u00e9", "receipts\n"])
-def test_what_can_be_no_configuration_set_is_none(name: str) -> None:
-    """It ends as a metric's dimension, and comes from a tag that anybody may write."""
+def test_an_invalid_configuration_set_name_becomes_an_empty_one(name: str) -> None:
+    """The name comes from a tag that any sender can set, and becomes the dimension of a metric."""
     judgement = judged(a_bounce(mail=a_mail(configuration_set=name)))
     assert (judgement.counted_under, [fact.configuration_set for fact in judgement.facts]) == ("", [""])
 
 
 @pytest.mark.parametrize("name", ["r", "Receipts_2-EU", "x" * 64])
-def test_a_name_that_ses_allows_is_a_configuration_set(name: str) -> None:
-    """Letters, digits, underscores and hyphens, up to 64 of them (CreateConfigurationSet in SES's API)."""
+def test_a_valid_configuration_set_name_is_kept(name: str) -> None:
+    """See https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html."""
     assert judged(a_bounce(mail=a_mail(configuration_set=name))).counted_under == name
 
 
-def test_a_notification_has_no_configuration_set() -> None:
-    """Nor has it a tenant."""
+def test_a_notification_has_no_configuration_set_and_no_tenant() -> None:
     judgement = judged(a_bounce(vocabulary=NOTIFICATION))
     assert (judgement.counted_under, [fact.details.tenant for fact in judgement.facts]) == ("", [""])
 
 
-def test_what_ses_said_is_cut_to_size() -> None:
-    """Items stay small, whatever a mail server writes into its diagnostic code."""
+def test_details_of_a_fact_are_truncated() -> None:
+    """Items stay small, however long a mail server's diagnostic code is."""
     long = "\U0001f4ee" * 100_000
     recipient = a_bounced_recipient(action=long, status=long, diagnosticCode=long)
     mail = a_mail(tags={"ses:tenant-name": [long]}, messageId=long)
@@ -950,24 +939,22 @@ def test_what_ses_said_is_cut_to_size() -> None:
 
 
 @pytest.mark.parametrize("field", ["action", "status", "diagnosticCode"])
-def test_what_a_dsn_said_can_be_stored(field: str) -> None:
-    """A lone surrogate, of which Lambda's own decoding makes one, is in no text that DynamoDB takes."""
+def test_dsn_fields_with_a_lone_surrogate_become_valid_utf8(field: str) -> None:
+    """DynamoDB rejects a lone surrogate, which Python's JSON decoder produces."""
     (fact,) = judged(a_bounce(recipients=[a_bounced_recipient(**{field: "550 \ud800"})])).facts
     for name in ("action", "status", "diagnostic_code"):
         assert getattr(fact.details, name).encode() is not None
 
 
 @pytest.mark.parametrize("fields", [{"messageId": "\ud800"}, {"tags": {"ses:tenant-name": ["\ud800"]}}])
-def test_what_is_said_of_a_message_can_be_stored(fields: Json) -> None:
-    """Nor must one be in its ids."""
+def test_a_message_id_and_a_tenant_with_a_lone_surrogate_become_valid_utf8(fields: Json) -> None:
     for document in (a_bounce(mail=a_mail() | fields), a_complaint(mail=a_mail() | fields)):
         (fact,) = judged(document).facts
         assert fact.details.message_id.encode() is not None
         assert fact.details.tenant.encode() is not None
 
 
-def test_a_thousand_names_are_not_remembered() -> None:
-    """What is cached per name is bounded, whoever sends what."""
+def test_the_cache_of_rules_is_bounded() -> None:
     for number in range(1_000):
         judged(a_bounce(f"Type{number}", f"SubType{number}"))
     cached = find_rule.cache_info()

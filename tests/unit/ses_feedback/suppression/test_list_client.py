@@ -1,4 +1,4 @@
-"""SuppressionListClient tells the list_sync what became of each call, in as many words as it needs."""
+"""SuppressionListClient: its requests, and the refusal that it returns for each error."""
 
 from collections.abc import Iterator
 
@@ -15,12 +15,12 @@ from tests.support.faulty_client import Fault, FaultyClient, fails_with, returns
 
 @pytest.fixture
 def aws() -> Iterator[EmbeddedAws]:
-    """An embedded AWS on whose clock no time passes."""
+    """Return an emulated AWS whose clock stands still."""
     with EmbeddedAws(ManualClock()) as aws:
         yield aws
 
 
-ANSWERS: list[tuple[Fault, Refusal]] = [
+REFUSALS: list[tuple[Fault, Refusal]] = [
     (fails_with("TooManyRequestsException"), Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")),
     (fails_with("ThrottlingException"), Refusal(RefusalKind.THROTTLED, "ThrottlingException")),
     (fails_with("LimitExceededException"), Refusal(RefusalKind.THROTTLED, "LimitExceededException")),
@@ -35,38 +35,32 @@ ANSWERS: list[tuple[Fault, Refusal]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "refusal"), ANSWERS, ids=[refusal.code for _, refusal in ANSWERS])
-def test_refusals(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
-    """A throttle will pass, a refusal of the entry will not, and a call without an answer may yet be carried out.
-
-    A success without SES's request id is not from SES.
-    """
+@pytest.mark.parametrize(("fault", "refusal"), REFUSALS, ids=[refusal.code for _, refusal in REFUSALS])
+def test_each_error_has_its_kind_of_refusal(aws: EmbeddedAws, fault: Fault, refusal: Refusal) -> None:
+    """A success without SES's request id is not from SES, so the call may have been carried out or not."""
     suppression_list = SuppressionListClient(FaultyClient(aws.client("sesv2"), default_fault=fault))
-    answers = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
-    assert answers == (refusal, refusal)
+    results = suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)
+    assert results == (refusal, refusal)
 
 
-def test_throttled_by_ses(aws: EmbeddedAws) -> None:
-    """A second call within the second is refused for now."""
+def test_a_second_call_within_a_second_is_throttled(aws: EmbeddedAws) -> None:
     suppression_list = SuppressionListClient(aws.client("sesv2"))
-    answers = [suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)]
-    assert answers == [None, Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")]
+    results = [suppression_list.put(RECIPIENT, ListReason.BOUNCE), suppression_list.delete(RECIPIENT)]
+    assert results == [None, Refusal(RefusalKind.THROTTLED, "TooManyRequestsException")]
 
 
-def test_an_entry_that_is_not_there_need_not_be_deleted(aws: EmbeddedAws) -> None:
-    """SES's NotFound is what a deletion wants; of a put it would be a fault."""
+def test_not_found_is_a_success_of_a_deletion_only(aws: EmbeddedAws) -> None:
     suppression_list = SuppressionListClient(
         FaultyClient(aws.client("sesv2"), default_fault=fails_with("NotFoundException"))
     )
-    answers = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
-    assert answers == [None, Refusal(RefusalKind.UNAVAILABLE, "NotFoundException")]
+    results = [suppression_list.delete(RECIPIENT), suppression_list.put(RECIPIENT, ListReason.BOUNCE)]
+    assert results == [None, Refusal(RefusalKind.UNAVAILABLE, "NotFoundException")]
 
 
 @pytest.mark.parametrize("reason", ListReason)
-def test_every_call_names_address_and_reason(aws: EmbeddedAws, reason: ListReason) -> None:
-    """A put tells SES the variant and the reason as they are, and one put is one call."""
+def test_a_put_is_one_call_with_the_unchanged_address_and_the_reason(aws: EmbeddedAws, reason: ListReason) -> None:
     client = FaultyClient(aws.client("sesv2"))
     SuppressionListClient(client).put("Re+Cip/ient@example.com", reason)
-    asked = [(call.operation, dict(call.request)) for call in client.calls]
+    calls = [(call.operation, dict(call.request)) for call in client.calls]
     request = {"EmailAddress": "Re+Cip/ient@example.com", "Reason": reason.value}
-    assert asked == [("put_suppressed_destination", request)]
+    assert calls == [("put_suppressed_destination", request)]

@@ -1,4 +1,4 @@
-"""What runs of the list_sync did, put together, and what of it is told to metrics."""
+"""SyncReport: its initial values, and the lags that it records."""
 
 from collections import Counter
 from datetime import timedelta
@@ -18,63 +18,60 @@ NOW = on_day(1)
 BOUNCED = ContactRecord(a_contact(a_fact()), pending_since=NOW)
 
 
-def lags(report: SyncReport) -> list[tuple[str, str, int]]:
-    """Return the configuration set, name and milliseconds of everything timed."""
+def lags_of(report: SyncReport) -> list[tuple[str, str, int]]:
+    """Return the configuration set, metric name and milliseconds of each lag."""
     return list(report.metric_counts)
 
 
-def test_a_run_that_did_nothing() -> None:
-    """It shares nothing with another."""
+def test_a_new_report_is_empty_and_independent_of_others() -> None:
     another = SyncReport()
     another.rejected["BadRequestException"] += 1
     another.pending[RECIPIENT] = "out-of-time"
-    nothing = SyncReport()
-    assert (nothing.pending, nothing.rejected, list(nothing.metric_counts), nothing.imports) == (
+    report = SyncReport()
+    assert (report.pending, report.rejected, list(report.metric_counts), report.imports) == (
         {},
         Counter(),
         [],
         Counter(),
     )
-    assert (nothing.published, nothing.put, nothing.deleted, nothing.imported) == (0, 0, 0, 0)
-    assert not nothing.bus_unresponsive
+    assert (report.published, report.put, report.deleted, report.imported) == (0, 0, 0, 0)
+    assert not report.bus_unresponsive
 
 
-def test_the_lag_of_a_contact_is_told_under_its_stream() -> None:
-    """From when the list had something to sync until it did, in whole milliseconds."""
-    done = SyncReport()
-    done.record_sync_lag(BOUNCED, LIMITS, NOW + timedelta(seconds=2, microseconds=3_600))
-    assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 2_004)]
+def test_the_lag_of_a_synced_contact_is_recorded_by_its_configuration_set() -> None:
+    """In whole milliseconds, from the change to the write of the entry."""
+    report = SyncReport()
+    report.record_sync_lag(BOUNCED, LIMITS, NOW + timedelta(seconds=2, microseconds=3_600))
+    assert lags_of(report) == [(CONFIGURATION_SET, "SuppressionLag", 2_004)]
 
 
-def test_what_was_not_due_has_no_lag() -> None:
-    """An entry that another worker wrote meanwhile does not count as a wait."""
-    done = SyncReport()
-    done.record_sync_lag(replace(BOUNCED, pending_since=None), LIMITS, NOW)
-    assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 0)]
+def test_a_contact_that_was_not_pending_has_a_lag_of_zero() -> None:
+    report = SyncReport()
+    report.record_sync_lag(replace(BOUNCED, pending_since=None), LIMITS, NOW)
+    assert lags_of(report) == [(CONFIGURATION_SET, "SuppressionLag", 0)]
 
 
 @pytest.mark.parametrize(("waited", "lag"), [(timedelta(minutes=5), 300_000), (None, 0)])
-def test_what_waits_still_is_told_of_no_stream(waited: timedelta | None, lag: int) -> None:
-    """No worker has read the contact yet."""
-    done = SyncReport()
-    done.record_pending_lag(NOW - waited if waited else None, NOW)
-    assert lags(done) == [("", "SuppressionLag", lag)]
+def test_the_lag_of_a_pending_contact_has_no_configuration_set(waited: timedelta | None, lag: int) -> None:
+    """The contact has not been read yet."""
+    report = SyncReport()
+    report.record_pending_lag(NOW - waited if waited else None, NOW)
+    assert lags_of(report) == [("", "SuppressionLag", lag)]
 
 
-def test_the_stream_is_that_of_the_evidence() -> None:
-    """Of all that was said of a contact, what gives it its status; an active one is of no stream."""
+def test_the_configuration_set_is_that_of_the_evidence_for_the_status() -> None:
+    """An active contact has none."""
     marketing = a_fact(Verdict.COMPLAIN, configuration_set="marketing")
     contact = a_contact(marketing, a_fact(at=on_day(2)))
-    assert [configuration_set_of(ContactRecord(one), LIMITS) for one in (contact, Contact(RECIPIENT))] == [
+    assert [configuration_set_of(ContactRecord(known), LIMITS) for known in (contact, Contact(RECIPIENT))] == [
         "marketing",
         "",
     ]
 
 
-def test_strikes_are_of_a_stream_whether_or_not_they_suspend() -> None:
-    """The limits decide whether they do."""
+def test_soft_bounces_have_a_configuration_set_whether_or_not_they_suspend() -> None:
     contact = ContactRecord(a_contact(*soft_bounce_days(0, 1)), pending_since=NOW)
     for limits in (Limits(soft_bounces=2), Limits(soft_bounces=3)):
-        done = SyncReport()
-        done.record_sync_lag(contact, limits, NOW)
-        assert lags(done) == [(CONFIGURATION_SET, "SuppressionLag", 0)]
+        report = SyncReport()
+        report.record_sync_lag(contact, limits, NOW)
+        assert lags_of(report) == [(CONFIGURATION_SET, "SuppressionLag", 0)]
