@@ -1,4 +1,4 @@
-"""The functions answer Lambda rightly, whatever it hands them, and log one line for a batch."""
+"""Responses, logs and metrics of the Lambda functions."""
 
 import json
 from collections.abc import Iterator
@@ -42,33 +42,33 @@ OTHER = "other@example.com"
 
 @pytest.fixture
 def stack() -> Iterator[EmbeddedStack]:
-    """A world."""
+    """The embedded stack."""
     with embedded_stack() as stack:
         yield stack
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the log lines and the metrics printed since the last time."""
+    """Return the log lines and the metrics printed since the last call."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [line for line in lines if "_aws" not in line], [line for line in lines if "_aws" in line]
 
 
-def failures(result: dict[str, Any]) -> list[str]:
-    """Return the records of a partial batch response."""
+def failed_identifiers(result: dict[str, Any]) -> list[str]:
+    """Return the identifiers in a partial batch response."""
     assert list(result) == ["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
 
 
-# --- As Lambda calls them -------------------------------------------------------------------------------------------
+# --- Entry points -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EmbeddedAws]:
-    """An embedded AWS whose environment the functions have, and no function's process yet."""
+    """An embedded AWS whose environment variables are set. No function has been initialized."""
     with EmbeddedAws(calls_per_second=None) as aws:
         for name, value in aws.environment.items():
             monkeypatch.setenv(name, value)
-        # It answers botocore alone: which finds credentials that no variable holds.
+        # The embedded AWS supports botocore only. Without credentials in variables, the direct client is not used.
         credentials = tmp_path / "credentials"
         credentials.write_text("[default]\naws_access_key_id = embedded\naws_secret_access_key = embedded\n")
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
@@ -78,87 +78,86 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Embedd
         suppression._handler.cache_clear()  # noqa: SLF001
         log_to_current_stdout()
         yield aws
-        feedback._handler.cache_clear()  # noqa: SLF001 (its clients are dead now)
+        feedback._handler.cache_clear()  # noqa: SLF001 (its clients are closed)
         suppression._handler.cache_clear()  # noqa: SLF001
 
 
-def test_from_the_queue_to_the_list(deployed: EmbeddedAws) -> None:
-    """A bounce in the queue becomes a contact, and by the stream an entry and an event."""
-    assert failures(feedback.handle(an_sqs_event(a_bounce()), FakeContext())) == []
+def test_a_bounce_in_the_queue_becomes_a_list_entry_and_an_event(deployed: EmbeddedAws) -> None:
+    assert failed_identifiers(feedback.handle(an_sqs_event(a_bounce()), FakeContext())) == []
     records = deployed.stream_records()
-    assert failures(suppression.handle({"Records": records}, FakeContext())) == []
+    assert failed_identifiers(suppression.handle({"Records": records}, FakeContext())) == []
     assert [entry.email_address for entry in deployed.suppression_list.entries()] == [RECIPIENT]
     assert [event["detail"]["new_status"] for event in deployed.events()] == ["bounced"]
 
 
-def test_a_process_is_set_up_once(deployed: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process reads from its environment, it reads when it starts."""
+def test_the_environment_is_read_once_per_process(deployed: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     feedback.handle(an_sqs_event(), FakeContext())
     monkeypatch.delenv("TABLE_NAME")
     feedback.handle(an_sqs_event(a_bounce()), FakeContext())
     assert len(deployed.contacts()) == 1
 
 
-def test_a_function_speaks_to_dynamodb_itself(deployed: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what Lambda tells it in its environment."""
-    asked: list[Any] = []
+def test_dynamodb_is_called_directly_with_the_credentials_of_the_environment(
+    deployed: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[Any] = []
 
-    def refuse(request: "Request") -> Reply:
-        asked.append(request.headers)
+    def reject(request: "Request") -> Reply:
+        received.append(request.headers)
         return Reply(403)
 
     with Server() as server:
-        server.answer = refuse
+        server.answer = reject
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-function")
-        assert failures(feedback.handle(an_sqs_event(a_bounce()), FakeContext())) == ["sqs-message-1"]
-        assert failures(suppression.handle({"Records": [a_change()]}, FakeContext())) == ["1"]
-    targets = [headers["x-amz-target"].partition(".")[2] for headers in asked]
+        assert failed_identifiers(feedback.handle(an_sqs_event(a_bounce()), FakeContext())) == ["sqs-message-1"]
+        assert failed_identifiers(suppression.handle({"Records": [a_stream_record()]}, FakeContext())) == ["1"]
+    targets = [headers["x-amz-target"].partition(".")[2] for headers in received]
     assert targets == ["BatchGetItem", "BatchExecuteStatement", "BatchGetItem"]
-    assert all("Credential=the-function/" in headers["authorization"] for headers in asked)
+    assert all("Credential=the-function/" in headers["authorization"] for headers in received)
     assert deployed.contacts() == []
 
 
-def a_change() -> dict[str, Any]:
+def a_stream_record() -> dict[str, Any]:
     """Return a record of the table's stream."""
     return {"dynamodb": {"Keys": {"address": {"S": RECIPIENT}, "record": {"S": "contact"}}, "SequenceNumber": "1"}}
 
 
 @pytest.mark.parametrize("handle", [feedback.handle, suppression.handle])
 @pytest.mark.usefixtures("deployed")
-def test_a_function_without_its_table(handle: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401 (a handler)
-    """A function that is set up wrongly says how, on every invocation."""
+def test_every_invocation_without_a_table_name_raises_an_error_that_names_the_variable(
+    handle: Any,  # noqa: ANN401 (a handler)
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("TABLE_NAME")
     for _ in range(2):
         with pytest.raises(SettingsError, match="TABLE_NAME"):
             handle(an_sqs_event(), FakeContext())
 
 
-def test_the_service_is_named_after_the_lane(deployed: EmbeddedAws, capsys: pytest.CaptureFixture[str]) -> None:
-    """Log lines say which function they are of."""
+def test_log_lines_contain_the_name_of_the_function(deployed: EmbeddedAws, capsys: pytest.CaptureFixture[str]) -> None:
     feedback.handle(an_sqs_event(a_bounce()), FakeContext())
     suppression.handle({"Records": deployed.stream_records()}, FakeContext())
     logs, _ = printed(capsys)
     assert [line["service"] for line in logs] == ["BounceFunction", "SuppressionFunction"]
 
 
-# --- Feedback: what Lambda is told ----------------------------------------------------------------------------------
+# --- Feedback: response -------------------------------------------------------------------------------------------
 
 
-def test_partial_batch_response(stack: EmbeddedStack) -> None:
-    """Of a batch, the records that must come again are named, and no others."""
+def test_the_response_names_only_the_records_to_retry(stack: EmbeddedStack) -> None:
     client = stack.dynamodb
     client.only = "batch_execute_statement"
     client.default_fault = fails_statements("AccessDenied", lambda address, _: address == OTHER)
     event = an_sqs_event(a_bounce(), a_complaint(recipients=[OTHER]), "poison", a_delivery(recipients=[OTHER]))
-    assert failures(stack.feedback()(event, FakeContext())) == ["sqs-message-2", "sqs-message-4"]
+    assert failed_identifiers(stack.feedback()(event, FakeContext())) == ["sqs-message-2", "sqs-message-4"]
     stack.dynamodb.default_fault = None
-    assert failures(stack.feedback()(event, FakeContext())) == []
+    assert failed_identifiers(stack.feedback()(event, FakeContext())) == []
     assert len(stack.aws.contacts()) == 2
 
 
 def real_call(_operation: str, real: Any, request: dict[str, Any]) -> object:  # noqa: ANN401 (a botocore method)
-    """AWS does as asked."""
+    """Carry out the call."""
     return real(**request)
 
 
@@ -166,13 +165,13 @@ DIRECT = [
     (an_sns_event(a_bounce()), "sns"),
     (a_bus_event(a_bounce()), "bus"),
     (a_bounce(), "bare"),
-    ({"Records": [an_sqs_record(a_bounce(), messageId="")]}, "a queue's record without an id"),
+    ({"Records": [an_sqs_record(a_bounce(), messageId="")]}, "SQS record without an id"),
 ]
 
 
 @pytest.mark.parametrize("event", [event for event, _ in DIRECT], ids=[name for _, name in DIRECT])
-def test_a_direct_invocation_raises(stack: EmbeddedStack, event: object) -> None:
-    """Where Lambda can't be told which record failed, the whole invocation fails, so that it comes again."""
+def test_a_direct_invocation_with_a_record_to_retry_raises(stack: EmbeddedStack, event: object) -> None:
+    """Lambda retries the whole event."""
     stack.dynamodb.default_fault = fails_with("InternalServerError")
     handler = stack.feedback()
     with pytest.raises(FeedbackNotStoredError, match=r"^1 of 1 records could not be stored \(InternalServerError\)"):
@@ -185,7 +184,6 @@ def test_a_direct_invocation_raises(stack: EmbeddedStack, event: object) -> None
 def test_a_direct_invocation_counts_and_logs_before_it_raises(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What was done with is counted, and what was not is logged."""
     stack.dynamodb.default_fault = fails_with("InternalServerError")
     with pytest.raises(FeedbackNotStoredError):
         stack.feedback()(an_sns_event(a_bounce(), an_open()), FakeContext())
@@ -194,19 +192,16 @@ def test_a_direct_invocation_counts_and_logs_before_it_raises(
     assert [line["Open"] for line in metrics] == [[1.0]]
 
 
-def test_what_became_of_a_direct_invocation(stack: EmbeddedStack) -> None:
-    """A direct invocation returns the outcome."""
+def test_a_direct_invocation_returns_the_number_of_records_per_disposition(stack: EmbeddedStack) -> None:
     assert stack.feedback()(an_sns_event(a_bounce(), "poison"), FakeContext()) == {"applied": 1, "quarantined": 1}
     assert stack.feedback()(a_bus_event(a_bounce()), FakeContext()) == {"applied": 1}
 
 
-def test_an_empty_queue_event(stack: EmbeddedStack) -> None:
-    """An event of no records is done with."""
+def test_an_event_without_records_returns_an_empty_response(stack: EmbeddedStack) -> None:
     assert stack.feedback()({"Records": []}, FakeContext()) == {}
 
 
-def test_a_mixed_event_is_never_half_acknowledged() -> None:
-    """When a record that has no id to name must come again, all do."""
+def test_an_event_raises_if_a_record_to_retry_has_no_identifier() -> None:
     records = Record(Carrier.SQS, "1", ""), Record(Carrier.SNS, "2", "")
     results = [RecordResult(record, Disposition.RETRY, reason="ReadTimeoutError") for record in records]
     assert build_response(BatchReport((results[0],), MetricCounts())) == {
@@ -216,39 +211,39 @@ def test_a_mixed_event_is_never_half_acknowledged() -> None:
         build_response(BatchReport(tuple(results), MetricCounts()))
 
 
-def test_no_time_left(stack: EmbeddedStack) -> None:
-    """A function about to be ended begins nothing it could not finish, and its records come again."""
+def test_without_time_left_no_call_is_made_and_records_are_retried(stack: EmbeddedStack) -> None:
     result = stack.feedback()(an_sqs_event(a_bounce()), FakeContext(feedback.RESERVE))
-    assert (failures(result), stack.dynamodb.calls) == (["sqs-message-1"], [])
+    assert (failed_identifiers(result), stack.dynamodb.calls) == (["sqs-message-1"], [])
 
 
-def test_a_long_batch_gets_further_with_each_try(stack: EmbeddedStack) -> None:
-    """A batch that takes longer than a function has is not begun from its start for ever."""
+def test_each_attempt_at_a_long_batch_advances(stack: EmbeddedStack) -> None:
     stack.dynamodb.only, stack.dynamodb.default_fault = "batch_get_item", runs_first(lambda: stack.clock.sleep(30))
     event = an_sqs_event(*(a_delivery(recipients=[f"{number}@example.com"]) for number in range(LEARN_AT_ONCE + 10)))
-    handler, again = stack.feedback(), []
+    handler, numbers = stack.feedback(), []
     for _ in range(2):
-        again.append(len(left := failures(handler(event, FakeContext(timedelta(seconds=55))))))
+        numbers.append(len(left := failed_identifiers(handler(event, FakeContext(timedelta(seconds=55))))))
         event = {"Records": [record for record in event["Records"] if record["messageId"] in left]}
-    assert again == [10, 0]
+    assert numbers == [10, 0]
 
 
-# --- Feedback: what is logged and counted ---------------------------------------------------------------------------
+# --- Feedback: logs and metrics -----------------------------------------------------------------------------------
 
 
-def test_a_batch_is_one_line(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A batch that went well is one line of counts, and one of metrics for each configuration set."""
+def test_a_batch_without_problems_logs_one_line_and_one_line_of_metrics_per_configuration_set(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.feedback(metric_configuration_sets=("receipts",))(
         an_sqs_event(*(a_bounce(recipients=[f"{number}@example.com"]) for number in range(40))), FakeContext()
     )
     logs, metrics = printed(capsys)
-    told = [{name: line[name] for name in ("level", "message", "records", "exceptional", "applied")} for line in logs]
-    assert told == [{"level": "INFO", "message": "batch", "records": 40, "exceptional": 0, "applied": 40}]
+    fields = [{name: line[name] for name in ("level", "message", "records", "exceptional", "applied")} for line in logs]
+    assert fields == [{"level": "INFO", "message": "batch", "records": 40, "exceptional": 0, "applied": 40}]
     assert [(line["ConfigurationSet"], line["PermanentBounce"]) for line in metrics] == [("receipts", [40.0])]
 
 
-def test_an_exceptional_record_has_a_line(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """Its reason, its id, SES's id of the message, and hashes of contacts: enough to find it, not to read it."""
+def test_an_exceptional_record_logs_a_line_without_personal_data(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.dynamodb.default_fault = times_out
     stack.feedback()(an_sqs_event(a_bounce()), FakeContext())
     logs, _ = printed(capsys)
@@ -265,8 +260,9 @@ def test_an_exceptional_record_has_a_line(stack: EmbeddedStack, capsys: pytest.C
     assert {name: logs[0][name] for name in expected} == expected
 
 
-def test_a_bounce_of_many_names_ten(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A line stays short."""
+def test_a_log_line_contains_at_most_ten_hashes_of_contacts(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.dynamodb.default_fault = times_out
     stack.feedback()(
         an_sqs_event(a_bounce(recipients=[f"{number}@example.com" for number in range(40)])), FakeContext()
@@ -274,8 +270,10 @@ def test_a_bounce_of_many_names_ten(stack: EmbeddedStack, capsys: pytest.Capture
     assert len(printed(capsys)[0][0]["contacts"]) == 10
 
 
-def test_a_flood_of_poison_is_not_a_flood_of_lines(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a batch of nothing but poison, so many records have a line, and the batch's line counts them all."""
+def test_a_batch_of_malformed_records_logs_a_limited_number_of_lines(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log line of the batch counts all of them."""
     number = LOGGED_RECORDS + 50
     stack.feedback()(an_sqs_event(*["poison"] * number), FakeContext())
     logs, metrics = printed(capsys)
@@ -283,8 +281,9 @@ def test_a_flood_of_poison_is_not_a_flood_of_lines(stack: EmbeddedStack, capsys:
     assert (logs[-1]["exceptional"], logs[-1]["quarantined"], metrics[0]["Quarantined"]) == (number, number, [number])
 
 
-def test_a_lane_counts_what_is_misrouted(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A topic wired to the wrong lane works and is reported."""
+def test_feedback_in_the_wrong_lane_is_applied_and_counted_as_misrouted(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.feedback(lane="Bounce")(an_sqs_event(a_complaint()), FakeContext())
     _, [line] = printed(capsys)
     assert (line["MisroutedFeedback"], line["Complaint"], stack.contact(RECIPIENT).status) == (
@@ -294,30 +293,37 @@ def test_a_lane_counts_what_is_misrouted(stack: EmbeddedStack, capsys: pytest.Ca
     )
 
 
-# --- Suppression: what Lambda is told -------------------------------------------------------------------------------
+# --- Suppression ---------------------------------------------------------------------------------------------------
 
 
-def test_stream_failures_are_named_by_sequence_number(stack: EmbeddedStack) -> None:
-    """Every change of a contact that is still due is handed back, and no other's."""
+def test_stream_records_of_contacts_still_pending_are_returned(stack: EmbeddedStack) -> None:
     stack.learn(a_fact(), a_fact(address=OTHER))
     stack.learn(a_fact(at=a_fact().at + timedelta(days=1)))
     records = stack.stream()
     stack.sesv2.default_fault = lambda operation, real, request: (
         times_out if request["EmailAddress"] == RECIPIENT else real_call
     )(operation, real, request)
-    left = [
-        one["dynamodb"]["SequenceNumber"] for one in records if one["dynamodb"]["Keys"]["address"]["S"] == RECIPIENT
+    expected = [
+        record["dynamodb"]["SequenceNumber"]
+        for record in records
+        if record["dynamodb"]["Keys"]["address"]["S"] == RECIPIENT
     ]
-    assert len(left) == 2
-    assert failures(stack.suppression()({"Records": records}, FakeContext())) == left
+    assert len(expected) == 2
+    assert failed_identifiers(stack.suppression()({"Records": records}, FakeContext())) == expected
     assert stack.listed() == {OTHER: "BOUNCE"}
 
 
-ODD = [{}, {"dynamodb": {}}, {"dynamodb": {"Keys": None}}, None, "text", {"dynamodb": {"Keys": {"record": {"S": 1}}}}]
+RECORDS_WITHOUT_CONTACT = [
+    {},
+    {"dynamodb": {}},
+    {"dynamodb": {"Keys": None}},
+    None,
+    "text",
+    {"dynamodb": {"Keys": {"record": {"S": 1}}}},
+]
 
 
-def test_odd_stream_records_are_passed_over(stack: EmbeddedStack) -> None:
-    """A record without a contact to sync is not retried."""
+def test_stream_records_without_a_contact_are_skipped(stack: EmbeddedStack) -> None:
     history = {
         "dynamodb": {"Keys": {"address": {"S": RECIPIENT}, "record": {"S": "feedback#1"}}, "SequenceNumber": "1"}
     }
@@ -327,72 +333,75 @@ def test_odd_stream_records_are_passed_over(stack: EmbeddedStack) -> None:
             "SequenceNumber": "2",
         }
     }
-    assert failures(stack.suppression()({"Records": [*ODD, history, rate_limiter]}, FakeContext())) == []
+    assert (
+        failed_identifiers(
+            stack.suppression()({"Records": [*RECORDS_WITHOUT_CONTACT, history, rate_limiter]}, FakeContext())
+        )
+        == []
+    )
     assert stack.dynamodb.calls == []
 
 
-def test_the_mirror_stops_in_time(stack: EmbeddedStack) -> None:
-    """What would not be finished before Lambda ends the function is not begun."""
+def test_a_sync_without_time_left_makes_no_call_and_returns_the_records(stack: EmbeddedStack) -> None:
     stack.learn(a_fact())
     records = stack.stream()
     result = stack.suppression()({"Records": records}, FakeContext(suppression.RESERVE - timedelta(seconds=1)))
-    assert failures(result) == [records[0]["dynamodb"]["SequenceNumber"]]
+    assert failed_identifiers(result) == [records[0]["dynamodb"]["SequenceNumber"]]
     assert (stack.listed(), stack.sesv2.calls) == ({}, [])
 
 
-def test_the_stream_ends(stack: EmbeddedStack) -> None:
-    """What the list_sync writes comes back by the stream, and comes to nothing."""
+def test_writes_of_the_sync_cause_no_endless_stream(stack: EmbeddedStack) -> None:
     stack.learn(a_fact(), a_fact(address=OTHER))
     assert stack.drain() <= 2
     assert (stack.listed(), len(stack.sesv2.calls)) == ({RECIPIENT: "BOUNCE", OTHER: "BOUNCE"}, 2)
 
 
 @pytest.mark.parametrize("address", [RECIPIENT, "either/or@example.com"], ids=["sandbox", "slash"])
-def test_the_stream_ends_when_ses_refuses(address: str) -> None:
-    """An entry SES won't have is tried once, not as often as its own postponement comes back."""
+def test_an_entry_that_ses_rejects_is_tried_once_per_stream(address: str) -> None:
     with embedded_stack(sandbox=True) as stack:
         stack.learn(a_fact(address=address))
         assert stack.drain() <= 2
         assert (len(stack.sesv2.calls), len(stack.aws.events())) == (1, 1)
 
 
-def test_a_sweep_says_what_it_did(stack: EmbeddedStack) -> None:
-    """The outcome is returned to the caller and logged."""
+def test_a_sweep_returns_its_counts(stack: EmbeddedStack) -> None:
     stack.learn(a_fact())
     assert stack.sweep() == {"published": 1, "put": 1, "deleted": 0, "imported": 0, "released": 0, "still_pending": 0}
 
 
 @pytest.mark.parametrize("event", [{"source": "ses-feedback", "detail-type": "Sweep"}, {}, None, {"Records": "no"}])
-def test_anything_but_a_stream_is_a_sweep(stack: EmbeddedStack, event: object) -> None:
-    """Nothing can be invoked in a way that does harm."""
+def test_any_event_other_than_a_stream_event_starts_a_sweep(stack: EmbeddedStack, event: object) -> None:
     stack.learn(a_fact())
     stack.clock.sleep(600)
     assert stack.suppression()(event, FakeContext())["put"] == 1
 
 
-def test_what_is_left_is_told_with_its_reasons(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run's log line counts the remaining contacts by cause, without addresses."""
+def test_the_log_line_counts_contacts_still_pending_with_their_reasons(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.learn(a_fact(), a_fact(address=OTHER))
     stack.sesv2.default_fault = times_out
     stack.suppression()({"Records": stack.stream()}, FakeContext())
     [line] = printed(capsys)[0]
-    told = {name: line[name] for name in ("message", "published", "put", "deleted", "still_pending", "pending_because")}
+    fields = {
+        name: line[name] for name in ("message", "published", "put", "deleted", "still_pending", "pending_because")
+    }
     expected = {"published": 2, "put": 0, "deleted": 0, "still_pending": 2, "pending_because": ["ReadTimeoutError"]}
-    assert told == {"message": "stream", **expected}
+    assert fields == {"message": "stream", **expected}
 
 
-def test_the_sandbox_is_logged_once_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
-    """However many entries SES refuses, that is one line."""
+def test_rejections_in_the_sandbox_log_one_line_per_batch(capsys: pytest.CaptureFixture[str]) -> None:
     with embedded_stack(sandbox=True) as stack:
         stack.learn(*(a_fact(address=f"{number}@example.com") for number in range(5)))
-        assert failures(stack.suppression()({"Records": stack.stream()}, FakeContext())) == []
+        assert failed_identifiers(stack.suppression()({"Records": stack.stream()}, FakeContext())) == []
     logs, _ = printed(capsys)
-    refused = [line for line in logs if line["level"] == "WARNING"]
-    assert [line["codes"] for line in refused] == [{"BadRequestException": 5}]
+    warnings = [line for line in logs if line["level"] == "WARNING"]
+    assert [line["codes"] for line in warnings] == [{"BadRequestException": 5}]
 
 
-def test_the_mirrors_metrics(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run counts what it did once for all its contacts."""
+def test_a_sync_publishes_metrics_once_for_all_contacts(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
     stack.learn(a_fact(), a_fact(address=OTHER))
     stack.clock.sleep(10)
     stack.suppression(metric_configuration_sets=("receipts",))({"Records": stack.stream()}, FakeContext())
@@ -404,21 +413,19 @@ def test_the_mirrors_metrics(stack: EmbeddedStack, capsys: pytest.CaptureFixture
 # --- The clock ------------------------------------------------------------------------------------------------------
 
 
-def test_the_time() -> None:
-    """The time is aware, and now."""
+def test_the_current_time_is_in_utc() -> None:
     assert abs(deadline.utc_now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
-def test_the_deadline() -> None:
-    """The reserve is kept back from what Lambda leaves."""
+def test_the_deadline_is_the_end_of_the_invocation_minus_the_reserve() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert deadline.deadline(FakeContext(timedelta(seconds=60)), lambda: now, timedelta(seconds=25)) == now + timedelta(
         seconds=35
     )
 
 
-def test_a_world_can_be_watched(stack: EmbeddedStack) -> None:
-    """The functions' clients are the world's: a test that counts no calls would prove nothing."""
+def test_the_embedded_stack_records_the_calls_of_the_functions(stack: EmbeddedStack) -> None:
+    """Otherwise, tests that count calls would prove nothing."""
     stack.feedback()(an_sqs_event(a_bounce()), FakeContext())
     assert isinstance(stack.dynamodb, FaultyClient)
     assert stack.dynamodb.count("batch_execute_statement") == 1
