@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from localaws.demo.recipients import create_recipients
 from localaws.demo.screen import Screen, create_console, save_svg
 
 ROOT = Path(__file__).parents[4]
@@ -40,6 +41,15 @@ def test_screen_shows_short_addresses_in_eighty_columns() -> None:
     shown = ("mailboxfull+sue@example.com", "and 16 more @example.com", "complaint+zoe@example.com", "bounce@simulator")
     assert [address for address in shown if address not in text] == []
     assert RUN not in text
+
+
+def test_no_recipient_is_cut_in_eighty_columns() -> None:
+    """The other columns have their longest values."""
+    longest = {"status": {"S": "complained"}, "reason": {"S": "Transient/MailboxFull"}, "synced": {"S": "COMPLAINT"}}
+    contacts = [{**CONTACT, **longest, "address": {"S": address}} for address in create_recipients(RUN).remarkable]
+    output = io.StringIO()
+    Screen(Console(file=output, width=80), RUN).show_contacts(contacts, Counter())
+    assert "…" not in output.getvalue()
 
 
 def test_image_refers_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
