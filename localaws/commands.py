@@ -7,7 +7,8 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from localaws.deployment.server_process import LocalAws, LocalAwsError, RunningServer
+from localaws.deployment.running_server import LocalAwsError, RunningServer
+from localaws.deployment.server_process import LocalAws
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

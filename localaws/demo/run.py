@@ -15,7 +15,8 @@ from localaws.demo.screen import Screen, create_console, save_svg
 from localaws.demo.stack_readings import StatusEvents, read_metrics, read_reports
 from localaws.deployment import sam_cli
 from localaws.deployment.deployed_stack import DeployedStack
-from localaws.deployment.server_process import LocalAws, LocalAwsError
+from localaws.deployment.running_server import LocalAwsError
+from localaws.deployment.server_process import LocalAws
 
 _TIMEOUT_SECONDS, _LOG_TIMEOUT_SECONDS = 120.0, 60.0
 

@@ -5,7 +5,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from localaws.deployment.server_process import LocalAwsError, RunningServer
+from localaws.deployment.running_server import LocalAwsError, RunningServer
 
 DEFAULT_STACK = "ses-feedback"
 SENDER = "news@example.com"

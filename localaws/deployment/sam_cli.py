@@ -9,7 +9,8 @@ from pathlib import Path
 
 from localaws.deployment.container_invocation import write_invocation_files
 from localaws.deployment.deployed_stack import DEFAULT_STACK, DeployedStack
-from localaws.deployment.server_process import LocalAws, LocalAwsError, RunningServer
+from localaws.deployment.running_server import LocalAwsError, RunningServer
+from localaws.deployment.server_process import LocalAws
 
 _BUILD_DIRECTORY = Path(".local") / "build"
 """Not `.aws-sam`, from which `sam deploy` deploys to AWS: this package is built for the Python on this machine."""

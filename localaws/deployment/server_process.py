@@ -1,4 +1,4 @@
-"""The local AWS server as a process: start it, find it again, call its control API and stop it."""
+"""The local AWS server as a process: start it, find it again and stop it."""
 
 import json
 import os
@@ -7,15 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
-from http.client import HTTPConnection
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+from localaws.deployment.running_server import HOST, LocalAwsError, RunningServer
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout. Its template is deployed, and the server keeps its state in it."""
 DEFAULT_PORT = 14566
-_HOST = "127.0.0.1"
 _START_SECONDS = 30.0
 _NOT_LINUX = """\
 The local AWS runs the functions on this machine, from the package built for Lambda. Lambda uses Linux, so the local AWS
@@ -24,59 +23,6 @@ _NO_CHECKOUT = """\
 This command deploys template.yaml, so it needs a checkout of ses-feedback, and {root} is none. In the checkout, run:
 make .venv/installed && .venv/bin/feedbackctl local up"""
 _NOT_INSTALLED = "The emulator is not installed. Install it with: make .tools/local/installed"
-
-
-class LocalAwsError(Exception):
-    """An operation on the local AWS failed. The message states what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A running server, and the options it was started with."""
-
-    pid: int
-    port: int
-    iam: bool = True
-    also_on: str | None = None
-
-    @property
-    def url(self) -> str:
-        """The endpoint of every AWS service."""
-        return f"http://{_HOST}:{self.port}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment variables that make every AWS SDK and tool use this server and nothing else."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
-
-    def call(self, operation: str, document: object = None, *, method: str = "GET") -> Any:  # noqa: ANN401 (JSON)
-        """Call an operation of the control API (`localaws.server.control_api`) and return its response.
-
-        Raises:
-            LocalAwsError: the server refuses the call.
-            OSError: the server does not respond.
-
-        """
-        connection = HTTPConnection(_HOST, self.port, timeout=60)
-        try:
-            body = None if document is None else json.dumps(document)
-            connection.request(method, f"/_feedbackctl/{operation}", body)
-            response = connection.getresponse()
-            result = json.loads(response.read())
-        finally:
-            connection.close()
-        if response.status != 200:  # noqa: PLR2004 (OK)
-            raise LocalAwsError(f"The local AWS refused {operation}: {result['message']}")
-        return result
 
 
 class LocalAws:
@@ -246,7 +192,7 @@ def _find_free_port(port: int | None) -> int:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((_HOST, candidate))
+                probe.bind((HOST, candidate))
             except OSError:
                 continue
             return int(probe.getsockname()[1])

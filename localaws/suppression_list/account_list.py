@@ -5,11 +5,8 @@ It implements the documented behavior of the API operations
 protocol, `errors` lists which messages are known and which are invented.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from localaws.suppression_list.call_quota import CallQuota
 from localaws.suppression_list.entries import (
@@ -22,19 +19,9 @@ from localaws.suppression_list.entries import (
     parse_address,
     parse_reason,
 )
-from localaws.suppression_list.errors import BadRequestError, InvalidNextTokenError, LimitExceededError, NotFoundError
+from localaws.suppression_list.errors import BadRequestError, LimitExceededError, NotFoundError
 from localaws.suppression_list.import_jobs import MAX_RECORDS, MAX_UNFINISHED_JOBS, ImportJob, ImportJobs, Record
-
-MAX_PAGE_SIZE = 1000
-"""The maximum and the default of PageSize:
-https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ListSuppressedDestinations.html."""
-
-
-class Page(NamedTuple):
-    """A page of the list. `next_token` requests the next page; None on the last page."""
-
-    entries: list[SuppressedDestination]
-    next_token: str | None
+from localaws.suppression_list.pagination import MAX_PAGE_SIZE, Page, select_page
 
 
 class AccountSuppressionList:
@@ -151,28 +138,20 @@ class AccountSuppressionList:
     ) -> Page:
         """Return entries with one of the reasons (empty: any), updated after `start_date` and before `end_date`.
 
-        SES documents no order. This list sorts by address, so that paging neither repeats nor skips an entry while
-        entries are added and removed.
-
         Raises:
             BadRequestError: a reason is unknown, or the page size is not between 1 and 1000.
             InvalidNextTokenError: no page returned this token.
         """
         self._accept_call()
         wanted = {parse_reason(reason, "reasons", in_list=True) for reason in reasons} or set(SuppressionReason)
-        if not 1 <= page_size <= MAX_PAGE_SIZE:
-            raise BadRequestError(f"PageSize must be between 1 and {MAX_PAGE_SIZE}.")
-        last_address = "" if next_token is None else _decode_token(next_token)
-        found = [
+        matching = [
             entry
             for entry in self.entries()
-            if entry.email_address > last_address
-            and entry.reason in wanted
+            if entry.reason in wanted
             and (start_date is None or entry.last_update_time > start_date)
             and (end_date is None or entry.last_update_time < end_date)
         ]
-        page = found[:page_size]
-        return Page(page, _encode_token(page[-1]) if len(found) > page_size else None)
+        return select_page(matching, page_size, next_token)
 
     def put_account_attributes(self, suppressed_reasons: Iterable[str]) -> None:
         """Set the reasons for which SES adds addresses and suppresses email.
@@ -253,15 +232,3 @@ class AccountSuppressionList:
 
 def _read_no_object(_url: str) -> bytes:
     raise FileNotFoundError
-
-
-def _encode_token(entry: SuppressedDestination) -> str:
-    return base64.urlsafe_b64encode(entry.email_address.encode()).decode()
-
-
-def _decode_token(next_token: str) -> str:
-    """Return the last address of the page that returned this token."""
-    try:
-        return base64.urlsafe_b64decode(next_token).decode()
-    except (binascii.Error, UnicodeError) as error:
-        raise InvalidNextTokenError("The specified next token is invalid.") from error

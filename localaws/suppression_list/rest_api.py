@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 
-from localaws.suppression_list.account_list import MAX_PAGE_SIZE, AccountSuppressionList
+from localaws.suppression_list.account_list import AccountSuppressionList
 from localaws.suppression_list.entries import SuppressedDestination
 from localaws.suppression_list.errors import BadRequestError, NotFoundError, SuppressionListError
 from localaws.suppression_list.import_jobs import ImportJob
+from localaws.suppression_list.pagination import MAX_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from localaws.deployment.deployed_stack import DEFAULT_STACK, DeployedStack
-from localaws.deployment.server_process import LocalAws, RunningServer
+from localaws.deployment.running_server import RunningServer
+from localaws.deployment.server_process import LocalAws
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,7 @@ import pytest
 
 from localaws.deployment import sam_cli
 from localaws.deployment.deployed_stack import DeployedStack
-from localaws.deployment.server_process import LocalAwsError
+from localaws.deployment.running_server import LocalAwsError
 from tests.e2e.stack_under_test import StackUnderTest, wait_for
 
 

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from localaws.commands import local
 from localaws.deployment import sam_cli
-from localaws.deployment.server_process import LocalAws, LocalAwsError, RunningServer
+from localaws.deployment.running_server import LocalAwsError, RunningServer
+from localaws.deployment.server_process import LocalAws
 
 
 def test_no_server_runs_in_a_new_checkout(tmp_path: Path) -> None:
