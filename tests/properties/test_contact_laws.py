@@ -1,6 +1,7 @@
-"""What holds of everything SES may say, in every order, as often as it likes: the promises of the pure rooms.
+"""Laws of the pure modules that hold for all feedback, in every order, with any duplicates.
 
-Hypothesis looks for what breaks them; `pytest --hypothesis-profile=long tests/test_laws.py` looks harder.
+Hypothesis searches for counterexamples. A longer search:
+`pytest --hypothesis-profile=long tests/properties/test_contact_laws.py`.
 """
 
 import contextlib
@@ -76,7 +77,7 @@ from tests.support.strategies import (
 Event = Any
 LIMITS = Limits()
 END = on_day(5_000)
-"""Later than anything of a strategy's."""
+"""Later than every time of the strategies."""
 
 
 # --- Opening and parsing --------------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ HOSTILE_TEXTS = {
 
 
 def opened(event: Event) -> list[Document | Notice | str]:
-    """Return what is inside each record of `event`, or why it can't be opened."""
+    """Return the content of each record of `event`, or the reason why it can't be opened."""
     found: list[Document | Notice | str] = []
     for record in read_records(event):
         try:
@@ -128,7 +129,7 @@ def opened(event: Event) -> list[Document | Notice | str]:
 
 
 def parsed(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
-    """Return what SES says in `document`, None when that is nothing."""
+    """Return the feedback in `document`, or None if it is malformed."""
     with contextlib.suppress(FeedbackError):
         return parse_feedback(document)
     return None
@@ -136,7 +137,7 @@ def parsed(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> str:
-    """Return the text of a document with a piece cut out, or something put in."""
+    """Return the text of a document with a piece cut out or a piece inserted."""
     text = json.dumps(draw(documents()), ensure_ascii=draw(st.booleans()))
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 40)))
@@ -145,26 +146,26 @@ def damaged_texts(draw: st.DrawFn) -> str:
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    """Return anything at all, in any carrier."""
+    """Return any JSON, text or damaged document, in any carrier."""
     content = draw(st.one_of(json_values(), mutated_documents(), damaged_texts(), texts()))
     carrier = draw(st.sampled_from(tuple(CARRIERS.values())))
     try:
         return carrier(content)
-    except RecursionError:  # too deep to be written as JSON, so nobody could have sent it in a text
+    except RecursionError:  # too deep to be written as JSON, so no sender can put it in a text
         return content
 
 
 @given(events())
-def test_opening_raises_its_own_error_only(event: Event) -> None:
-    """Whatever Lambda is invoked with, each of its records is a document, a notice, or refused for a known reason."""
+def test_opening_an_event_raises_only_envelope_errors_with_a_known_reason(event: Event) -> None:
     reasons = {"no-content", "not-an-object", "not-json", "unknown-bus-event", "unknown-shape", "wrapped-too-often"}
     assert {found for found in opened(event) if isinstance(found, str)} <= reasons
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS.keys())
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE_TEXTS.items()])
-def test_no_text_breaks_opening_and_parsing(text: str, carrier: Callable[[Any], Event]) -> None:
-    """Whatever brings it, and however often it was wrapped on its way."""
+def test_a_hostile_text_in_any_carrier_is_opened_and_parsed_without_an_exception(
+    text: str, carrier: Callable[[Any], Event]
+) -> None:
     event = carrier(text)
     found = opened(event)
     assert len(read_records(event)) == len(found)
@@ -173,16 +174,15 @@ def test_no_text_breaks_opening_and_parsing(text: str, carrier: Callable[[Any], 
 
 
 @given(json_values())
-def test_records_never_fail(event: Event) -> None:
-    """And what quarantine would keep of each is a text, or too deep to be one."""
+def test_the_original_of_every_record_is_a_text(event: Event) -> None:
+    """A record that is too deep to be written as JSON raises RecursionError."""
     for record in read_records(event):
         with contextlib.suppress(RecursionError, ValueError):
             assert isinstance(record.original(), str)
 
 
 @given(mutated_documents() | json_objects(json_values()))
-def test_parsing_raises_its_own_error_only(document: Json) -> None:
-    """Whatever fields are missing, of another type, or in the wrong place; and the error can be logged."""
+def test_parsing_raises_only_feedback_errors_that_can_be_logged(document: Json) -> None:
     try:
         parse_feedback(document)
     except FeedbackError as refusal:
@@ -194,8 +194,7 @@ def test_parsing_raises_its_own_error_only(document: Json) -> None:
 
 
 @given(documents())
-def test_what_ses_publishes_is_parsed(document: Json) -> None:
-    """Every kind of it, in both vocabularies, whatever it names its recipients and types."""
+def test_every_kind_of_event_in_both_vocabularies_is_parsed(document: Json) -> None:
     assert parse_feedback(document).kind
 
 
@@ -205,16 +204,16 @@ RULES = {rule.name: rule for rule in POLICY}
 
 
 def key_of(raw: Any) -> str | None:  # noqa: ANN401 (JSON)
-    """Return the key of the recipient `raw`, None when it is no usable address."""
+    """Return the key of the recipient `raw`, or None if it is no valid address."""
     try:
         return parse_address(raw).key
     except (AddressError, TypeError):
         return None
 
 
-def keys_of(named: Iterable[Any]) -> set[str]:
-    """Return the keys of those of `named` that are usable."""
-    return {key for raw in named if (key := key_of(raw))}
+def keys_of(recipients: Iterable[Any]) -> set[str]:
+    """Return the keys of the valid addresses among `recipients`."""
+    return {key for raw in recipients if (key := key_of(raw))}
 
 
 @given(mutated_documents(), st.none() | moments())
@@ -287,16 +286,14 @@ def variant_of(raw: str) -> str:
 
 
 @given(documents())
-def test_both_vocabularies_say_the_same(document: Json) -> None:
-    """Whom it touches and how does not depend on the mechanism that published it."""
+def test_events_and_notifications_get_the_same_judgement(document: Json) -> None:
     kind = document.get(EVENT) or document.get(NOTIFICATION)
     rest = {name: value for name, value in document.items() if name not in {EVENT, NOTIFICATION}}
     assert judge(parse_feedback({EVENT: kind, **rest})) == judge(parse_feedback({NOTIFICATION: kind, **rest}))
 
 
 @given(documents())
-def test_judging_depends_on_nothing_else(document: Json) -> None:
-    """The same feedback comes to the same facts whenever it comes."""
+def test_judging_equal_documents_gives_equal_judgements(document: Json) -> None:
     assert judge(parse_feedback(document)) == judge(parse_feedback(json.loads(json.dumps(document))))
 
 
@@ -305,32 +302,28 @@ def test_judging_depends_on_nothing_else(document: Json) -> None:
 
 @given(contacts(), contacts())
 def test_merging_is_commutative(one: Contact, other: Contact) -> None:
-    """It does not matter who learnt what first."""
     assert merge(one, other) == merge(other, one)
 
 
 @given(contacts(), contacts(), contacts())
 def test_merging_is_associative(one: Contact, two: Contact, three: Contact) -> None:
-    """It does not matter what is merged before."""
     assert merge(merge(one, two), three) == merge(one, merge(two, three))
 
 
 @given(contacts(), contacts())
 def test_merging_is_idempotent(one: Contact, other: Contact) -> None:
-    """It does not matter how often."""
     merged = merge(one, other)
     assert [one, merged, merged] == [merge(one, one), merge(merged, one), merge(other, merged)]
 
 
 @given(contacts())
-def test_the_unknown_contact_adds_nothing(contact: Contact) -> None:
-    """What is not there yet is read as a contact of which nothing is known."""
+def test_the_empty_contact_is_the_identity_of_merge(contact: Contact) -> None:
     assert [contact] * 2 == [merge(contact, Contact(RECIPIENT)), merge(Contact(RECIPIENT), contact)]
 
 
 @given(histories(), st.data())
-def test_any_order_and_any_duplication_ends_in_the_same_contact(history: list[Fact], data: st.DataObject) -> None:
-    """In whatever batches it comes, and whoever merges what with what."""
+def test_facts_in_any_order_with_any_duplicates_give_the_same_contact(history: list[Fact], data: st.DataObject) -> None:
+    """Also if they are learnt in two batches that are merged later."""
     twice = data.draw(st.lists(st.sampled_from(history))) if history else []
     again = data.draw(orders(history + twice))
     expected = learn_facts(Contact(RECIPIENT), history)
@@ -341,8 +334,7 @@ def test_any_order_and_any_duplication_ends_in_the_same_contact(history: list[Fa
 
 
 @given(histories())
-def test_a_contact_stays_small(history: list[Fact]) -> None:
-    """Whatever is said of it, and however often."""
+def test_the_registers_and_the_item_of_a_contact_are_bounded(history: list[Fact]) -> None:
     contact = learn_facts(Contact(RECIPIENT), history * 2)
     assert len(contact.delivered) <= KEPT_DAYS
     assert len(contact.soft_bounces) <= KEPT_DAYS * 2
@@ -440,13 +432,13 @@ class Email:
 def mailings(draw: st.DrawFn) -> list[Email]:
     """Return emails of up to 80 days, whose mailbox works or fails for whole days at a time."""
     works = st.sampled_from(("works", "fails", "refuses"))
-    spells = draw(st.lists(st.tuples(works, st.integers(1, 12)), min_size=1, max_size=12))
+    phases = draw(st.lists(st.tuples(works, st.integers(1, 12)), min_size=1, max_size=12))
     late, each_day = draw(st.integers(0, 6)), draw(st.integers(1, 3))
     emails, day = [], 0
-    for spell, days in spells:
+    for phase, days in phases:
         for _ in range(days):
-            bounced_on = None if spell == "works" else day + (late if spell == "fails" else 0)
-            emails += [Email(day, spell != "refuses", bounced_on)] * each_day
+            bounced_on = None if phase == "works" else day + (late if phase == "fails" else 0)
+            emails += [Email(day, phase != "refuses", bounced_on)] * each_day
             day += draw(st.sampled_from((1, 1, 1, 7)))
     return emails[:240]
 
@@ -491,7 +483,7 @@ def test_bounded_registers_give_the_status_of_the_unbounded_model(
 
 @st.composite
 def stored_contacts(draw: st.DrawFn) -> ContactRecord:
-    """Return contacts with any bookkeeping."""
+    """Return contacts with any pending marks, lease and published status."""
     contact = draw(contacts())
     status = st.sampled_from(Status)
     synced = draw(st.sampled_from((None, UNLISTED, "BOUNCE", "COMPLAINT")))
@@ -513,79 +505,76 @@ def stored_contacts(draw: st.DrawFn) -> ContactRecord:
 
 
 @given(stored_contacts())
-def test_what_is_read_is_exactly_what_was_written(stored: ContactRecord) -> None:
-    """To the last attribute, although the item says some of it several times."""
+def test_decoding_an_encoded_contact_gives_the_same_contact(stored: ContactRecord) -> None:
     read = decode(encode(stored, LIMITS))
     assert (stored, stored.others) == (read, read.others)
 
 
 @given(histories(), limits())
-def test_what_is_known_already_is_not_learnt(history: list[Fact], limits: Limits) -> None:
-    """In whatever order it comes again: nothing is written for it."""
+def test_known_facts_in_any_order_write_nothing(history: list[Fact], limits: Limits) -> None:
     stored = learn(ContactRecord(Contact(RECIPIENT)), history, limits, START)
     assert stored
     assert (1, standing(stored.contact, limits).status) == (stored.rev, stored.status)
     assert learn(decode(encode(stored, limits)), history[::-1], limits, AT) is None
 
 
-# --- Following ------------------------------------------------------------------------------------------------------
+# --- List sync ------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class World:
-    """A contact, and what the suppression list and the outside world have of it."""
+class SyncedContact:
+    """A contact, its entry on the suppression list, and its last published status."""
 
     stored: ContactRecord
     listed: str
-    told: Status
+    published: Status
     limits: Limits
 
-    def learn(self, some: list[Fact], opted_in: datetime | None) -> None:
-        """Change the contact."""
-        contact = reinstated(learn_facts(self.stored.contact, some), opted_in)
+    def learn(self, facts: list[Fact], opted_in: datetime | None) -> None:
+        """Add facts, and a reinstatement if there is one, to the contact."""
+        contact = reinstated(learn_facts(self.stored.contact, facts), opted_in)
         self.stored = become(self.stored, contact, self.limits, START) or self.stored
 
     def sync(self) -> None:
-        """Do what the list_sync does with a contact that is due."""
-        wanted = list_reason(self.stored.status, self.limits)
+        """Publish the status and write the list entry as the list sync does."""
+        required = list_reason(self.stored.status, self.limits)
         if self.stored.publish_pending:
-            self.told = self.stored.status
-            self.stored = replace(self.stored, published=self.told, publish_pending=False)
+            self.published = self.stored.status
+            self.stored = replace(self.stored, published=self.published, publish_pending=False)
         if self.stored.list_pending:
-            self.listed = wanted or UNLISTED
+            self.listed = required or UNLISTED
             self.stored = replace(self.stored, synced=self.listed, list_pending=False)
         self.stored = replace(self.stored, pending_since=None)
 
 
 @given(histories() | histories(verdicts=SOFT_BOUNCE_VERDICTS), limits(), st.none() | moments(), st.data())
-def test_the_list_follows_any_order_of_events(
+def test_the_list_and_the_events_end_with_the_required_entry_in_any_order_of_events(
     history: list[Fact], limits: Limits, opted_in: datetime | None, data: st.DataObject
 ) -> None:
-    """However feedback, reinstatement and list_sync take rate_limiter, the list ends as the list_sync of the contact.
+    """The list sync may run after any of the events.
 
-    The list begins with the entry that the echoes tell of, and the list_sync knows of that only what they tell; or, when
-    there is a reinstatement, with one that nobody tells of.
+    The list begins with the entry that the echoes report. If there is a reinstatement, it begins with any entry.
     """
     contact = learn_facts(Contact(RECIPIENT), history)
     expected = reinstated(contact, opted_in)
-    wanted = standing(expected, limits)
-    told_of = latest_listed(contact) or UNLISTED
-    listed = data.draw(st.sampled_from((UNLISTED, *ListReason))) if opted_in else told_of
+    final = standing(expected, limits)
+    echoed = latest_listed(contact) or UNLISTED
+    listed = data.draw(st.sampled_from((UNLISTED, *ListReason))) if opted_in else echoed
     ends = set()
     for order in (history, data.draw(orders(history * 2))):
-        world = World(ContactRecord(Contact(RECIPIENT)), listed, Status.ACTIVE, limits)
+        synced = SyncedContact(ContactRecord(Contact(RECIPIENT)), listed, Status.ACTIVE, limits)
         always = data.draw(st.booleans())
-        rate_limiter = range(len(order)) if always else data.draw(st.sets(st.integers(0, len(order))))
+        synced_after = range(len(order)) if always else data.draw(st.sets(st.integers(0, len(order))))
         reinstatement = data.draw(st.integers(0, len(order)))
         for number, fact in enumerate(order):
-            world.learn([fact], opted_in if number == reinstatement else None)
-            assert (world.stored.pending_since is not None) == (
-                world.stored.list_pending or world.stored.publish_pending
+            synced.learn([fact], opted_in if number == reinstatement else None)
+            assert (synced.stored.pending_since is not None) == (
+                synced.stored.list_pending or synced.stored.publish_pending
             )
-            if number in rate_limiter:
-                world.sync()
-        world.learn([], opted_in)
-        world.sync()
-        assert expected == world.stored.contact
-        ends.add((world.listed, world.told))
-    assert {(list_reason(wanted.status, limits) or UNLISTED, wanted.status)} == ends
+            if number in synced_after:
+                synced.sync()
+        synced.learn([], opted_in)
+        synced.sync()
+        assert expected == synced.stored.contact
+        ends.add((synced.listed, synced.published))
+    assert {(list_reason(final.status, limits) or UNLISTED, final.status)} == ends

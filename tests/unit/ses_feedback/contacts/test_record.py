@@ -1,4 +1,4 @@
-"""A contact as the table holds it, and what it still owes to the suppression list and to the outside world."""
+"""The stored contact: its item, its pending list call and event, and its history records."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,14 +49,14 @@ UNKNOWN = ContactRecord(Contact(RECIPIENT))
 
 
 def learnt(*facts: Fact, stored: ContactRecord = UNKNOWN) -> ContactRecord:
-    """Return what `stored` becomes when it learns `facts`, which change it."""
+    """Return `stored` after it learnt `facts`; they must change it."""
     after = learn(stored, facts, LIMITS, NOW)
     assert after
     return after
 
 
-def report(stored: ContactRecord, synced: str = UNLISTED) -> ContactRecord:
-    """Return `stored` after the list and the outside world have report it."""
+def synced_record(stored: ContactRecord, synced: str = UNLISTED) -> ContactRecord:
+    """Return `stored` with its status published and its list entry written."""
     return replace(
         stored,
         published=stored.status,
@@ -73,57 +73,53 @@ BOUNCED = learnt(a_fact())
 # --- Learning -------------------------------------------------------------------------------------------------------
 
 
-def test_a_bounce_is_due_for_the_list_and_for_the_outside_world() -> None:
-    """From the moment it is learnt."""
+def test_a_bounce_makes_a_contact_pending_for_the_list_and_an_event() -> None:
     expected = ContactRecord(
         a_contact(a_fact()), rev=1, status=Status.BOUNCED, list_pending=True, publish_pending=True, pending_since=NOW
     )
     assert expected == BOUNCED
 
 
-def test_a_first_delivery_is_due_for_nobody() -> None:
-    """The outside world takes a contact for active, and the list does not hold it."""
+def test_a_first_delivery_makes_a_contact_pending_for_nothing() -> None:
+    """An unknown contact counts as active and is not on the list."""
     assert ContactRecord(a_contact(a_fact(Verdict.DELIVERED)), rev=1) == learnt(a_fact(Verdict.DELIVERED))
 
 
-def test_a_first_soft_bounce_is_due_for_the_outside_world_only() -> None:
-    """The list does not hold those who bounce now and then."""
+def test_a_first_soft_bounce_makes_a_contact_pending_for_an_event_only() -> None:
     after = learnt(*soft_bounce_days(0))
     assert (after.status, after.list_pending, after.pending_since) == (Status.BOUNCING, False, NOW)
 
 
-def test_an_echo_is_due_for_the_outside_world_only() -> None:
-    """The list holds it already."""
+def test_an_echo_makes_a_contact_pending_for_an_event_only() -> None:
+    """The list already has the entry."""
     after = learnt(an_echo())
     assert (after.status, after.list_pending, after.pending_since) == (Status.BOUNCED, False, NOW)
 
 
-def test_what_is_known_already_changes_nothing() -> None:
-    """So nothing is written."""
+def test_a_known_fact_changes_nothing() -> None:
     assert learn(BOUNCED, [a_fact(), a_fact(at=START)], LIMITS, LATER) is None
 
 
-def test_what_was_due_stays_due_since_then() -> None:
-    """And stays due for what it was due for."""
+def test_a_pending_contact_stays_pending_since_its_first_change() -> None:
     after = learnt(a_fact(Verdict.DELIVERED), stored=BOUNCED)
     assert (after.rev, after.list_pending, after.pending_since) == (2, True, NOW)
 
 
-def test_a_write_that_is_due_stays_due_whatever_comes_next() -> None:
-    """A bounce says that the list lost the entry, and a delivery does not say that it has it back."""
-    lost = learnt(a_fact(at=on_day(3)), stored=report(BOUNCED, "BOUNCE"))
+def test_a_pending_list_call_stays_pending_after_a_delivery() -> None:
+    """A bounce shows that the list lost the entry; a delivery does not show that it is back."""
+    lost = learnt(a_fact(at=on_day(3)), stored=synced_record(BOUNCED, "BOUNCE"))
     assert [lost.list_pending, learnt(a_fact(Verdict.DELIVERED), stored=lost).list_pending] == [True, True]
 
 
-def test_what_was_put_off_is_due_at_once_when_more_is_learnt() -> None:
-    """SES may take now what it refused before."""
+def test_a_postponed_contact_is_pending_at_once_after_a_new_fact() -> None:
+    """SES may accept the new entry."""
     postponed = replace(BOUNCED, pending_since=NOW, retry_at=NOW + timedelta(hours=6))
     after = learnt(a_fact(Verdict.COMPLAIN), stored=postponed)
     assert (after.pending_since, after.retry_at, after.is_pending(NOW)) == (NOW, None, True)
 
 
-def test_what_was_put_off_is_not_due_before_its_time() -> None:
-    """Its own postponement, which the stream brings like any change, must not have it tried again at once."""
+def test_a_postponed_contact_is_not_pending_before_its_retry_time() -> None:
+    """The stream delivers the postponement itself, which must not trigger a retry."""
     postponed = replace(BOUNCED, pending_since=NOW, retry_at=NOW + timedelta(hours=6))
     assert [postponed.is_pending(NOW + timedelta(hours=hours)) for hours in (0, 5, 6)] == [False, False, True]
     item = encode(postponed, LIMITS)
@@ -134,24 +130,22 @@ def test_what_was_put_off_is_not_due_before_its_time() -> None:
     assert (item["retry_at"]["S"], decode(item).retry_at) == ("2026-03-02T18:00:00.000Z", postponed.retry_at)
 
 
-def test_a_contact_that_is_followed_owes_nothing_for_a_delivery() -> None:
-    """Its status stays, and so does the list."""
-    stored = report(BOUNCED, "BOUNCE")
+def test_a_delivery_of_a_synced_contact_makes_nothing_pending() -> None:
+    stored = synced_record(BOUNCED, "BOUNCE")
     assert replace(stored, contact=a_contact(a_fact(), a_fact(Verdict.DELIVERED)), rev=2) == learnt(
         a_fact(Verdict.DELIVERED), stored=stored
     )
 
 
-def test_a_change_that_is_taken_back_is_announced_all_the_same() -> None:
-    """A suspension may have been published although it was not noted, so its end must be."""
+def test_a_status_change_that_is_reversed_before_its_mark_is_published() -> None:
+    """The first change may have been published although the contact is not marked."""
     suspended = replace(learnt(*soft_bounce_days(0, 1, 2, 3, 4)), published=Status.ACTIVE, publish_pending=True)
     after = learnt(a_fact(Verdict.DELIVERED, on_day(5)), stored=suspended)
     assert (after.status, after.publish_pending, after.list_pending) == (Status.ACTIVE, True, False)
 
 
-def test_a_reinstatement_goes_the_way_of_feedback() -> None:
-    """Whoever changes a contact, the list and the outside world sync."""
-    stored = report(BOUNCED, "BOUNCE")
+def test_a_reinstatement_makes_a_contact_pending_for_the_list_and_an_event() -> None:
+    stored = synced_record(BOUNCED, "BOUNCE")
     reinstated = merge(stored.contact, Contact(RECIPIENT, opted_in=Evidence(NOW, "operator")))
     after = become(stored, reinstated, LIMITS, LATER)
     expected = replace(
@@ -166,16 +160,15 @@ def test_a_reinstatement_goes_the_way_of_feedback() -> None:
     assert expected == after
 
 
-def test_other_limits_change_a_status() -> None:
-    """The next time anything is learnt, even if it is nothing."""
+def test_changed_limits_change_the_status_at_the_next_write() -> None:
     stored = learnt(*soft_bounce_days(0, 1))
     after = learn(stored, [], replace(LIMITS, soft_bounces=2), LATER)
     assert after
     assert (after.status, after.list_pending, after.publish_pending) == (Status.SUSPENDED, False, True)
 
 
-def test_learning_leaves_alone_what_is_not_learnt() -> None:
-    """What the list_sync did and is doing, and what somebody else added, stays; the item read stays for comparison."""
+def test_learning_keeps_leases_marks_and_unknown_attributes() -> None:
+    """The item that was read stays for the comparison of the next write."""
     before = replace(FULL, item={"rev": {"N": "7"}})
     after = learn(before, soft_bounce_days(5), LIMITS, LATER)
     assert after
@@ -183,30 +176,27 @@ def test_learning_leaves_alone_what_is_not_learnt() -> None:
     assert (before.item, before.item) == (after.item, refreshed(before, LIMITS, LATER).item)
 
 
-def test_of_a_contact_never_written_nothing_is_due() -> None:
-    """It is active, as far as anybody was told."""
+def test_a_contact_that_was_never_written_is_active_and_not_pending() -> None:
     expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, None)
     assert UNKNOWN.others == {}
     names = [name for name in ContactRecord.__struct_fields__ if name != "contact"]
     assert expected == tuple(getattr(UNKNOWN, name) for name in names)
 
 
-def test_a_contact_is_seen_as_the_limits_of_today_have_it() -> None:
-    """Nobody has written it since they changed, so its `rev` is still that of the table."""
+def test_a_refreshed_contact_has_the_status_of_the_current_limits_and_the_stored_rev() -> None:
     stored = learnt(*soft_bounce_days(0, 1))
     seen = refreshed(stored, replace(LIMITS, soft_bounces=2), LATER)
     assert replace(stored, status=Status.SUSPENDED, publish_pending=True) == seen
     assert stored == refreshed(stored, LIMITS, LATER)
 
 
-def test_what_other_limits_change_is_due_from_when_it_is_seen() -> None:
-    """Nobody knows when they changed."""
-    seen = refreshed(report(learnt(*soft_bounce_days(0, 1))), replace(LIMITS, soft_bounces=2), LATER)
+def test_a_status_changed_by_limits_is_pending_since_the_refresh() -> None:
+    """The time at which the limits changed is unknown."""
+    seen = refreshed(synced_record(learnt(*soft_bounce_days(0, 1))), replace(LIMITS, soft_bounces=2), LATER)
     assert (seen.list_pending, seen.publish_pending, seen.pending_since) == (False, True, LATER)
 
 
-def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
-    """Contacts are compared, and shown, by what the item was read as."""
+def test_equality_and_repr_of_a_contact_ignore_the_item_it_was_read_from() -> None:
     read = decode(encode(BOUNCED, LIMITS))
     assert read.item
     assert (read, repr(read)) == (BOUNCED, repr(BOUNCED))
@@ -215,14 +205,13 @@ def test_the_item_that_was_read_is_no_part_of_what_is_known() -> None:
 # --- The end of a lease ---------------------------------------------------------------------------------------------
 
 
-def test_who_is_let_go_of_is_due_at_once() -> None:
-    """One write later, and otherwise as before the lease."""
+def test_a_contact_whose_lease_is_released_is_pending_at_once() -> None:
     lease = replace(BOUNCED, lease="a-worker", leased_until=LATER, retry_at=LATER)
     assert replace(BOUNCED, rev=2) == without_lease(lease)
 
 
-def test_who_is_followed_owes_the_list_nothing() -> None:
-    """What the outside world has to hear of is due since then."""
+def test_a_contact_marked_as_synced_is_not_pending_for_the_list() -> None:
+    """A pending event keeps the time since which the contact is pending."""
     lease = replace(BOUNCED, lease="a-worker", leased_until=LATER, retry_at=LATER)
     expected = replace(BOUNCED, rev=2, synced="BOUNCE", list_pending=False)
     assert expected == marked(lease, "BOUNCE")
@@ -254,8 +243,7 @@ FULL = ContactRecord(
 )
 
 
-def test_an_item_is_what_an_application_reads() -> None:
-    """Whether it may send, and why not."""
+def test_the_item_of_a_bounced_contact_has_every_documented_attribute() -> None:
     item = encode(BOUNCED, LIMITS)
     expected = {
         "address": {"S": "recipient@example.com"},
@@ -282,9 +270,8 @@ def test_an_item_is_what_an_application_reads() -> None:
     assert expected == item
 
 
-def test_a_contact_that_may_be_mailed_is_in_no_index() -> None:
-    """Sparse indexes hold what somebody looks for."""
-    stored = report(learnt(*soft_bounce_days(0)))
+def test_a_contact_that_may_be_mailed_is_in_no_sparse_index() -> None:
+    stored = synced_record(learnt(*soft_bounce_days(0)))
     item = encode(stored, LIMITS)
     assert (True, {"reason", "status_at"}) == (
         item["may_send"]["BOOL"],
@@ -292,8 +279,7 @@ def test_a_contact_that_may_be_mailed_is_in_no_index() -> None:
     )
 
 
-def test_an_active_contact_has_no_reason() -> None:
-    """Nobody keeps it from being mailed."""
+def test_the_item_of_an_active_contact_has_no_reason() -> None:
     stored = learnt(a_fact(Verdict.DELIVERED))
     item = encode(stored, LIMITS)
     expected = {
@@ -312,21 +298,19 @@ def test_an_active_contact_has_no_reason() -> None:
     assert expected == item
 
 
-@pytest.mark.parametrize("stored", [UNKNOWN, BOUNCED, FULL, report(FULL)])
-def test_what_is_read_is_what_was_written(stored: ContactRecord) -> None:
-    """To the last register, and with attributes that somebody else added."""
+@pytest.mark.parametrize("stored", [UNKNOWN, BOUNCED, FULL, synced_record(FULL)])
+def test_decoding_an_encoded_contact_gives_the_same_contact_and_unknown_attributes(stored: ContactRecord) -> None:
     read = decode(encode(stored, LIMITS))
     assert (stored, stored.others) == (read, read.others)
 
 
-def test_what_is_read_keeps_the_item_it_was_read_from() -> None:
-    """What a write changes is told from it."""
+def test_a_decoded_contact_keeps_the_item_it_was_read_from() -> None:
+    """The next write compares against it."""
     item = encode(FULL, LIMITS)
     assert decode(item).item is item
 
 
-def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
-    """The registers are the truth."""
+def test_registers_override_derived_attributes_of_the_item() -> None:
     stored = replace(BOUNCED, item={"status": {"S": "active"}, "variants": {"L": []}, "note": {"S": "kept"}})
     read = decode(encode(stored, LIMITS))
     assert (read, read.others) == (BOUNCED, {"note": {"S": "kept"}})
@@ -357,8 +341,7 @@ def test_an_attribute_of_somebody_elses_never_hides_our_own() -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_an_item_that_somebody_broke_is_refused(wrong: dict[str, Any]) -> None:
-    """It is left as it is, and the error says where to look but not what is in it."""
+def test_a_malformed_item_raises_an_error_without_its_content(wrong: dict[str, Any]) -> None:
     item = encode(FULL, LIMITS) | wrong
     with pytest.raises(ContactRecordError, match="see the runbook") as error:
         decode(item)
@@ -366,32 +349,28 @@ def test_an_item_that_somebody_broke_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["rev", "status", "published_status", "variants"])
-def test_an_item_that_lacks_what_every_contact_has_is_refused(missing: str) -> None:
-    """It is somebody else's."""
+def test_an_item_without_a_required_attribute_is_malformed(missing: str) -> None:
     item = encode(FULL, LIMITS)
     del item[missing]
     with pytest.raises(ContactRecordError):
         decode(item)
 
 
-def test_a_contacts_key_is_its_address() -> None:
-    """Its history lies beside it."""
+def test_the_key_of_a_contact_is_its_address_and_the_record_contact() -> None:
     assert key(RECIPIENT) == {"address": {"S": RECIPIENT}, "record": {"S": "contact"}}
 
 
-def test_keys_stay_as_they_are() -> None:
-    """What one release wrote, the next must find: redelivered feedback under its key, a contact in its shard."""
+def test_keys_and_shards_are_the_same_in_every_release() -> None:
+    """A redelivery must find its history record, and the sweep the contact's shard."""
     assert (SHARDS, shard(RECIPIENT)) == (16, "14")
     assert history_item(a_fact(), 1, NOW)["record"] == {"S": "feedback#2026-03-01#bounce-permanent#2d"}
 
 
-def test_the_runbook_knows_what_to_do_about_an_unreadable_contact() -> None:
-    """Under the word that quarantined messages bear."""
+def test_the_runbook_explains_the_problem_of_unreadable_contacts() -> None:
     assert f"`{UNREADABLE}`" in (Path(__file__).parents[4] / "docs/operate/runbook.md").read_text()
 
 
-def test_shards_share_the_load() -> None:
-    """Of a storm of bounces no shard gets much more than its part."""
+def test_contacts_are_spread_evenly_over_all_shards() -> None:
     shards = [shard(f"recipient-{number}@example.com") for number in range(1_600)]
     assert {f"{number:02d}" for number in range(SHARDS)} == set(shards)
     assert max(map(shards.count, set(shards))) < 150
@@ -400,8 +379,7 @@ def test_shards_share_the_load() -> None:
 # --- History --------------------------------------------------------------------------------------------------------
 
 
-def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
-    """For as long as the stack keeps it."""
+def test_a_history_record_has_the_details_of_the_event_and_its_verdict() -> None:
     item = history_item(a_fact(address="Recipient@example.com"), 365, NOW)
     record = item.pop("record")["S"]
     expected = {
@@ -422,10 +400,9 @@ def test_a_history_record_says_what_ses_said_and_what_came_of_it() -> None:
     assert record.startswith("feedback#2026-03-01#bounce-permanent#")
 
 
-def test_the_same_feedback_is_one_record() -> None:
-    """However often, in whichever vocabulary and whichever variant it comes."""
-    ways = [a_fact(), a_fact(), a_fact(configuration_set=""), a_fact(address="RECIPIENT@example.com")]
-    assert len({history_item(fact, 1, NOW)["record"]["S"] for fact in ways}) == 1
+def test_the_same_feedback_in_any_vocabulary_and_variant_is_one_history_record() -> None:
+    same = [a_fact(), a_fact(), a_fact(configuration_set=""), a_fact(address="RECIPIENT@example.com")]
+    assert len({history_item(fact, 1, NOW)["record"]["S"] for fact in same}) == 1
 
 
 @pytest.mark.parametrize(
@@ -438,15 +415,13 @@ def test_the_same_feedback_is_one_record() -> None:
         replace(a_fact(), details=EventDetails("Bounce", message_id=MESSAGE_ID, feedback_id="another")),
     ],
 )
-def test_other_feedback_is_another_record(other: Fact) -> None:
-    """Another time, message, feedback id, kind or rule."""
+def test_feedback_with_another_time_message_id_feedback_id_kind_or_rule_is_another_history_record(other: Fact) -> None:
     assert history_item(other, 1, NOW)["record"] != history_item(a_fact(), 1, NOW)["record"]
 
 
-def test_history_is_bounded() -> None:
-    """However many bounces answer one mail: a day of one rule has so many records, and they are all used."""
-    said = [replace(a_fact().details, feedback_id=f"feedback-{number}") for number in range(5_000)]
-    records = {history_item(replace(a_fact(), details=one), 1, NOW)["record"]["S"] for one in said}
+def test_the_history_records_of_a_day_and_a_rule_are_bounded() -> None:
+    details = [replace(a_fact().details, feedback_id=f"feedback-{number}") for number in range(5_000)]
+    records = {history_item(replace(a_fact(), details=one), 1, NOW)["record"]["S"] for one in details}
     assert len(records) == HISTORY_A_DAY
 
 
@@ -455,13 +430,12 @@ def test_history_is_bounded() -> None:
     [(NOW, NOW + timedelta(days=365)), (NOW - timedelta(days=4_000), NOW)],
     ids=["now", "long ago"],
 )
-def test_every_record_is_removed_in_time(at: datetime, expires: datetime) -> None:
-    """DynamoDB never removes what expired more than five years ago."""
+def test_a_history_record_never_expires_more_than_five_years_ago(at: datetime, expires: datetime) -> None:
+    """DynamoDB does not delete such items: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html."""
     assert history_item(a_fact(at=at), 365, NOW)["expires_at"] == {"N": str(int(expires.timestamp()))}
 
 
-def test_what_was_written_is_what_the_next_write_goes_by() -> None:
-    """The item is what the table holds by then, with how the contact stands under these limits."""
+def test_a_written_contact_has_the_item_that_was_written() -> None:
     limits = replace(LIMITS, soft_bounces=2)
     stored = replace(learnt(*soft_bounce_days(0, 1)), item={"theirs": {"S": "kept"}})
     after = written(stored, limits)

@@ -1,4 +1,4 @@
-"""The statements that write items, in the words DynamoDB takes them."""
+"""PartiQL statements and put requests that write items."""
 
 from typing import Any
 
@@ -12,8 +12,7 @@ WHERE = 'WHERE "address"=? AND "record"=? AND "rev"=?'
 KEY_OF_BEFORE = [ANN, CONTACT, {"N": "1"}]
 
 
-def test_an_insert_names_every_attribute() -> None:
-    """And gives the values in the same order."""
+def test_an_insert_has_every_attribute_and_its_values_in_the_same_order() -> None:
     assert insert("Contacts", {"address": ANN, "record": CONTACT, "rev": {"N": "1"}}) == {
         "Statement": """INSERT INTO "Contacts" VALUE {'address': ?, 'record': ?, 'rev': ?}""",
         "Parameters": [ANN, CONTACT, {"N": "1"}],
@@ -21,47 +20,46 @@ def test_an_insert_names_every_attribute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "gone", "clauses", "values"),
+    ("changed", "removed", "clauses", "values"),
     [
-        pytest.param({"rev": {"N": "2"}}, (), 'SET "rev"=?', [{"N": "2"}], id="only the revision"),
-        pytest.param({"status": {"S": "active"}}, (), "", [], id="what is the same"),
+        pytest.param({"rev": {"N": "2"}}, (), 'SET "rev"=?', [{"N": "2"}], id="only the rev"),
+        pytest.param({"status": {"S": "active"}}, (), "", [], id="no change"),
         pytest.param(
             {"status": {"S": "bounced"}, "rev": {"N": "2"}},
             (),
             'SET "rev"=? SET "status"=?',
             [{"N": "2"}, {"S": "bounced"}],
-            id="what differs",
+            id="a changed attribute",
         ),
         pytest.param(
             {"list_pending": {"BOOL": True}},
             (),
             'SET "list_pending"=?',
             [{"BOOL": True}],
-            id="what was not there before",
+            id="a new attribute",
         ),
         pytest.param(
-            {"rev": {"N": "2"}}, ("lease",), 'SET "rev"=? REMOVE "lease"', [{"N": "2"}], id="what is there no longer"
+            {"rev": {"N": "2"}}, ("lease",), 'SET "rev"=? REMOVE "lease"', [{"N": "2"}], id="a removed attribute"
         ),
         pytest.param(
             {"rev": {"N": "2"}},
             ("status", "lease"),
             'SET "rev"=? REMOVE "status" REMOVE "lease"',
             [{"N": "2"}],
-            id="two that are there no longer",
+            id="two removed attributes",
         ),
     ],
 )
-def test_an_update_writes_what_differs(
-    changed: dict[str, Any], gone: tuple[str, ...], clauses: str, values: list[Any]
+def test_an_update_writes_only_changed_attributes_and_checks_the_rev(
+    changed: dict[str, Any], removed: tuple[str, ...], clauses: str, values: list[Any]
 ) -> None:
-    """Nothing else, and only where the item is still of the revision that was read."""
-    after = {name: value for name, value in (BEFORE | changed).items() if name not in gone}
+    after = {name: value for name, value in (BEFORE | changed).items() if name not in removed}
     text = " ".join(part for part in ('UPDATE "Contacts"', clauses, WHERE) if part)
     assert update("Contacts", BEFORE, after) == {"Statement": text, "Parameters": [*values, *KEY_OF_BEFORE]}
 
 
-def test_the_first_of_an_item_is_put_where_there_is_none() -> None:
-    """Whole, and DynamoDB says what it took, as proof that it was DynamoDB that answered."""
+def test_a_first_put_requires_that_no_item_exists() -> None:
+    """The consumed capacity in the response shows that it is from DynamoDB."""
     assert put("Contacts", BEFORE) == {
         "TableName": "Contacts",
         "Item": BEFORE,
@@ -71,8 +69,7 @@ def test_the_first_of_an_item_is_put_where_there_is_none() -> None:
 
 
 @pytest.mark.parametrize(("rev", "before"), [("2", "1"), ("10", "9")])
-def test_the_next_is_put_where_the_one_before_is(rev: str, before: str) -> None:
-    """Of the revision that was read."""
+def test_a_later_put_requires_the_previous_rev(rev: str, before: str) -> None:
     item = {**BEFORE, "rev": {"N": rev}}
     assert put("Contacts", item) == {
         "TableName": "Contacts",

@@ -107,14 +107,12 @@ def test_statuses_have_the_names_that_applications_read() -> None:
         ),
     ],
 )
-def test_the_strongest_register_gives_the_status(facts: list[Fact], expected: Standing) -> None:
-    """However old it is, and the latest evidence of that strength says why."""
+def test_the_strongest_register_gives_the_status_and_its_latest_evidence(facts: list[Fact], expected: Standing) -> None:
     assert expected == standing(a_contact(*facts), LIMITS)
 
 
 @pytest.mark.parametrize("status", Status)
-def test_only_the_active_and_the_bouncing_may_be_mailed(status: Status) -> None:
-    """A soft bounce or two stop nothing."""
+def test_only_active_and_bouncing_contacts_may_be_mailed(status: Status) -> None:
     assert (status in {Status.ACTIVE, Status.BOUNCING}) == status.may_send == Standing(status).may_send
 
 
@@ -131,18 +129,17 @@ def test_only_the_active_and_the_bouncing_may_be_mailed(status: Status) -> None:
         ((0, 11, 21, 21.2), Status.BOUNCING),
     ],
 )
-def test_strikes_within_the_window_suspend(days: tuple[float, ...], expected: Status) -> None:
-    """Any run of them, or one more soft_bounce long afterwards would lift the suspension."""
+def test_soft_bounce_days_within_the_window_suspend_a_contact(days: tuple[float, ...], expected: Status) -> None:
+    """A later soft bounce outside the window does not end the suspension."""
     assert expected is status(a_contact(*soft_bounce_days(*days)))
 
 
-def test_one_strike_can_be_enough() -> None:
-    """When the stack says so."""
+def test_a_limit_of_one_suspends_at_the_first_soft_bounce_day() -> None:
     assert status(a_contact(*soft_bounce_days(0)), Limits(soft_bounces=1)) is Status.SUSPENDED
 
 
-def test_as_many_strikes_as_are_kept_suspend() -> None:
-    """The run that suspended may have been dropped; that many days without a delivery are enough."""
+def test_a_full_register_of_soft_bounce_days_suspends_at_any_distance() -> None:
+    """Days that suspended the contact may have been dropped from the register."""
     apart = [number * (LIMITS.window_days + 1) for number in range(MAX_SOFT_BOUNCE_LIMIT)]
     assert [status(a_contact(*soft_bounce_days(*days))) for days in (apart[:-1], apart)] == [
         Status.BOUNCING,
@@ -247,7 +244,7 @@ def test_a_reinstatement_overrides_nameless_bounces_up_to_its_day() -> None:
 
 # --- Releases -------------------------------------------------------------------------------------------------------
 
-SUSPENDED_FOR_GOOD = Limits(soft_bounces=3, window_days=10, suspension_days=0)
+SUSPENDED_WITHOUT_END = Limits(soft_bounces=3, window_days=10, suspension_days=0)
 
 
 def test_a_suspension_ends_after_the_configured_days_and_doubles_up_to_four_times() -> None:
@@ -280,7 +277,7 @@ def test_a_soft_bounce_of_an_earlier_email_does_not_end_a_release() -> None:
 
 
 def test_a_suspension_without_an_end_is_never_released() -> None:
-    assert release_time(a_contact(*soft_bounce_days(0, 1, 2)), SUSPENDED_FOR_GOOD) is None
+    assert release_time(a_contact(*soft_bounce_days(0, 1, 2)), SUSPENDED_WITHOUT_END) is None
 
 
 def test_without_published_deliveries_a_release_counts_as_a_clean_delivery() -> None:
@@ -344,22 +341,25 @@ def test_as_many_opt_outs_as_are_kept_count_as_unsubscribed() -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.COMPLAIN, Verdict.SUPPRESS, Verdict.UNSUBSCRIBE, Verdict.SOFT_BOUNCE])
 @pytest.mark.parametrize(("after", "counts"), [(timedelta(0), False), (timedelta(days=1), True)])
-def test_only_what_is_newer_than_a_reinstatement_counts(verdict: Verdict, after: timedelta, counts: bool) -> None:  # noqa: FBT001 (expected)
-    """Whichever of the two is known first."""
+def test_only_evidence_newer_than_a_reinstatement_counts(verdict: Verdict, after: timedelta, counts: bool) -> None:  # noqa: FBT001 (expected)
     contact = a_contact(a_fact(verdict, AT + after), opted_in=AT)
     assert counts is (status(contact) is not Status.ACTIVE)
 
 
 @pytest.mark.parametrize("reason", ListReason)
 @pytest.mark.parametrize(("after", "counts"), [(timedelta(0), False), (ECHO_GRACE, False), (ECHO_GRACE + SECOND, True)])
-def test_an_echo_soon_after_a_reinstatement_does_not_count(reason: ListReason, after: timedelta, counts: bool) -> None:  # noqa: FBT001 (expected)
-    """It tells of the entry that the reinstatement is having removed."""
+def test_an_echo_within_the_grace_after_a_reinstatement_does_not_count(
+    reason: ListReason,
+    after: timedelta,
+    counts: bool,  # noqa: FBT001 (expected)
+) -> None:
+    """It reports the entry that the reinstatement removes."""
     contact = a_contact(an_echo(reason, AT + after), opted_in=AT)
     assert counts is (status(contact) is not Status.ACTIVE)
 
 
-def test_a_reinstatement_clears_the_strikes_up_to_its_day() -> None:
-    """A later delivery clears more, an earlier one no less."""
+def test_a_reinstatement_clears_the_soft_bounce_days_up_to_its_own() -> None:
+    """A later delivery clears more of them, an earlier one none."""
     contact = a_contact(*soft_bounce_days(0, 1, 2, 3), opted_in=on_day(1))
     assert (day(2), day(3)) == counting_soft_bounce_days(contact, LIMITS)
     for delivered, left in ((0, (day(2), day(3))), (2, (day(3),))):
@@ -398,19 +398,20 @@ def test_an_echo_of_a_complaint_survives_an_operators_reinstatement() -> None:
         (Status.ACTIVE, None),
     ],
 )
-def test_the_list_mirrors_the_status(status: Status, expected: ListReason | None) -> None:
-    """The unsubscribed stay off it: it stops transactional mail too."""
+def test_the_list_has_complained_and_bounced_contacts_only_by_default(
+    status: Status, expected: ListReason | None
+) -> None:
+    """An entry would also stop transactional email to unsubscribed contacts."""
     assert expected is list_reason(status, LIMITS)
 
 
-def test_the_stack_may_list_the_unsubscribed() -> None:
-    """As complaints, and no one else besides."""
+def test_with_list_unsubscribed_the_list_also_has_unsubscribed_contacts_as_complaints() -> None:
     limits = replace(LIMITS, list_unsubscribed=True)
     changed = {status for status in Status if list_reason(status, limits) is not list_reason(status, LIMITS)}
     assert ({Status.UNSUBSCRIBED}, ListReason.COMPLAINT) == (changed, list_reason(Status.UNSUBSCRIBED, limits))
 
 
-def test_the_stack_may_list_the_suspended() -> None:
+def test_with_list_suspended_the_list_also_has_suspended_contacts_as_bounces() -> None:
     limits = replace(LIMITS, list_suspended=True)
     changed = {status for status in Status if list_reason(status, limits) is not list_reason(status, LIMITS)}
     assert ({Status.SUSPENDED}, ListReason.BOUNCE) == (changed, list_reason(Status.SUSPENDED, limits))
@@ -429,8 +430,7 @@ def test_an_address_of_the_mailbox_simulator_needs_no_list_call() -> None:
     assert not needs_list_call(Contact(address), bounced, LIMITS, None)
 
 
-def test_every_status_has_a_list_reason() -> None:
-    """A new one fails here first, and not as an address that stays off the list."""
+def test_an_unknown_status_raises_instead_of_giving_no_list_reason() -> None:
     with pytest.raises(AssertionError, match="exhausted"):
         list_reason("exhausted", LIMITS)  # type: ignore[arg-type]
 
@@ -447,8 +447,7 @@ def test_every_status_has_a_list_reason() -> None:
         ([an_echo(), an_echo(ListReason.COMPLAINT)], ListReason.COMPLAINT),
     ],
 )
-def test_the_latest_echo_tells_what_the_list_held(facts: list[Fact], expected: ListReason | None) -> None:
-    """What we know of an entry that we did not write."""
+def test_the_latest_echo_gives_the_reason_of_the_list_entry(facts: list[Fact], expected: ListReason | None) -> None:
     assert expected is latest_listed(a_contact(*facts))
 
 
@@ -458,35 +457,41 @@ SUSPENDED = a_contact(*soft_bounce_days(0, 2, 3))
 
 
 @pytest.mark.parametrize(
-    ("old", "facts", "synced", "due"),
+    ("old", "facts", "synced", "needed"),
     [
         pytest.param(NOTHING, [a_fact()], None, True, id="a bounce"),
         pytest.param(NOTHING, [a_fact(Verdict.COMPLAIN)], None, True, id="a complaint"),
         pytest.param(NOTHING, soft_bounce_days(0, 1, 2), None, False, id="soft bounces that suspend"),
-        pytest.param(NOTHING, soft_bounce_days(0, 1), None, False, id="soft_bounce_days that do not"),
+        pytest.param(NOTHING, soft_bounce_days(0, 1), None, False, id="soft bounces that do not suspend"),
         pytest.param(NOTHING, [a_fact(Verdict.DELIVERED)], None, False, id="a delivery"),
         pytest.param(NOTHING, [a_fact(Verdict.UNSUBSCRIBE)], None, False, id="an unsubscription"),
-        pytest.param(NOTHING, [an_echo()], None, False, id="an echo says the list holds it"),
-        pytest.param(LISTED, [an_echo(at=on_day(2))], None, False, id="another echo says so again"),
-        pytest.param(LISTED, [an_echo(ListReason.COMPLAINT)], None, False, id="and another that its reason changed"),
+        pytest.param(NOTHING, [an_echo()], None, False, id="an echo: the list has the entry"),
+        pytest.param(LISTED, [an_echo(at=on_day(2))], None, False, id="a second echo of the same entry"),
+        pytest.param(LISTED, [an_echo(ListReason.COMPLAINT)], None, False, id="an echo with a stronger reason"),
         pytest.param(
-            a_contact(an_echo(ListReason.COMPLAINT)), [an_echo(at=on_day(2))], None, True, id="changed to a weaker one"
+            a_contact(an_echo(ListReason.COMPLAINT)),
+            [an_echo(at=on_day(2))],
+            None,
+            True,
+            id="an echo with a weaker reason",
         ),
-        pytest.param(LISTED, [a_fact()], None, True, id="a bounce says it was not blocked"),
-        pytest.param(BOUNCED, [a_fact(at=on_day(2))], "BOUNCE", True, id="another bounce says it was not blocked"),
-        pytest.param(BOUNCED, soft_bounce_days(3), "BOUNCE", True, id="a soft_bounce says it was not blocked"),
-        pytest.param(SUSPENDED, soft_bounce_days(3.1), "BOUNCE", True, id="so does another on the day of the last"),
-        pytest.param(SUSPENDED, soft_bounce_days(1), "BOUNCE", True, id="so does one of a day before"),
+        pytest.param(LISTED, [a_fact()], None, True, id="a bounce of a listed address: the entry is gone"),
+        pytest.param(BOUNCED, [a_fact(at=on_day(2))], "BOUNCE", True, id="a second bounce: the entry is gone"),
+        pytest.param(
+            BOUNCED, soft_bounce_days(3), "BOUNCE", True, id="a soft bounce after a bounce: the entry is gone"
+        ),
+        pytest.param(SUSPENDED, soft_bounce_days(3.1), "BOUNCE", True, id="a soft bounce on the last soft-bounce day"),
+        pytest.param(SUSPENDED, soft_bounce_days(1), "BOUNCE", True, id="a soft bounce of an earlier day"),
         pytest.param(
             a_contact(a_fact(Verdict.COMPLAIN)),
             [a_fact(Verdict.COMPLAIN, on_day(2))],
             "COMPLAINT",
             True,
-            id="another complaint says it was not blocked",
+            id="a second complaint: the entry is gone",
         ),
         pytest.param(BOUNCED, [a_fact(Verdict.DELIVERED)], "BOUNCE", False, id="a delivery may be older"),
-        pytest.param(BOUNCED, [an_echo()], "BOUNCE", False, id="an echo of what we wrote"),
-        pytest.param(BOUNCED, [an_echo(ListReason.COMPLAINT)], "BOUNCE", True, id="an echo of something stronger"),
+        pytest.param(BOUNCED, [an_echo()], "BOUNCE", False, id="an echo of the entry that was written"),
+        pytest.param(BOUNCED, [an_echo(ListReason.COMPLAINT)], "BOUNCE", True, id="an echo of a stronger entry"),
         pytest.param(BOUNCED, [a_fact(Verdict.UNSUBSCRIBE)], "BOUNCE", False, id="weaker evidence"),
         pytest.param(
             a_contact(*soft_bounce_days(0, 1, 2)),
@@ -500,58 +505,61 @@ SUSPENDED = a_contact(*soft_bounce_days(0, 2, 3))
             soft_bounce_days(1),
             UNLISTED,
             False,
-            id="a soft_bounce that does not suspend",
+            id="a soft bounce that does not suspend",
         ),
         pytest.param(
             a_contact(a_fact(Verdict.UNSUBSCRIBE)),
             soft_bounce_days(1),
             UNLISTED,
             False,
-            id="a soft_bounce of one who opted out",
+            id="a soft bounce of an unsubscribed contact",
         ),
         pytest.param(
             LISTED,
             soft_bounce_days(1),
             "BOUNCE",
             False,
-            id="a soft_bounce that does not, on the list for another reason",
+            id="a soft bounce of a contact listed by an echo of a bounce",
         ),
         pytest.param(
             a_contact(an_echo(ListReason.COMPLAINT)),
             soft_bounce_days(1),
             "COMPLAINT",
             False,
-            id="or for a complaint heard of",
+            id="a soft bounce of a contact listed by an echo of a complaint",
         ),
         pytest.param(
             BOUNCED, [a_fact(address="RECIPIENT@example.com", at=START)], "BOUNCE", True, id="another variant"
         ),
         pytest.param(
-            BOUNCED, [a_fact(Verdict.NOTE, address="RECIPIENT@example.com")], None, True, id="never written so far"
+            BOUNCED,
+            [a_fact(Verdict.NOTE, address="RECIPIENT@example.com")],
+            None,
+            True,
+            id="another variant of a contact never written to the list",
         ),
         pytest.param(BOUNCED, [], "BOUNCE", False, id="nothing"),
     ],
 )
-def test_the_list_is_written_when_it_may_not_hold_what_it_should(
+def test_the_list_is_written_only_if_it_may_lack_the_required_entry(
     old: Contact,
     facts: list[Fact],
     synced: str | None,
-    due: bool,  # noqa: FBT001 (expected)
+    needed: bool,  # noqa: FBT001 (expected)
 ) -> None:
-    """A call of SES takes a second, so none is made to say what the list holds already."""
-    assert due is needs_list_call(old, learn_facts(old, facts), LIMITS, synced)
+    """SES allows one call a second, so none is made for an entry that is known to be there."""
+    assert needed is needs_list_call(old, learn_facts(old, facts), LIMITS, synced)
 
 
 @pytest.mark.parametrize("synced", [None, UNLISTED, "BOUNCE"])
 @pytest.mark.parametrize("old", [NOTHING, BOUNCED, LISTED])
 def test_a_reinstatement_always_writes_the_list(old: Contact, synced: str | None) -> None:
-    """It may hold an entry that nobody told of."""
+    """The list may have an entry of which no echo was received."""
     new = merge(old, Contact(RECIPIENT, opted_in=Evidence(on_day(5))))
     assert needs_list_call(old, new, LIMITS, synced)
 
 
-def test_old_news_of_a_reinstated_contact_writes_nothing() -> None:
-    """What no longer counts says nothing of the list."""
+def test_facts_older_than_a_reinstatement_do_not_write_the_list() -> None:
     old = a_contact(opted_in=on_day(5))
     old = merge(old, Contact(RECIPIENT, variants=(RECIPIENT,)))
     assert not needs_list_call(old, learn_facts(old, [a_fact(), an_echo()]), LIMITS, UNLISTED)

@@ -1,4 +1,4 @@
-"""How a change of status is told to applications."""
+"""The detail of a status-change event."""
 
 import json
 
@@ -7,8 +7,7 @@ from ses_feedback.contacts.status_change import StatusChange
 from tests.support.builders import AT, CONFIGURATION_SET, RECIPIENT
 
 
-def test_a_change_says_what_became_of_whom_and_why() -> None:
-    """In JSON, as README documents it."""
+def test_the_detail_of_a_status_change_has_every_documented_field() -> None:
     change = StatusChange(
         RECIPIENT,
         Status.ACTIVE,
@@ -36,8 +35,7 @@ def test_a_change_says_what_became_of_whom_and_why() -> None:
     assert expected == json.loads(json.dumps(change.detail()))
 
 
-def test_a_contact_becomes_active_for_no_reason_of_ses() -> None:
-    """A delivery or a reinstatement took the reason away."""
+def test_the_detail_of_a_change_to_active_has_no_reason_and_no_time() -> None:
     expected = {
         "address": "recipient@example.com",
         "old_status": "suspended",
