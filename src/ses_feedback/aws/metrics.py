@@ -39,18 +39,19 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "Open": "Opens.",
         "Click": "Clicks.",
         "Subscription": "Changes of preference on an SES contact list.",
-        "SuppressionEcho": "Emails that SES did not send, per recipient, because the address is on a list or invalid to "
-        "SES. If it rises, an application sends without asking may_send.",
+        "SuppressionEcho": "Emails that SES did not send, per recipient, because the address is on a list or invalid "
+        "to SES. If it rises, an application sends without asking may_send.",
         "ContactSuppressed": "Contacts that may no longer receive bulk email.",
         "ContactReleased": "Contacts that may receive bulk email again.",
         "IgnoredMessage": "Messages that are not feedback: set-up notices, inbound email, account events.",
-        "UnrecognizedFeedback": 'Feedback with a type or sub type that SES does not document. The row "any other" applies.',
+        "UnrecognizedFeedback": 'Feedback with a type or sub type that SES does not document. The row "any other" '
+        "applies.",
         "MisroutedFeedback": "Feedback that arrived in the lane of another kind. It is processed.",
         "Quarantined": "Messages put in quarantine.",
         "SuppressionImported": "Contacts whose suppression-list entries an import job wrote.",
         "FeedbackLag": "Milliseconds from an event to its processing, the longest of a batch.",
-        "SuppressionLag": "Milliseconds from a contact's change to the list call, the longest of a batch. The sweep reports "
-        "the age of the oldest pending change, except entries that SES refused.",
+        "SuppressionLag": "Milliseconds from a contact's change to the list call, the longest of a batch. The sweep "
+        "reports the age of the oldest pending change, except entries that SES refused.",
     },
 )
 """Every metric and its meaning. The table in docs/operate/metrics.md is generated from this."""

@@ -24,8 +24,9 @@ def is_importable(entries: Iterable[str]) -> bool:
 
     SES does not list the addresses of its mailbox simulator:
     https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
-    A local part must be ASCII: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html. Quoted local
-    parts are left out to be safe.
+    A local part must be ASCII:
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
+    Quoted local parts are excluded as well, to be safe.
     """
     return all(
         entry.isascii() and '"' not in entry and not entry.endswith("@simulator.amazonses.com") for entry in entries

@@ -17,8 +17,7 @@ from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 KEY = {"address": {"S": "suppression-list"}, "record": {"S": "rate_limiter"}}
-"""The key of the item with the latest reserved moment. It cannot be the key of a contact: an address contains an `@`."""
-
+"""The key of the item with the latest reserved moment. No contact has it, because an address contains an `@`."""
 
 TOLERANCE = timedelta(milliseconds=50)
 """How long after its reserved moment a call may begin. Moments are reserved that much further apart."""

@@ -138,7 +138,7 @@ class ImportSettlement:
             for stored in self._contacts.read(addresses, failed, consistent=True).values():
                 after = settled(job, stored, synced[stored.contact.address])
                 complete = (after is None or self._write(stored, after, report)) and complete
-            # An unreadable contact needs an operator, and this system cannot write over it. It does not hold up the job.
+            # An unreadable contact needs an operator: this system cannot write over it. The job does not wait for it.
             complete = complete and not set(failed.values()) - {UNREADABLE}
         return complete
 

@@ -170,7 +170,7 @@ def test_a_refused_connection_is_raised_at_once() -> None:
 
 
 class _OneReply(BaseHTTPRequestHandler):
-    """Responds to every request. With the header `x-twice`, it responds twice with its value, each of a buffer's size."""
+    """Responds to every request; to a request with the header `x-twice`, with two responses of a buffer's size each."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,4 +1,4 @@
-"""ListSync: the list is correct in the end, although workers race, stall or die."""
+"""EntryWriter: the list is correct in the end, although workers race, stall or die."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""ListSync: every status change is published at least once."""
+"""StatusEvents: every status change is published at least once."""
 
 from collections.abc import Sequence
 
@@ -98,6 +98,15 @@ def test_an_unresponsive_bus_is_called_again_in_the_next_run(fixture: SyncFixtur
     assert worker.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).pending == {RECIPIENT: "not-published"}
     fixture.publisher.unresponsive = False
     assert worker.sync([RECIPIENT], fixture.clock.now() + TIMEOUT).published == 1
+
+
+def test_a_contact_that_cannot_be_marked_as_published_is_published_again(fixture: SyncFixture) -> None:
+    fixture.learn(a_fact())
+    fixture.contacts.write_errors[RECIPIENT] = "InternalServerError"
+    assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
+    fixture.contacts.write_errors.clear()
+    assert fixture.sync().pending == {}
+    assert [change.new_status for change in fixture.publisher.published] == [Status.BOUNCED] * 2
 
 
 def test_only_the_contact_whose_event_was_refused_stays_pending(fixture: SyncFixture) -> None:
