@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from botocore.exceptions import ClientError
 
+from campaigns.simulation.case import Fault
+
 BEFORE_EFFECT = ("throttled", "failed", "timed out", "connection refused", "crashed", "stalled")
 """Faults before the call takes effect: it has none. A stalled call takes effect late, and its caller still waits."""
 AFTER_EFFECT = (
@@ -81,6 +83,11 @@ CODES: Mapping[str, tuple[str, ...]] = {
 }
 """Error codes of each fault. Those of single statements:
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html"""
+
+
+def first_call_fault(operation: str, name: str) -> Fault:
+    """Return the fault `name` of the first call of `operation`."""
+    return Fault(operation, 0, FAULTS[operation].index(name))
 
 
 def client_error(operation: str, code: str) -> ClientError:

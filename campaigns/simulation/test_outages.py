@@ -9,7 +9,7 @@ from campaigns.simulation.outages import DEAD_LETTER_OUTAGES, OUTAGES, run_outag
 from campaigns.simulation.scheduler import SECOND
 from tests.support.sam_template import template
 
-_CASES = 6
+_CASES = 4
 """Cases of each outage; `python -m campaigns.simulation --outages 40` runs more."""
 _CASES_LONG = 2
 """Cases of each outage that takes thousands of sweeps."""

@@ -133,9 +133,17 @@ PLANTED_BUGS = (
     planted_bug("evidence as old as the reinstatement counts", (status, "_after", _include_equal_time)),
     planted_bug("an echo reverts a reinstatement", (status, "ECHO_GRACE", timedelta(0))),
     planted_bug("an unchanged reason needs no list call", (record, "needs_list_call", _compare_reasons_only)),
-    planted_bug("a change of a contact releases its lease", (record, "become", _release_lease)),
+    planted_bug(
+        "a change of a contact releases its lease",
+        (record, "become", _release_lease),
+        fault=("put_suppressed_destination", "crashed, effect later"),
+    ),
     planted_bug("a later change drops the pending list call", (record, "become", _drop_pending_list_call)),
-    planted_bug("a status that changes back is not published", (record, "become", _drop_pending_event)),
+    planted_bug(
+        "a status that changes back is not published",
+        (record, "become", _drop_pending_event),
+        fault=("put_events", "timed out after effect"),
+    ),
     planted_bug("a new address variant changes nothing", (record, "become", _ignore_new_variant)),
 )
 """Planted bugs of this module. Each must break a promise in some case."""

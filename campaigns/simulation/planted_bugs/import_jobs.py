@@ -54,7 +54,9 @@ PLANTED_BUGS = (
     planted_bug("a failed job counts as completed", (ImportJobClient, "outcome", _accept_failed_job)),
     planted_bug("a running job counts as completed", (ImportJobClient, "outcome", _accept_running_job)),
     planted_bug(
-        "a job request without an answer counts as rejected", (ImportJobClient, "create", _reject_unanswered_job)
+        "a job request without an answer counts as rejected",
+        (ImportJobClient, "create", _reject_unanswered_job),
+        fault=("create_import_job", "timed out, effect later"),
     ),
     planted_bug(
         "a contact that changed during its import is marked", (ImportSettlement, "_synced", _mark_changed_contact)
@@ -63,6 +65,10 @@ PLANTED_BUGS = (
         "an entry that a job overwrote is not repaired", (ImportSettlement, "_pending_again", _keep_overwritten_entry)
     ),
     planted_bug("requests of jobs have no rate limiter", (ImportStarter, "_request_job", _request_at_once)),
-    planted_bug("a lost job is forgotten", (ImportSettlement, "_release", _forget_lost_job)),
+    planted_bug(
+        "a lost job is forgotten",
+        (ImportSettlement, "_release", _forget_lost_job),
+        fault=("create_import_job", "crashed, effect later"),
+    ),
 )
 """Planted bugs of this module. Each must break a promise in some case with import jobs."""

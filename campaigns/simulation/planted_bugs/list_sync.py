@@ -182,8 +182,16 @@ def _follow_stream_image(self: Any, event: Any, context: Any) -> Any:
 
 
 PLANTED_BUGS = (
-    planted_bug("the list is written without a lease", (entry_writer, "can_lease", _ignore_leases)),
-    planted_bug("a lease expires before its function ends", (lease, "LEASE_DURATION", timedelta(seconds=2))),
+    planted_bug(
+        "the list is written without a lease",
+        (entry_writer, "can_lease", _ignore_leases),
+        fault=("put_suppressed_destination", "crashed, effect later"),
+    ),
+    planted_bug(
+        "a lease expires before its function ends",
+        (lease, "LEASE_DURATION", timedelta(seconds=2)),
+        fault=("put_suppressed_destination", "crashed, effect later"),
+    ),
     planted_bug("a lease never expires", (entry_writer, "can_lease", _ignore_lease_expiry)),
     planted_bug("the latest evidence decides the reason", (EntryWriter, "_write_entries", _use_latest_reason)),
     planted_bug("only the first variant is listed", (EntryWriter, "_write_entries", _write_first_variant)),
@@ -203,8 +211,16 @@ PLANTED_BUGS = (
     planted_bug("deletion of a missing entry fails", (SuppressionListClient, "delete", _refuse_missing_entry)),
     planted_bug("Put does not replace an entry", (SuppressionListClient, "put", _keep_existing_entry)),
     planted_bug("calls of SES have no rate limiter", (RateLimiter, "acquire", _acquire_at_once)),
-    planted_bug("a moment is reserved without a condition", (RateLimiter, "_reserve", _reserve_without_condition)),
-    planted_bug("a reserved moment is used too late", (RateLimiter, "_wait_for_moment", _use_late_moment)),
+    planted_bug(
+        "a moment is reserved without a condition",
+        (RateLimiter, "_reserve", _reserve_without_condition),
+        fault=("get_item", "stalled after effect"),
+    ),
+    planted_bug(
+        "a reserved moment is used too late",
+        (RateLimiter, "_wait_for_moment", _use_late_moment),
+        fault=("update_item", "stalled after effect"),
+    ),
     planted_bug("the list follows the image in the stream", (SuppressionHandler, "__call__", _follow_stream_image)),
 )
 """Planted bugs of this module. Each must break a promise in some case."""

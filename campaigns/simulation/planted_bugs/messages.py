@@ -10,7 +10,7 @@ from typing import Any
 from campaigns.simulation.planted_bugs.planting import planted_bug
 from ses_feedback import address
 from ses_feedback.immutable import replace
-from ses_feedback.judging import judge
+from ses_feedback.judging import judge, recipients
 from ses_feedback.processing import pipeline
 from ses_feedback.processing.pipeline import Pipeline
 from ses_feedback.processing.results import Disposition
@@ -87,13 +87,15 @@ PLANTED_BUGS = (
     planted_bug("a malformed message stays on its queue", (Pipeline, "_quarantine_record", _retry_malformed_record)),
     planted_bug("a malformed message is dropped", (Pipeline, "_quarantine_record", _drop_malformed_record)),
     planted_bug(
-        "a failed write to quarantine counts as done", (Pipeline, "_quarantine_record", _ignore_quarantine_failure)
+        "a failed write to quarantine counts as done",
+        (Pipeline, "_quarantine_record", _ignore_quarantine_failure),
+        fault=("send_message", "throttled"),
     ),
     planted_bug("a malformed message fails its batch", (Pipeline, "_store_facts", _fail_whole_batch)),
     planted_bug("the log contains addresses", (pipeline, "contact_hash", _log_address)),
     planted_bug("a bounce is stored for another destination", (Pipeline, "_judge", _judge_last_destination)),
     planted_bug("only the first recipient is judged", (pipeline, "judge", _judge_first_recipient)),
     planted_bug("facts of a malformed message are lost", (pipeline, "judge", _drop_facts_of_malformed_message)),
-    planted_bug("the case of the local part separates contacts", (judge, "parse_address", _keep_case)),
+    planted_bug("the case of the local part separates contacts", (recipients, "parse_address", _keep_case)),
 )
 """Planted bugs of this module. Each must break a promise in some case."""

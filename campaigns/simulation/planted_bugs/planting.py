@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from campaigns.simulation.case import Case
+from campaigns.simulation.fault_kinds import first_call_fault
 
 Patch = tuple[Any, str, Any]
 """A module or class, the name of one of its attributes, and the replacement."""
@@ -11,10 +14,14 @@ Patch = tuple[Any, str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PlantedBug:
-    """A design bug: its title, and the attributes that it replaces."""
+    """A design bug: its title, and the attributes that it replaces.
+
+    Few random cases show some bugs. `fault`, an operation and the name of a fault, is one that such a bug needs.
+    """
 
     name: str
     patches: Sequence[Patch]
+    fault: tuple[str, str] | None = None
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -28,10 +35,14 @@ class PlantedBug:
             for owner, name, original in originals:
                 setattr(owner, name, original)
 
+    def focus(self, case: Case) -> Case:
+        """Return `case`, with the `fault` of this bug at the first call of its operation."""
+        return replace(case, faults=(*case.faults, first_call_fault(*self.fault))) if self.fault else case
 
-def planted_bug(name: str, *patches: Patch) -> PlantedBug:
+
+def planted_bug(name: str, *patches: Patch, fault: tuple[str, str] | None = None) -> PlantedBug:
     """Return the planted bug with the title `name`."""
-    return PlantedBug(name, patches)
+    return PlantedBug(name, patches, fault)
 
 
 Mutant = PlantedBug

@@ -157,13 +157,19 @@ PLANTED_BUGS = (
     planted_bug("a failed write of history counts as done", (repository, "_outcome", _ignore_history_error)),
     planted_bug("the first response counts for all statements", (ContactRepository, "_execute", _use_first_response)),
     planted_bug("responses are matched to other statements", (ContactRepository, "_execute", _reverse_responses)),
-    planted_bug("a statement without a response counts as done", (ContactRepository, "_execute", _accept_short_answer)),
+    planted_bug(
+        "a statement without a response counts as done",
+        (ContactRepository, "_execute", _accept_short_answer),
+        fault=("batch_execute_statement", "short"),
+    ),
     planted_bug("a call without an answer counts as done", (ContactRepository, "_execute", _ignore_missing_answer)),
     planted_bug("updates ignore the revision", (ContactRepository, "_execute", _update_any_revision)),
     planted_bug("an existing contact is written by INSERT", (repository, "update", _insert_existing)),
     planted_bug("UPDATE removes no attributes", (repository, "update", _remove_nothing)),
     planted_bug(
-        "history that could not be written is forgotten", (repository._Work, "give_up", _forget_unwritten_history)
+        "history that could not be written is forgotten",
+        (repository._Work, "give_up", _forget_unwritten_history),
+        fault=("batch_execute_statement", "history throttled"),
     ),
     planted_bug("the history is written before the contact", (ContactRepository, "learn", _store_history_first)),
     planted_bug("each attempt adds a record to the history", (repository, "history_item", _number_each_attempt)),
