@@ -62,6 +62,8 @@ def _candidates(case: Case) -> Iterator[Case]:
         elements: tuple[Any, ...] = getattr(case, name)
         for number in range(len(elements)):
             yield _with(case, name, elements[:number] + elements[number + 1 :])
+    if case.backlog is not None:
+        yield replace(case, backlog=None, outages=(), jobs=())
     yield from _with_earlier_calls(case)
     yield from _with_fewer_choices(case)
     for name in ("feedback_workers", "shards", "sweeps", "batch"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from campaigns.simulation.case import Case
     from campaigns.simulation.simulator import Simulation
 
-SLICE = 1_500
+SLICE = 800
 """Cases of one test. `make campaigns` runs a million."""
 BUDGET = 2_000
 """Cases within which a fault must occur, or a planted bug must be found."""
@@ -71,8 +71,10 @@ def test_planted_bug_breaks_a_promise(planted_bug: PlantedBug) -> None:
 
 def test_failing_case_is_reduced_to_two_messages_and_the_broken_promise() -> None:
     with find_planted_bug("calls of SES have no rate limiter").planted():
-        seed = next(seed for seed in range(BUDGET) if run_case(generate_case(seed)).checker.violations)
+        cases = ((seed, generate_case(seed)) for seed in range(BUDGET))
+        without_imports = ((seed, case) for seed, case in cases if case.backlog is None)
+        seed = next(seed for seed, case in without_imports if run_case(case).checker.violations)
         history = describe_failure(seed, "P8")
     assert history.count("\n  message ") <= 2  # of two variants, so that there are two calls
-    assert "suppressed_destination" in history
+    assert "put_suppressed_destination" in history
     assert "P8 broken at step" in history
