@@ -1,7 +1,7 @@
-"""What a record costs: the AWS calls and DynamoDB request units of each scenario, counted exactly.
+"""AWS calls and DynamoDB request units of each scenario, counted exactly.
 
-Every number here is money or time: one that grows must have a reason. They come from the functions as they are
-composed, on botocore's real clients, against a table that counts as DynamoDB bills (`benchmarks`).
+Every number is money or time, so an increase needs a reason. The functions are composed as deployed, with botocore's
+clients, on a table that counts units as DynamoDB bills them (`benchmarks`).
 """
 
 from collections.abc import Callable, Iterable
@@ -40,12 +40,12 @@ FEEDBACK = {
     "10 hard bounces": Cost(1, 1, 5, 20, 20),
     "100 hard bounces": Cost(1, 8, 50, 200, 200),
     "1000 hard bounces": Cost(10, 80, 500, 2000, 2000),
-    # Folded: a hundred contacts are read and written once each; ten bounces of a day are ten records or fewer.
+    # Merged: a hundred contacts are read and written once each; ten bounces of a day are ten records or fewer.
     "1000 hard bounces of 100 contacts": Cost(1, 42, 50, 1037, 200),
     "100 soft bounces": Cost(1, 8, 50, 200, 100),
     "100 complaints": Cost(1, 8, 50, 200, 200),
     "100 deliveries to unknown contacts": Cost(1, 4, 50, 100, 0),
-    # The bulk of what a sender gets: nothing changes, so nothing is written.
+    # The most frequent event: nothing changes, so nothing is written.
     "100 deliveries on a day that had one": Cost(1, 0, 50, 0, 0),
     "1000 deliveries on a day that had one": Cost(10, 0, 500, 0, 0),
     "100 deliveries on another day": Cost(1, 4, 50, 100, 0),
@@ -61,8 +61,8 @@ def _feed(lane: str, documents: Documents, before: Documents = (), *, size: int 
     return lanes.process(lane, messages.batches(documents, size, lane=lane))
 
 
-def _some(make: Callable[..., dict[str, Any]], number: int, **how: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (mail's own)
-    return [make(one, **how) for one in range(number)]
+def _some(create: Callable[..., dict[str, Any]], number: int, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401 (arguments of `create`)
+    return [create(index, **options) for index in range(number)]
 
 
 SCENARIOS: dict[str, Callable[[], Usage]] = {
@@ -91,8 +91,7 @@ SCENARIOS: dict[str, Callable[[], Usage]] = {
 
 
 @pytest.mark.parametrize("scenario", FEEDBACK)
-def test_feedback_takes_exactly_these_calls_and_units(scenario: str) -> None:
-    """A feedback function calls nothing but the two batch operations, so many times, for so many units."""
+def test_a_feedback_function_makes_exactly_the_listed_calls_and_uses_the_listed_units(scenario: str) -> None:
     spent = SCENARIOS[scenario]()
     expected = FEEDBACK[scenario]
     assert _cost(spent) == expected
@@ -100,8 +99,9 @@ def test_feedback_takes_exactly_these_calls_and_units(scenario: str) -> None:
 
 
 @pytest.mark.parametrize(("sequence", "writes"), [(60, 0), (messages.DAY, 120)])
-def test_deliveries_in_objects_take_the_calls_and_units_of_messages(sequence: int, writes: int) -> None:
-    """And one call of S3 an object: three of them in one batch, on a day that had deliveries and on another."""
+def test_deliveries_in_files_cost_the_same_as_in_messages_plus_one_call_of_s3_per_file(
+    sequence: int, writes: int
+) -> None:
     lanes = Lanes()
     lanes.process_objects(_some(messages.delivery, 3000), 1000)
     spent = lanes.process_objects(_some(messages.delivery, 3000, sequence=sequence), 1000)
@@ -109,8 +109,7 @@ def test_deliveries_in_objects_take_the_calls_and_units_of_messages(sequence: in
     assert (spent.calls["s3:GetObject"], spent.invocations, spent.calls.total()) == (3, 1, 33 + writes)
 
 
-def test_objects_hold_as_many_deliveries_as_are_estimated() -> None:
-    """The bill's: what Firehose gathers, up to what the template has it gather."""
+def test_the_estimated_size_of_delivery_files_uses_the_buffering_hints_of_the_template() -> None:
     stream = read_template(by_firehose=True).stream
     hints = stack(DeliveriesBy="Firehose").properties("DeliveryStream")["ExtendedS3DestinationConfiguration"]
     assert stream == Stream(**_named(hints["BufferingHints"]))
@@ -125,13 +124,12 @@ def _named(hints: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("by_firehose", [False, True])
-def test_the_bill_is_of_what_is_read_template(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
-    """Batches and alarms are the template's, whichever way deliveries come."""
-    made = stack(DeliveriesBy="Firehose" if by_firehose else "Topic")
+def test_the_bill_uses_batch_sizes_and_alarms_of_the_template(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
+    resources = stack(DeliveriesBy="Firehose" if by_firehose else "Topic")
     estimated = read_template(by_firehose=by_firehose)
-    assert estimated.alarms == len(made.of_type("AWS::CloudWatch::Alarm"))
+    assert estimated.alarms == len(resources.of_type("AWS::CloudWatch::Alarm"))
     for lane in ("Bounce", "Complaint", "Delivery"):
-        source = made.properties(f"{lane}FunctionFeedback")
+        source = resources.properties(f"{lane}FunctionFeedback")
         expected = (source["BatchSize"], source["MaximumBatchingWindowInSeconds"])
         assert (estimated.functions[lane].batch, estimated.functions[lane].window) == expected
 
@@ -144,9 +142,9 @@ def _cost(spent: Usage) -> Cost:
     )
 
 
-MIRROR = {
-    # A hard bounce: published, leased, written to the list, marked. The rate_limiter is a read and a write of one item for
-    # each call of SES. What the list_sync writes while the list is due comes back on the stream, twice, and is read.
+SYNC = {
+    # A hard bounce: published, leased, written to the list, marked. The rate limiter reads and writes one item for each
+    # SES call. Two writes of the sync return on the stream while the contact is pending, and cause reads.
     "100 hard bounces": {
         "dynamodb:BatchExecuteStatement": 300,
         "dynamodb:BatchGetItem": 3,
@@ -159,7 +157,7 @@ MIRROR = {
         "table writes": 400,
         "index writes": 100,
     },
-    # A soft bounce is published, and that is all.
+    # A soft bounce is published only.
     "100 soft bounces": {
         "dynamodb:BatchExecuteStatement": 100,
         "dynamodb:BatchGetItem": 1,
@@ -173,22 +171,20 @@ MIRROR = {
 
 
 @pytest.mark.parametrize(("kind", "soft"), [("100 hard bounces", False), ("100 soft bounces", True)])
-def test_the_mirror_takes_exactly_these_calls_and_units(kind: str, soft: bool) -> None:  # noqa: FBT001 (a parameter)
-    """Following a contact takes so many calls and units until the stream is silent."""
+def test_the_sync_makes_exactly_the_listed_calls_until_the_stream_is_empty(kind: str, soft: bool) -> None:  # noqa: FBT001 (a parameter)
     lanes = Lanes()
     lanes.process("Bounce", messages.batches(_some(messages.bounce, 100, soft=soft), 100))
     spent = lanes.sync()
-    assert {**spent.calls, **spent.units, "invocations": spent.invocations} == MIRROR[kind]
+    assert {**spent.calls, **spent.units, "invocations": spent.invocations} == SYNC[kind]
 
 
-def test_calls_and_units_are_the_same_however_often_they_are_counted() -> None:
-    """Nothing is left to chance: threads finish in any order, and the counts stay."""
+def test_calls_and_units_are_the_same_in_every_run() -> None:
+    """The order in which threads finish does not matter."""
     first, second = (SCENARIOS["1000 hard bounces"]() for _ in range(2))
     assert (first.calls, first.units) == (second.calls, second.units)
 
 
-def test_the_table_that_counts_has_the_templates_indexes() -> None:
-    """A new index costs writes: the counting table knows all that the template makes."""
+def test_the_counting_table_has_the_indexes_of_the_template() -> None:
     indexes = stack().properties("ContactsTable")["GlobalSecondaryIndexes"]
     assert {
         index["IndexName"]: tuple(key["AttributeName"] for key in index["KeySchema"]) for index in indexes
@@ -196,13 +192,12 @@ def test_the_table_that_counts_has_the_templates_indexes() -> None:
     assert {index["Projection"]["ProjectionType"] for index in indexes} == {"KEYS_ONLY"}
 
 
-def test_the_mirrors_batch_is_the_templates() -> None:
-    """Stream records are handed over here as they are deployed."""
+def test_the_batch_size_of_the_stream_is_that_of_the_template() -> None:
     assert stack().properties("SuppressionFunctionContactChanged")["BatchSize"] == STREAM_BATCH
 
 
-def test_sizes_are_counted_by_dynamodbs_rules() -> None:
-    """Names and values in UTF-8; a number takes a byte for two digits and one more, a list three and one an element."""
+def test_item_sizes_follow_the_rules_of_dynamodb() -> None:
+    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html."""
     item: dict[str, dict[str, Any]] = {
         "a": {"S": "é"},
         "n": {"N": "1234500"},
@@ -213,14 +208,13 @@ def test_sizes_are_counted_by_dynamodbs_rules() -> None:
     assert item_size(item) == (1 + 2) + (1 + 4) + (1 + 1) + (1 + 3 + 1 + 2) + (1 + 3 + 1 + 2)
 
 
-def test_units_are_rounded_up_by_kilobytes() -> None:
-    """A write is billed by the kilobyte of the larger of what was and what is, a read by four."""
+def test_write_units_are_per_kilobyte_and_read_units_per_four_kilobytes() -> None:
+    """A write is billed by the larger of the old and the new item."""
     assert [write_units(1), write_units(1024, 1), write_units(10, 1025), write_units()] == [1, 1, 2, 1]
     assert [read_units(0, consistent=False), read_units(4097, consistent=True)] == [0.5, 2.0]
 
 
-def test_an_index_entry_that_moves_costs_a_deletion_and_a_write() -> None:
-    """DynamoDB bills an index for what leaves it and for what enters it."""
+def test_moving_an_index_entry_costs_a_deletion_and_a_write() -> None:
     table = Table()
     item = {"address": {"S": "a"}, "record": {"S": "contact"}, "unsendable": {"S": "x"}, "status_at": {"S": "1"}}
     table.put(item)

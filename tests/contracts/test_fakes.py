@@ -1,4 +1,4 @@
-"""What every test with a fake rests on: the fakes and the real adapters keep the same contracts."""
+"""The fakes and the adapters behave alike. Every test that uses a fake relies on this."""
 
 import base64
 import gzip
@@ -45,21 +45,21 @@ OTHER = "other@example.com"
 
 @pytest.fixture
 def aws() -> Iterator[EmbeddedAws]:
-    """An embedded AWS that does not limit the rate of SES's calls."""
+    """An embedded AWS that does not limit the rate of SES calls."""
     with EmbeddedAws(ManualClock(), calls_per_second=None) as aws:
         yield aws
 
 
-# --- Where contacts are kept ----------------------------------------------------------------------------------------
+# --- Contacts -------------------------------------------------------------------------------------------------------
 
 
 class Contacts(interfaces.PendingContacts, pipeline.FactStore, Protocol):
-    """What both the list_sync and the pipeline want of it."""
+    """The contact store that the sync and the pipeline use."""
 
 
 @dataclass
 class Kit:
-    """A store, and what is beneath it."""
+    """A contact store, its clock, and direct access to its items."""
 
     contacts: Contacts
     clock: ManualClock
@@ -68,17 +68,19 @@ class Kit:
 
     def item(self, address: str = RECIPIENT) -> Item:
         """Return the item of a contact."""
-        [item] = [one for one in self.items() if one["address"]["S"] == address and one["record"]["S"] == "contact"]
-        return item
+        found = [item for item in self.items() if item["address"]["S"] == address]
+        [contact] = [item for item in found if item["record"]["S"] == "contact"]
+        return contact
 
     def history(self, address: str = RECIPIENT) -> list[Item]:
         """Return the history of a contact."""
-        return [one for one in self.items() if one["address"]["S"] == address and one["record"]["S"] != "contact"]
+        found = [item for item in self.items() if item["address"]["S"] == address]
+        return [item for item in found if item["record"]["S"] != "contact"]
 
 
 @contextmanager
 def fake_store() -> Iterator[Kit]:
-    """Open the fake."""
+    """Yield the fake."""
     clock = ManualClock()
     fake = FakeContacts(LIMITS, now=clock.now)
 
@@ -90,7 +92,7 @@ def fake_store() -> Iterator[Kit]:
 
 @contextmanager
 def dynamodb_store() -> Iterator[Kit]:
-    """Open the real one."""
+    """Yield the adapter."""
     clock = ManualClock()
     with EmbeddedAws(clock) as aws:
         client, table = aws.client("dynamodb"), aws.table_name
@@ -105,7 +107,7 @@ def dynamodb_store() -> Iterator[Kit]:
 
 @pytest.fixture(params=[fake_store, dynamodb_store], ids=["fake", "dynamodb"])
 def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
-    """A store of each kind."""
+    """Each contact store."""
     with request.param() as kit:
         yield kit
 
@@ -113,27 +115,24 @@ def kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
 class TestContacts:
     """`FakeContacts` and `ContactRepository`."""
 
-    def test_unknown_contact(self, kit: Kit) -> None:
-        """An address without an item is read as an empty contact, not as an error."""
+    def test_an_unknown_address_is_read_as_an_empty_contact(self, kit: Kit) -> None:
         failed: dict[str, str] = {}
         stored = kit.contacts.read([RECIPIENT], failed, consistent=True)[RECIPIENT]
         assert (stored.contact, stored.rev, failed) == (a_contact(), 0, {})
 
-    def test_a_contact_asked_for_twice(self, kit: Kit) -> None:
-        """DynamoDB refuses a read that names a key twice; the caller must avoid that."""
+    def test_reading_an_address_twice_in_one_call_fails(self, kit: Kit) -> None:
+        """DynamoDB rejects duplicate keys: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html."""
         failed: dict[str, str] = {}
         assert kit.contacts.read([RECIPIENT, OTHER, RECIPIENT], failed, consistent=True) == {}
         assert failed == dict.fromkeys([RECIPIENT, OTHER], "ValidationException")
 
-    def test_facts_of_a_contact_are_one_write(self, kit: Kit) -> None:
-        """All facts a batch holds about one contact are merged and written together."""
+    def test_all_facts_about_one_contact_cause_one_write(self, kit: Kit) -> None:
         facts = [a_fact(Verdict.SUPPRESS), a_fact(Verdict.COMPLAIN, on_day(2)), *soft_bounce_days(3, 4)]
         assert kit.contacts.learn(iter(facts)) == {}
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         assert (stored.contact, stored.rev, stored.status) == (a_contact(*facts), 1, Status.COMPLAINED)
 
-    def test_learning_again_changes_nothing(self, kit: Kit) -> None:
-        """The same facts once more leave the items as they are."""
+    def test_storing_the_same_facts_again_changes_no_item(self, kit: Kit) -> None:
         facts = [a_fact(), a_fact(Verdict.NOTE, on_day(3)), a_fact(Verdict.DELIVERED, on_day(4))]
         kit.contacts.learn(facts)
         before = kit.items()
@@ -141,47 +140,41 @@ class TestContacts:
         assert kit.contacts.learn(facts) == {}
         assert kit.items() == before
 
-    def test_a_note_is_history_only(self, kit: Kit) -> None:
-        """A verdict that touches no register makes no contact."""
+    def test_a_note_creates_history_but_no_contact(self, kit: Kit) -> None:
         assert kit.contacts.learn([a_fact(Verdict.NOTE)]) == {}
         assert [item["verdict"]["S"] for item in kit.items()] == ["NOTE"]
 
-    def test_a_delivery_is_no_history(self, kit: Kit) -> None:
-        """Deliveries are too many for the history; the contact says the latest day."""
+    def test_a_delivery_creates_no_history(self, kit: Kit) -> None:
         assert kit.contacts.learn([a_fact(Verdict.DELIVERED)]) == {}
         assert [item["record"]["S"] for item in kit.items()] == ["contact"]
         assert [number["N"] for number in kit.item()["delivered"]["L"]] == [str(a_fact(Verdict.DELIVERED).message)]
 
-    def test_history_is_keyed_by_the_feedback(self, kit: Kit) -> None:
-        """A record's key is its day, its rule and its identity, so other feedback is another record."""
+    def test_history_is_keyed_by_day_rule_and_identity(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact(), a_fact()])
         kit.contacts.learn([a_fact(at=AT + timedelta(days=1))])
         days = [item["record"]["S"].split("#")[:3] for item in kit.history()]
         assert days == [["feedback", f"2026-03-0{day}", "bounce-permanent"] for day in (1, 2)]
 
-    def test_history_expires(self, kit: Kit) -> None:
-        """TTL counts from the feedback's own time, in epoch seconds."""
+    def test_history_expires_a_year_after_the_feedback(self, kit: Kit) -> None:
+        """The attribute is in epoch seconds: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html."""
         kit.contacts.learn([a_fact()])
         [record] = kit.history()
         assert record["expires_at"] == {"N": str(int((AT + timedelta(days=365)).timestamp()))}
 
-    def test_a_contact_written_since_is_not_overwritten(self, kit: Kit) -> None:
-        """Of two that read the same contact, the second to write is told that it lost."""
+    def test_the_second_write_based_on_the_same_read_fails(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         mine, theirs = replace(stored, rev=2, synced="BOUNCE"), replace(stored, rev=2, synced="NONE")
         assert [kit.contacts.write(mine), kit.contacts.write(theirs)] == [None, CONDITION_FAILED]
         assert kit.item()["synced"] == {"S": "BOUNCE"}
 
-    def test_a_contact_made_since_is_not_overwritten(self, kit: Kit) -> None:
-        """Of two that found no contact, the second to write is told that it lost."""
+    def test_a_write_fails_if_the_contact_was_created_since_it_was_read(self, kit: Kit) -> None:
         nothing = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         kit.contacts.learn([a_fact()])
         assert kit.contacts.write(replace(nothing, rev=1)) == CONDITION_FAILED
         assert kit.item()["status"] == {"S": "bounced"}
 
-    def test_what_others_write_meanwhile_stays(self, kit: Kit) -> None:
-        """An application adds an attribute of its own between a read and the two writes that rest on it."""
+    def test_an_attribute_added_by_an_application_between_read_and_write_is_kept(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         kit.plant(kit.item() | {"note": {"S": "theirs"}})
@@ -191,8 +184,7 @@ class TestContacts:
         item = kit.item()
         assert (item["note"], item["rev"], "lease" in item) == ({"S": "theirs"}, {"N": "3"}, False)
 
-    def test_the_index_of_the_unsendable_is_sparse(self, kit: Kit) -> None:
-        """A contact is in the index while it may not be sent to, under its status and since then."""
+    def test_only_contacts_that_may_not_be_sent_to_are_in_the_unsendable_index(self, kit: Kit) -> None:
         kit.contacts.learn(soft_bounce_days(1, 2, 3, 4, 5))
         suspended = kit.item()
         kit.contacts.learn([a_fact(Verdict.DELIVERED, on_day(6))])
@@ -201,14 +193,12 @@ class TestContacts:
         assert {"unsendable", "status_at"} & kit.item().keys() == set()
         assert [suspended["may_send"], kit.item()["may_send"]] == [{"BOOL": False}, {"BOOL": True}]
 
-    def test_a_bouncing_contact_is_sendable(self, kit: Kit) -> None:
-        """A contact that may be sent to is not in the index, although it has a status and its time."""
+    def test_a_bouncing_contact_is_not_in_the_unsendable_index(self, kit: Kit) -> None:
         kit.contacts.learn(soft_bounce_days(1))
         assert kit.item()["status_at"] == {"S": "2026-03-02T12:00:00.000Z"}
         assert "unsendable" not in kit.item()
 
-    def test_the_index_of_the_due_is_sparse(self, kit: Kit) -> None:
-        """A contact is in the index from its first change until nothing follows from it any more."""
+    def test_a_contact_is_in_the_pending_index_until_it_is_in_sync(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact()])
         changed = kit.item()
         kit.clock.sleep(60)
@@ -223,13 +213,11 @@ class TestContacts:
         assert changed["pending_at"] == due["pending_at"] == {"S": "2026-03-02T12:00:00.000Z"}
         assert {"pending_shard", "pending_at"} & kit.item().keys() == set()
 
-    def test_a_delivery_to_a_known_contact_is_not_due(self, kit: Kit) -> None:
-        """Nothing follows from a delivery to a contact in good standing."""
+    def test_a_delivery_to_an_active_contact_is_not_pending(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact(Verdict.DELIVERED)])
         assert "pending_shard" not in kit.item()
 
-    def test_due_contacts_come_oldest_first(self, kit: Kit) -> None:
-        """Whatever their shard, the longest waiting come first, and those after the given time not at all."""
+    def test_pending_contacts_are_returned_oldest_first_across_shards(self, kit: Kit) -> None:
         names = [f"contact-{number}@example.com" for number in range(20)]
         for name in names:
             kit.contacts.learn([a_fact(address=name)])
@@ -239,11 +227,8 @@ class TestContacts:
         assert next(kit.contacts.find_pending(before))[0] == kit.clock.now() - timedelta(seconds=20)
 
     @pytest.mark.parametrize("broken", [{}, {"rev": {"S": "1"}}, {"variants": {"S": "x"}}, {"status": {"S": "merry"}}])
-    def test_an_item_that_is_no_contact(self, kit: Kit, broken: Item) -> None:
-        """A foreign item under a contact's key is reported and never overwritten; other contacts are unaffected.
-
-        What SES said is kept all the same.
-        """
+    def test_an_unreadable_item_is_reported_and_never_overwritten(self, kit: Kit, broken: Item) -> None:
+        """Other contacts are unaffected, and the history is stored."""
         item = {"address": {"S": RECIPIENT}, "record": {"S": "contact"}, **broken}
         kit.plant(item)
         failed: dict[str, str] = {}
@@ -252,29 +237,25 @@ class TestContacts:
         assert kit.contacts.learn([a_fact(), a_fact(address=OTHER)]) == {RECIPIENT: "unreadable-contact"}
         assert (kit.item(), len(kit.history()), kit.item(OTHER)["status"]) == (item, 1, {"S": "bounced"})
 
-    def test_what_others_wrote_on_a_contact_stays(self, kit: Kit) -> None:
-        """An attribute that an application put on the contact survives what we learn."""
+    def test_an_attribute_of_an_application_is_kept(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact()])
         kit.plant({**kit.item(), "customer": {"S": "42"}})
         kit.contacts.learn([a_fact(Verdict.COMPLAIN)])
         assert (kit.item()["customer"], kit.item()["status"]) == ({"S": "42"}, {"S": "complained"})
 
-    def test_no_time_to_learn(self, kit: Kit) -> None:
-        """What is not begun in time is left for another try."""
+    def test_after_the_deadline_nothing_is_stored(self, kit: Kit) -> None:
         assert kit.contacts.learn([a_fact(), a_fact(address=OTHER)], kit.clock.now()) == {
             RECIPIENT: "out-of-time",
             OTHER: "out-of-time",
         }
         assert kit.items() == []
 
-    def test_an_echo_needs_no_call(self, kit: Kit) -> None:
-        """A contact SES has on its list already is published, but the list is not due."""
+    def test_an_echo_is_published_without_a_list_call(self, kit: Kit) -> None:
         kit.contacts.learn([an_echo()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         assert (stored.status, stored.list_pending, stored.pending_since) == (Status.BOUNCED, False, kit.clock.now())
 
-    def test_a_reinstated_contact_is_due(self, kit: Kit) -> None:
-        """What reads and writes contacts itself may do so through the store, as the operator's command does."""
+    def test_a_reinstated_contact_is_pending(self, kit: Kit) -> None:
         kit.contacts.learn([a_fact()])
         stored = kit.contacts.read([RECIPIENT], {}, consistent=True)[RECIPIENT]
         assert kit.contacts.write(reinstated(stored, kit.clock.now(), LIMITS)) is None
@@ -287,7 +268,7 @@ class TestContacts:
 
 @dataclass
 class ListKit:
-    """A suppression list, and what it holds."""
+    """A suppression list client, and direct access to the entries."""
 
     list: interfaces.ListEntries
     entries: Callable[[], dict[str, str]]
@@ -295,14 +276,14 @@ class ListKit:
 
 @contextmanager
 def fake_list(*, sandbox: bool) -> Iterator[ListKit]:
-    """Open the fake."""
+    """Yield the fake."""
     fake = FakeSuppressionList(sandbox=sandbox)
     yield ListKit(fake, lambda: {address: reason.value for address, reason in fake.entries.items()})
 
 
 @contextmanager
 def ses_list(*, sandbox: bool) -> Iterator[ListKit]:
-    """Open the real one."""
+    """Yield the adapter."""
     with EmbeddedAws(ManualClock(), calls_per_second=None, sandbox=sandbox) as aws:
         listed = aws.suppression_list
         yield ListKit(
@@ -315,56 +296,51 @@ def ses_list(*, sandbox: bool) -> Iterator[ListKit]:
 class TestSuppressionList:
     """`FakeSuppressionList` and `SuppressionListClient`."""
 
-    def test_put_and_delete(self, kind: Any) -> None:  # noqa: ANN401 (a context manager function)
-        """The list holds what was put last, and nothing after a deletion."""
+    def test_the_list_contains_the_last_put_until_a_delete(self, kind: Any) -> None:  # noqa: ANN401 (a context manager function)
         with kind(sandbox=False) as kit:
-            answers = [kit.list.put(RECIPIENT, ListReason.BOUNCE), kit.list.put(RECIPIENT, ListReason.COMPLAINT)]
+            refusals = [kit.list.put(RECIPIENT, ListReason.BOUNCE), kit.list.put(RECIPIENT, ListReason.COMPLAINT)]
             assert kit.entries() == {RECIPIENT: "COMPLAINT"}
-            answers += [kit.list.delete(RECIPIENT), kit.list.delete(RECIPIENT)]
-            assert (answers, kit.entries()) == ([None] * 4, {})
+            refusals += [kit.list.delete(RECIPIENT), kit.list.delete(RECIPIENT)]
+            assert (refusals, kit.entries()) == ([None] * 4, {})
 
-    def test_every_spelling_is_an_entry(self, kind: Any) -> None:  # noqa: ANN401
-        """The local part's case tells entries apart."""
+    def test_variants_of_an_address_are_separate_entries(self, kind: Any) -> None:  # noqa: ANN401
         with kind(sandbox=False) as kit:
             kit.list.put("Recipient@example.com", ListReason.BOUNCE)
             kit.list.put(RECIPIENT, ListReason.BOUNCE)
             kit.list.delete(RECIPIENT)
             assert kit.entries() == {"Recipient@example.com": "BOUNCE"}
 
-    def test_a_slash_can_be_put_but_not_deleted(self, kind: Any) -> None:  # noqa: ANN401
-        """SES takes such an address and does not give it back."""
+    def test_an_address_with_a_slash_can_be_put_but_not_deleted(self, kind: Any) -> None:  # noqa: ANN401
         with kind(sandbox=False) as kit:
             assert kit.list.put("either/or@example.com", ListReason.BOUNCE) is None
             assert kit.list.delete("either/or@example.com").kind is RefusalKind.REJECTED
             assert kit.entries() == {"either/or@example.com": "BOUNCE"}
 
-    def test_the_simulator_is_refused(self, kind: Any) -> None:  # noqa: ANN401
-        """A simulator address never gets on the list."""
+    def test_an_address_of_the_mailbox_simulator_is_rejected(self, kind: Any) -> None:  # noqa: ANN401
         with kind(sandbox=False) as kit:
             assert kit.list.put("bounce@simulator.amazonses.com", ListReason.BOUNCE).kind is RefusalKind.REJECTED
             assert kit.entries() == {}
 
-    def test_the_sandbox_takes_deletions_only(self, kind: Any) -> None:  # noqa: ANN401
-        """An account in the sandbox can't put, but can delete."""
+    def test_the_sandbox_accepts_deletions_only(self, kind: Any) -> None:  # noqa: ANN401
         with kind(sandbox=True) as kit:
             assert kit.list.put(RECIPIENT, ListReason.BOUNCE).kind is RefusalKind.REJECTED
             assert (kit.list.delete(RECIPIENT), kit.entries()) == (None, {})
 
 
-# --- Who tells the outside world ------------------------------------------------------------------------------------
+# --- Publisher ------------------------------------------------------------------------------------------------------
 
 
 def changes(number: int) -> list[StatusChange]:
-    """Return changes of so many contacts."""
+    """Return a status change of each of `number` contacts."""
     return [
-        StatusChange(f"{one}@example.com", Status.ACTIVE, Status.BOUNCED, 3, "Permanent/General", AT, "receipts")
-        for one in range(number)
+        StatusChange(f"{index}@example.com", Status.ACTIVE, Status.BOUNCED, 3, "Permanent/General", AT, "receipts")
+        for index in range(number)
     ]
 
 
 @pytest.fixture(params=["fake", "events"])
 def publisher(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[Any, Callable[[], list[object]]]:
-    """An publisher of each kind, and what it published."""
+    """Each publisher, with a function that returns the published changes."""
     if request.param == "fake":
         fake = FakeEventPublisher()
         return fake, lambda: [change.detail() for change in fake.published]
@@ -373,16 +349,14 @@ def publisher(request: pytest.FixtureRequest, aws: EmbeddedAws) -> tuple[Any, Ca
 
 
 @pytest.mark.parametrize("number", [0, 1, 10, 23])
-def test_announcer(publisher: tuple[Any, Callable[[], list[object]]], number: int) -> None:
-    """Every change is published once, in its order, and said to have been."""
+def test_each_change_is_published_once_in_order(publisher: tuple[Any, Callable[[], list[object]]], number: int) -> None:
     kind, published = publisher
     assert kind.publish(changes(number)) == changes(number)
     assert published() == [change.detail() for change in changes(number)]
 
 
 @pytest.mark.parametrize("kind", ["fake", "events"])
-def test_announcer_without_a_bus(kind: str, aws: EmbeddedAws) -> None:
-    """If the event bus refuses all events, no change counts as published and nothing is raised."""
+def test_no_change_is_published_while_the_bus_fails(kind: str, aws: EmbeddedAws) -> None:
     down = FakeEventPublisher()
     down.down = True
     failing = FaultyClient(aws.client("events"), default_fault=fails_with("InternalException"))
@@ -390,18 +364,18 @@ def test_announcer_without_a_bus(kind: str, aws: EmbeddedAws) -> None:
     assert publisher.publish(changes(12)) == []
 
 
-# --- Whose turn it is -----------------------------------------------------------------------------------------------
+# --- Rate limiter ---------------------------------------------------------------------------------------------------
 
 
 INTERVAL = timedelta(seconds=0.5)
-"""Between two rate_limiter; how much more a worker leaves for clocks and networks is its own business."""
+"""Least time between two calls. An implementation may add a margin for clocks and networks."""
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
 def rate_limiter(
     request: pytest.FixtureRequest, aws: EmbeddedAws
 ) -> tuple[ManualClock, Callable[[], interfaces.CallLimiter]]:
-    """A clock, and what makes workers that share rate_limiter at two a second."""
+    """A clock, and a function that returns workers which share two calls per second."""
     clock = ManualClock()
     if request.param == "fake":
         fake = FakeRateLimiter(clock, rate=2)
@@ -410,8 +384,10 @@ def rate_limiter(
     return clock, lambda: RateLimiter(client, aws.table_name, 2, now=clock.now, sleep=clock.sleep)
 
 
-def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
-    """The first reservation is due at once, each later one an interval after the previous, for all workers together."""
+def test_calls_of_all_workers_together_are_an_interval_apart(
+    rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]],
+) -> None:
+    """The first call is permitted immediately."""
     clock, worker = rate_limiter
     start, workers = clock.now(), [worker(), worker()]
     moments = [start]
@@ -423,8 +399,7 @@ def test_turns_are_an_interval_apart(rate_limiter: tuple[ManualClock, Callable[[
     assert {INTERVAL <= gap <= INTERVAL + INTERVAL / 8 for gap in gaps} == {True}
 
 
-def test_turns_not_taken_do_not_add_up(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
-    """After a pause, one turn comes at once and the next an interval later."""
+def test_unused_calls_do_not_accumulate(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
     clock, worker = rate_limiter
     worker().acquire(clock.now())
     clock.sleep(60)
@@ -434,8 +409,10 @@ def test_turns_not_taken_do_not_add_up(rate_limiter: tuple[ManualClock, Callable
     assert INTERVAL <= clock.now() - start <= INTERVAL + INTERVAL / 8
 
 
-def test_no_turn_in_time(rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]]) -> None:
-    """Who has no time for a turn is told at once, and the turn is left to others."""
+def test_a_call_that_is_not_permitted_before_the_deadline_is_refused_at_once(
+    rate_limiter: tuple[ManualClock, Callable[[], interfaces.CallLimiter]],
+) -> None:
+    """It uses up no permitted call."""
     clock, worker = rate_limiter
     start = clock.now()
     until = [start + timedelta(milliseconds=within) for within in (0, 400, 600)]
@@ -450,15 +427,15 @@ def test_no_turn_in_time(rate_limiter: tuple[ManualClock, Callable[[], interface
 def quarantine(
     request: pytest.FixtureRequest, aws: EmbeddedAws
 ) -> tuple[pipeline.QuarantineStore, Callable[[], list[QuarantinedMessage]]]:
-    """A quarantine of each kind, and what it keeps."""
+    """Each quarantine, with a function that returns its messages."""
     if request.param == "fake":
         fake = FakeQuarantine()
         return fake, lambda: fake.messages
-    return Quarantine(lambda: aws.client("sqs"), aws.quarantine_url), lambda: sorted(map(unpacked, aws.quarantined()))
+    return Quarantine(lambda: aws.client("sqs"), aws.quarantine_url), lambda: sorted(map(unpack, aws.quarantined()))
 
 
-def unpacked(message: Any) -> QuarantinedMessage:  # noqa: ANN401 (a QuarantinedMessage)
-    """Return what was kept in a message of the queue."""
+def unpack(message: Any) -> QuarantinedMessage:  # noqa: ANN401 (a QuarantinedMessage)
+    """Return the message that a queue message contains."""
     body = message.body
     if message.attributes.get("encoding") == "gzip+base64":
         body = gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass")
@@ -469,10 +446,9 @@ TEXTS = ("{}", " spaces\n\tstay ", "", "\x00\x01", "\ud800", "\ufffe", "é" * 40
 
 
 @pytest.mark.parametrize("original", TEXTS, ids=range(len(TEXTS)))
-def test_quarantine(
+def test_any_text_is_stored_unchanged_with_its_reason_and_source(
     quarantine: tuple[pipeline.QuarantineStore, Callable[[], list[QuarantinedMessage]]], original: str
 ) -> None:
-    """Whatever the text, quarantine keeps it whole, with its reason and where it came from."""
-    keeper, kept = quarantine
-    assert keeper.store(original, "not-json", "") == ""
-    assert kept() == [QuarantinedMessage(original, "not-json", "unknown")]
+    store, messages = quarantine
+    assert store.store(original, "not-json", "") == ""
+    assert messages() == [QuarantinedMessage(original, "not-json", "unknown")]

@@ -1,4 +1,4 @@
-"""No address, subject or header of anybody's gets out of the contact store: not by logs, metrics, errors or queues."""
+"""Personal data (addresses, subjects, headers) appears neither in logs nor in metrics, errors or queue attributes."""
 
 import copy
 import json
@@ -52,44 +52,46 @@ DOCUMENTS = [
 
 @pytest.fixture
 def stack() -> Iterator[EmbeddedStack]:
-    """A world."""
+    """The embedded stack."""
     with embedded_stack() as stack:
         yield stack
 
 
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 (JSON)
-    """Yield the path of every leaf of a JSON value."""
+def leaf_paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 (JSON)
+    """Yield the path of each leaf of a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
-        yield from leaves(one, (*path, key))
+    for key, element in inner:
+        yield from leaf_paths(element, (*path, key))
     if not isinstance(value, dict | list):
         yield path
 
 
-def planted(document: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401 (JSON)
-    """Return `document` with the canary in place of what is at `path`."""
+def with_canary_at(document: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401 (JSON)
+    """Return `document` with the canary as the value at `path`."""
     document = copy.deepcopy(document)
-    place = document
+    container = document
     for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = CANARY
+        container = container[key]
+    container[path[-1]] = CANARY
     return document
 
 
-def everywhere(document: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return `document` with the canary in every text but those that say what it is, and in every key of a map."""
+def with_canary_everywhere(document: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return `document` with the canary in every text that does not identify the event, and as a key of every object."""
     if isinstance(document, list):
-        return [everywhere(one) for one in document]
+        return [with_canary_everywhere(element) for element in document]
     if isinstance(document, dict):
-        kept = {"eventType", "notificationType", "bounceType", "timestamp", "emailAddress"}
-        return {key: one if key in kept else everywhere(one) for key, one in document.items()} | {CANARY: CANARY}
+        unchanged = {"eventType", "notificationType", "bounceType", "timestamp", "emailAddress"}
+        return {
+            key: value if key in unchanged else with_canary_everywhere(value) for key, value in document.items()
+        } | {CANARY: CANARY}
     return CANARY
 
 
 def bodies() -> list[str]:
-    """Return every document with the canary in each place by itself, and in nearly all at once."""
-    single = [planted(document, path) for document in DOCUMENTS for path in leaves(document)]
-    return [json.dumps(one) for one in [*single, *map(everywhere, DOCUMENTS)]]
+    """Return each document with the canary at each place separately, and at nearly all places together."""
+    single = [with_canary_at(document, path) for document in DOCUMENTS for path in leaf_paths(document)]
+    return [json.dumps(document) for document in [*single, *map(with_canary_everywhere, DOCUMENTS)]]
 
 
 POISON = [
@@ -102,11 +104,11 @@ POISON = [
 ]
 
 
-def told(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
-    """Return all that was printed or logged, and everything about messages in quarantine but the messages."""
+def output(stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> str:
+    """Return everything that was printed or logged, and the attributes of quarantined messages."""
     out, err = capsys.readouterr()
     attributes = [message.attributes for message in stack.aws.quarantined()]
-    return "\n".join([out, err, caplog.text, *(str(vars(one)) for one in caplog.records), str(attributes)])
+    return "\n".join([out, err, caplog.text, *(str(vars(record)) for record in caplog.records), str(attributes)])
 
 
 FAULTS: dict[str, Fault | None] = {
@@ -118,52 +120,52 @@ FAULTS: dict[str, Fault | None] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_feedback(
+def test_feedback_functions_publish_no_personal_data_whatever_fails(
     stack: EmbeddedStack, fault: Fault | None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No output contains a canary, wherever it is planted and whichever fault occurs."""
     caplog.set_level(logging.INFO)
     stack.dynamodb.default_fault = stack.sqs.default_fault = fault
     stack.feedback(lane="Bounce")(an_sqs_event(*bodies(), *POISON), FakeContext())
-    said = told(stack, capsys, caplog)
-    assert '"message":"batch"' in said
-    assert (CANARY in said, "canary" in said, RECIPIENT in said) == (False, False, False)
+    text = output(stack, capsys, caplog)
+    assert '"message":"batch"' in text
+    assert (CANARY in text, "canary" in text, RECIPIENT in text) == (False, False, False)
 
 
-def test_a_record_with_an_odd_id(
+def test_a_record_id_that_may_be_personal_data_is_not_logged(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A direct invocation may choose any record ids; they are returned, not logged."""
+    """A direct invocation may pass any id."""
     answer = stack.feedback()({"Records": [an_sqs_record("poison", messageId=CANARY)]}, FakeContext())
     assert answer == {"batchItemFailures": []}
-    assert CANARY not in told(stack, capsys, caplog)
+    assert CANARY not in output(stack, capsys, caplog)
 
 
 @pytest.mark.parametrize("event", [a_bounce(recipients=[CANARY]), {CANARY: CANARY}, CANARY, {"Records": [CANARY]}])
-def test_errors(
+def test_the_error_of_a_direct_invocation_and_its_causes_contain_no_personal_data(
     stack: EmbeddedStack, event: object, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a direct invocation raises, which Lambda logs with its causes, tells nothing."""
+    """Lambda logs errors with their causes."""
     stack.dynamodb.default_fault = stack.sqs.default_fault = fails_with("InternalServerError")
     with pytest.raises(Exception, match="could not be stored") as raised:
         stack.feedback()(event, FakeContext())
-    said = "".join(traceback.format_exception(raised.value)) + told(stack, capsys, caplog)
-    assert CANARY not in said
+    text = "".join(traceback.format_exception(raised.value)) + output(stack, capsys, caplog)
+    assert CANARY not in text
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, *POISON], ids=range(len(DOCUMENTS) + len(POISON)))
-def test_what_the_rooms_raise(document: Any) -> None:  # noqa: ANN401 (JSON)
-    """Errors of opening and parsing name fields and reasons, never what was in them, and no cause that does."""
+def test_errors_of_opening_and_parsing_contain_no_values_of_the_event(document: Any) -> None:  # noqa: ANN401 (JSON)
     texts = (
-        [json.dumps(planted(document, path)) for path in leaves(document)] if isinstance(document, dict) else [document]
+        [json.dumps(with_canary_at(document, path)) for path in leaf_paths(document)]
+        if isinstance(document, dict)
+        else [document]
     )
-    errors = [error for error in map(error_of, texts) if error]
+    errors = [error for error in map(error_for, texts) if error]
     assert [error for error in errors if CANARY in "".join(traceback.format_exception(error))] == []
     assert isinstance(document, dict) or errors
 
 
-def error_of(text: str) -> Exception | None:
-    """Return what opening and parsing `text` raises."""
+def error_for(text: str) -> Exception | None:
+    """Return the error that opening or parsing `text` raises, or None."""
     [record] = read_records(text)
     try:
         opened = open_record(record)
@@ -176,25 +178,26 @@ def error_of(text: str) -> Exception | None:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("service", ["dynamodb", "events", "sesv2"])
-def test_suppression(
+def test_the_suppression_function_publishes_no_personal_data_whatever_fails(
     stack: EmbeddedStack,
     service: str,
     fault: Fault | None,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No output of the list sync contains an address, whichever call fails."""
     caplog.set_level(logging.INFO)
     stack.learn(a_fact(address=CANARY, reason="Permanent/General"))
     getattr(stack, service).default_fault = fault
     stack.suppression()({"Records": stack.stream()}, FakeContext())
-    said = told(stack, capsys, caplog)
-    assert '"message":"stream"' in said
-    assert "canary" not in said
+    text = output(stack, capsys, caplog)
+    assert '"message":"stream"' in text
+    assert "canary" not in text
 
 
-def test_the_canary_would_be_heard(stack: EmbeddedStack, caplog: pytest.LogCaptureFixture) -> None:
-    """It is in what the functions are given and in what they keep."""
+def test_the_canary_reaches_the_functions_and_their_stores(
+    stack: EmbeddedStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise, the other tests of this module would prove nothing."""
     stack.feedback()(an_sqs_event(a_bounce(recipients=[CANARY]), POISON[0]), FakeContext())
     assert CANARY in str(stack.aws.contacts())
     assert CANARY in str(stack.aws.quarantined())

@@ -1,4 +1,4 @@
-"""Settings are read from the variables that the template sets. Invalid values raise an error that names the variable."""
+"""Settings are read from the variables of the template. Invalid values raise an error that names the variable."""
 
 from pathlib import Path
 
