@@ -1,1 +1,1 @@
-"""Simulation of import jobs for a backlog of suppression-list entries."""
+"""The import-jobs campaign: simulated cases in which SES imports a backlog of list entries, and the time that it takes."""

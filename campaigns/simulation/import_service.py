@@ -69,7 +69,7 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class JobPlan:
     """The course of a job, decoded from a number: times in microseconds, and which entries it writes."""
 
     start_delay: int
@@ -80,12 +80,19 @@ class _Plan:
     position: int
 
     @classmethod
-    def decode(cls, number: int) -> "_Plan":
+    def decode(cls, number: int) -> "JobPlan":
+        """Return the plan of this number."""
         number, start = divmod(number, len(_START_DELAYS))
         number, entry = divmod(number, len(_ENTRY_DELAYS))
         number, late = divmod(number, 2)
         position, outcome = divmod(number, 4)
         return cls(_START_DELAYS[start] * SECOND, _ENTRY_DELAYS[entry] * SECOND, bool(late), outcome, position)
+
+    def encode(self) -> int:
+        """Return a number from which `decode` returns this plan."""
+        number = (4 * self.position + self.outcome) * 2 + self.reads_late
+        number = number * len(_ENTRY_DELAYS) + _ENTRY_DELAYS.index(self.entry_delay // SECOND)
+        return number * len(_START_DELAYS) + _START_DELAYS.index(self.start_delay // SECOND)
 
 
 class ImportService:
@@ -110,7 +117,7 @@ class ImportService:
 
     def create_job(self, url: str, action: str) -> str:
         """Create a job and return its id."""
-        plan = _Plan.decode(next(self._plans, 0))
+        plan = JobPlan.decode(next(self._plans, 0))
         job_id = f"job-{len(self.jobs) + 1}"
         job = self.jobs[job_id] = _Job(url, action)
         at = self._injector.scheduler.clock + plan.start_delay
@@ -122,7 +129,7 @@ class ImportService:
     def _read(self, url: str) -> bytes | None:
         return self._objects.get(url.removeprefix("s3://bucket/"))
 
-    def _run(self, job: _Job, body: bytes | None, at: int, plan: _Plan) -> Answer:
+    def _run(self, job: _Job, body: bytes | None, at: int, plan: JobPlan) -> Answer:
         if body is None:
             body = self._read(job.url)
         entries = [json.loads(line) for line in (body or b"").decode().splitlines()]
