@@ -31,6 +31,9 @@ then printf '  ✓ %-32s %5s s\n' '$(1)' "$$seconds"; rm "$$log"; \
 else printf '  ✗ %s\n\n' '$(1)'; cat "$$log"; rm "$$log"; exit 1; fi
 endef
 
+# Except the campaigns, the deployed stack and the wheel. The tests of a file run in one process and share its fixtures.
+unit := $(pytest) --dist loadfile --ignore campaigns --ignore tests/e2e --ignore tests/wheel
+
 # The emulator runs the functions from the Lambda package, whose compiled parts are built for Linux.
 ifeq ($(shell uname -s),Linux)
 check_on_linux = $(check)
@@ -115,14 +118,14 @@ campaigns-slice: .venv/installed $(fuzzer) ## a short run of each campaign
 
 .PHONY: unit
 unit: .venv/installed ## all other tests (pytest)
-	@$(pytest) --ignore campaigns --ignore tests/wheel --ignore tests/e2e
+	@$(unit)
 
 ##@ Longer checks, nightly
 
 pure := address.py timestamps.py reading/* judging/* contacts/contact.py
 .PHONY: coverage
 coverage: .venv/installed ## make unit with coverage of statements and branches; the pure modules need 100 %
-	@$(pytest) --ignore campaigns --ignore tests/wheel --ignore tests/e2e --cov --cov-report=
+	@$(unit) --cov --cov-report=
 	@.venv/bin/coverage report --include=$$(printf '%s,' $(pure:%=src/ses_feedback/%)) --fail-under=100
 	@.venv/bin/coverage report --include='src/*' --fail-under=95
 	@.venv/bin/coverage report --fail-under=95
