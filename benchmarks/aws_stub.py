@@ -1,7 +1,7 @@
 """A stub of AWS that counts calls: DynamoDB in memory, and other services that accept every request.
 
-The clients of `Stub.session()` call the stub in this process. `benchmarks.stub_server` serves the stub over HTTP. In both
-cases the clients are real: they serialize, sign and parse as in Lambda.
+The clients of `Stub.session()` call the stub in this process. `benchmarks.stub_server` serves the stub over HTTP. In
+both cases the clients are real: they serialize, sign and parse as in Lambda.
 """
 
 import json

@@ -4,15 +4,15 @@
     python -m benchmarks.cold_start --runs 3                  # the median of three
     python -m benchmarks.cold_start ses-feedback --quick      # milliseconds and memory only
 
-Three functions run in Lambda's runtime client (awslambdaric, from .tools/local). Each runs in a separate process with the
-same Python and the same stub of AWS, which answers at once:
+Three functions run in Lambda's runtime client (awslambdaric, from .tools/local). Each runs in a separate process with
+the same Python and the same stub of AWS, which answers at once:
 
 - ses-feedback: the Lambda package;
 - baseline: the pattern of the AWS samples (`baseline.py`) with the boto3 of a Lambda runtime, complete and compiled;
 - bare: a function that only parses JSON, creates a botocore DynamoDB client and sends one UpdateItem.
 
-The instructions are those of user space in all threads. They repeat within 2 %; milliseconds do not. Each function trusts
-the certificates that it would trust in Lambda, and the certificate of the stub.
+The instructions are those of user space in all threads. They repeat within 2 %; milliseconds do not. Each function
+trusts the certificates that it would trust in Lambda, and the certificate of the stub.
 """
 
 import argparse

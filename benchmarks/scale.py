@@ -2,9 +2,9 @@
 
     python -m benchmarks.scale [--contacts 10000000]
 
-The handler is the real one. The table is in memory and stores only the addresses of the contacts, so that ten million fit
-(3 GB, one minute to create). The handler calls the table without botocore: botocore's time per record does not depend on
-the number of records and would hide a growth.
+The handler is the real one. The table is in memory and stores only the addresses of the contacts, so that ten million
+fit (3 GB, one minute to create). The handler calls the table without botocore: botocore's time per record does not
+depend on the number of records and would hide a growth.
 """
 
 import argparse

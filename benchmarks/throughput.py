@@ -1,8 +1,8 @@
 """Throughput, CPU and memory of ses-feedback, compared with the baseline (`make bench`).
 
-Both subjects run warm. Each run is a process on one core. The stub runs on another core and answers each call after 5 ms.
-The subjects run alternately in pairs, and the median of the ratios counts, so that other load on the machine affects both
-alike. The code of ses-feedback is the deployed package.
+Both subjects run warm. Each run is a process on one core. The stub runs on another core and answers each call after 5
+ms. The subjects run alternately in pairs, and the median of the ratios counts, so that other load on the machine
+affects both alike. The code of ses-feedback is the deployed package.
 """
 
 import argparse
@@ -29,8 +29,8 @@ CORES = (0, 1)
 class Case:
     """A scenario of `benchmarks.measure` with its batch size and its number of batches for each subject.
 
-    The baseline processes messages one after the other, so its time per message does not depend on the number of batches.
-    It gets fewer batches of the same size.
+    The baseline processes messages one after the other, so its time per message does not depend on the number of
+    batches. It gets fewer batches of the same size.
     """
 
     name: str

@@ -3,8 +3,8 @@
     PYTHONPATH=src .tools/fuzz/bin/python -m campaigns.fuzz.atheris_target --seconds 60
 
 The search begins with payloads of a seed, mutates them as bytes and as JSON, and keeps those that execute new code in
-the modules that read and judge. The first payload that breaks a rule is saved as a finding and ends the run. `make fuzz`
-runs it on Linux on x86_64, where atheris has a wheel. Elsewhere it must be compiled with clang.
+the modules that read and judge. The first payload that breaks a rule is saved as a finding and ends the run. `make
+fuzz` runs it on Linux on x86_64, where atheris has a wheel. Elsewhere it must be compiled with clang.
 """
 
 import argparse

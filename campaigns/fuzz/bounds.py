@@ -69,7 +69,7 @@ class BoundsResult:
         return (
             f"{self.events:,} hostile events: {len(found.dimensions)} metric dimension sets; "
             f"items of at most {found.largest_item:,} bytes, contacts of at most {self.largest_contact:,}; "
-            f"at most {found.most_lines} lines and {found.most_output:,} characters printed by a batch of {BATCH_SIZE}, "
+            f"at most {found.most_lines} lines and {found.most_output:,} characters by a batch of {BATCH_SIZE}, "
             f"at most {found.longest_line:,} in a line"
         )
 

@@ -142,7 +142,7 @@ class InvariantChecker:
             yield Violation("P8", f"an item of {largest:,} bytes", payload)
 
     def _registers(self) -> dict[Any, Any]:
-        """Return the state that the order must not change: contacts without bookkeeping, and the keys of the history."""
+        """Return the state that no order may change: contacts without bookkeeping, and the keys of the history."""
         return {
             key: "rev" in item and {name: value for name, value in item.items() if name not in _BOOKKEEPING}
             for key, item in self.harness.table.items.items()

@@ -1,1 +1,1 @@
-"""The import-jobs campaign: simulated cases in which SES imports a backlog of list entries, and the time that it takes."""
+"""The import-jobs campaign: simulated cases in which SES imports a backlog of list entries, and their duration."""

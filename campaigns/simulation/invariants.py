@@ -100,7 +100,8 @@ class InvariantChecker:
             "suspended": changed & {"delivered", "releases"},
             "bouncing": changed & {"delivered"},
             "unsubscribed": changed & {"opted_into"},
-            # With ListSuspended, a soft bounce from before an echo can show that the echo reports the stack's own entry.
+            # With ListSuspended, a soft bounce from before an echo can show that the echo reports the stack's own
+            # entry.
             "bounced": changed & {"soft_bounces"} if self._settings.list_suspended else set(),
         }
         if RANKS[after] < RANKS[before] and not allowed.get(before):

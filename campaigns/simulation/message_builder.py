@@ -34,7 +34,8 @@ def build_message(
     """Return a message of this kind, dated `at` (milliseconds), about `recipients` (pairs of key and variant).
 
     `email` is the number of the email and the time at which it was sent; the default is an email of its own, sent
-    five seconds before. `shape` decides the lane and the format: an event or a notification, with or without the envelope of SNS.
+    five seconds before. `shape` decides the lane and the format: an event or a notification, with or without the
+    envelope of SNS.
     """
     as_event, wrapped, lane = shape % 2 == 0, shape % 3 == 0, shape // 4 % 2
     configuration_set = _CONFIGURATION_SET if as_event else ""

@@ -67,8 +67,8 @@ class OutageResult:
     def __str__(self) -> str:
         """Return the figures on one line."""
         return (
-            f"{self.cases:,} cases, {self.messages:,} messages, {self.calls:,} AWS calls, {self.failed_calls:,} failed; "
-            f"at most {self.receives:,} of {RECEIVES:,} receives of a message, {self.dead:,} dead letters; "
+            f"{self.cases:,} cases, {self.messages:,} messages, {self.calls:,} AWS calls, {self.failed_calls:,} failed"
+            f"; at most {self.receives:,} of {RECEIVES:,} receives of a message, {self.dead:,} dead letters; "
             f"last contact written at most {timedelta(seconds=self.delay)} after the outage; "
             f"{self.changed} cases changed by {REDRIVES} redrives of everything; {self.violations} violations "
             f"({self.seconds:,.0f} s)"

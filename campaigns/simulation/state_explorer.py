@@ -98,7 +98,8 @@ class PathFollower:
         atomic = [option for option in active if _has_prefix(option[1], self._scope.atomic)]
         if atomic:
             return atomic
-        # A late call takes effect after some seconds; an actor ends at its deadline. Otherwise no lease would outlast them.
+        # A late call takes effect after some seconds; an actor ends at its deadline. Otherwise no lease would outlast
+        # them.
         ends = [actor.deadline for _, actor in active] + [at + 1 for at, actor in due if actor.name == "network"]
         idle = [option for option in due if not option[1].thread and option[0] < min(ends, default=option[0] + 1)]
         sooner = [option for option in idle if not _has_prefix(option[1], self._scope.later)]

@@ -1,4 +1,4 @@
-"""The AWS of a case: the simulation's table, list, queue and event bus behind AWS's protocols, with faults on the wire."""
+"""The AWS of a case: the simulation's table, list, queue and event bus behind AWS's protocols, with wire faults."""
 
 import json
 import re

@@ -52,7 +52,7 @@ PARTIAL: Mapping[str, tuple[str, ...]] = {
     "put_events": ("not accepted",),
     "query": ("short",),
 }
-"""Faults of calls with several parts. The answer shows which parts have their effect. The names are the simulation's."""
+"""Faults of calls with several parts: the answer shows which parts have their effect. As in the simulation."""
 REPORTED_IN_PART = frozenset(name for names in PARTIAL.values() for name in names if name != CLOSED_IN_PART)
 FAULTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("put_item", "get_item", "update_item", "send_message"), _ANY),

@@ -24,7 +24,7 @@ def describe_simulation(simulation: WireSimulation) -> str:
     client = "botocore" if simulation.case.botocore else "the direct client"
     return "\n".join(
         [
-            f"case {simulation.case.seed}: {len(stack.messages)} messages in batches of {stack.batch}, {sizes}, {client}",
+            f"case {simulation.case.seed}: {len(stack.messages)} messages, batches of {stack.batch}, {sizes}, {client}",
             *(f"  {message}" for message in messages),
             *(_line(call) for call in (calls if address else calls[-_LAST_CALLS:])),
             *_result(simulation, address),

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server as botocore needs it, with one thread per connection. Each reply can be sent with a network fault."""
+"""An HTTP/1.1 server as botocore needs it, with one thread per connection. Each reply can have a network fault."""
 
 import select
 import socket

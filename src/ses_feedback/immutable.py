@@ -1,7 +1,7 @@
 """Immutable objects: `class Address(Struct, frozen=True)`, and `replace` for a copy with other field values.
 
-Assigning to a field raises `AttributeError`. A frozen dataclass rejects the assignment too, but takes five to fifteen times as
-long to create: docs/explain/decisions/0019-immutable-at-run-time.md has the measurements.
+Assigning to a field raises `AttributeError`. A frozen dataclass rejects the assignment too, but takes five to fifteen
+times as long to create: docs/explain/decisions/0019-immutable-at-run-time.md has the measurements.
 """
 
 from typing import TYPE_CHECKING

@@ -7,8 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-# The page below prints "2018-10-08T14:05:45 +0000". Copies of AWS's examples have "13:16: 09.222Z". Both occur in events.
-# https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
+# The page below prints "2018-10-08T14:05:45 +0000". Copies of AWS's examples have "13:16: 09.222Z". Both occur in
+# events. https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
 _STRAY_SPACE = re.compile(r"(?<=:)\s+|\s+(?=:)|\s+(?=[+-]\d{2}:?\d{2}$)|\s+(?=Z$)")
 # ISO 8601 has leap seconds; Python has none.
 _LEAP_SECOND = re.compile(r"(?<=:\d\d:)60")

@@ -158,7 +158,7 @@ def test_when_every_call_fails_each_message_that_needs_a_call_is_retried(
     assert feedback_state(stack) == expected_state
 
 
-# --- The list sync -----------------------------------------------------------------------------------------------------
+# --- The list sync --------------------------------------------------------------------------------------------------
 
 COMPLAINER, RETURNER = "complainer@example.com", "returner@example.com"
 
@@ -208,7 +208,7 @@ LIST_SYNC_CALLS = [
     *["batch_execute_statement", "get_item", "update_item", "put_suppressed_destination", "batch_execute_statement"],
     *["batch_execute_statement", "get_item", "update_item", "delete_suppressed_destination", "batch_execute_statement"],
 ]
-"""Calls for the changes of `prepare`: read, publish, mark; then lease, reserve with the rate limiter, call SES, mark."""
+"""Calls for the changes of `prepare`: read, publish, mark; then lease, reserve a call, call SES, mark."""
 
 
 def test_the_list_sync_makes_exactly_these_calls_without_a_fault(stack: EmbeddedStack) -> None:

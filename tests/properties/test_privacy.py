@@ -77,7 +77,7 @@ def with_canary_at(document: Any, path: tuple[Any, ...]) -> Any:  # noqa: ANN401
 
 
 def with_canary_everywhere(document: Any) -> Any:  # noqa: ANN401 (JSON)
-    """Return `document` with the canary in every text that does not identify the event, and as a key of every object."""
+    """Return `document` with the canary in each text that does not identify the event, and as a key of each object."""
     if isinstance(document, list):
         return [with_canary_everywhere(element) for element in document]
     if isinstance(document, dict):

@@ -115,7 +115,7 @@ class Code:
                 yield module, name
 
     def _named(self, module: str, node: ast.Name | ast.Attribute) -> Definition:
-        """Return the definition that `node` in `module` refers to. Attributes are resolved for imported modules only."""
+        """Return the definition that `node` in `module` refers to. Attributes of imported modules are resolved."""
         match node:
             case ast.Name(id=name):
                 return module, name

@@ -29,9 +29,9 @@ _NUMBERING = Lock()
 class FaultyClient:
     """A client of the embedded AWS that replaces some calls by faults, and records all calls.
 
-    `faults` maps numbers of calls, from 0, to faults. All other calls have the `default_fault`, if there is one. Clients
-    that share `calls` and `faults` are numbered together. If `only` is an operation, other operations are neither
-    numbered nor replaced.
+    `faults` maps numbers of calls, from 0, to faults. All other calls have the `default_fault`, if there is one.
+    Clients that share `calls` and `faults` are numbered together. If `only` is an operation, other operations are
+    neither numbered nor replaced.
     """
 
     client: Any

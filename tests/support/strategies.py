@@ -1,4 +1,4 @@
-"""Hypothesis strategies for SES events and for facts. They draw from the builders, so that examples resemble SES events."""
+"""Hypothesis strategies for SES events and for facts. They draw from the builders, so examples resemble SES events."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -383,7 +383,7 @@ def variant_storms(draw: st.DrawFn, verdicts: Sequence[Verdict]) -> list[Fact]:
 
 
 def orders(items: Sequence[T]) -> st.SearchStrategy[list[T]]:
-    """Return a strategy for orders of `items`. In contrast to `st.permutations`, it uses one choice of Hypothesis only."""
+    """Return a strategy for orders of `items`. Unlike `st.permutations`, it uses one choice of Hypothesis."""
     return st.integers(0, 2**32).map(lambda seed: Random(seed).sample(items, len(items)))  # noqa: S311 (not used for secrets)
 
 

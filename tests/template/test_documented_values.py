@@ -47,7 +47,7 @@ def lane_concurrency() -> int:
 VALUES = [
     (README, "14 alarms", len(stack().of_type(ALARM)), 14),
     (README, "known up to a quarter of an hour later", buffering()["IntervalInSeconds"], 15 * MINUTE),
-    (COST, "14 alarms (by Firehose 16)", len(stack(**FIREHOSE).of_type(ALARM)), 16),
+    (COST, "14 alarms (16 with Firehose)", len(stack(**FIREHOSE).of_type(ALARM)), 16),
     (METRICS, "14 alarms, with `DeliveriesBy=Firehose` 16", len(stack(**FIREHOSE).of_type(ALARM)), 16),
     (CONNECT, "adds three event destinations to it", len(stack().of_type(DESTINATION)), 3),
     (CONNECT, "with `DeliveriesBy=Firehose` four", len(stack(**FIREHOSE).of_type(DESTINATION)), 4),

@@ -38,7 +38,7 @@ PLATFORM_ACTIONS = {
 """The actions that Lambda performs with the role of a function to poll its event source."""
 LOG_ACTIONS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 IMPLIED = {"s3:GetObject": "s3:ListBucket"}
-"""Actions needed in addition: without s3:ListBucket, S3 returns 403 instead of 404 for an object that does not exist."""
+"""Further actions: without s3:ListBucket, S3 returns 403 instead of 404 for an object that does not exist."""
 UNUSED = {"SuppressionFunction": {"dynamodb:PartiQLInsert"}}
 """Actions that static analysis finds but the function never performs: the list sync only updates existing contacts."""
 

@@ -2,7 +2,8 @@
 
 Each event in a file is judged and applied or quarantined separately, but only the notification can be acknowledged. If
 one event needs a retry, the notification is delivered again, and all events of its files are processed again. Storing
-facts is idempotent. Counting metrics and quarantining are not. Both are therefore deferred until no event needs a retry.
+facts is idempotent. Counting metrics and quarantining are not. Both are therefore deferred until no event needs a
+retry.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -25,7 +25,7 @@ MAX_ENVELOPES = 8
 SENT_AT = "sent-at"
 """Message attribute of a redriven SQS message: the time at which it was first sent to a queue."""
 VALIDATION_NOTICE = "Successfully validated SNS topic for Amazon SES event publishing"
-"""Text that SES publishes, not as JSON, whenever an event destination is created or changed. AWS does not document it."""
+"""Plain text that SES publishes whenever an event destination is created or changed. AWS does not document this."""
 
 # `detail-type` → `eventType`: https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html
 # `detail` has an `eventType` too, which takes precedence.

@@ -43,7 +43,7 @@ def test_entries_are_importable_if_ses_accepts_each(entries: tuple[str, ...], ex
 
 
 def test_a_line_is_a_json_object_as_ses_documents_it() -> None:
-    """A deletion has no reason: https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html shows both."""
+    """A deletion has no reason: https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html."""
     entries = ("ann@example.com", "bob@example.com")
     put = object_lines(entries[:1], ListReason.COMPLAINT)
     assert put == '{"emailAddress":"ann@example.com","reason":"COMPLAINT"}\n'
