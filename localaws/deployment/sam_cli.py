@@ -123,4 +123,6 @@ def _run_sam(
             lines.append(line.rstrip())
             log(line.rstrip())
     if process.returncode:
-        raise LocalAwsError("\n".join([f"sam {arguments[0]} failed:", *lines[-25:]]))
+        # SAM prints a line for every part of an upload.
+        last_lines = [line for line in lines if "Uploading to" not in line][-25:]
+        raise LocalAwsError("\n".join([f"sam {arguments[0]} failed with status {process.returncode}:", *last_lines]))

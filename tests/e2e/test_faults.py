@@ -41,6 +41,7 @@ def _is_complete(outcome: str, history: list[str]) -> bool:
 
 def test_outage_of_dynamodb_loses_nothing(short_visibility_stack: StackUnderTest) -> None:
     stack = short_visibility_stack
+    _wait_until_idle(stack)
     met_before, started_at = stack.faults_met(), time.monotonic()
     stack.inject_faults(DYNAMODB_OUTAGE)
     addresses = {outcome: stack.create_address(outcome) for outcome in ("success", "bounce", "complaint")}
@@ -128,8 +129,7 @@ def test_backlog_is_imported_completely_and_its_object_deleted(early_import_stac
 
 def _bounce_until_fault(stack: StackUnderTest, fault: dict[str, object]) -> str:
     """Return an address that has bounced, once SuppressionFunction has met the fault because of it."""
-    assert stack.drain_lanes() == {}
-    wait_for(lambda: not any(map(_is_in_progress, stack.contacts().values())))
+    _wait_until_idle(stack)
     met_before = stack.faults_met()
     address = stack.create_address("bounce")
     stack.inject_faults(fault)
@@ -138,6 +138,16 @@ def _bounce_until_fault(stack: StackUnderTest, fault: dict[str, object]) -> str:
     return address
 
 
-def _is_in_progress(contact: dict[str, object]) -> bool:
-    """Return True if SuppressionFunction processes the contact now or soon."""
-    return "lease" in contact or ("pending_shard" in contact and "retry_at" not in contact)
+def _wait_until_idle(stack: StackUnderTest) -> None:
+    """Wait until no message is in a lane, and SuppressionFunction has no contact to process."""
+    assert stack.drain_lanes() == {}
+    assert wait_for(partial(_list_in_progress, stack), lambda contacts: not contacts) == []
+
+
+def _list_in_progress(stack: StackUnderTest) -> list[dict[str, object]]:
+    """Return the contacts that SuppressionFunction processes now or soon."""
+    return [
+        contact
+        for contact in stack.contacts().values()
+        if "lease" in contact or ("pending_shard" in contact and "retry_at" not in contact)
+    ]
