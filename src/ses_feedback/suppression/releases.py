@@ -47,6 +47,8 @@ class SuspensionReleases:
             AWS_ERRORS: the index cannot be read.
 
         """
+        if not self._limits.suspension_days:
+            return 0  # no suspension ends by itself
         number = 0
         ended = islice(self._contacts.suspensions_ended(self._now()), MAX_RELEASES_A_RUN)
         for batch in batched((address for _, address in ended), READ_AT_ONCE):
