@@ -32,7 +32,7 @@ else printf '  ✗ %s\n\n' '$(1)'; cat "$$log"; rm "$$log"; exit 1; fi
 endef
 
 # Except the campaigns, the deployed stack and the wheel. The tests of a file run in one process and share its fixtures.
-unit := $(pytest) --dist loadfile --ignore campaigns --ignore tests/e2e --ignore tests/wheel
+unit := $(pytest) --dist loadfile tests --ignore tests/e2e --ignore tests/wheel
 
 # The emulator runs the functions from the Lambda package, whose compiled parts are built for Linux.
 ifeq ($(shell uname -s),Linux)
