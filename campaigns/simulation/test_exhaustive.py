@@ -1,11 +1,15 @@
 """Exhaustive exploration of small scopes: every interleaving, with a crash at every call."""
 
+from unittest.mock import patch
+
 import pytest
 
 from campaigns.simulation.exhaustive import count_interleavings, explore, replay
 from campaigns.simulation.planted_bugs import find_planted_bug
 from campaigns.simulation.shrink import describe_run
 from campaigns.simulation.small_scopes import make_scopes
+from ses_feedback.contacts import record
+from ses_feedback.contacts.record import shard
 
 _QUICK = [
     "two feedback workers, a bounce, a complaint and a delivery of one address",
@@ -25,6 +29,16 @@ def test_small_scope_breaks_no_promise_in_any_interleaving(name: str) -> None:
     assert exploration.states > 1_000
     assert exploration.graph.crashes > 400
     assert count_interleavings(exploration.graph) > 100_000
+
+
+def test_number_of_shards_of_an_exploration_holds_for_addresses_seen_before() -> None:
+    # An exploration uses one shard. A cached shard would hide the contact from the sweep, which would not end.
+    addresses = [f"recipient-{number}@example.com" for number in range(50)]
+    before = {shard(address) for address in addresses}
+    with patch.object(record, "SHARDS", 1):
+        assert {shard(address) for address in addresses} == {"00"}
+    assert {shard(address) for address in addresses} == before
+    assert len(before) > 1
 
 
 def test_second_exploration_finds_the_same_states() -> None:

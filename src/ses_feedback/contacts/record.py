@@ -7,7 +7,6 @@ the indexes, and for the sync with the suppression list.
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -94,7 +93,6 @@ _VALUE_FIELDS = tuple(name for name in ContactRecord.__struct_fields__ if name !
 _values = attrgetter(*_VALUE_FIELDS)
 
 
-@lru_cache(1024)
 def shard(address: str) -> str:
     """Return the index shard of `address`, `00` to `15`."""
     return f"{hashlib.sha256(address.encode()).digest()[0] % SHARDS:02d}"
