@@ -27,7 +27,8 @@ def show_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
     return replacement
 
 
-@click.group()
+# Click keeps the help option of the first call, also of a call that does not come through `feedbackctl`.
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def local() -> None:
     """Run an AWS emulator on this machine, and deploy the template to it."""
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from feedbackctl.__main__ import COMMANDS, main
+from localaws.commands import local
 
 EXPENSIVE = {"boto3", "botocore", "localaws", "moto", "pydantic", "rich", "ses_feedback"}
 LIST_IMPORTS = """
@@ -50,6 +51,11 @@ def test_each_command_loads_and_prints_its_help(name: str) -> None:
     assert command is not None
     assert command.name == name
     result = CliRunner().invoke(main, [name, "-h"])
+    assert (result.exit_code, "Usage: " in result.stdout) == (0, True)
+
+
+def test_local_accepts_the_short_help_option_without_feedbackctl() -> None:
+    result = CliRunner().invoke(local, ["-h"])
     assert (result.exit_code, "Usage: " in result.stdout) == (0, True)
 
 
