@@ -83,9 +83,10 @@ def install(requirement: str, directory: Path) -> Environment:
     folder.mkdir()
     command = [
         *(sys.executable, "-m", "pip", "--python", str(root / "bin" / "python"), "--disable-pip-version-check"),
-        *("install", "--quiet", "--no-index", "--find-links", str(WHEELHOUSE), "--no-compile", requirement),
+        *("install", "--quiet", "--no-compile", requirement),
     ]
-    subprocess.run(command, check=True, env={"PATH": os.defpath, "PIP_CONFIG_FILE": os.devnull})  # noqa: S603
+    only_wheelhouse = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELHOUSE)}
+    subprocess.run(command, check=True, env={"PATH": os.defpath, **only_wheelhouse})  # noqa: S603
     return Environment(root, folder)
 
 
