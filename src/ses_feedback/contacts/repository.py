@@ -150,7 +150,7 @@ class ContactRepository:
         return stored
 
     def _contact_writes(self, stored: Mapping[str, ContactRecord], work: "_Work") -> Iterator["_Write"]:
-        """Yield the writes of the contacts that change, and soft_bounce off those that do not."""
+        """Yield the writes of the contacts that change, and remove those that do not change from `work`."""
         now = self._now()
         waiting, work.contacts = work.contacts, {}
         for address, one in stored.items():
@@ -168,7 +168,7 @@ class ContactRepository:
         writes: dict[tuple[str, str], _Write] = {}
         for address, known in facts.items():
             for fact in known:
-                if fact.verdict is not Verdict.DELIVERED:  # deliveries are too many, and `delivered_on` tells enough
+                if fact.verdict is not Verdict.DELIVERED:  # deliveries are too many, and `delivered` tells enough
                     item = history_item(fact, self._history_days, now)
                     record = item["record"]["S"]
                     writes.setdefault((address, record), _Write(address, record, insert(self._table, item)))
@@ -246,7 +246,7 @@ class ContactRepository:
         return LOST_RACE if outcome == _OVERTAKEN else outcome
 
     def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
-        """Yield since when, and the address, of contacts whose list_sync has been due since `before`, the oldest first.
+        """Yield since when, and the address, of contacts that have been pending since `before` or longer, oldest first.
 
         Raises:
             AWS_ERRORS: DynamoDB did not answer.

@@ -115,7 +115,7 @@ def _bounce(contact: Contact, limits: Limits) -> Evidence | None:
 
 def _nameless(contact: Contact, reinstated: Evidence | None) -> Evidence | None:
     """Return the latest bounce without a recipient, if there are such bounces of two days."""
-    since = day_of_time(reinstated.at) if reinstated else -1
+    since = _day_of(reinstated)
     days = [day for day in contact.nameless_days if day > since]
     return contact.nameless if len(days) > 1 else None
 
@@ -155,11 +155,15 @@ def counting_soft_bounce_days(contact: Contact, limits: Limits) -> tuple[int, ..
     """Return the soft-bounce days after the last clean delivery and the last reinstatement."""
     if not contact.soft_bounces:
         return ()
-    reinstated = _reinstated(contact)
-    since = max(last_clean_day(contact), day_of_time(reinstated.at) if reinstated else -1)
+    since = _last_reset_day(contact)
     if not limits.deliveries_published:
         since = max(since, last_release(contact))
     return tuple(day for day in _days(contact.soft_bounces) if day > since)
+
+
+def _last_reset_day(contact: Contact) -> int:
+    """Return the day of the last clean delivery or of the last reinstatement, the later of both, or -1."""
+    return max(last_clean_day(contact), _day_of(_reinstated(contact)))
 
 
 def last_clean_day(contact: Contact) -> int:
@@ -201,8 +205,7 @@ def release_time(contact: Contact, limits: Limits) -> datetime | None:
     https://docs.aws.amazon.com/ses/latest/dg/success-metrics.html
     """
     days = counting_soft_bounce_days(contact, limits)
-    reinstated = _reinstated(contact)
-    since = max(last_clean_day(contact), day_of_time(reinstated.at) if reinstated else -1)
+    since = _last_reset_day(contact)
     previous = sum(1 for day in contact.releases if day > since)
     if not days or not limits.suspension_days or previous >= KEPT_RELEASES:
         return None
@@ -302,6 +305,10 @@ def _reinstated(contact: Contact) -> Evidence | None:
     if contact.cleared is None or contact.opted_in is None:
         return contact.cleared or contact.opted_in
     return max(contact.cleared, contact.opted_in)
+
+
+def _day_of(evidence: Evidence | None) -> int:
+    return day_of_time(evidence.at) if evidence else -1
 
 
 def _after(evidence: Evidence | None, reinstated: Evidence | None, grace: timedelta = timedelta(0)) -> Evidence | None:

@@ -27,7 +27,7 @@ from ses_feedback.reading.ses_events import (
     Subscription,
     normalize_name,
 )
-from ses_feedback.reading.ses_objects import BouncedRecipient
+from ses_feedback.reading.ses_objects import BouncedRecipient, first_text
 
 MAX_DIAGNOSTIC_LENGTH = 1_000
 MAX_ID_LENGTH = 128
@@ -188,9 +188,9 @@ class _BounceJudging:
     def _judge_instead(self, recipient: BouncedRecipient) -> None:
         """Judge the email's only recipient for a bounce that names other addresses only."""
         only = self._email.only
-        rule = self._rule_for(recipient)
         if only is None:
             return
+        rule = self._rule_for(recipient)
         suffix = ""
         if rule.verdict in {Verdict.SUPPRESS, Verdict.SOFT_BOUNCE}:
             forwarded = self._unmatched_domain != domain_of(only)
@@ -249,10 +249,8 @@ def _labels_of_bounce(type_: str, sub_type: str) -> tuple[str, str]:
 
 def _judge_complaint(feedback: Complaint, sent_at: datetime | None, options: PolicyOptions) -> Judgement:
     complaint = feedback.complaint
-    sub_type, feedback_type = (
-        normalize_name(complaint.complaint_sub_type or ""),
-        normalize_name(complaint.complaint_feedback_type or ""),
-    )
+    sub_type = normalize_name(complaint.complaint_sub_type or "")
+    feedback_type = normalize_name(complaint.complaint_feedback_type or "")
     email = _recipients(feedback)
     named = [email.parse(recipient.email_address) for recipient in complaint.complained_recipients or ()]
     if email.only and not any(named):
@@ -436,9 +434,8 @@ def _fitting_tags(tags: dict[str, object]) -> Iterator[tuple[str, str]]:
     names = sorted(name for name in tags if not name.startswith("ses:"))
     left = MAX_TAG_BYTES
     for name in names[:MAX_TAGS]:
-        values = tags[name]
-        first = values[0] if isinstance(values, list | tuple) and values else values
-        if not isinstance(first, str):
+        first = first_text(tags[name])
+        if first is None:
             continue
         pair = _cut(name, MAX_TAG_BYTES), _cut(first, MAX_TAG_BYTES)
         left -= sum(len(text.encode()) for text in pair)

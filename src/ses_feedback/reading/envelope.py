@@ -18,8 +18,6 @@ from pydantic_core import from_json
 from ses_feedback.immutable import Struct
 from ses_feedback.timestamps import parse_epoch_milliseconds, parse_timestamp
 
-SENT_AT = "sent-at"
-"""Message attribute of a redriven message: when it was first sent to a queue."""
 MAX_ENVELOPES = 8
 """Nested envelopes that are opened. The deepest nesting that occurs is three: SQS, SNS, EventBridge."""
 SENT_AT = "sent-at"

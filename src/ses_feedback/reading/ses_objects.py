@@ -51,6 +51,12 @@ Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
 RECIPIENTS = Field(default=None, max_length=1_000, fail_fast=True)
 
 
+def first_text(values: object) -> str | None:
+    """Return the first text of a tag's values, a list or one text, or None if there is none."""
+    first = values[0] if isinstance(values, list | tuple) and values else values
+    return first if isinstance(first, str) else None
+
+
 class SesObject(BaseModel):
     """A JSON object in an SES event."""
 
@@ -134,9 +140,7 @@ class Mail(SesObject):
         Identity notifications have no tags:
         https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
         """
-        values = (self.tags or {}).get(name)
-        first = values[0] if isinstance(values, list | tuple) and values else values
-        return first if isinstance(first, str) else ""
+        return first_text((self.tags or {}).get(name)) or ""
 
 
 class BouncedRecipient(SesObject):

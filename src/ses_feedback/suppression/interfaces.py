@@ -25,14 +25,18 @@ ReadPending = Callable[[Sequence[str]], Sequence[ContactRecord]]
 """Reads contacts, publishes their pending status changes and returns those whose list entries are pending now."""
 
 
-class PendingContacts(Protocol):
-    """The contact repository, as far as the sync needs it."""
+class StoredContacts(Protocol):
+    """Contacts that can be read and written."""
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
         """Return contacts; put the addresses that cannot be read into `failed`, with the reason."""
 
     def write(self, stored: ContactRecord) -> str | None:
         """Write a contact under its optimistic lock; return None, or why it was not written."""
+
+
+class PendingContacts(StoredContacts, Protocol):
+    """The contact repository, as far as the sync needs it."""
 
     def find_pending(self, before: datetime) -> Iterator[PendingAddress]:
         """Yield the contacts that are pending since `before` or longer, the oldest first."""

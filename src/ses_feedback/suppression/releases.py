@@ -1,6 +1,6 @@
 """End suspensions: contacts whose suspension is over may be tried again."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Protocol
@@ -10,20 +10,14 @@ from ses_feedback.contacts.contact import merge
 from ses_feedback.contacts.record import ContactRecord, become
 from ses_feedback.contacts.status import Limits, Status, release_time, released, standing
 from ses_feedback.immutable import replace
-from ses_feedback.suppression.interfaces import READ_AT_ONCE
+from ses_feedback.suppression.interfaces import READ_AT_ONCE, StoredContacts
 
 MAX_RELEASES_A_RUN = 1_000
 """Suspensions that one sweep ends: a sweep has other work, and the next one follows in minutes."""
 
 
-class SuspendedContacts(Protocol):
+class SuspendedContacts(StoredContacts, Protocol):
     """The contact repository, as far as suspensions need it."""
-
-    def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
-        """Return contacts; put those that cannot be read in `failed`."""
-
-    def write(self, stored: ContactRecord) -> str | None:
-        """Write a contact under its optimistic lock; return None, or why it was not written."""
 
     def suspensions_ended(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield the end of suspension and the address of contacts, the oldest first."""
