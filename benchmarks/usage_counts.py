@@ -63,6 +63,7 @@ def delivery_line_bytes() -> int:
     return len(json.dumps(messages.delivery(0), separators=(",", ":"))) + 1
 
 
+@cache
 def contact_bytes() -> float:
     """Return the stored size of a contact with deliveries only."""
     lanes = Lanes()

@@ -1,30 +1,11 @@
 """`feedbackctl local` and `feedbackctl demo`: AWS on this machine, with the real template.yaml deployed to it."""
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import click
 
-from localaws.deployment.running_server import LocalAwsError, RunningServer
+from localaws.deployment.running_server import RunningServer
 from localaws.deployment.server_process import LocalAws
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-def show_errors(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Show the message of a LocalAwsError instead of a traceback."""
-
-    @wraps(function)
-    def replacement(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return function(*args, **kwargs)
-        except LocalAwsError as error:
-            raise click.ClickException(str(error)) from error
-
-    return replacement
 
 
 # Click keeps the help option of the first call, also of a call that does not come through `feedbackctl`.
@@ -37,7 +18,6 @@ def local() -> None:
 @click.option("--port", type=int, help="The port on 127.0.0.1. [default: 14566, or any free one]")
 @click.option("--iam/--no-iam", default=True, help="Enforce IAM policies.", show_default=True)
 @click.option("--also-on", metavar="ADDRESS", help="A second address: Docker's bridge on Linux, for sam local invoke.")
-@show_errors
 def up(port: int | None, also_on: str | None, *, iam: bool) -> None:
     """Start the local AWS in the background. It keeps its data until it is stopped."""
     _show_server(LocalAws().start(port, iam=iam, also_on=also_on))
@@ -45,14 +25,12 @@ def up(port: int | None, also_on: str | None, *, iam: bool) -> None:
 
 
 @local.command()
-@show_errors
 def down() -> None:
     """Stop the local AWS. Its data is deleted."""
     click.echo("The local AWS has stopped." if LocalAws().stop() else "The local AWS was not running.")
 
 
 @local.command()
-@show_errors
 def status() -> None:
     """Show the address of the local AWS and its stacks."""
     from localaws.deployment.deployed_stack import create_client  # noqa: PLC0415 (slow to import)
@@ -69,7 +47,6 @@ def status() -> None:
 
 
 @local.command()
-@show_errors
 def reset() -> None:
     """Delete all data: stacks, emails and the suppression list."""
     LocalAws().reset()
@@ -77,7 +54,6 @@ def reset() -> None:
 
 
 @local.command()
-@show_errors
 def env() -> None:
     """Print the variables that make other tools use the local AWS, as commands for a shell."""
     for name, value in LocalAws().require_server().environment.items():
@@ -86,7 +62,6 @@ def env() -> None:
 
 @local.command()
 @click.argument("parameters", nargs=-1, metavar="[NAME=VALUE]...")
-@show_errors
 def deploy(parameters: tuple[str, ...]) -> None:
     """Build and deploy the template, with the parameters in samconfig.toml (stage `local`) and PARAMETERS.
 
@@ -100,7 +75,6 @@ def deploy(parameters: tuple[str, ...]) -> None:
 
 @click.command(short_help="Show the whole stack on this machine.")
 @click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Write the output as an SVG image too.")
-@show_errors
 def demo(svg: Path | None) -> None:
     """Deploy the template to an AWS on this machine, send emails through it, and show the results."""
     from localaws.demo.run import run_demo  # noqa: PLC0415 (slow to import)

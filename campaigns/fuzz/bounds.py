@@ -1,6 +1,5 @@
 """Bounds that hold for any input: metric dimensions, item sizes and log lines. Hostile events try to exceed them."""
 
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -8,7 +7,7 @@ from random import Random
 from typing import Any, Self
 
 from benchmarks.dynamodb_units import item_size
-from campaigns.fuzz.campaign import SEED_STRIDE
+from campaigns.fuzz.campaign import SEED_STRIDE, split
 from campaigns.fuzz.harness import Harness
 from campaigns.fuzz.invariants import MAX_ITEM_BYTES, MAX_LINE_BYTES, MAX_LINES
 from campaigns.fuzz.statistics import Statistics
@@ -89,7 +88,7 @@ def check_hostile_events(seeds: range) -> BoundsResult:
     """Pass the hostile events of these seeds to the functions, in batches."""
     harness, result = Harness(), BoundsResult()
     harness.clear()
-    for batch in _batches(seeds):
+    for batch in split(seeds, BATCH_SIZE):
         records = [an_sqs_record(hostile_event(seed), seed) for seed in batch]
         result.statistics.add_output(harness.feedback({"Records": records}).output.splitlines())
         result.statistics.add_output(harness.stream().output.splitlines())
@@ -100,15 +99,10 @@ def check_hostile_events(seeds: range) -> BoundsResult:
     return result
 
 
-def _batches(seeds: range) -> Iterator[range]:
-    for first in range(seeds.start, seeds.stop, BATCH_SIZE):
-        yield range(first, min(first + BATCH_SIZE, seeds.stop))
-
-
 def run(seed: int, events: int, processes: int) -> tuple[str, list[str]]:
     """Check so many hostile events of `seed`, and the storms; return a summary and the exceeded bounds."""
     first = seed * SEED_STRIDE
-    portions = [range(at, min(at + _PORTION, first + events)) for at in range(first, first + events, _PORTION)]
+    portions = split(range(first, first + events), _PORTION)
     total = BoundsResult()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for part in pool.map(check_hostile_events, portions):

@@ -1,18 +1,17 @@
 """A run over many payloads: cases of ten, generated from seeds and checked in several processes."""
 
-import tracemalloc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
 from multiprocessing import get_context
-from typing import Self
 
 from campaigns.fuzz.invariants import InvariantChecker, Violation
-from campaigns.fuzz.payloads import Payload, generate_payload
+from campaigns.fuzz.payloads import generate_payload
 from campaigns.fuzz.statistics import Statistics
+from tests.support.sums import Sums
 
 CASE_SIZE = 10
 SEED_STRIDE = 1_000_000_000
@@ -28,7 +27,7 @@ _MAX_EXAMPLES = 3
 
 
 @dataclass
-class Run:
+class Run(Sums):
     """The result of a run or of a part of it."""
 
     statistics: Statistics = field(default_factory=Statistics)
@@ -38,19 +37,11 @@ class Run:
     """Number of violations."""
     leaks: int = 0
 
-    def __iadd__(self, other: Self) -> Self:
-        """Add the result of another part."""
-        self.statistics += other.statistics
-        self.violations += other.violations
-        self.broken += other.broken
-        self.leaks += other.leaks
-        return self
-
 
 def run(seed: int, payloads: int, processes: int = 1) -> Run:
     """Check so many payloads of `seed`."""
     first = seed * SEED_STRIDE
-    portions = [range(at, min(at + _PORTION, first + payloads)) for at in range(first, first + payloads, _PORTION)]
+    portions = split(range(first, first + payloads), _PORTION)
     total = Run()
     if processes == 1:
         for portion in portions:
@@ -68,7 +59,7 @@ def check_payloads(seeds: range) -> Run:
     checker.statistics = Statistics()
     result = Run(checker.statistics)
     by_rule: Counter[str] = Counter()
-    for case in _cases(seeds):
+    for case in split(seeds, CASE_SIZE):
         for violation in check_case(checker, case):
             result.broken += 1
             result.leaks += violation.rule == "P7"
@@ -76,7 +67,7 @@ def check_payloads(seeds: range) -> Run:
             if by_rule[violation.rule] <= _MAX_EXAMPLES:
                 result.violations.append((case, violation))
         if case.start % _MEMORY_EVERY == 0:
-            memory = measure_memory(checker, generate_payload(case.start))
+            memory = checker.harness.measure_peak(generate_payload(case.start).event)
             checker.statistics.most_memory = max(checker.statistics.most_memory, memory)
     checker.statistics.add_memory_peak()
     return result
@@ -90,19 +81,9 @@ def check_case(checker: InvariantChecker, case: range) -> Sequence[Violation]:
     return checker.check_case(payloads, case.start)
 
 
-def measure_memory(checker: InvariantChecker, payload: Payload) -> int:
-    """Return the peak of the bytes allocated for a payload."""
-    checker.harness.clear()
-    tracemalloc.start()
-    checker.harness.feedback(payload.event)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak
-
-
-def _cases(seeds: range) -> Iterator[range]:
-    for first in range(seeds.start, seeds.stop, CASE_SIZE):
-        yield range(first, min(first + CASE_SIZE, seeds.stop))
+def split(seeds: range, size: int) -> list[range]:
+    """Return parts of `seeds`, each of `size`; the last one may be shorter."""
+    return [seeds[at : at + size] for at in range(0, len(seeds), size)]
 
 
 @cache

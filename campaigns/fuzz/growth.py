@@ -7,7 +7,6 @@ because times vary on a busy machine; `make fuzz` checks both.
 
 import gc
 import sys
-import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -74,7 +73,7 @@ def measure(name: str, hostile_input: HostileInput, *, with_times: bool = False)
         name,
         sizes,
         tuple(_count_calls(harness, event) for event in events),
-        tuple(_measure_peak(harness, event) for event in events),
+        tuple(harness.measure_peak(event) for event in events),
         tuple(min(_measure_seconds(harness, event) for _ in range(REPEATS)) for event in events) if with_times else (),
     )
 
@@ -91,15 +90,6 @@ def _count_calls(harness: Harness, event: Event) -> int:
     harness.feedback(event)
     sys.setprofile(None)
     return calls
-
-
-def _measure_peak(harness: Harness, event: Event) -> int:
-    harness.clear()
-    tracemalloc.start()
-    harness.feedback(event)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak
 
 
 def _measure_seconds(harness: Harness, event: Event) -> float:

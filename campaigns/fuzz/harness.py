@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,6 +129,15 @@ class Harness:
     def feedback(self, event: object) -> Invocation:
         """Invoke the feedback function."""
         return self._invoke(self._feedback, event, self.pipeline)
+
+    def measure_peak(self, event: object) -> int:
+        """Clear everything, invoke the feedback function, and return the peak of the bytes that it allocated."""
+        self.clear()
+        tracemalloc.start()
+        self.feedback(event)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
 
     def stream(self) -> Invocation:
         """Invoke SuppressionFunction with the contacts written since the last call, as the table's stream does."""

@@ -3,19 +3,20 @@
 import base64
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 from campaigns.fuzz.canaries import canary, canary_address
 from ses_feedback.reading.envelope import VALIDATION_NOTICE
-from tests.support.strategies import MEANINGFUL_NAMES, MEANINGFUL_TEXTS, ODD_NUMBERS, ODD_TEXTS
+from tests.support.strategies import MEANINGFUL_NAMES, MEANINGFUL_TEXTS, ODD_NUMBERS, ODD_TEXTS, slots
 
 Json = Any
 
 LONG = (1_000, 2_001, 20_000)
 """Lengths of texts that are far longer than those of SES; `growth` tries longer ones."""
-_MAX_DEPTH = 8
+_LEVELS = 8
+"""Levels of nesting in which values are mutated."""
 _VERBATIM = "\x1averbatim:"
 """Prefix of a text that `write` replaces by JSON that `json.dumps` would not write."""
 _VERBATIM_JSON = (
@@ -25,17 +26,9 @@ _VERBATIM_JSON = (
 )
 
 
-def slots(value: Json, depth: int = 0) -> Iterator[tuple[Any, Any]]:
-    """Yield each object with each of its names, and each list with each of its indexes."""
-    if depth < _MAX_DEPTH and isinstance(value, dict | list):
-        for name in value if isinstance(value, dict) else range(len(value)):
-            yield value, name
-            yield from slots(value[name], depth + 1)
-
-
 def mutate(rng: Random, value: Json) -> None:
     """Change one place of a JSON value in place."""
-    places = list(slots(value))
+    places = list(slots(value, _LEVELS))
     if places:
         container, name = rng.choice(places)
         rng.choice(_MUTATIONS)(rng, container, name)

@@ -31,11 +31,6 @@ class Payload:
     record: Json = None
 
     @property
-    def carrier(self) -> str:
-        """The first part of the shape."""
-        return self.shape.partition(",")[0]
-
-    @property
     def is_sqs_message(self) -> bool:
         """True if SQS could deliver the record. The answer then names the records to deliver again.
 

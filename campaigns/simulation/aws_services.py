@@ -6,7 +6,7 @@ from typing import Any
 
 from campaigns.fuzz.canaries import undocumented
 from campaigns.simulation.fault_injector import Answer, FaultInjector
-from campaigns.simulation.fault_kinds import client_error
+from tests.support.dynamodb_table import refused
 
 _SUCCESS: Answer = {"ResponseMetadata": {"RequestId": "made-up"}}
 """SES's answer to a successful call: it is empty, and its request id proves that it comes from SES."""
@@ -67,7 +67,7 @@ class SesV2Client:
 
         def effect() -> Answer:
             if not self._suppressed.delete(EmailAddress):
-                raise client_error("DeleteSuppressedDestination", "NotFoundException")
+                raise refused("DeleteSuppressedDestination", "NotFoundException")
             return _SUCCESS
 
         self._check_call()

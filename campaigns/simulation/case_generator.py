@@ -7,7 +7,7 @@ from typing import Any
 
 from campaigns.simulation.case import Case, Fault, Outage, Reinstatement, Switch
 from campaigns.simulation.message_builder import build_message
-from campaigns.simulation.message_kinds import KINDS
+from campaigns.simulation.message_kinds import choose_kind
 from campaigns.simulation.messages import Message
 
 DAY = 86_400_000
@@ -51,8 +51,6 @@ _IMPORT_OPERATIONS = (
 )
 _LARGE = 3
 """Size of a large case, relative to others. One case in twenty is large: it shows races among many actors."""
-_KINDS = tuple(kind for _, kind in KINDS)
-_KIND_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
 _COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000)
 """Times of operator commands, in milliseconds."""
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
@@ -141,7 +139,7 @@ class _Generator:
         messages: list[Message] = []
         emails: dict[str, tuple[int, int]] = {}
         for identity in range(self.scale * rng.choice((1, 1, 2, 2, 2, 3, 4))):
-            kind = rng.choices(_KINDS, cum_weights=_KIND_WEIGHTS)[0]
+            kind = choose_kind(rng)
             recipients = self._recipients(2 if kind.two_recipients else 1)
             at = rng.choice(times)
             email = self._email(emails, identity, recipients[0][0], at)

@@ -34,8 +34,6 @@ class Exploration:
     """The result of an exploration. Each of the `violations` has the path that leads to it."""
 
     graph: StateGraph = field(default_factory=StateGraph)
-    runs: int = 0
-    calls: int = 0
     seconds: float = 0.0
     violations: list[tuple[Path, Violation]] = field(default_factory=list)
 
@@ -67,8 +65,6 @@ def explore(scope: Scope) -> Exploration:
         path, before = unexplored.pop()
         follower = PathFollower(scope, path, before, exploration.graph)
         simulation = _run(scope, follower)
-        exploration.runs += 1
-        exploration.calls += simulation.scheduler.steps
         exploration.violations += [(path, violation) for violation in simulation.checker.violations[:1]]
         unexplored += follower.alternatives
         simulation.release()

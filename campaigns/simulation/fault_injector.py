@@ -20,10 +20,10 @@ from campaigns.simulation.fault_kinds import (
     LATE_EFFECT,
     PARTIAL_EFFECT,
     SERVICES,
-    client_error,
 )
 from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND, Crash, Scheduler
+from tests.support.dynamodb_table import refused
 
 Answer = dict[str, Any]
 Effect = Callable[[], Answer]
@@ -59,7 +59,6 @@ class FaultInjector:
         self.trace: list[TracedCall] = []
         self.fault = ""
         self.argument = 0
-        self.fault_count = 0
         self.faults_by_name: Counter[str] = Counter()
         self._latest_now = 0, START
         self._faults = {(fault.operation, fault.nth): fault.number for fault in case.faults}
@@ -70,6 +69,11 @@ class FaultInjector:
         self._case = case
         self._staleness = iter(case.staleness)
         self._late: list[tuple[int, str, Effect]] = []
+
+    @property
+    def fault_count(self) -> int:
+        """The number of faults."""
+        return self.faults_by_name.total()
 
     def now(self) -> datetime:
         """Return the virtual time."""
@@ -169,15 +173,11 @@ class FaultInjector:
         return None
 
     def _fail_in_outage(self, operation: str, about: str, outage: Outage) -> NoReturn:
-        self._count("outage")
+        self.faults_by_name["outage"] += 1
         self._trace(operation, about, "outage")
         if outage.hangs:
             self._time_out()
-        raise client_error(operation, "ServiceUnavailable")
-
-    def _count(self, fault: str) -> None:
-        self.fault_count += 1
-        self.faults_by_name[fault] += 1
+        raise refused(operation, "ServiceUnavailable")
 
     def _trace(self, operation: str, about: str, outcome: str) -> int:
         actor = self.scheduler.running_actor().name
@@ -194,7 +194,7 @@ class FaultInjector:
 
     def _call_with_fault(self, operation: str, about: str, injected: tuple[str, int], effect: Effect) -> Answer:
         fault, argument = injected
-        self._count(fault)
+        self.faults_by_name[fault] += 1
         self._trace(operation, about, fault)
         if fault in BEFORE_EFFECT:
             self._fail_before(operation, fault, argument)
@@ -205,7 +205,7 @@ class FaultInjector:
         if fault in LATE_EFFECT:
             self._fail_while_late(f"{operation} {about}", fault, argument, effect)
         if fault in {"denied", "rejected", "not found"}:
-            raise client_error(operation, CODES[fault][0])
+            raise refused(operation, CODES[fault][0])
         if fault == "malformed answer":
             if argument % 2:
                 effect()
@@ -223,7 +223,7 @@ class FaultInjector:
     def _fail_before(self, operation: str, fault: str, argument: int) -> None:
         match fault:
             case "throttled" | "failed":
-                raise client_error(operation, CODES[fault][argument % 2])
+                raise refused(operation, CODES[fault][argument % 2])
             case "timed out":
                 self._time_out()
             case "connection refused":
@@ -237,7 +237,7 @@ class FaultInjector:
         """Fail after the effect, or return another answer; None stands for the answer of the call itself."""
         match fault:
             case "failed after effect" | "failed in part":
-                raise client_error(operation, CODES[fault][argument % 2])
+                raise refused(operation, CODES[fault][argument % 2])
             case "timed out after effect" | "timed out in part":
                 self._time_out()
             case "answer lost":

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from botocore.exceptions import ClientError
-
 from campaigns.simulation.case import Fault
 
 BEFORE_EFFECT = ("throttled", "failed", "timed out", "connection refused", "crashed", "stalled")
@@ -88,8 +86,3 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatemen
 def first_call_fault(operation: str, name: str) -> Fault:
     """Return the fault `name` of the first call of `operation`."""
     return Fault(operation, 0, FAULTS[operation].index(name))
-
-
-def client_error(operation: str, code: str) -> ClientError:
-    """Return the exception that botocore raises if AWS answers with this error code."""
-    return ClientError({"Error": {"Code": code, "Message": "made up"}}, operation)

@@ -8,8 +8,8 @@ from typing import Any
 
 from campaigns.simulation.aws_services import SesV2Client, SuppressionEntries
 from campaigns.simulation.fault_injector import Answer, FaultInjector
-from campaigns.simulation.fault_kinds import client_error
 from campaigns.simulation.scheduler import SECOND
+from tests.support.dynamodb_table import refused
 
 _START_DELAYS = (1, 20, 200, 400, 2_000, 12_000, 90_000)
 """Seconds until SES begins a job: shorter and longer than the leases of its contacts."""
@@ -42,7 +42,7 @@ class S3Client:
 
         def effect() -> Answer:
             if Key not in self._objects:
-                raise client_error("GetObject", "AccessDenied")
+                raise refused("GetObject", "AccessDenied")
             return {"Body": BytesIO(self._objects[Key])}
 
         return self._injector.call("get_object", Key, effect)
@@ -199,7 +199,7 @@ class ImportingSesV2Client(SesV2Client):
 
         def effect() -> Answer:
             if JobId not in self._service.jobs:
-                raise client_error("GetImportJob", "NotFoundException")
+                raise refused("GetImportJob", "NotFoundException")
             job = self._service.jobs[JobId]
             counts = {"ProcessedRecordsCount": job.processed, "FailedRecordsCount": job.failed}
             return {"JobStatus": job.status, **(counts if job.status not in {"CREATED", "PROCESSING"} else {})}

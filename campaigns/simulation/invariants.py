@@ -14,6 +14,7 @@ from campaigns.simulation.oracle import (
     RANKS,
     Command,
     Settings,
+    bounced_days,
     expected_registers,
     expected_status,
     holds_fact,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 Slot = tuple[str, str, str]
 """Address, day and verdict: the history keeps at least one fact of each slot."""
-_NUMBERS_A_DAY = 86_400_000 << 32
 _UNSENDABLE = RANKS["suspended"]
 """Rank from which bulk email must not be sent."""
 
@@ -174,8 +174,7 @@ class InvariantChecker:
         item = self.table.items[address, "contact"]
         stored = stored_registers(item)
         expected = expected_registers(address, facts, self._reinstatements(address), stored.get("releases", ()))
-        bounced_days = {number // _NUMBERS_A_DAY for number in expected.get("soft_bounces", ())}
-        if not set(stored.get("releases", ())) <= bounced_days:
+        if not set(stored.get("releases", ())) <= set(bounced_days(expected)):
             self.add_violation("P1", f"{address} was released for days without a soft bounce")
         if stored != expected:
             different = sorted(name for name in {*stored, *expected} if stored.get(name) != expected.get(name))

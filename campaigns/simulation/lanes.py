@@ -149,7 +149,7 @@ class FeedbackWorker:
             return
         handler, self._handler = self._handler or self._compose(), None
         try:
-            answer = handler({"Records": [_record(message) for message in batch]}, LambdaContext(self._injector))
+            answer = handler({"Records": [sqs_record(message) for message in batch]}, LambdaContext(self._injector))
         except Exception as error:  # noqa: BLE001 (like Lambda)
             self._checker.check_failure(error)
             return
@@ -177,8 +177,8 @@ class FeedbackWorker:
         return {}
 
 
-def _record(message: Message) -> dict[str, Any]:
-    # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+def sqs_record(message: Message) -> dict[str, Any]:
+    """Return the record of a message: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
     return {
         "messageId": str(message.number),
         "body": message.body,

@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
+from random import Random
 from typing import Any
 
 
@@ -92,6 +94,13 @@ KINDS: tuple[tuple[int, MessageKind], ...] = (
     (1, MessageKind("validation notice", "notice", "", "", disposition="ignored")),
 )  # fmt: skip
 """Each kind with its weight: a random message is of a kind with a probability in proportion to its weight."""
+_KINDS = tuple(kind for _, kind in KINDS)
+_CUMULATIVE_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
+
+
+def choose_kind(rng: Random) -> MessageKind:
+    """Return a random kind."""
+    return rng.choices(_KINDS, cum_weights=_CUMULATIVE_WEIGHTS)[0]
 
 
 def find_kind(name: str) -> MessageKind:

@@ -146,8 +146,7 @@ def expected_status(registers: Mapping[str, Any], settings: Settings) -> str:
     if registers.get("unsubscribed_at", "") > opted_in and registers.get("unsubscribed_at", "") >= subscribed:
         return "unsubscribed"
     since = max(_last_clean_day(registers), _day_number(reinstated))
-    days = sorted({number // _DAY for number in registers.get("soft_bounces", ())})
-    days = [day for day in days if day > since]
+    days = [day for day in bounced_days(registers) if day > since]
     if not days:
         return "active"
     run = _suspends(days, settings)
@@ -163,8 +162,13 @@ def _is_bounced(registers: Mapping[str, Any], reinstated: str, settings: Setting
     if echo <= _graced(reinstated):
         return False
     # With ListSuspended, an echo of the entry that the stack itself put for a suspension is no evidence.
-    days = sorted({number // _DAY for number in registers.get("soft_bounces", ())})
-    return not (settings.list_suspended and _suspends([day for day in days if day <= _day_number(echo)], settings))
+    days = [day for day in bounced_days(registers) if day <= _day_number(echo)]
+    return not (settings.list_suspended and _suspends(days, settings))
+
+
+def bounced_days(registers: Mapping[str, Any]) -> list[int]:
+    """Return the days of emails with a soft bounce, in order."""
+    return sorted({number // _DAY for number in registers.get("soft_bounces", ())})
 
 
 def _suspends(days: list[int], settings: Settings) -> bool:

@@ -21,13 +21,15 @@ TOO_OLD = 3600 * SECOND
 """Age from which Lambda skips a stream record (`MaximumRecordAgeInSeconds`)."""
 EVERY = 300 * SECOND
 """Interval of sweeps."""
-_BATCH_SIZE = 100
+BATCH_SIZE = 100
 """Records of one invocation. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html"""
-_MIN_PENDING = 60 * SECOND
+MIN_PENDING = 60 * SECOND
 """Age from which a sweep takes a pending contact."""
 _MAX_PAUSE = 36 * EVERY
 """Longest time without sweeps while import jobs run and nothing changes."""
 _COMMAND_RETRY = 30 * SECOND
+SWEEP = {"source": "ses-feedback", "detail-type": "Sweep"}
+"""The event of the schedule."""
 
 
 class SuppressionWorker:
@@ -96,7 +98,7 @@ class StreamPoller:
         self._worker.begin()
         end = len(self._changes)
         pending = [(at, self._changes[at]) for at in range(self._position, end) if self._changes[at].wanted]
-        size = _BATCH_SIZE >> self._tries or 1
+        size = BATCH_SIZE >> self._tries or 1
         batch = [(at, change) for at, change in pending if scheduler.clock - change.at < TOO_OLD][:size]
         if not batch:
             self._position = end
@@ -140,7 +142,7 @@ class Sweeper:
     def due(self) -> int | None:
         """Return the time of the next sweep that can change something, or None if there is none."""
         oldest = self._table.earliest("PendingSync")
-        times = [_microseconds(oldest) + _MIN_PENDING] if oldest else []
+        times = [microseconds_of(oldest) + MIN_PENDING] if oldest else []
         if self._table.importing():
             times.append(self._next + self._pause)
         if not times:
@@ -158,7 +160,7 @@ class Sweeper:
         self._next = (self._worker.injector.scheduler.clock // EVERY + 1) * EVERY
         writes = self._table.writes
         before = writes.number - writes.of_rate_limiter
-        self._worker.invoke({"source": "ses-feedback", "detail-type": "Sweep"})
+        self._worker.invoke(dict(SWEEP))
         changed = writes.number - writes.of_rate_limiter != before
         self._pause = 0 if changed else min(_MAX_PAUSE, 2 * self._pause + EVERY)
 
@@ -205,5 +207,6 @@ class Operator:
             self._next = None
 
 
-def _microseconds(timestamp: str) -> int:
+def microseconds_of(timestamp: str) -> int:
+    """Return the virtual time of a timestamp."""
     return round((datetime.fromisoformat(timestamp) - START).total_seconds() * SECOND)

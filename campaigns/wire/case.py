@@ -2,21 +2,17 @@
 
 import random
 from dataclasses import dataclass
-from itertools import accumulate
 
 from campaigns.simulation import case as simulation
+from campaigns.simulation.case_generator import DAY
 from campaigns.simulation.message_builder import build_message
-from campaigns.simulation.message_kinds import KINDS, MessageKind, find_kind
+from campaigns.simulation.message_kinds import MessageKind, choose_kind, find_kind
 from campaigns.simulation.messages import Message
 from campaigns.wire.faults import FAULTS
 
 CONTACTS = 32
 MESSAGES = 600
 """Distinct messages of a case. Some are sent two or three times, and failed ones are delivered again."""
-DAY = 86_400_000
-"""Milliseconds."""
-_KIND_WEIGHTS = tuple(accumulate(weight for weight, _ in KINDS))
-_KINDS = tuple(kind for _, kind in KINDS)
 _WAVES = 8
 _WAVE_INTERVALS = (4_000, 20_000, 50_000)
 """Milliseconds between the waves in which messages arrive. Contacts of earlier waves may still be pending."""
@@ -88,7 +84,7 @@ def _messages(rng: random.Random, count: int, contacts: int) -> tuple[Message, .
     emails: dict[str, tuple[int, int]] = {}
     interval = rng.choice(_WAVE_INTERVALS)
     for identity in range(count):
-        kind = rng.choices(_KINDS, cum_weights=_KIND_WEIGHTS)[0]
+        kind = choose_kind(rng)
         recipients = _recipients(rng, kind, contacts)
         at = rng.choice((-1_000, -DAY, -2 * DAY, rng.randrange(-6 * DAY, 0)))
         email = _email(rng, emails, identity, recipients[0][0], at)

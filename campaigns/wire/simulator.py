@@ -8,10 +8,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from campaigns.simulation.invariants import InvariantChecker
-from campaigns.simulation.lanes import TIMEOUT, Lanes
-from campaigns.simulation.messages import START, Message
+from campaigns.simulation.lanes import TIMEOUT, Lanes, sqs_record
+from campaigns.simulation.messages import Message
 from campaigns.simulation.oracle import Settings
-from campaigns.simulation.scheduler import SECOND, Scheduler
+from campaigns.simulation.scheduler import Scheduler
+from campaigns.simulation.stream_workers import TIMEOUT as SUPPRESSION_TIMEOUT
 from campaigns.simulation.table import Table
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock
@@ -25,7 +26,6 @@ ROUNDS_WITH_FAULTS = 80
 """Rounds after which no call fails any more. Everything must then be done."""
 _MAX_ROUNDS = 100
 """Rounds, plus two for each message, after which a case counts as one that never ends."""
-_SUPPRESSION_TIMEOUT = 300 * SECOND
 _POLLER_FAULTS = 0.05
 """Probability that a poller loses an answer, or delivers a message twice."""
 _EXPECTED_ERRORS = (
@@ -70,7 +70,6 @@ class Counts:
 
     invocations: int = 0
     failed: int = 0
-    timed_out: int = 0
     rounds: int = 0
 
 
@@ -139,7 +138,6 @@ class WireSimulation:
         if outcome.error and not outcome.error.startswith(_EXPECTED_ERRORS):
             self.checker.add_violation("P5", f"a function raised {outcome.error}")
         if answer is not None and self.scheduler.clock > invocation.deadline:
-            self.counts.timed_out += 1
             answer = None
         self.counts.failed += answer is None
         invocation.settle(answer)
@@ -149,7 +147,7 @@ class WireSimulation:
             batch = self.lanes.receive(self.case.stack.batch) if self._is_due(self.lanes.due()) else []
             if batch:
                 self.lanes.hide(batch, visible=self._poller_fails())  # a visible message is received twice
-                event = {"Records": [_record(message) for message in batch]}
+                event = {"Records": [sqs_record(message) for message in batch]}
                 settle = partial(self._acknowledge, batch)
                 yield Invocation(f"feedback {number + 1}", event, self.scheduler.clock + TIMEOUT, settle)
 
@@ -157,14 +155,14 @@ class WireSimulation:
         for number, poller in enumerate(self._pollers):
             if self._is_due(poller.due()):
                 settle = partial(poller.settle, lost=self._poller_fails())
-                deadline = self.scheduler.clock + _SUPPRESSION_TIMEOUT
+                deadline = self.scheduler.clock + SUPPRESSION_TIMEOUT
                 yield Invocation(f"stream {number + 1}", poller.event(), deadline, settle)
 
     def _sweeps(self) -> Iterator[Invocation]:
         if self._is_due(self._schedule.due()):
             event = self._schedule.event()
             for number in range(self.case.stack.sweeps):
-                deadline = self.scheduler.clock + _SUPPRESSION_TIMEOUT
+                deadline = self.scheduler.clock + SUPPRESSION_TIMEOUT
                 yield Invocation(f"sweep {number + 1}", event, deadline, lambda _: None)
 
     def _is_due(self, time: int | None) -> bool:
@@ -185,13 +183,3 @@ class WireSimulation:
 
     def _poller_fails(self) -> bool:
         return self._rng.random() < _POLLER_FAULTS and self.aws.plan.active
-
-
-def _record(message: Message) -> Answer:
-    sent = round(START.timestamp() * 1000) + message.arrives
-    return {
-        "messageId": str(message.number),
-        "body": message.body,
-        "attributes": {"SentTimestamp": str(sent)},
-        "eventSource": "aws:sqs",
-    }

@@ -1,18 +1,11 @@
 """Lambda in front of SuppressionFunction: the pollers of the stream's shards, and the schedule of sweeps."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from campaigns.simulation.messages import START
 from campaigns.simulation.scheduler import SECOND, Scheduler
-from campaigns.simulation.stream_workers import EVERY, TOO_OLD
+from campaigns.simulation.stream_workers import BATCH_SIZE, EVERY, MIN_PENDING, SWEEP, TOO_OLD, microseconds_of
 from campaigns.simulation.table import Change, Table
-
-_BATCH_SIZE = 100
-_MIN_PENDING = 60 * SECOND
-"""Age from which a sweep takes a pending contact."""
-SWEEP = {"source": "ses-feedback", "detail-type": "Sweep"}
 
 
 @dataclass
@@ -40,7 +33,7 @@ class StreamPoller:
     def event(self) -> dict[str, Any]:
         """Return the event of the next batch, which is smaller after a failure."""
         pending = [(end, one) for end, one in enumerate(self.changes[self._position :], self._position + 1)]
-        size = _BATCH_SIZE >> self._tries or 1
+        size = BATCH_SIZE >> self._tries or 1
         self._batch = [(end, one) for end, one in pending if self._is_deliverable(one)][:size]
         return {"Records": [one.record for _, one in self._batch]}
 
@@ -75,8 +68,7 @@ class Schedule:
         oldest = self.table.earliest("PendingSync")
         if oldest is None:
             return None
-        since = round((datetime.fromisoformat(oldest) - START).total_seconds() * SECOND)
-        return max(self._next, -(-(since + _MIN_PENDING) // EVERY) * EVERY)
+        return max(self._next, -(-(microseconds_of(oldest) + MIN_PENDING) // EVERY) * EVERY)
 
     def event(self) -> dict[str, Any]:
         """Return the event of a sweep."""

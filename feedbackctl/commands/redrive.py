@@ -17,7 +17,7 @@ from feedbackctl.aws_clients import create_client
 from feedbackctl.errors import OperatorError
 from ses_feedback.aws.batches import batched
 from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
-from ses_feedback.aws.quarantine import ATTRIBUTE_BYTES, MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
+from ses_feedback.aws.quarantine import ATTRIBUTE_BYTES, MAX_MESSAGE_BYTES, PACKED, SQS_INVALID_CHARACTER
 from ses_feedback.reading.envelope import SENT_AT
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
@@ -28,7 +28,6 @@ _VISIBILITY_TIMEOUT = 900
 _MAX_RECEIVES_WITHOUT_OLD_MESSAGES = 100
 """Receives in a row without a message from before the run. Standard queues are ordered on a best-effort basis only:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html"""
-_PACKED = "gzip+base64"
 _REFUSED_CONTENT = frozenset({"InvalidMessageContents", "InvalidParameterValue"})
 """SQS's errors for a message with unsupported characters or of excessive length.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
@@ -194,7 +193,7 @@ def _first_sent_at(message: dict[str, Any]) -> str:
 def _original_text(message: dict[str, Any]) -> str | None:
     """Return the original text of a message, or None if it cannot be unpacked or SQS cannot carry it."""
     encoding = message.get("MessageAttributes", {}).get("encoding", {})
-    if encoding.get("StringValue") != _PACKED:
+    if encoding.get("StringValue") != PACKED:
         return str(message["Body"])
     try:
         with gzip.open(BytesIO(base64.b64decode(message["Body"]))) as packed:

@@ -56,8 +56,7 @@ class ReplayRunner:
             self._deliver(group)
             self._deliver_stream()
             progress(self._result.messages, sum(message.size for message in group))
-        self._sweep()
-        self._result.settled = not self._is_pending()
+        self._result.settled = self._sweep()
         self._result.contacts = self._aws.contacts()
         self._result.suppression_list = self._aws.suppression_list.entries()
         return self._result
@@ -170,14 +169,15 @@ class ReplayRunner:
             failure = str(invocation.error or "not acknowledged")
         return failure
 
-    def _sweep(self) -> None:
-        """Run sweeps until no contact is pending."""
+    def _sweep(self) -> bool:
+        """Run sweeps until no contact is pending. Return False if one still is after the last round."""
         for _ in range(MAX_ROUNDS):
             if not self._is_pending():
-                return
+                return True
             self._aws.clock.sleep(SWEEP_INTERVAL)
             self._invoke_sweep(SWEEP)
             self._deliver_stream()
+        return not self._is_pending()
 
     def _is_pending(self) -> bool:
         """Return True if the next sweep has work. An entry that SES refused is tried again hours later."""

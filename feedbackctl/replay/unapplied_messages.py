@@ -6,10 +6,11 @@ its source. Therefore ignored messages are read again, and the quarantine queue 
 
 import base64
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from feedbackctl.replay.result import Finding
+from ses_feedback.aws.quarantine import PACKED
 from ses_feedback.reading.envelope import EnvelopeError, Notice, open_record, read_records
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def find_quarantined(
     for record, (_, source) in zip(read_records({"Records": [raw for raw, _ in processed]}), processed, strict=True):
         sources.setdefault(record.original(), []).append(source)
     for message in quarantined:
-        matching = sources.get(original_text(message))
+        matching = sources.get(original_text(*message))
         if matching:
             yield Finding(matching.pop(0), message.attributes.get("reason", NO_REASON))
 
 
-def original_text(message: "QuarantinedMessage") -> str:
+def original_text(body: str, attributes: Mapping[str, str]) -> str:
     """Return the text of a message before quarantine packed it."""
-    if message.attributes.get("encoding") != "gzip+base64":
-        return message.body
-    return gzip.decompress(base64.b64decode(message.body)).decode("utf-8", "surrogatepass")
+    if attributes.get("encoding") != PACKED:
+        return body
+    return gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass")

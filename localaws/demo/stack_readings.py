@@ -1,6 +1,5 @@
 """Readings from the deployed stack: history, metrics and published events."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 from localaws.deployment.deployed_stack import DeployedStack
@@ -8,15 +7,8 @@ from localaws.deployment.deployed_stack import DeployedStack
 
 def read_reports(stack: DeployedStack, address: str) -> list[str]:
     """Return the reasons of the bounces and complaints in the history of an address, in order of time."""
-    items = stack.client("dynamodb").query(
-        TableName=stack.outputs["ContactsTableName"],
-        KeyConditionExpression="address = :address AND begins_with(#record, :feedback)",
-        ExpressionAttributeNames={"#record": "record"},
-        ExpressionAttributeValues={":address": {"S": address}, ":feedback": {"S": "feedback#"}},
-        ConsistentRead=True,
-    )["Items"]
-    reports = [item for item in items if item["kind"]["S"] in {"Bounce", "Complaint"}]
-    return [item["reason"]["S"] for item in sorted(reports, key=lambda item: str(item["at"]["S"]))]
+    items = stack.history_items(address)
+    return [item["reason"]["S"] for item in items if item["kind"]["S"] in {"Bounce", "Complaint"}]
 
 
 def read_metrics(stack: DeployedStack, since: datetime) -> dict[str, str]:
@@ -47,26 +39,15 @@ class StatusEvents:
 
     def __init__(self, stack: DeployedStack, name: str) -> None:
         """Create the queue and its rule, both with this name."""
-        self._sqs, self._events = stack.client("sqs"), stack.client("events")
+        self._stack = stack
         self._name = name
-        self._queue: str = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]
-        arn = attributes["QueueArn"]
-        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})
-        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
-        self._events.put_rule(Name=name, EventPattern=json.dumps({"detail-type": ["Contact Status Changed"]}))
-        self._events.put_targets(Rule=name, Targets=[{"Id": "demo", "Arn": arn}])
+        self._queue = stack.subscribe_to_events(name, {"detail-type": ["Contact Status Changed"]})
 
     def count_and_remove(self) -> int:
         """Return the number of events received, and delete the queue and the rule."""
-        count = 0
-        while messages := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                count += 1
-                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-        self._events.remove_targets(Rule=self._name, Ids=["demo"])
-        self._events.delete_rule(Name=self._name)
-        self._sqs.delete_queue(QueueUrl=self._queue)
+        count = len(self._stack.take_messages(self._queue))
+        events = self._stack.client("events")
+        events.remove_targets(Rule=self._name, Ids=[self._name])
+        events.delete_rule(Name=self._name)
+        self._stack.client("sqs").delete_queue(QueueUrl=self._queue)
         return count

@@ -1,5 +1,6 @@
 """A stack that is deployed to the local AWS."""
 
+import json
 from typing import Any
 
 import botocore.session
@@ -54,6 +55,17 @@ class DeployedStack:
         )
         return {item["address"]["S"]: item for page in pages for item in page["Items"]}
 
+    def history_items(self, address: str) -> list[dict[str, Any]]:
+        """Return the items of an address's history, in order of time."""
+        items = self.client("dynamodb").query(
+            TableName=self.outputs["ContactsTableName"],
+            KeyConditionExpression="address = :address AND begins_with(#record, :feedback)",
+            ExpressionAttributeNames={"#record": "record"},
+            ExpressionAttributeValues={":address": {"S": address}, ":feedback": {"S": "feedback#"}},
+            ConsistentRead=True,
+        )["Items"]
+        return sorted(items, key=lambda item: str(item["at"]["S"]))
+
     def suppression_list(self) -> list[dict[str, Any]]:
         """Return the account's suppression list. SES accepts one call a second; the client retries until then."""
         ses, entries = self.client("sesv2"), []
@@ -64,6 +76,28 @@ class DeployedStack:
             if "NextToken" not in page:
                 return entries
             token = {"NextToken": page["NextToken"]}
+
+    def subscribe_to_events(self, name: str, pattern: dict[str, Any]) -> str:
+        """Return the URL of a new queue that receives the events with a pattern from EventBridge."""
+        sqs, events = self.client("sqs"), self.client("events")
+        url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=name, Targets=[{"Id": name, "Arn": arn}])
+        return url
+
+    def take_messages(self, url: str) -> list[str]:
+        """Return the bodies of the messages in a queue, and delete them."""
+        sqs, bodies = self.client("sqs"), []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                bodies.append(message["Body"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
 
     def resources(self) -> dict[str, str]:
         """Return the physical ids of the stack's resources by logical id."""

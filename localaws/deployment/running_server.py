@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
 
+import click
+
 HOST = "127.0.0.1"
 
 
-class LocalAwsError(Exception):
-    """An operation on the local AWS failed. The message states what to do."""
+class LocalAwsError(click.ClickException):
+    """An operation on the local AWS failed. The message states what to do; commands show it without a traceback."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ class SesService:
 
     def list_api(self) -> SuppressionListApi:
         """Return the API of the suppression list for the current request."""
-        return self._apis.setdefault(self._emulator.scope(), SuppressionListApi(self._current_list()))
+        scope = self._emulator.scope()
+        if scope not in self._apis:
+            self._apis[scope] = SuppressionListApi(self.lists[scope])
+        return self._apis[scope]
 
     def publish_destination_notice(self, configuration_set: str, topic: str) -> None:
         """Publish the plain-text notice that SES sends to a new event destination."""

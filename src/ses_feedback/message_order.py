@@ -30,11 +30,6 @@ def day_of_message(number: int) -> int:
     return number // NUMBERS_A_DAY
 
 
-def time_of_message(number: int) -> datetime:
-    """Return the time of a message number, to the millisecond."""
-    return _EPOCH + (number >> HASH_BITS) * _MILLISECOND
-
-
 def day_of_time(time: datetime) -> int:
     """Return the UTC day of `time`, in days since 1970-01-01."""
     return (time - _EPOCH).days

@@ -1,7 +1,5 @@
 """The fakes and the adapters behave alike. Every test that uses a fake relies on this."""
 
-import base64
-import gzip
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from feedbackctl.replay.unapplied_messages import original_text
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.aws.events import EventPublisher
@@ -436,10 +435,7 @@ def quarantine(
 
 def unpack(message: Any) -> QuarantinedMessage:  # noqa: ANN401 (a QuarantinedMessage)
     """Return the message that a queue message contains."""
-    body = message.body
-    if message.attributes.get("encoding") == "gzip+base64":
-        body = gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass")
-    return QuarantinedMessage(body, message.attributes["reason"], message.attributes["source"])
+    return QuarantinedMessage(original_text(*message), message.attributes["reason"], message.attributes["source"])
 
 
 TEXTS = ("{}", " spaces\n\tstay ", "", "\x00\x01", "\ud800", "\ufffe", "é" * 400_000, "x" * 3_000_000)

@@ -41,15 +41,7 @@ class StackUnderTest(DeployedStack):
 
     def history(self, address: str) -> list[str]:
         """Return the reasons in the history of an address, in order of time."""
-        items = self.client("dynamodb").query(
-            TableName=self.outputs["ContactsTableName"],
-            KeyConditionExpression="address = :address AND begins_with(#record, :feedback)",
-            ExpressionAttributeNames={"#record": "record"},
-            ExpressionAttributeValues={":address": {"S": address}, ":feedback": {"S": "feedback#"}},
-            ConsistentRead=True,
-        )["Items"]
-        in_time_order = sorted(items, key=lambda item: str(item["at"]["S"]))
-        return [item["reason"]["S"] for item in in_time_order if "reason" in item]
+        return [item["reason"]["S"] for item in self.history_items(address) if "reason" in item]
 
     def listed(self) -> dict[str, dict[str, Any]]:
         """Return the suppression list by address, without the quota of one call a second."""
@@ -101,26 +93,10 @@ class StackUnderTest(DeployedStack):
         """Run every schedule now."""
         self.server.call("schedules", method="POST")
 
-    def subscribe_to_events(self, name: str, pattern: dict[str, Any]) -> str:
-        """Return the URL of a new queue that receives the events with a pattern from EventBridge."""
-        sqs, events = self.client("sqs"), self.client("events")
-        url: str = sqs.create_queue(QueueName=name)["QueueUrl"]
-        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=name, Targets=[{"Id": name, "Arn": arn}])
-        return url
-
-    def take_messages(self, url: str) -> list[str]:
-        """Return the bodies of the messages in a queue, and delete them."""
-        sqs, bodies = self.client("sqs"), []
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            for message in messages:
-                bodies.append(message["Body"])
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
+    def list_objects(self, bucket: str) -> list[str]:
+        """Return the keys of the objects in a bucket."""
+        response = self.client("s3").list_objects_v2(Bucket=bucket)
+        return [found["Key"] for found in response.get("Contents", [])]
 
     def take_events(self, url: str) -> list[dict[str, Any]]:
         """Return the events in a queue, and delete them."""

@@ -5,13 +5,13 @@ import io
 from click.testing import CliRunner
 from rich.console import Console
 
-from feedbackctl.commands.smoke import smoke
+from feedbackctl.__main__ import main
 from localaws.demo.run import Demo
 from tests.e2e.stack_under_test import StackUnderTest
 
 
 def test_smoke_passes_every_stage(stack: StackUnderTest, runner: CliRunner) -> None:
-    result = runner.invoke(smoke, ["--stack", stack.name, "--patience", "60"])
+    result = runner.invoke(main, ["smoke", "--stack", stack.name, "--patience", "60"])
     assert (result.exit_code, result.output.count("✓"), result.output.count("✗")) == (0, 7, 0)
 
 
@@ -20,7 +20,7 @@ def test_smoke_names_the_stage_that_fails_without_dynamodb(
 ) -> None:
     stack = short_visibility_stack
     stack.inject_faults({"service": "dynamodb", "status": 500})
-    result = runner.invoke(smoke, ["--stack", stack.name, "--patience", "3"])
+    result = runner.invoke(main, ["smoke", "--stack", stack.name, "--patience", "3"])
     assert result.exit_code == 1
     assert "✗ success@ is active" in result.output
     stack.inject_faults()
@@ -28,7 +28,7 @@ def test_smoke_names_the_stage_that_fails_without_dynamodb(
 
 
 def test_smoke_reports_that_a_stack_does_not_exist(runner: CliRunner) -> None:
-    result = runner.invoke(smoke, ["--stack", "nothing"])
+    result = runner.invoke(main, ["smoke", "--stack", "nothing"])
     assert (result.exit_code, result.output) == (
         1,
         "Error: There is no stack nothing in this account and Region.\n",

@@ -4,9 +4,8 @@ from functools import partial
 
 import pytest
 
+from localaws.suppression_list.entries import SIMULATOR_DOMAIN
 from tests.e2e.stack_under_test import LANES, StackUnderTest, wait_for
-
-SIMULATOR = "simulator.amazonses.com"
 
 
 @pytest.mark.parametrize(
@@ -22,14 +21,14 @@ SIMULATOR = "simulator.amazonses.com"
 def test_simulator_address_becomes_a_contact_with_its_status(
     stack: StackUnderTest, outcome: str, status: str, reason: str | None
 ) -> None:
-    address = stack.create_address(outcome, SIMULATOR)
+    address = stack.create_address(outcome, SIMULATOR_DOMAIN)
     stack.send_email(address)
     contact = wait_for(lambda: stack.contact(address), lambda found: found.get("status") == status)
     assert (contact.get("status"), contact.get("reason")) == (status, reason)
 
 
 def test_automatic_reply_is_in_the_history_but_is_no_soft_bounce(stack: StackUnderTest) -> None:
-    address = stack.create_address("ooto", SIMULATOR)
+    address = stack.create_address("ooto", SIMULATOR_DOMAIN)
     stack.send_email(address)
     assert wait_for(lambda: stack.history(address)) == ["Transient/General"]
     assert "soft_bounce_days" not in wait_for(lambda: stack.contact(address))
@@ -61,7 +60,9 @@ def test_notifications_of_an_identity_set_the_same_statuses(stack: StackUnderTes
     for kind in LANES:
         topic = stack.outputs[f"{kind}TopicArn"]
         ses.set_identity_notification_topic(Identity="example.com", NotificationType=kind, SnsTopic=topic)
-    addresses = {outcome: stack.create_address(outcome, SIMULATOR) for outcome in ("success", "bounce", "complaint")}
+    addresses = {
+        outcome: stack.create_address(outcome, SIMULATOR_DOMAIN) for outcome in ("success", "bounce", "complaint")
+    }
     for address in addresses.values():
         stack.send_email(address, configuration_set="")
     for kind in LANES:

@@ -23,12 +23,6 @@ def firehose_stack(deployed: StackUnderTest) -> Iterator[StackUnderTest]:
     sam_cli.delete(local_aws, server, name=NAME)
 
 
-def list_objects(stack: StackUnderTest, bucket: str) -> list[str]:
-    """Return the keys of the objects in a bucket."""
-    response = stack.client("s3").list_objects_v2(Bucket=bucket)
-    return [found["Key"] for found in response.get("Contents", [])]
-
-
 def take_quarantined(stack: StackUnderTest) -> dict[str, str]:
     """Return the quarantined messages with their reasons, and delete them."""
     sqs, url = stack.client("sqs"), stack.outputs["QuarantineQueueUrl"]
@@ -60,7 +54,7 @@ def test_deliveries_arrive_through_firehose_and_bounces_through_the_topic(fireho
     stack.send_email(bounced)
     assert wait_for(partial(stack.contact, delivered)).get("status") == "active"
     assert wait_for(partial(stack.contact, bounced)).get("status") == "bounced"
-    keys = list_objects(stack, stack.outputs["DeliveryBucketName"])
+    keys = stack.list_objects(stack.outputs["DeliveryBucketName"])
     assert [key for key in keys if not key.startswith("deliveries/")] == []
     assert keys != []
 
@@ -102,8 +96,8 @@ def test_change_back_to_the_topic_keeps_contacts_and_bucket(firehose_stack: Stac
     sam_cli.deploy(local_aws, server, name=NAME, parameters=[BY_TOPIC])
     stack = StackUnderTest(local_aws, server, NAME)
     delivered = stack.create_address("success")
-    before = len(list_objects(stack, bucket))
+    before = len(stack.list_objects(bucket))
     stack.send_email(delivered)
     assert wait_for(partial(stack.contact, delivered)).get("status") == "active"
-    assert len(list_objects(stack, bucket)) == before
+    assert len(stack.list_objects(bucket)) == before
     assert (read_bucket_setting(stack), stack.outputs.get("DeliveryBucketName")) == (None, None)

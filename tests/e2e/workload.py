@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from ses_feedback.timestamps import format_timestamp
 from tests.e2e.stack_under_test import LANES, StackUnderTest, wait_for
 
 FUNCTIONS = (*LANES, "Suppression")
@@ -14,14 +15,9 @@ BACKLOG_CONTACTS = 6
 HARD_BOUNCE = {"bounceType": "Permanent", "bounceSubType": "General"}
 
 
-def format_time(at: datetime) -> str:
-    """Return a time as SES writes it."""
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-
-
 def create_bounce(address: str, at: datetime, **detail: str) -> str:
     """Return a bounce event about an address."""
-    time_text = format_time(at)
+    time_text = format_timestamp(at)
     bounced = [{"emailAddress": address, "action": "failed", "status": "5.1.1"}]
     bounce = {"timestamp": time_text, "feedbackId": f"f-{time_text}", "bouncedRecipients": bounced, **detail}
     return json.dumps({"eventType": "Bounce", "mail": _create_mail(address, time_text), "bounce": bounce})
@@ -58,7 +54,7 @@ class LaneWorkload:
     def lanes_without_bounce(self) -> list[str]:
         """Return the lanes that have not stored the latest bounce."""
         contacts = {lane: self._stack.contact(address) for lane, address in self._addresses.items()}
-        bounced_at = format_time(self._bounced_at)
+        bounced_at = format_timestamp(self._bounced_at)
         return [lane for lane, contact in contacts.items() if contact.get("bounced_at") != bounced_at]
 
     def missing_results(self) -> list[str]:
@@ -103,20 +99,16 @@ class BacklogWorkload:
         wait_for(lambda: self._count_imported() >= BACKLOG_CONTACTS, seconds=3)
         pending = [address for address in self.addresses if stack.contact(address).get("synced") != "BOUNCE"]
         not_logged = [] if self._count_imported() >= BACKLOG_CONTACTS else ["imported"]
-        return [*pending, *not_logged, *self._list_objects()]
+        return [*pending, *not_logged, *self._stack.list_objects(self._bucket)]
 
     def _count_imported(self) -> int:
         """Return the number of imported contacts in the logs of sweeps."""
         lines = self._stack.log_lines("Suppression", self._started_at)
         return sum(json.loads(line)["imported"] for line in lines if '"message":"sweep"' in line)
 
-    def _list_objects(self) -> list[str]:
-        response = self._stack.client("s3").list_objects_v2(Bucket=self._bucket)
-        return [found["Key"] for found in response.get("Contents", [])]
-
     def _delete_earlier_imports(self) -> None:
         """Delete objects and ledger, because a failed import job blocks new ones for an hour."""
-        for key in self._list_objects():
+        for key in self._stack.list_objects(self._bucket):
             self._stack.client("s3").delete_object(Bucket=self._bucket, Key=key)
         ledger = {"address": {"S": "suppression-list"}, "record": {"S": "imports"}}
         self._stack.client("dynamodb").delete_item(TableName=self._stack.outputs["ContactsTableName"], Key=ledger)

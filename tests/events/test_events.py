@@ -69,7 +69,7 @@ def replayed(request: pytest.FixtureRequest, aws: EmbeddedAws, functions: Functi
     invocations = [functions.suppression(event) if name.startswith("suppression/") else functions.feedback(event)]
     while changes := aws.stream_records():
         invocations.append(functions.suppression({"Records": changes}))
-    quarantined = [original_text(message) for message in aws.quarantined()]
+    quarantined = [original_text(*message) for message in aws.quarantined()]
     return Replayed(name, event, INDEX[name], outcome(aws, invocations, listed), quarantined)
 
 

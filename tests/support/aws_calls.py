@@ -15,7 +15,6 @@ from botocore import xform_name
 from botocore.session import get_session
 
 SRC = Path(__file__).parents[2] / "src"
-PACKAGE = "ses_feedback"
 
 PREFIXES = {"dynamodb": "dynamodb", "events": "events", "s3": "s3", "sesv2": "ses", "sqs": "sqs"}
 """Service name in botocore → prefix of its IAM actions."""

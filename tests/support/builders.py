@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from ses_feedback.address import Address, parse_address
+from ses_feedback.address import parse_address
 from ses_feedback.contacts.contact import Contact, Evidence, learn_facts, merge
 from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Register, Verdict
 from ses_feedback.message_order import number_message
@@ -311,11 +311,6 @@ def an_s3_notification(*keys: str, bucket: str = "deliveries") -> Json:
 
 
 # --- Facts and contacts ---------------------------------------------------------------------------------------------
-
-
-def an_address(raw: str = RECIPIENT) -> Address:
-    """Return the address in `raw`."""
-    return parse_address(raw)
 
 
 REGISTERS = {

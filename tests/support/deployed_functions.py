@@ -12,13 +12,13 @@ from typing import Any
 from localaws.in_process.embedded_aws import EmbeddedAws
 from localaws.in_process.virtual_clock import VirtualClock
 from ses_feedback.aws.clients import Clients
-from ses_feedback.contacts.contact import Contact, Evidence, merge
 from ses_feedback.contacts.record import ContactRecord, Item, become
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers import feedback, suppression
 from ses_feedback.judging.facts import Fact
 from ses_feedback.settings import Settings
+from tests.support import builders
 from tests.support.builders import START
 from tests.support.fakes import InlineExecutor
 from tests.support.faulty_client import Call, Fault, FaultyClient
@@ -119,9 +119,8 @@ class EmbeddedStack:
 
     def reinstate(self, address: str, at: datetime | None = None) -> None:
         """Reinstate a contact, as an operator does."""
-        repository = self.repository(self.aws.client("dynamodb"))
-        [stored] = repository.read([address], {}, consistent=True).values()
-        assert repository.write(reinstated(stored, at or self.clock.now(), self.settings.limits)) is None
+        changed = reinstated(self.contact(address), at or self.clock.now(), self.settings.limits)
+        assert self.repository(self.aws.client("dynamodb")).write(changed) is None
 
     def stream(self) -> list[dict[str, Any]]:
         """Return the stream records that pass the filter of the template."""
@@ -140,10 +139,10 @@ class EmbeddedStack:
             handler({"Records": records}, FakeContext())
         raise AssertionError("the stream never ends: each sync causes another one")
 
-    def sweep(self, after: timedelta = timedelta(minutes=10)) -> dict[str, Any]:
+    def sweep(self, after: timedelta = timedelta(minutes=10), **settings: Any) -> dict[str, Any]:  # noqa: ANN401 (Settings' fields)
         """Advance the clock, and invoke SuppressionFunction for a sweep."""
         self.clock.sleep(after.total_seconds())
-        return self.suppression()({"source": "ses-feedback", "detail-type": "Sweep"}, FakeContext())
+        return self.suppression(**settings)({"source": "ses-feedback", "detail-type": "Sweep"}, FakeContext())
 
     def contact(self, address: str) -> ContactRecord:
         """Return the record of a contact."""
@@ -166,8 +165,7 @@ class EmbeddedStack:
 
 def reinstated(stored: ContactRecord, at: datetime, limits: Limits) -> ContactRecord:
     """Return `stored` after a reinstatement at `at`."""
-    known = merge(stored.contact, Contact(stored.contact.address, opted_in=Evidence(at, "operator")))
-    after = become(stored, known, limits, at)
+    after = become(stored, builders.reinstated(stored.contact, at), limits, at)
     assert after
     return after
 

@@ -15,7 +15,7 @@ from ses_feedback.suppression.import_jobs.model import (
     decode,
 )
 from tests.support.builders import a_fact
-from tests.support.deployed_functions import EmbeddedStack, FakeContext, embedded_stack
+from tests.support.deployed_functions import EmbeddedStack, embedded_stack
 from tests.support.faulty_client import FaultyClient
 
 BUCKET = "imports"
@@ -31,9 +31,7 @@ class ImportFixture:
 
     def sweep(self, after: timedelta = FIVE_MINUTES, *, hours: float = 2 / 3600) -> dict[str, Any]:
         """Sweep `after` some time."""
-        self.stack.clock.sleep(after.total_seconds())
-        handler = self.stack.suppression(import_bucket=BUCKET, suppression_backlog_hours=hours)
-        return handler({"source": "ses-feedback", "detail-type": "Sweep"}, FakeContext())
+        return self.stack.sweep(after, import_bucket=BUCKET, suppression_backlog_hours=hours)
 
     def learn(self, *facts: Fact) -> None:
         """Store facts. The stream does not deliver them."""

@@ -240,20 +240,22 @@ def mutated_documents(draw: st.DrawFn) -> Json:
     for _ in range(draw(st.integers(1, 4))):
         # The event type is seldom mutated, because an event without a type tests little.
         unchanged = () if draw(st.integers(0, 9)) == 0 else VOCABULARIES
-        places = [(container, name) for container, name in _places(document) if name not in unchanged]
+        places = [
+            (container, name) for container, name in slots(document, DEPTH_OF_DOCUMENTS + 1) if name not in unchanged
+        ]
         if places:
             container, name = draw(st.sampled_from(places))
             _mutate(draw, container, name)
     return document
 
 
-def _places(value: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 (JSON)
-    """Yield each object with each of its names, and each list with each of its indices."""
-    if depth > DEPTH_OF_DOCUMENTS or not isinstance(value, dict | list):
+def slots(value: Any, levels: int) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 (JSON)
+    """Yield each object with each of its names, and each list with each of its indices, down to so many levels."""
+    if not levels or not isinstance(value, dict | list):
         return
     for name in value if isinstance(value, dict) else range(len(value)):
         yield value, name
-        yield from _places(value[name], depth + 1)
+        yield from slots(value[name], levels - 1)
 
 
 def _mutate(draw: st.DrawFn, container: Any, name: Any) -> None:  # noqa: ANN401 (JSON)

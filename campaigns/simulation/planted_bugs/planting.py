@@ -43,7 +43,3 @@ class PlantedBug:
 def planted_bug(name: str, *patches: Patch, fault: tuple[str, str] | None = None) -> PlantedBug:
     """Return the planted bug with the title `name`."""
     return PlantedBug(name, patches, fault)
-
-
-Mutant = PlantedBug
-mutant = planted_bug

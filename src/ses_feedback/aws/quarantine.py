@@ -23,6 +23,8 @@ _ALWAYS_FITS = MAX_MESSAGE_BYTES // 6
 """A message of this many characters fits: a character has at most four bytes, and Base64 adds a third."""
 TOO_LONG = "too-long"
 """The reason why a message is not stored if it is too long for SQS, even compressed."""
+PACKED = "gzip+base64"
+"""The attribute `encoding` of a message that is compressed with gzip and encoded in Base64."""
 SQS_INVALID_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """A character that an SQS message cannot contain. The expression for the allowed characters compiles far slower.
 
@@ -111,5 +113,5 @@ def _pack(original: str) -> _Packed | None:
         return _Packed(original)
     body = base64.b64encode(gzip.compress(raw, mtime=0)).decode("ascii")
     if len(body) <= limit:
-        return _Packed(body, "gzip+base64")
+        return _Packed(body, PACKED)
     return _Packed(original, has_room=False) if acceptable and len(raw) <= MAX_MESSAGE_BYTES else None

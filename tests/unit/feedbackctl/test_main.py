@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from feedbackctl.__main__ import COMMANDS, main
 from localaws.commands import local
+from tests.support.builders import RECIPIENT
 
 EXPENSIVE = {"boto3", "botocore", "localaws", "moto", "pydantic", "rich", "ses_feedback"}
 LIST_IMPORTS = """
@@ -63,6 +64,24 @@ def test_help_lists_each_command_with_its_summary() -> None:
     printed = CliRunner().invoke(main, ["--help"]).stdout
     lines = [line.strip().split(maxsplit=1) for line in printed.partition("Commands:\n")[2].splitlines()]
     assert lines == [[name, command.summary] for name, command in COMMANDS.items()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["redrive", "--from", "https://example.com/1/a", "--to", "https://example.com/1/b"],
+        ["reinstate", RECIPIENT, "--table", "Contacts", "--reason", "asked"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_missing_region_is_an_error(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "invalid")
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.output) == (1, "Error: You must specify a region.\n")
 
 
 def test_unknown_command_is_a_usage_error() -> None:

@@ -238,14 +238,3 @@ def test_later_failure_is_an_error_that_states_the_number_of_moved_messages(aws:
     with pytest.raises(OperatorError, match="Moved 1, left 0"):
         redrive_queue(failing, aws.quarantine_url, target)
     assert failing.count("change_message_visibility_batch") == 1
-
-
-def test_missing_region_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "invalid")
-    arguments = ["redrive", "--from", "https://example.com/1/a", "--to", "https://example.com/1/b"]
-    result = CliRunner().invoke(main, arguments)
-    assert (result.exit_code, result.output) == (1, "Error: You must specify a region.\n")

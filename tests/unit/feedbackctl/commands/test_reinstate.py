@@ -146,13 +146,3 @@ def test_unreadable_contact_is_an_error_with_its_name_in_the_runbook(aws: Embedd
     aws.client("dynamodb").put_item(TableName=aws.table_name, Item=item)
     code, output = run(aws, RECIPIENT)
     assert (code, "unreadable-contact" in output) == (1, True)
-
-
-def test_missing_region_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "invalid")
-    result = CliRunner().invoke(main, ["reinstate", RECIPIENT, "--table", "Contacts", "--reason", "asked"])
-    assert (result.exit_code, result.output) == (1, "Error: You must specify a region.\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from localaws.commands import local
+from feedbackctl.__main__ import main
 from localaws.deployment import sam_cli
 from localaws.deployment.running_server import LocalAwsError, RunningServer
 from localaws.deployment.server_process import LocalAws
@@ -107,7 +107,9 @@ def test_commands_show_the_message_of_an_error_instead_of_a_traceback(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("localaws.commands.LocalAws", lambda: LocalAws(tmp_path))
-    results = {name: CliRunner().invoke(local, [name]) for name in ("up", "down", "status", "reset", "env", "deploy")}
+    results = {
+        name: CliRunner().invoke(main, ["local", name]) for name in ("up", "down", "status", "reset", "env", "deploy")
+    }
     assert {name: result.exit_code for name, result in results.items() if result.exit_code == 0} == {"down": 0}
     assert "Start it with: feedbackctl local up" in results["status"].output
 

@@ -15,13 +15,6 @@ from tests.support.builders import RECIPIENT, a_fact, an_echo, on_day, soft_boun
 from tests.support.fakes import ListCall
 from tests.support.sync_fixture import BOUNCE, COMPLAINT, REJECTED, THROTTLED, UNAVAILABLE, SyncFixture
 
-
-@pytest.fixture
-def fixture() -> SyncFixture:
-    """Return a fixture without contacts."""
-    return SyncFixture()
-
-
 # --- Entries ---------------------------------------------------------------------------------------------------------
 
 REQUIRED = [

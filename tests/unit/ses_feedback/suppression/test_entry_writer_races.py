@@ -16,12 +16,6 @@ from tests.support.fakes import ListCall
 from tests.support.sync_fixture import BOUNCE, COMPLAINT, UNANSWERED, UNAVAILABLE, SyncFixture, dies
 
 
-@pytest.fixture
-def fixture() -> SyncFixture:
-    """Return a fixture without contacts."""
-    return SyncFixture()
-
-
 def test_a_change_between_call_and_mark_repeats_the_call(fixture: SyncFixture) -> None:
     fixture.learn(a_fact())
     fixture.list.interrupt = lambda: fixture.learn(a_fact(Verdict.COMPLAIN))

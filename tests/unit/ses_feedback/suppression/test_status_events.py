@@ -14,12 +14,6 @@ from tests.support.fakes import FakeContacts, FakeEventPublisher, ManualClock
 from tests.support.sync_fixture import UNAVAILABLE, SyncFixture
 
 
-@pytest.fixture
-def fixture() -> SyncFixture:
-    """Return a fixture without contacts."""
-    return SyncFixture()
-
-
 def test_a_change_is_published_with_its_evidence(fixture: SyncFixture) -> None:
     """The old status is the one that was published last."""
     fixture.learn(a_fact(Verdict.COMPLAIN, reason="Complaint/abuse"))

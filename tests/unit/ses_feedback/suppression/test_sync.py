@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from ses_feedback.judging.facts import Verdict
 from ses_feedback.suppression.entry_writer import ATTEMPTS
 from ses_feedback.suppression.interfaces import READ_AT_ONCE
@@ -11,12 +9,6 @@ from ses_feedback.suppression.report import SyncReport
 from ses_feedback.suppression.sync import SWEEP_AFTER
 from tests.support.builders import RECIPIENT, a_fact, soft_bounce_days
 from tests.support.sync_fixture import REJECTED, UNAVAILABLE, SyncFixture
-
-
-@pytest.fixture
-def fixture() -> SyncFixture:
-    """Return a fixture without contacts."""
-    return SyncFixture()
 
 
 def test_a_contact_that_is_not_pending_costs_only_a_read(fixture: SyncFixture) -> None:

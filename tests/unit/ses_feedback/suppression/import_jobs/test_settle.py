@@ -1,7 +1,6 @@
 """Settling import jobs: completed, failed and lost jobs, and contacts that change in the meantime."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,17 +20,9 @@ from tests.support.import_fixture import (
     FIVE_MINUTES,
     NAMES,
     ImportFixture,
-    an_import_fixture,
     bounces,
     started_import,
 )
-
-
-@pytest.fixture
-def fixture() -> Iterator[ImportFixture]:
-    """Return a fixture without contacts."""
-    with an_import_fixture() as fixture:
-        yield fixture
 
 
 def test_the_lag_of_the_oldest_contact_is_recorded_while_a_job_is_running(

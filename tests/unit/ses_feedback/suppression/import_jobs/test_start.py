@@ -1,7 +1,6 @@
 """Import jobs of SuppressionFunction, on an emulated AWS."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,14 +21,6 @@ from tests.support.import_fixture import (
     bounces,
     started_import,
 )
-
-
-@pytest.fixture
-def fixture() -> Iterator[ImportFixture]:
-    """Return a fixture without contacts."""
-    with an_import_fixture() as fixture:
-        yield fixture
-
 
 # --- Without faults ---------------------------------------------------------------------------------------------------
 
