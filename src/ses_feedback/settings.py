@@ -123,14 +123,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         history_days=read("HISTORY_DAYS", _integer(1, 3650), "a number of days from 1 to 3650", 365),
         metric_configuration_sets=read(
             "METRIC_CONFIGURATION_SETS",
-            _names,
+            _names(MAX_CONFIGURATION_SETS),
             f"at most {MAX_CONFIGURATION_SETS} names of configuration sets, separated by commas",
             (),
         ),
         event_bus_name=read("EVENT_BUS_NAME", _text, "the name of an event bus", "default"),
-        suppression_rate=read("SUPPRESSION_RATE", _rate, "calls a second, from 0.1 to 100", 1.0),
+        suppression_rate=read("SUPPRESSION_RATE", _decimal(0.1, 100), "calls a second, from 0.1 to 100", 1.0),
         suppress_unsubscribed=read("SUPPRESS_UNSUBSCRIBED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
-        suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _hours, "hours, from 0 to 24", 6.0),
+        suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _decimal(0, 24), "hours, from 0 to 24", 6.0),
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
         delivery_bucket=read("DELIVERY_BUCKET", str, "the name of the DeliveryBucket", ""),
     )
@@ -194,18 +194,14 @@ def _integer(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def _rate(value: str) -> float:
-    number = float(value)
-    if not 0.1 <= number <= 100:  # noqa: PLR2004 (the bounds in the message)
-        raise ValueError
-    return number
+def _decimal(least: float, most: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        number = float(value)
+        if not least <= number <= most:
+            raise ValueError
+        return number
 
-
-def _hours(value: str) -> float:
-    number = float(value)
-    if not 0 <= number <= 24:  # noqa: PLR2004 (the bounds in the message)
-        raise ValueError
-    return number
+    return parse
 
 
 def _boolean(value: str) -> bool:
@@ -219,14 +215,17 @@ def parse_streams(value: str) -> tuple[str, ...]:
         ValueError: A name is invalid, or there are more than `MAX_STREAMS`.
 
     """
-    names = tuple(name.strip() for name in value.split(",") if name.strip())
-    if len(names) > MAX_STREAMS or not all(map(_STREAM.fullmatch, names)):
+    names = _names(MAX_STREAMS)(value)
+    if not all(map(_STREAM.fullmatch, names)):
         raise ValueError
     return names
 
 
-def _names(value: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in value.split(",") if name.strip())
-    if len(names) > MAX_CONFIGURATION_SETS:
-        raise ValueError
-    return names
+def _names(most: int) -> Callable[[str], tuple[str, ...]]:
+    def parse(value: str) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if len(names) > most:
+            raise ValueError
+        return names
+
+    return parse

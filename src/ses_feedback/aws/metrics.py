@@ -9,7 +9,7 @@ from types import MappingProxyType
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from ses_feedback.aws.metric_counts import MetricCounts
-from ses_feedback.judging.judge import SIMULATOR
+from ses_feedback.judging.recipients import SIMULATOR
 
 NAMESPACE = "SesFeedback"
 DIMENSION = "ConfigurationSet"

@@ -98,7 +98,7 @@ class Fact(Struct, frozen=True):
 
 
 class ProviderCount(Struct, frozen=True):
-    """A count by mailbox provider (`providers.PROVIDERS`)."""
+    """A count by mailbox provider (`providers.find_provider`)."""
 
     provider: str
     name: str

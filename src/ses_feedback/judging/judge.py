@@ -11,11 +11,12 @@ from ses_feedback.address import Address
 from ses_feedback.judging import providers
 from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ProviderCount, Register, Tags, Verdict
 from ses_feedback.judging.policy import KNOWN_TYPES, AmbiguousComplaint, PolicyOptions, Rule, Trait, find_rule
-from ses_feedback.judging.recipients import EmailRecipients, domain_of
+from ses_feedback.judging.recipients import SIMULATOR, EmailRecipients, domain_of
 from ses_feedback.judging.rendering import describe_failure
 from ses_feedback.judging.subscriptions import changes_of
 from ses_feedback.message_order import number_message
 from ses_feedback.reading.envelope import Notice
+from ses_feedback.reading.names import normalize_name
 from ses_feedback.reading.ses_events import (
     Bounce,
     Complaint,
@@ -25,7 +26,6 @@ from ses_feedback.reading.ses_events import (
     RenderingFailure,
     Send,
     Subscription,
-    normalize_name,
 )
 from ses_feedback.reading.ses_objects import BouncedRecipient, first_text
 
@@ -34,8 +34,6 @@ MAX_ID_LENGTH = 128
 MAX_TAGS = 10
 MAX_TAG_BYTES = 512
 """Size of a contact's tags in total, names and values."""
-SIMULATOR = "simulator"
-"""Configuration set that email to the mailbox simulator is counted under."""
 _CONFIGURATION_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # DSN actions other than `failed`: https://www.rfc-editor.org/rfc/rfc3464#section-2.3.3
 _NOT_FAILED = frozenset({"delayed", "relayed", "delivered", "expanded"})

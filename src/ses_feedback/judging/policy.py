@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from ses_feedback.immutable import Struct
 from ses_feedback.judging.facts import Register, Verdict
-from ses_feedback.reading.ses_events import normalize_name
+from ses_feedback.reading.names import normalize_name
 
 
 class Trait(StrEnum):

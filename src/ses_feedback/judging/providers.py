@@ -7,9 +7,7 @@ with subject 7, "security or policy" (https://www.rfc-editor.org/rfc/rfc3463#sec
 import re
 from functools import lru_cache
 
-PROVIDERS = ("gmail", "microsoft", "yahoo", "apple", "other")
-"""Dimension values of `Provider`: fixed, because CloudWatch bills each combination as a metric."""
-
+# The names of providers are dimension values: few and fixed, because CloudWatch bills each combination as a metric.
 _DOMAINS = {
     "gmail": ("gmail.com", "googlemail.com"),
     "yahoo": ("aol.com", "aim.com", "rocketmail.com", "ymail.com"),

@@ -12,6 +12,8 @@ from ses_feedback.address import Address, AddressError, parse_address
 
 SIMULATOR_DOMAIN = "simulator.amazonses.com"
 """Domain of the mailbox simulator: https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html."""
+SIMULATOR = "simulator"
+"""Configuration set that email to the mailbox simulator is counted under."""
 MAX_PARSED = 100
 """Named recipients that are parsed for one bounce. An email has at most 50
 (https://docs.aws.amazon.com/ses/latest/dg/quotas.html); further names match only letter by letter."""
@@ -26,10 +28,10 @@ class EmailRecipients:
         self._parsed = 0
 
     @cached_property
-    def addresses(self) -> tuple[Address, ...]:
-        """Usable addresses of the recipients, without duplicates."""
+    def _by_key(self) -> dict[str, Address]:
+        """Usable addresses of the recipients by key, without duplicates."""
         parsed = (parse_or_none(raw) for raw in self._destination)
-        return tuple({address.key: address for address in parsed if address}.values())
+        return {address.key: address for address in parsed if address}
 
     @property
     def known(self) -> bool:
@@ -39,14 +41,12 @@ class EmailRecipients:
     @property
     def only(self) -> Address | None:
         """The only recipient, or None if there are several or none."""
-        return self.addresses[0] if len(self._destination) == 1 and len(self.addresses) == 1 else None
+        return next(iter(self._by_key.values()), None) if len(self._destination) == 1 else None
 
     @property
     def simulated(self) -> bool:
         """True if the email went to the mailbox simulator only."""
-        return bool(self._destination) and all(
-            raw.rstrip("> ").lower().endswith("@" + SIMULATOR_DOMAIN) for raw in self._destination
-        )
+        return self.known and all(is_simulator(raw.rstrip("> ").lower()) for raw in self._destination)
 
     @property
     def exhausted(self) -> bool:
@@ -69,20 +69,16 @@ class EmailRecipients:
 
         Keys are compared first. Without a match, `+tag` is ignored on both sides if exactly one recipient matches then.
         """
-        for address in self.addresses:
-            if address.key == named.key:
-                return address
+        mailed = self._by_key.get(named.key)
+        if mailed:
+            return mailed
         bare = _without_tag(named.key)
-        matching = [address for address in self.addresses if _without_tag(address.key) == bare]
+        matching = [address for key, address in self._by_key.items() if _without_tag(key) == bare]
         return matching[0] if len(matching) == 1 else None
 
     def as_mailed(self, named: Address) -> Address:
         """Return `named` with the address variant of the email, or with none if the email was not sent to it."""
         return self._by_key.get(named.key) or Address(named.key, "")
-
-    @cached_property
-    def _by_key(self) -> dict[str, Address]:
-        return {address.key: address for address in self.addresses}
 
 
 def parse_or_none(raw: str) -> Address | None:

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 from typing import NamedTuple
 
 from ses_feedback.judging.policy import Trait
-from ses_feedback.reading.ses_events import normalize_name
+from ses_feedback.reading.names import normalize_name
 from ses_feedback.reading.ses_objects import SubscriptionObject, TopicPreferences
 
 _OPT_OUT, _OPT_IN = "optout", "optin"

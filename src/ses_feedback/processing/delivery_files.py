@@ -17,7 +17,7 @@ from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.immutable import replace
-from ses_feedback.processing.pipeline import Pipeline, QuarantineStore
+from ses_feedback.processing.pipeline import Pipeline, QuarantineStore, internal_error
 from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, safe_id
 from ses_feedback.reading.envelope import Record, read_records
 from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names, split_messages
@@ -98,7 +98,7 @@ class DeliveryFilePipeline:
         except AWS_ERRORS as error:
             notification.retry(error_code(error))
         except Exception as error:  # noqa: BLE001 (a bug must not affect the other records of the batch)
-            notification.quarantine_whole(f"internal-error: {type(error).__name__}")
+            notification.quarantine_whole(internal_error(error))
 
     def _batches(self, record: Record, name: ObjectName) -> Iterator[tuple[Record, ...]]:
         """Yield the events of a file as records that are acknowledged as `record` is."""

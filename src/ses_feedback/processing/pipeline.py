@@ -102,7 +102,7 @@ class Pipeline:
         except FeedbackError as error:
             return _JudgedRecord(record, problem=str(error))
         except Exception as error:  # noqa: BLE001 (a bug must not affect the other records of the batch)
-            return _JudgedRecord(record, problem=_internal_error(error))
+            return _JudgedRecord(record, problem=internal_error(error))
         return _JudgedRecord(record, judgement, judgement.problem)
 
     def _store_facts(self, batch: list[_JudgedRecord], until: datetime | None) -> None:
@@ -120,7 +120,7 @@ class Pipeline:
         try:
             judged.failures = _failures(judged, self._contacts.learn(judged.facts, until))
         except Exception as error:  # noqa: BLE001 (a bug must not affect the other records of the batch)
-            judged.problem = _internal_error(error)
+            judged.problem = internal_error(error)
 
     def _finish(
         self, judged: _JudgedRecord, metric_counts: MetricCounts, now: datetime, until: datetime | None
@@ -196,5 +196,6 @@ def _failures(judged: _JudgedRecord, failed: Mapping[str, str]) -> dict[str, str
     return {fact.address.key: failed[fact.address.key] for fact in judged.facts if fact.address.key in failed}
 
 
-def _internal_error(error: Exception) -> str:
+def internal_error(error: Exception) -> str:
+    """Return the reason with which a record is quarantined because of a bug."""
     return f"internal-error: {type(error).__name__}"

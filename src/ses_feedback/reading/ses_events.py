@@ -10,11 +10,11 @@ SES uses two vocabularies for the same events:
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import ValidationError
 
+from ses_feedback.reading.names import normalize_name
 from ses_feedback.reading.ses_objects import (
     NONE_IF_MALFORMED,
     BounceObject,
@@ -30,8 +30,6 @@ from ses_feedback.reading.ses_objects import (
     SubscriptionObject,
 )
 
-MAX_NAME_LENGTH = 64
-"""Longest event type, bounce type or similar name that is compared with those of SES."""
 # Automatic tags: https://docs.aws.amazon.com/ses/latest/dg/monitor-using-event-publishing.html
 _CONFIGURATION_SET_TAG = "ses:configuration-set"
 _TENANT_TAG = "ses:tenant-name"
@@ -190,20 +188,6 @@ KINDS: Mapping[str, type[Feedback]] = {
     model.kind.lower(): model
     for model in (Bounce, Complaint, Delivery, Send, Reject, RenderingFailure, DeliveryDelay, Open, Click, Subscription)
 }
-
-
-def normalize_name(name: str) -> str:
-    """Return the ASCII letters and digits of `name` in lower case.
-
-    SES writes one name in several ways: `Rendering Failure`, `RenderingFailure`, `RENDERING_FAILURE`. If `name` is
-    longer than any name of SES, return `toolong`, so that the cache stays small.
-    """
-    return _normalize(name) if len(name) <= MAX_NAME_LENGTH else "toolong"
-
-
-@lru_cache(maxsize=1024)
-def _normalize(name: str) -> str:
-    return "".join(c for c in name if c.isascii() and c.isalnum()).lower()
 
 
 def parse_feedback(document: Mapping[str, Any]) -> Feedback:

@@ -7,6 +7,7 @@ from ses_feedback.address import parse_address
 from ses_feedback.contacts.contact import Contact
 from ses_feedback.contacts.status import UNLISTED
 from ses_feedback.judging.facts import ListReason
+from ses_feedback.judging.recipients import is_simulator
 
 
 def entries_of(contact: Contact, required: ListReason | None) -> tuple[str, ...]:
@@ -28,9 +29,7 @@ def is_importable(entries: Iterable[str]) -> bool:
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
     Quoted local parts are excluded as well, to be safe.
     """
-    return all(
-        entry.isascii() and '"' not in entry and not entry.endswith("@simulator.amazonses.com") for entry in entries
-    )
+    return all(entry.isascii() and '"' not in entry and not is_simulator(entry) for entry in entries)
 
 
 def object_lines(entries: Iterable[str], required: ListReason | None) -> str:

@@ -23,7 +23,6 @@ class Signer:
         AWS accepts a signature for five minutes: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
         """
         self._access = access
-        self._host = host
         self._clock = clock
         token = f"x-amz-security-token:{access.token}\n" if access.token else ""
         # A canonical request has the header names in alphabetical order.

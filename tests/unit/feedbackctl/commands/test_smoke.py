@@ -12,7 +12,7 @@ from feedbackctl.__main__ import main
 from feedbackctl.commands import smoke
 from feedbackctl.commands.smoke import Check, SmokeTest
 from feedbackctl.errors import OperatorError
-from ses_feedback.judging.judge import SIMULATOR
+from ses_feedback.judging.recipients import SIMULATOR
 from tests.support.sam_template import stack
 
 OUTPUTS = (

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from ses_feedback.judging.judge import judge
+from ses_feedback.reading.names import normalize_name
 from ses_feedback.reading.ses_events import (
     KINDS,
     Bounce,
@@ -23,7 +24,6 @@ from ses_feedback.reading.ses_events import (
     RenderingFailure,
     Send,
     Subscription,
-    normalize_name,
     parse_feedback,
 )
 from ses_feedback.reading.ses_objects import Header, Mail
