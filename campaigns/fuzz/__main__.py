@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+import click
+
 from campaigns.fuzz import bounds, findings, growth
 from campaigns.fuzz.campaign import Run, run
 from campaigns.fuzz.invariants import InvariantChecker
@@ -23,14 +25,14 @@ def main() -> int:
     if arguments.bounds:
         summary, broken = bounds.run(arguments.seed, arguments.payloads, arguments.processes)
         seconds = time.monotonic() - started
-        _print(f"seed {arguments.seed}, in {seconds:,.0f} s\n{summary}\n{len(broken)} violations {broken}")
+        click.echo(f"seed {arguments.seed}, in {seconds:,.0f} s\n{summary}\n{len(broken)} violations {broken}")
         return 1 if broken else 0
     result = run(arguments.seed, arguments.payloads, arguments.processes)
     payloads, seconds = result.statistics.payloads.total(), time.monotonic() - started
-    _print(f"seed {arguments.seed}: {payloads:,} payloads in {seconds:,.0f} s")
+    click.echo(f"seed {arguments.seed}: {payloads:,} payloads in {seconds:,.0f} s")
     too_many_dimensions = len(result.statistics.dimensions) > bounds.MAX_DIMENSIONS
     violations = result.broken + too_many_dimensions
-    _print(f"{result.statistics.summary()}\n{result.leaks} leaks, {violations} violations")
+    click.echo(f"{result.statistics.summary()}\n{result.leaks} leaks, {violations} violations")
     _print_violations(result)
     return 1 if violations else 0
 
@@ -56,7 +58,7 @@ def _print_violations(result: Run) -> None:
         payloads = [violation.payload] if violation.payload else [generate_payload(seed) for seed in case]
         simplest = shrink(payloads, breaks_same_rule(InvariantChecker(), violation))
         path = findings.save(simplest, violation, f"{violation.rule}-{case.start}")
-        _print(
+        click.echo(
             f"\n{violation.rule}: {violation.description}\n"
             f"  seeds {case.start} to {case.stop - 1}; the simplest payloads that cause it are in {path}"
         )
@@ -67,22 +69,17 @@ def _replay(path: Path) -> int:
     payloads = findings.load(path)
     violations = [*checker.check_case(payloads), *checker.check_with_faults(payloads)]
     for violation in violations:
-        _print(f"{violation.rule}: {violation.description}")
-    _print(f"{len(violations)} violations")
+        click.echo(f"{violation.rule}: {violation.description}")
+    click.echo(f"{len(violations)} violations")
     return 1 if violations else 0
 
 
 def _measure_growth() -> int:
     too_fast = 0
     for measurement in growth.measure_all():
-        _print(measurement.summary())
+        click.echo(measurement.summary())
         too_fast += not measurement.is_linear
     return 1 if too_fast else 0
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

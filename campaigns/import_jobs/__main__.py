@@ -6,6 +6,8 @@ import time
 from datetime import timedelta
 from itertools import chain
 
+import click
+
 from campaigns.import_jobs.backlog import CALLS_PER_SECOND, clear
 from campaigns.import_jobs.cases import PLANS, cases_with_each_fault, generate_import_case
 from campaigns.import_jobs.simulator import run_case
@@ -32,11 +34,11 @@ def main() -> int:
     for minutes in options.minutes:
         started = time.perf_counter()
         cleared = clear(options.contacts, timedelta(minutes=minutes), _LIMIT)
-        _print(
+        click.echo(
             f"an import job takes {minutes} minutes: {cleared}\n  (computed in {time.perf_counter() - started:.0f} s)"
         )
     hours = options.contacts * _SECONDS_PER_PUT / 3600
-    _print(f"without import jobs: {hours:.1f} hours, one call to SES per contact every {_SECONDS_PER_PUT} s")
+    click.echo(f"without import jobs: {hours:.1f} hours, one call to SES per contact every {_SECONDS_PER_PUT} s")
     return 1 if options.seeds and _run_cases(options.seeds) else 0
 
 
@@ -53,18 +55,13 @@ def _run_cases(seeds: int) -> int:
         faults += simulation.injector.fault_count
         failed += bool(violations)
         for violation in violations[:1]:
-            _print(f"{name}, {case.faults}: {violation}")
+            click.echo(f"{name}, {case.faults}: {violation}")
         simulation.release()
     seconds = time.perf_counter() - started
-    _print(
+    click.echo(
         f"{cases:,} cases, {jobs:,} import jobs, {faults:,} faults: {failed} cases with violations ({seconds:.0f} s)"
     )
     return failed
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

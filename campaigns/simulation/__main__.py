@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import click
 from botocore.session import get_session
 
 from campaigns.simulation.campaign import Figures, run_case, run_cases
@@ -37,7 +38,7 @@ def main() -> int:
     options = _parser().parse_args()
     if options.case is not None:
         simulation = run_case(generate_case(options.case))
-        _print(describe_run(simulation))
+        click.echo(describe_run(simulation))
         return 1 if simulation.checker.violations else 0
     if options.exhaustive:
         return _explore(options.crashes, options.processes)
@@ -73,11 +74,11 @@ def _run_cases(seed: int, cases: int, processes: int) -> int:
         for part in pool.map(run_cases, (seeds[at : at + _CHUNK] for at in range(0, cases, _CHUNK))):
             figures += part
             _print_progress(figures, cases, time.monotonic() - started)
-    _print(_format_figures(figures, seed, time.monotonic() - started))
+    click.echo(_format_figures(figures, seed, time.monotonic() - started))
     described: set[str] = set()
     for case, violation in figures.violations:
         if violation.promise not in described:
-            _print(f"\n{violation}\n{describe_failure(case, violation.promise)}")
+            click.echo(f"\n{violation}\n{describe_failure(case, violation.promise)}")
             described.add(violation.promise)
     return 1 if figures.violations else 0
 
@@ -112,13 +113,13 @@ def _explore(crashes: int, processes: int) -> int:
     for name, exploration in explore_all(crashes, processes):
         count = len(exploration.violations)
         violations += count
-        _print(
+        click.echo(
             f"{name}:\n  {exploration.states:,} states, {exploration.transitions:,} transitions, "
             f"{count_interleavings(exploration.graph):,} interleavings, {exploration.graph.crashes:,} crash points, "
             f"{count} violations ({exploration.seconds:,.0f} s)"
         )
         for path, _ in exploration.violations[:1]:
-            _print(describe_run(replay(make_scopes(crashes)[name], path)))
+            click.echo(describe_run(replay(make_scopes(crashes)[name], path)))
     return 1 if violations else 0
 
 
@@ -128,7 +129,7 @@ def _run_outages(cases: int, processes: int) -> int:
         futures = {name: pool.submit(run_outage, name, range(cases)) for name in {**OUTAGES, **DEAD_LETTER_OUTAGES}}
         for name, future in futures.items():
             result = future.result()
-            _print(f"{name}:\n  {result}")
+            click.echo(f"{name}:\n  {result}")
             failures += result.violations + result.changed
     return 1 if failures else 0
 
@@ -136,7 +137,7 @@ def _run_outages(cases: int, processes: int) -> int:
 def _compare(traces: int, against: str) -> int:
     started = time.monotonic()
     {"moto": _compare_with_moto, "emulator": _compare_with_emulator}[against](traces)
-    _print(f"{traces:,} traces: equal answers of {against} and in memory ({time.monotonic() - started:,.0f} s)")
+    click.echo(f"{traces:,} traces: equal answers of {against} and in memory ({time.monotonic() - started:,.0f} s)")
     return 0
 
 
@@ -160,11 +161,6 @@ def _compare_with_emulator(traces: int) -> None:
                 compare(client, CREATE_TABLE["TableName"], seed)
         finally:
             local_aws.stop()
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
+import click
+
 from campaigns.wire.campaign import (
     Figures,
     run_case,
@@ -35,7 +37,7 @@ def main() -> int:
     if arguments.case is not None:
         with_kills = arguments.case % _SEED_STRIDE >= _FIRST_WITH_KILLS
         simulation = run_seed_with_kills(arguments.case) if with_kills else run_case(generate_case(arguments.case))
-        _print(describe_simulation(simulation))
+        click.echo(describe_simulation(simulation))
         return 1 if simulation.checker.violations else 0
     violations = 0
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
@@ -91,30 +93,25 @@ def _run_every_fault(pool: ProcessPoolExecutor) -> int:
 
 def _report(title: str, figures: Figures, seconds: float) -> int:
     """Print the figures; return the number of violations."""
-    _print(
+    click.echo(
         f"{title}: {figures.cases:,} cases in {seconds:,.0f} s\n"
         f"{figures.deliveries:,} deliveries ({figures.deliveries / seconds:,.0f} per second), "
         f"{figures.redeliveries:,} of them redeliveries; {figures.quarantined:,} messages quarantined\n"
         f"{figures.requests:,} AWS calls; {figures.invocations:,} invocations, {figures.failed:,} of them failed"
     )
     if figures.kills:
-        _print(f"{figures.kills.total():,} kills: {_listed(figures.kills)}")
+        click.echo(f"{figures.kills.total():,} kills: {_listed(figures.kills)}")
     by_fault: Counter[str] = Counter()
     for (_, fault), number in figures.faults.items():
         by_fault[fault] += number
-    _print(f"{by_fault.total():,} faults: {_listed(by_fault)}\n{len(figures.violations)} violations")
+    click.echo(f"{by_fault.total():,} faults: {_listed(by_fault)}\n{len(figures.violations)} violations")
     for seed, violation in figures.violations[:_MAX_SHOWN]:
-        _print(f"\ncase {seed}: {violation}\n{figures.histories[seed]}")
+        click.echo(f"\ncase {seed}: {violation}\n{figures.histories[seed]}")
     return len(figures.violations)
 
 
 def _listed(counter: Counter[str]) -> str:
     return ", ".join(f"{number:,} {name}" for name, number in counter.most_common())
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
