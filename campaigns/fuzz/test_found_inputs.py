@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.dynamodb_units import item_size
+from campaigns.fuzz.canaries import find_leaks, undocumented
 from campaigns.fuzz.harness import NOW, Harness, Invocation
 from campaigns.fuzz.invariants import MAX_ITEM_BYTES, original_text
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES
@@ -90,6 +91,16 @@ def test_address_of_a_wrong_type_does_not_prevent_the_others(harness: Harness, w
     invocation = harness.feedback(an_sqs_event(_with_recipients(recipients, "bounce")))
     assert outcome(invocation) == (Disposition.QUARANTINED, "unusable-recipient")
     assert addresses(harness) == [OTHER_RECIPIENT, RECIPIENT]
+
+
+def test_address_in_the_status_of_a_bounce_is_not_published(harness: Harness) -> None:
+    """The status is text of a mail server. Only an enhanced status code leaves the contact store."""
+    document = a_bounce()
+    document["bounce"]["bouncedRecipients"] = [{**a_bounced_recipient(), "status": OTHER_RECIPIENT}]
+    assert outcome(harness.feedback(an_sqs_event(document)))[0] is Disposition.APPLIED
+    harness.stream()
+    assert [detail["status_code"] for detail in harness.events.published] == [""]
+    assert not any(find_leaks(undocumented(detail)) for detail in harness.events.published)
 
 
 def _stored_after(harness: Harness, document: Json, *days: float) -> Json:

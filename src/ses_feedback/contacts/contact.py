@@ -5,6 +5,7 @@ therefore arrive in any order and any number of times; the contact ends the same
 (status, may_send, the required list entry) is a function of its registers (`status`).
 """
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -175,11 +176,22 @@ def _evidence(fact: Fact) -> Evidence:
         fact.reason,
         fact.configuration_set,
         details.message_id,
-        details.status,
+        _status_code(details.status),
         details.tags if keeps_tags else (),
     )
 
 
+def _status_code(status: str) -> str:
+    """Return the enhanced status code at the start of a DSN's status, or an empty string.
+
+    Any other text of a mail server may name an address, and the code is published.
+    """
+    found = _STATUS_CODE.match(status.strip())
+    return found[0] if found else ""
+
+
+# https://www.rfc-editor.org/rfc/rfc3463#section-2
+_STATUS_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9])")
 _REGISTERS_WITH_TAGS = frozenset({Register.BOUNCED, Register.COMPLAINED})
 """Registers whose tags are published with a change of status."""
 

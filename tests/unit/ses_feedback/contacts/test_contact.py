@@ -108,6 +108,28 @@ def test_evidence_of_bounces_and_complaints_keeps_status_code_and_tags() -> None
     assert bounced == replace(EVIDENCE, status_code="5.1.1", tags=(("campaign", "september"),))
 
 
+@pytest.mark.parametrize(
+    ("status", "status_code"),
+    [
+        ("5.1.1", "5.1.1"),
+        (" 4.4.7 (delivery time expired)", "4.4.7"),
+        ("5.7.999", "5.7.999"),
+        (RECIPIENT, ""),
+        (f"no mailbox {RECIPIENT} 5.1.1", ""),
+        ("5.1.1000", ""),
+        ("3.1.1", ""),
+        ("5.1", ""),
+        ("", ""),
+    ],
+)
+def test_evidence_keeps_a_status_only_if_it_begins_with_an_enhanced_status_code(status: str, status_code: str) -> None:
+    """The code is published with a change of status; any other text of a mail server may name an address."""
+    fact = a_fact()
+    bounced = contact_of(replace(fact, details=replace(fact.details, status=status))).bounced
+    assert bounced
+    assert bounced.status_code == status_code
+
+
 def test_only_facts_with_a_register_change_a_contact() -> None:
     changing = {verdict for verdict in Verdict if changes_contact(a_fact(verdict))}
     assert changing == {"SUPPRESS", "COMPLAIN", "UNSUBSCRIBE", "SUBSCRIBE", "SOFT_BOUNCE", "DELIVERED"}
