@@ -161,7 +161,7 @@ class _Generator:
         known = emails.get(address)
         if known and known[1] < at and self.rng.random() < 0.6:
             return known
-        emails[address] = identity, at - self.rng.choice((5_000, 5_000, 5_000, DAY, 5 * DAY))
+        emails[address] = identity, at - self.rng.choice((5_000, 5_000, 5_000, 5_000, DAY, 5 * DAY, 9 * DAY))
         return emails[address]
 
     def _recipients(self, count: int) -> list[tuple[str, str]]:

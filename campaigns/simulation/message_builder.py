@@ -41,13 +41,14 @@ def build_message(
     configuration_set = _CONFIGURATION_SET if as_event else ""
     variants = [variant for _, variant in recipients]
     email_identity, mailed = email or (identity, at - _SENDING_TIME)
-    status_code = "5.1.1" if kind.event_type == "bounce" and kind.names != "none" else ""
+    status_code = kind.dsn.get("status", "") if kind.event_type == "bounce" and kind.names != "none" else ""
+    dated = format_milliseconds(_bounded_time(at + kind.clock, mailed, arrives))
     facts = tuple(
         ReportedFact(
             key,
             variant.replace("EXAMPLE", "example"),
             kind.register,
-            format_milliseconds(at),
+            dated,
             kind.reason,
             configuration_set,
             kind.verdict,
@@ -61,6 +62,11 @@ def build_message(
     )
     body = _write_body(kind, variants, at, identity, (email_identity, mailed), as_event=as_event, wrapped=wrapped)
     return Message(kind.name, body, facts, kind.disposition, lane, arrives, number)
+
+
+def _bounded_time(reported: int, mailed: int, arrives: int) -> int:
+    """Return the time of feedback: never earlier than its email, and that of the email if it is after the carrier's."""
+    return max(reported, mailed) if reported <= arrives else mailed
 
 
 def _write_body(
@@ -96,7 +102,7 @@ def _write_body(
 def _event_details(kind: MessageKind, variants: Sequence[str], at: int, identity: int) -> dict[str, Any]:
     details = {
         **(kind.fields or {}),
-        "timestamp": format_milliseconds(at),
+        "timestamp": format_milliseconds(at + kind.clock),
         "feedbackId": f"feedback-{identity}",
     }
     server_text = canary("answered", identity)
@@ -104,8 +110,22 @@ def _event_details(kind: MessageKind, variants: Sequence[str], at: int, identity
         return {**details, "recipients": list(variants), "smtpResponse": server_text}
     if kind.event_type == "subscription":
         return details
-    named = {"recipients": variants, "none": (), "stranger": (STRANGER,)}[kind.names]
-    recipients = [{"emailAddress": name, "status": "5.1.1", "diagnosticCode": server_text} for name in named]
+    recipients = [{"emailAddress": name, **kind.dsn, "diagnosticCode": server_text} for name in _names(kind, variants)]
     if kind.disposition == "quarantined":
         recipients.append({"emailAddress": _MALFORMED_ADDRESS, "status": "5.1.1"})
     return {**details, "bouncedRecipients" if kind.event_type == "bounce" else "complainedRecipients": recipients}
+
+
+def _names(kind: MessageKind, variants: Sequence[str]) -> Sequence[str]:
+    """Return the addresses that an event names, if the email was sent to `variants`."""
+    match kind.names:
+        case "none":
+            return ()
+        case "stranger":
+            return (STRANGER,)
+        case "member":
+            return (f"member@{variants[0].partition('@')[2]}",)
+        case "other variant":
+            return [variant.swapcase() for variant in variants]
+        case _:
+            return variants

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -19,8 +19,9 @@ class MessageKind:
     `event_type` is the key of the event's details (`bounce`, `complaint`, `delivery`), or `malformed` or `notice`.
     `fields` are added to these details. A kind with `two_recipients` names two addresses. `register`, `verdict` and
     `reason` are those of the fact; a kind without a verdict reports none. `disposition` is the one of the message. If
-    `only_recipient` is set, the email has no other recipient. `names` is `recipients`, `none`, or `stranger` if the
-    event names an address that the email was not sent to.
+    `only_recipient` is set, the email has no other recipient. `names` is `recipients`, `none`, `other variant`, or
+    `stranger` or `member` if the event names an address of another domain or of the same domain that the email was not
+    sent to. `dsn` are the fields of a bounced recipient. The clock that dates the event is `clock` milliseconds ahead.
     """
 
     name: str
@@ -33,6 +34,8 @@ class MessageKind:
     disposition: str = "applied"
     only_recipient: bool = False
     names: str = "recipients"
+    dsn: Mapping[str, str] = field(default_factory=lambda: {"status": "5.1.1"})
+    clock: int = 0
 
 
 def _bounce(
@@ -63,6 +66,8 @@ def _preferences(*, old: bool, new: bool) -> Mapping[str, Any]:
 
 
 _ON_LIST = "OnAccountSuppressionList"
+_DAY = 86_400_000
+_DELAYED = {"action": "delayed", "status": "4.4.1"}
 
 KINDS: tuple[tuple[int, MessageKind], ...] = (
     (5, _bounce("hard bounce", "bounced", "SUPPRESS", "Permanent", "General")),
@@ -85,6 +90,23 @@ KINDS: tuple[tuple[int, MessageKind], ...] = (
     (2, MessageKind("forwarded bounce", "bounce", "soft_bounced", "SOFT_BOUNCE", "Permanent/General (forwarded)",
                     {"bounceType": "Permanent", "bounceSubType": "General"}, only_recipient=True, names="stranger")),
     (2, _bounce("forged bounce", "", "", "Permanent", "General", names="stranger")),
+    (1, MessageKind("member gone", "bounce", "", "NOTE", "Permanent/General (member gone)",
+                    {"bounceType": "Permanent", "bounceSubType": "General"}, only_recipient=True, names="member")),
+    (1, _bounce("bounce of another variant", "bounced", "SUPPRESS", "Permanent", "General", names="other variant")),
+    (1, _bounce("auto-reply", "", "NOTE", "Transient", "General", dsn={})),
+    (1, _bounce("delayed", "", "NOTE", "Permanent", "General", dsn=_DELAYED)),
+    (1, _bounce("delayed soft bounce", "", "NOTE", "Transient", "MailboxFull", dsn=_DELAYED)),
+    (1, _bounce("delayed, with a status of failure", "soft_bounced", "SOFT_BOUNCE", "Transient", "General",
+                dsn={"action": "delayed", "status": "5.2.2"})),
+    (1, _bounce("soft bounce without a recipient", "soft_bounced", "SOFT_BOUNCE", "Transient", "MailboxFull",
+                only_recipient=True, names="none")),
+    (1, _complaint("complaint without a recipient", "complained", "COMPLAIN", "abuse",
+                   {"complaintFeedbackType": "abuse"}, only_recipient=True, names="none")),
+    (1, _complaint("complaint by a slow clock", "complained", "COMPLAIN", "abuse",
+                   {"complaintFeedbackType": "abuse"}, clock=-9 * _DAY)),
+    (1, _bounce("soft bounce by a slow clock", "soft_bounced", "SOFT_BOUNCE", "Transient", "MailboxFull",
+                clock=-9 * _DAY)),
+    (1, _bounce("bounce by a fast clock", "bounced", "SUPPRESS", "Permanent", "General", clock=4 * _DAY)),
     (1, _bounce("message too large", "", "NOTE", "Transient", "MessageTooLarge")),
     (1, _complaint("not spam", "", "NOTE", "not-spam", {"complaintFeedbackType": "not-spam"})),
     (1, _bounce("bounce of two", "bounced", "SUPPRESS", "Permanent", "General", two_recipients=True)),

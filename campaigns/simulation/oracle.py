@@ -153,6 +153,28 @@ def expected_status(registers: Mapping[str, Any], settings: Settings) -> str:
     return "suspended" if run and max(registers.get("releases", [-1])) < days[-1] else "bouncing"
 
 
+def expected_evidence(registers: Mapping[str, Any], settings: Settings) -> tuple[str, str]:
+    """Return the time and the reason of the status of a contact: first-hand evidence first, then lists of SES."""
+    names: tuple[str, ...]
+    match expected_status(registers, settings):
+        case "active":
+            return "", ""
+        case "complained":
+            names = ("complained", "listed_complaint")
+            since = registers.get("opted_in_at", "")
+        case "bounced":
+            names = ("bounced", "nameless", "globally_suppressed", "listed_bounce")
+            since = max(registers.get("opted_in_at", ""), registers.get("cleared_at", ""))
+            if sum(day > _day_number(since) for day in registers.get("nameless_days", ())) < 2:
+                names = ("bounced", "globally_suppressed", "listed_bounce")
+        case "unsubscribed":
+            names, since = ("unsubscribed",), registers.get("opted_in_at", "")
+        case _:
+            names, since = ("soft_bounced",), ""
+    name = next(one for one in names if registers.get(f"{one}_at", "") > since)
+    return registers[f"{name}_at"], registers[f"{name}_reason"]
+
+
 def _is_bounced(registers: Mapping[str, Any], reinstated: str, settings: Settings) -> bool:
     if max(registers.get("bounced_at", ""), registers.get("globally_suppressed_at", "")) > reinstated:
         return True
