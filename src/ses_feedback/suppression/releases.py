@@ -26,14 +26,21 @@ class SuspendedContacts(StoredContacts, Protocol):
 class SuspensionReleases:
     """Ends suspensions, the oldest first."""
 
-    def __init__(self, contacts: SuspendedContacts, limits: Limits, now: Callable[[], datetime]) -> None:
-        """Release contacts of the repository `contacts` under `limits`."""
+    def __init__(
+        self,
+        contacts: SuspendedContacts,
+        limits: Limits,
+        now: Callable[[], datetime],
+        max_releases: int = MAX_RELEASES_A_RUN,
+    ) -> None:
+        """Release contacts of the repository `contacts` under `limits`, at most `max_releases` in a run."""
         self._contacts = contacts
         self._limits = limits
         self._now = now
+        self._max_releases = max_releases
 
     def release_ended(self, deadline: datetime) -> int:
-        """End at most `MAX_RELEASES_A_RUN` suspensions, until `deadline`; return their number.
+        """End at most `max_releases` suspensions, until `deadline`; return their number.
 
         A contact that cannot be read or written now stays in the index for the next run.
 
@@ -44,9 +51,11 @@ class SuspensionReleases:
         if not self._limits.suspension_days:
             return 0  # no suspension ends by itself
         number = 0
-        ended = islice(self._contacts.suspensions_ended(self._now()), MAX_RELEASES_A_RUN)
+        ended = islice(self._contacts.suspensions_ended(self._now()), self._max_releases)
         for batch in batched((address for _, address in ended), READ_AT_ONCE):
-            for stored in self._contacts.read(batch, {}, consistent=True).values():
+            read = self._contacts.read(batch, {}, consistent=True)
+            # The read returns contacts in any order, and the deadline may end the run.
+            for stored in (read[address] for address in batch if address in read):
                 if self._now() >= deadline:
                     return number
                 number += self._release(stored)

@@ -8,8 +8,7 @@ import pytest
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import Verdict
-from ses_feedback.suppression import releases
-from ses_feedback.suppression.releases import SuspensionReleases
+from ses_feedback.suppression.releases import MAX_RELEASES_A_RUN, SuspensionReleases
 from tests.support.builders import RECIPIENT, a_fact, on_day, soft_bounce_days
 from tests.support.deployed_functions import EmbeddedStack, embedded_stack
 
@@ -23,9 +22,15 @@ def stack() -> Iterator[EmbeddedStack]:
         yield stack
 
 
-def release(stack: EmbeddedStack, limits: Limits | None = None, *, within: timedelta = LATER) -> int:
+def release(
+    stack: EmbeddedStack,
+    limits: Limits | None = None,
+    *,
+    within: timedelta = LATER,
+    max_releases: int = MAX_RELEASES_A_RUN,
+) -> int:
     """End suspensions; return their number."""
-    ending = SuspensionReleases(stack.repository(), limits or stack.settings.limits, stack.clock.now)
+    ending = SuspensionReleases(stack.repository(), limits or stack.settings.limits, stack.clock.now, max_releases)
     return ending.release_ended(stack.clock.now() + within)
 
 
@@ -79,10 +84,17 @@ def test_no_suspension_is_ended_after_the_deadline(stack: EmbeddedStack) -> None
     assert stack.contact(RECIPIENT).status is Status.SUSPENDED
 
 
-def test_one_run_ends_at_most_the_maximum_and_the_next_run_continues(
-    stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(releases, "MAX_RELEASES_A_RUN", 2)
+def test_one_run_ends_at_most_the_maximum_and_the_next_run_continues(stack: EmbeddedStack) -> None:
     suspend(stack, *(f"{number}@example.com" for number in range(3)))
     sleep_until_the_end(stack)
-    assert [release(stack) for _ in range(3)] == [2, 1, 0]
+    assert [release(stack, max_releases=2) for _ in range(3)] == [2, 1, 0]
+
+
+def test_the_oldest_suspensions_end_first_whatever_the_order_in_which_contacts_are_read(stack: EmbeddedStack) -> None:
+    oldest, later, latest = "z@example.com", "m@example.com", "a@example.com"
+    for day, address in enumerate((oldest, later, latest)):
+        stack.learn(*soft_bounce_days(*(day + one for one in range(5)), address=address))
+    stack.clock.sleep(timedelta(days=60).total_seconds())
+    assert release(stack, max_releases=2) == 2
+    statuses = [stack.contact(address).status for address in (oldest, later, latest)]
+    assert statuses == [Status.BOUNCING, Status.BOUNCING, Status.SUSPENDED]
