@@ -7,6 +7,7 @@ number in twelve bytes
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zlib import crc32
 
 HASH_BITS = 32
@@ -35,6 +36,7 @@ def day_of_time(time: datetime) -> int:
     return (time - _EPOCH).days
 
 
+@lru_cache(64)
 def date_of_day(day: int) -> date:
     """Return the date of a day counted from 1970-01-01."""
     return _EPOCH_DATE + timedelta(days=day)

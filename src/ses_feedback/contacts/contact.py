@@ -141,9 +141,12 @@ def merge(one: Contact, other: Contact) -> Contact:
 
 def learn_facts(contact: Contact, facts: Iterable[Fact]) -> Contact:
     """Return `contact` with the evidence of `facts`, all about its address."""
+    unknown = Contact(contact.address)
     for fact in facts:
         if not _is_known_delivery(contact, fact):
-            contact = merge(contact, contact_of(fact))
+            learnt = contact_of(fact)
+            # An unknown contact is the identity of `merge`, and comparing is faster than merging.
+            contact = learnt if contact == unknown else merge(contact, learnt)
     return contact
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from ses_feedback.contacts.record import Item
 from ses_feedback.judging.facts import Fact
@@ -35,8 +36,8 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
         "rule": {"S": fact.rule},
         "expires_at": {"N": str(int(max(min(fact.at, now) + timedelta(days=keep_days), now).timestamp()))},
     }
-    texts = {name: getattr(fact, name) for name in _FACT_TEXTS} | {name: getattr(details, name) for name in _DETAILS}
-    item |= {name: {"S": text} for name, text in texts.items() if text}
+    texts = (*_fact_texts(fact), *_detail_texts(details))
+    item |= {name: {"S": text} for name, text in zip(_TEXTS, texts, strict=True) if text}
     if details.tags:
         item["tags"] = {"M": {name: {"S": text} for name, text in details.tags}}
     return item
@@ -54,3 +55,6 @@ _DETAILS = (
     "diagnostic_code",
     "tenant",
 )
+_TEXTS = _FACT_TEXTS + _DETAILS
+_fact_texts = attrgetter(*_FACT_TEXTS)
+_detail_texts = attrgetter(*_DETAILS)

@@ -157,22 +157,20 @@ def encode(stored: ContactRecord, limits: Limits) -> Item:
     """Return the item of `stored`."""
     contact = stored.contact
     current = standing(contact, limits)
-    texts = {"address": contact.address, "record": RECORD}
     others = stored.others
-    item = dict(others)
-    _add_evidence(texts, item, contact)
-    _add_standing(texts, contact, current, limits)
-    _add_bookkeeping(texts, stored)
-    item |= {name: {"S": text} for name, text in texts.items()}
-    item["rev"] = {"N": str(stored.rev)}
+    item = {**others, **key(contact.address), "rev": {"N": str(stored.rev)}}
+    its_shard = shard(contact.address)
+    _add_evidence(item, contact)
+    _add_standing(item, contact, current, limits, its_shard)
+    _add_bookkeeping(item, stored, its_shard)
     item["may_send"] = {"BOOL": current.may_send}
     item["may_send_transactional"] = {"BOOL": list_reason(current.status, limits) is None}
     item["variants"] = {"L": [{"S": variant} for variant in contact.variants]}
-    for name in _FLAGS:
-        if getattr(stored, name):
-            item[name] = {"BOOL": True}
-    for name in _NUMBERS:
-        numbers = getattr(contact, name)
+    if stored.list_pending:
+        item["list_pending"] = {"BOOL": True}
+    if stored.publish_pending:
+        item["publish_pending"] = {"BOOL": True}
+    for name, numbers in zip(_NUMBERS, _number_registers(contact), strict=True):
         if numbers:
             item[name] = {"L": [{"N": str(number)} for number in numbers]}
     if contact.late:
@@ -189,15 +187,14 @@ def _has_deliveries_only(contact: Contact) -> bool:
     return contact == Contact(contact.address, contact.variants, delivered=contact.delivered)
 
 
-def _add_evidence(texts: dict[str, str], item: Item, contact: Contact) -> None:
-    for name, at, fields, tags in _REGISTERS:
-        evidence: Evidence | None = getattr(contact, name)
+def _add_evidence(item: Item, contact: Contact) -> None:
+    registers: tuple[Evidence | None, ...] = _evidence_registers(contact)
+    for evidence, (_, at, fields, tags) in zip(registers, _REGISTERS, strict=True):
         if evidence:
-            texts[at] = format_timestamp(evidence.at)
-            for attribute, field_name in fields:
-                text = getattr(evidence, field_name)
+            item[at] = {"S": format_timestamp(evidence.at)}
+            for (attribute, _), text in zip(fields, _evidence_texts(evidence), strict=True):
                 if text:
-                    texts[attribute] = text
+                    item[attribute] = {"S": text}
             if evidence.tags:
                 item[tags] = {"M": {tag: {"S": text} for tag, text in evidence.tags}}
 
@@ -217,34 +214,35 @@ def _encode_evidence(evidence: Evidence) -> Item:
     return {"at": {"S": format_timestamp(evidence.at)}, **{name: {"S": text} for name, text in texts.items() if text}}
 
 
-def _add_standing(texts: dict[str, str], contact: Contact, current: Standing, limits: Limits) -> None:
-    texts["status"] = status = current.status.value
+def _add_standing(item: Item, contact: Contact, current: Standing, limits: Limits, its_shard: str) -> None:
+    status = current.status.value
+    item["status"] = {"S": status}
     if current.evidence:
-        texts["reason"] = current.evidence.reason
-        texts["status_at"] = format_timestamp(current.evidence.at)
+        item["reason"] = {"S": current.evidence.reason}
+        item["status_at"] = {"S": format_timestamp(current.evidence.at)}
         if not current.may_send:
-            texts["unsendable"] = f"{status}#{shard(contact.address)}"
+            item["unsendable"] = {"S": f"{status}#{its_shard}"}
     if current.status is Status.SUSPENDED:
         ends_at = release_time(contact, limits)
         if ends_at:
-            texts["release_shard"] = shard(contact.address)
-            texts["release_at"] = format_timestamp(ends_at)
+            item["release_shard"] = {"S": its_shard}
+            item["release_at"] = {"S": format_timestamp(ends_at)}
 
 
-def _add_bookkeeping(texts: dict[str, str], stored: ContactRecord) -> None:
-    texts["published_status"] = stored.published.value
+def _add_bookkeeping(item: Item, stored: ContactRecord, its_shard: str) -> None:
+    item["published_status"] = {"S": stored.published.value}
     if stored.synced is not None:
-        texts["synced"] = stored.synced
+        item["synced"] = {"S": stored.synced}
     if stored.retry_at:
-        texts["retry_at"] = format_timestamp(stored.retry_at)
+        item["retry_at"] = {"S": format_timestamp(stored.retry_at)}
     if stored.lease:
-        texts["lease"] = stored.lease
+        item["lease"] = {"S": stored.lease}
     if stored.leased_until:
-        texts["leased_until"] = format_timestamp(stored.leased_until)
+        item["leased_until"] = {"S": format_timestamp(stored.leased_until)}
     if stored.pending_since:
-        texts["pending_since"] = format_timestamp(stored.pending_since)
-        texts["pending_shard"] = shard(stored.contact.address)
-        texts["pending_at"] = format_timestamp(stored.retry_at or stored.pending_since)
+        item["pending_since"] = {"S": format_timestamp(stored.pending_since)}
+        item["pending_shard"] = {"S": its_shard}
+        item["pending_at"] = {"S": format_timestamp(stored.retry_at or stored.pending_since)}
 
 
 def decode(item: Item) -> ContactRecord:
@@ -268,6 +266,9 @@ _REGISTERS = tuple(
     for name in EVIDENCE_REGISTERS
 )
 _NUMBERS = ("delivered", "soft_bounces", "releases", "nameless_days")
+_evidence_registers = attrgetter(*EVIDENCE_REGISTERS)
+_evidence_texts = attrgetter(*_EVIDENCE_TEXTS)
+_number_registers = attrgetter(*_NUMBERS)
 _STREAMS = ("unsubscribed_from", "opted_into")
 _FLAGS = ("list_pending", "publish_pending")
 _BOOKKEEPING = (
@@ -293,7 +294,7 @@ def _decode(item: Item) -> ContactRecord:
         if name in item:
             registers[name] = _decode_streams(item[name]["M"])
     contact = Contact(
-        _text(item, "address"),
+        item["address"]["S"],
         variants=tuple([variant["S"] for variant in item["variants"]["L"]]),
         late=int(item["late"]["N"]) if "late" in item else 0,
         **registers,
@@ -301,9 +302,9 @@ def _decode(item: Item) -> ContactRecord:
     return ContactRecord(
         contact,
         rev=int(item["rev"]["N"]),
-        status=_STATUSES[_text(item, "status")],
-        published=_STATUSES[_text(item, "published_status")],
-        synced=_text(item, "synced") or None,
+        status=_STATUSES[item["status"]["S"]],
+        published=_STATUSES[item["published_status"]["S"]],
+        synced=item["synced"]["S"] if "synced" in item else None,
         list_pending="list_pending" in item,
         publish_pending="publish_pending" in item,
         pending_since=_moment(item, "pending_since"),

@@ -271,7 +271,9 @@ def needs_list_call(old: Contact, new: Contact, limits: Limits, synced: str | No
         return True  # each address variant is an entry of its own
     if _first_hand(new) == _first_hand(old):
         return False
-    return required_list_reason(replace(new, listed_bounce=None, listed_complaint=None), limits) is not None
+    if new.listed_bounce or new.listed_complaint:
+        required = required_list_reason(replace(new, listed_bounce=None, listed_complaint=None), limits)
+    return required is not None
 
 
 def _first_hand(contact: Contact) -> tuple[object, ...]:

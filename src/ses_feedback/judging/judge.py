@@ -1,8 +1,7 @@
 """Judge an SES event: find the policy rule that applies and return facts about contacts."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -118,14 +117,15 @@ def _judge_bounce(feedback: Bounce, sent_at: datetime | None, options: PolicyOpt
     bounce = feedback.bounce
     type_, sub_type = normalize_name(bounce.bounce_type or ""), normalize_name(bounce.bounce_sub_type or "")
     labels = _labels_of_bounce(type_, sub_type)
-    declared = feedback.configuration_set in options.streams
-    base = find_rule("Bounce", type_, sub_type, frozenset({Trait.DECLARED_STREAM}) if declared else frozenset())
+    configuration_set = feedback.configuration_set
+    traits = _DECLARED_STREAM if configuration_set in options.streams else _NO_TRAITS
+    base = find_rule("Bounce", type_, sub_type, traits)
     email = _recipients(feedback)
-    result = _Result(feedback, sent_at, base, email)
+    result = _Result(feedback, sent_at, base, email, configuration_set)
     judging = _BounceJudging(result, email, base, label="/".join(labels), type_=type_, sub_type=sub_type)
     judging.judge_all(bounce.bounced_recipients or ())
     if "unrecognized" in labels or base.name == "bounce-of-unknown-type":
-        result.counts["UnrecognizedFeedback"] = 1
+        result.count("UnrecognizedFeedback")
     return result.judgement()
 
 
@@ -179,7 +179,7 @@ class _BounceJudging:
             self._judge_one(mailed, recipient, self._rule_for(recipient))
 
     def _note_unmatched(self, recipient: BouncedRecipient, domain: str) -> None:
-        self._result.counts["UnmatchedRecipient"] += 1
+        self._result.count("UnmatchedRecipient")
         if self._unmatched is None:
             self._unmatched, self._unmatched_domain = recipient, domain
 
@@ -222,19 +222,23 @@ class _BounceJudging:
         details = self._result.details_of_bounce(recipient)
         if counted:
             self._matched += 1
-            self._result.counts[rule.metric] += 1
+            self._result.count(rule.metric)
         stream = self._result.configuration_set if rule.register is Register.UNSUBSCRIBED_FROM else ""
         self._result.add(_Judged(address, rule, rule.verdict, reason, details, stream))
 
 
 def _traits_of(recipient: BouncedRecipient) -> frozenset[Trait]:
+    if recipient.action == "failed":
+        return _NO_TRAITS
     action, status = (recipient.action or "").strip().lower(), (recipient.status or "").strip()
     if not action and not status:
         return _AUTO_REPLY
-    return _DID_NOT_FAIL if action in _NOT_FAILED and not status.startswith("5") else frozenset()
+    return _DID_NOT_FAIL if action in _NOT_FAILED and not status.startswith("5") else _NO_TRAITS
 
 
+_NO_TRAITS: frozenset[Trait] = frozenset()
 _AUTO_REPLY = frozenset({Trait.AUTO_REPLY})
+_DECLARED_STREAM = frozenset({Trait.DECLARED_STREAM})
 _DID_NOT_FAIL = frozenset({Trait.NOT_FAILED})
 
 
@@ -301,17 +305,30 @@ def _judge_subscription(feedback: Subscription, sent_at: datetime | None, option
 class _Result:
     """Collects the facts and counts of one event."""
 
-    def __init__(self, feedback: Feedback, sent_at: datetime | None, rule: Rule, email: EmailRecipients) -> None:
+    def __init__(
+        self,
+        feedback: Feedback,
+        sent_at: datetime | None,
+        rule: Rule,
+        email: EmailRecipients,
+        configuration_set: str | None = None,
+    ) -> None:
+        """Take the event's `configuration_set` if it was read before: that takes some microseconds."""
         self._feedback = feedback
         self._rule = rule
         self._email = email
         self._times = _times_of(feedback, sent_at)
         self._facts: dict[tuple[str, str, str], Fact] = {}
-        self._provider_counts: Counter[tuple[str, str]] = Counter()
-        self.counts: Counter[str] = Counter()
+        self._provider_counts: dict[tuple[str, str], int] = {}
+        self.counts: dict[str, int] = {}
         self.problem = ""
-        configuration_set = feedback.configuration_set
+        if configuration_set is None:
+            configuration_set = feedback.configuration_set
         self.configuration_set = configuration_set if _CONFIGURATION_SET.fullmatch(configuration_set) else ""
+
+    def count(self, name: str) -> None:
+        """Count a metric once."""
+        self.counts[name] = self.counts.get(name, 0) + 1
 
     def add(self, one: _Judged) -> None:
         """Add the fact of one recipient, once for each rule and stream."""
@@ -340,7 +357,8 @@ class _Result:
     def count_provider(self, address: Address | None, name: str, text: str | None) -> None:
         """Count a metric by the provider of `address`, or of a mail server that answered with `text`."""
         domain = domain_of(address) if address else ""
-        self._provider_counts[providers.find_provider(domain, text or ""), name] += 1
+        key = providers.find_provider(domain, text or ""), name
+        self._provider_counts[key] = self._provider_counts.get(key, 0) + 1
 
     def details(self, type_: str | None = "", sub_type: str | None = "", **texts: str | None) -> EventDetails:
         """Return fields of the event, cut to size."""
@@ -377,17 +395,17 @@ class _Result:
         if self._email.simulated:
             # AWS does not count email to the simulator either:
             # https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
-            counted_under, provider_counts = SIMULATOR, Counter()
+            counted_under, provider_counts = SIMULATOR, {}
         return Judgement(
             self._feedback.kind,
             self._rule.name,
             tuple(self._facts.values()),
-            tuple((name, number) for name, number in self.counts.items() if name),
+            tuple([(name, number) for name, number in self.counts.items() if name]),
             self.problem,
             self._times.at,
             self._feedback.message_id,
             counted_under,
-            tuple(ProviderCount(provider, name, number) for (provider, name), number in provider_counts.items()),
+            tuple([ProviderCount(provider, name, number) for (provider, name), number in provider_counts.items()]),
             template,
             error_kind,
         )
@@ -425,28 +443,31 @@ def tags_of(feedback: Feedback) -> Tags:
     tags = feedback.mail.tags if feedback.mail else None
     if not tags:
         return ()
-    return tuple(_fitting_tags(tags))
+    names = [name for name in tags if not name.startswith("ses:")]
+    return tuple(_fitting_tags(tags, sorted(names))) if names else ()
 
 
-def _fitting_tags(tags: dict[str, object]) -> Iterator[tuple[str, str]]:
-    names = sorted(name for name in tags if not name.startswith("ses:"))
+def _fitting_tags(tags: dict[str, object], names: list[str]) -> list[tuple[str, str]]:
+    fitting: list[tuple[str, str]] = []
     left = MAX_TAG_BYTES
     for name in names[:MAX_TAGS]:
         first = first_text(tags[name])
         if first is None:
             continue
         pair = _cut(name, MAX_TAG_BYTES), _cut(first, MAX_TAG_BYTES)
-        left -= sum(len(text.encode()) for text in pair)
+        left -= len(pair[0].encode()) + len(pair[1].encode())
         if left < 0:
-            return
-        yield pair
+            break
+        fitting.append(pair)
+    return fitting
 
 
 def _cut(text: str | None, length: int) -> str:
     """Return `text` cut to `length`, without lone surrogates, which DynamoDB rejects."""
     if not text:
         return ""
-    text = text[:length]
+    if len(text) > length:
+        text = text[:length]
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 

@@ -12,6 +12,7 @@ from ses_feedback.address import Address, AddressError, parse_address
 
 SIMULATOR_DOMAIN = "simulator.amazonses.com"
 """Domain of the mailbox simulator: https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html."""
+_AT_SIMULATOR = "@" + SIMULATOR_DOMAIN
 SIMULATOR = "simulator"
 """Configuration set that email to the mailbox simulator is counted under."""
 MAX_PARSED = 100
@@ -46,7 +47,10 @@ class EmailRecipients:
     @property
     def simulated(self) -> bool:
         """True if the email went to the mailbox simulator only."""
-        return self.known and all(is_simulator(raw.rstrip("> ").lower()) for raw in self._destination)
+        for raw in self._destination:
+            if not raw.rstrip("> ").lower().endswith(_AT_SIMULATOR):
+                return False
+        return self.known
 
     @property
     def exhausted(self) -> bool:
@@ -96,7 +100,7 @@ def domain_of(address: Address) -> str:
 
 def is_simulator(key: str) -> bool:
     """True if the contact key is an address of the mailbox simulator."""
-    return key.endswith("@" + SIMULATOR_DOMAIN)
+    return key.endswith(_AT_SIMULATOR)
 
 
 def _without_tag(key: str) -> str:

@@ -5,7 +5,7 @@ each other's result.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -46,7 +46,7 @@ class _JudgedRecord:
     record: Record
     judgement: Judgement | None = None
     problem: str = ""
-    failures: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, str] | None = None
     late: bool = False
 
     @property

@@ -9,10 +9,13 @@ differs between identity notifications and event publishing.
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from msgspec import DecodeError
+from msgspec.json import Decoder
 from pydantic_core import from_json
 
 from ses_feedback.immutable import Struct
@@ -173,7 +176,13 @@ def _open(content: object, sent_at: datetime | None) -> Document | Notice:
     raise EnvelopeError("wrapped-too-often")
 
 
+_json = Decoder()
+
+
 def _decoded(text: str) -> object:
+    with suppress(DecodeError, RecursionError, UnicodeEncodeError):
+        return _json.decode(text)
+    # This parser takes longer, and accepts numbers that are not finite.
     try:
         return from_json(text)
     except (ValueError, TypeError):  # ValueError: not JSON, or nested too deeply. TypeError: a lone surrogate.

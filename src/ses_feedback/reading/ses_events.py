@@ -18,16 +18,14 @@ from ses_feedback.reading.names import normalize_name
 from ses_feedback.reading.ses_objects import (
     NONE_IF_MALFORMED,
     BounceObject,
-    ClickObject,
     ComplaintObject,
     DeliveryDelayObject,
     DeliveryObject,
     FailureObject,
     Mail,
-    OpenObject,
-    RejectObject,
     SesObject,
     SubscriptionObject,
+    TrackingObject,
 )
 
 # Automatic tags: https://docs.aws.amazon.com/ses/latest/dg/monitor-using-event-publishing.html
@@ -126,7 +124,6 @@ class Reject(Feedback):
     """SES accepted the email, found a virus in it, and delivers it to no recipient."""
 
     kind = "Reject"
-    reject: Annotated[RejectObject | None, NONE_IF_MALFORMED] = None
 
 
 class RenderingFailure(Feedback):
@@ -152,7 +149,7 @@ class Open(Feedback):
     """The recipient or a program loaded the tracking image."""
 
     kind = "Open"
-    open: Annotated[OpenObject | None, NONE_IF_MALFORMED] = None
+    open: Annotated[TrackingObject | None, NONE_IF_MALFORMED] = None
 
     @property
     def event_time(self) -> datetime | None:
@@ -164,7 +161,7 @@ class Click(Feedback):
     """The recipient or a program followed a tracked link."""
 
     kind = "Click"
-    click: Annotated[ClickObject | None, NONE_IF_MALFORMED] = None
+    click: Annotated[TrackingObject | None, NONE_IF_MALFORMED] = None
 
     @property
     def event_time(self) -> datetime | None:
@@ -207,15 +204,17 @@ def parse_feedback(document: Mapping[str, Any]) -> Feedback:
 
 
 def _model(document: Mapping[str, Any]) -> type[Feedback]:
-    kinds = {
-        normalize_name(name) for key in ("eventType", "notificationType") if isinstance(name := document.get(key), str)
-    }
-    if len(kinds) > 1:
+    kind, other = _kind(document.get("eventType")), _kind(document.get("notificationType"))
+    if kind and other and kind != other:
         raise FeedbackError("two-kinds")
-    model = KINDS.get(kinds.pop()) if kinds else None
+    model = KINDS.get(kind or other)
     if model is None:
         raise FeedbackError("unknown-kind")
     return model
+
+
+def _kind(name: object) -> str:
+    return normalize_name(name) if isinstance(name, str) else ""
 
 
 def _malformed_fields(error: ValidationError) -> tuple[str, ...]:

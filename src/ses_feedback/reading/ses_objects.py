@@ -4,10 +4,10 @@ Fields and their meanings:
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (identity notifications) and
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html (event publishing).
 
-AWS adds fields and values without notice. Therefore every enumeration is open, unknown fields are ignored, and every
-field is optional. A field that decides how an event is judged (a type, the list of recipients) must have the documented
-JSON type; otherwise the event is malformed. Any other field of a wrong type counts as absent: a complaint must not be
-lost because a header or another recipient is malformed.
+A model has the fields that are read. AWS adds fields and values without notice. Therefore every enumeration is open,
+other fields are ignored, and every field is optional. A field that decides how an event is judged (a type, the list of
+recipients) must have the documented JSON type; otherwise the event is malformed. Any other field of a wrong type counts
+as absent: a complaint must not be lost because a header or another recipient is malformed.
 """
 
 from datetime import datetime
@@ -53,7 +53,7 @@ RECIPIENTS = Field(default=None, max_length=1_000, fail_fast=True)
 
 def first_text(values: object) -> str | None:
     """Return the first text of a tag's values, a list or one text, or None if there is none."""
-    first = values[0] if isinstance(values, list | tuple) and values else values
+    first = values[0] if isinstance(values, list) and values else values
     return first if isinstance(first, str) else None
 
 
@@ -69,70 +69,19 @@ class SesObject(BaseModel):
     )
 
 
-class Header(SesObject):
-    """One header of the email."""
-
-    name: Text = None
-    value: Text = None
-
-
-class CommonHeaders(SesObject):
-    """Frequently used headers of the email. One element of `to` may hold several addresses, separated by commas."""
-
-    from_: Texts = Field(alias="from")
-    to: Texts = None
-    cc: Texts = None
-    bcc: Texts = None
-    reply_to: Texts = None
-    sender: Texts = None
-    return_path: Text = None
-    date: Text = None
-    subject: Text = None
-    message_id: Text = None
-
-
-class MailHeaders(SesObject):
-    """The two header fields of the `mail` object."""
-
-    headers: Annotated[tuple[Header, ...] | None, Field(fail_fast=True), NONE_IF_MALFORMED] = None
-    common_headers: Annotated[CommonHeaders | None, NONE_IF_MALFORMED] = None
-
-
 class Mail(SesObject):
     """The `mail` object: the email that the event is about.
 
     `destination` lists all recipients of the email, which the event may not concern:
     https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#mail-object
 
-    Headers are validated on access only. Validating them takes as long as the rest of the event.
+    Headers are not read: validating them takes as long as the rest of the event.
     """
 
     timestamp: Timestamp = None
     message_id: Text = None
-    source: Text = None
-    source_arn: Text = None
-    source_ip: Text = None
-    caller_identity: Text = None
-    sending_account_id: Text = None
     destination: Texts = None
-    headers_truncated: Flag = None
-    raw_headers: Any = Field(default=None, alias="headers")
-    raw_common_headers: Any = Field(default=None, alias="commonHeaders")
     tags: Annotated[dict[str, Any] | None, NONE_IF_MALFORMED] = None
-
-    @property
-    def headers(self) -> tuple[Header, ...] | None:
-        """All headers in the order of the email, or None if SES does not include them."""
-        return self._headers.headers
-
-    @property
-    def common_headers(self) -> CommonHeaders | None:
-        """Frequently used headers, or None if SES does not include them."""
-        return self._headers.common_headers
-
-    @property
-    def _headers(self) -> MailHeaders:
-        return MailHeaders.model_validate({"headers": self.raw_headers, "commonHeaders": self.raw_common_headers})
 
     def tag(self, name: str) -> str:
         """Return the first value of the tag `name`, or an empty string if there is none.
@@ -140,7 +89,8 @@ class Mail(SesObject):
         Identity notifications have no tags:
         https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
         """
-        return first_text((self.tags or {}).get(name)) or ""
+        tags = self.tags
+        return first_text(tags[name]) or "" if tags and name in tags else ""
 
 
 class BouncedRecipient(SesObject):
@@ -163,8 +113,6 @@ class BounceObject(SesObject):
     bounced_recipients: tuple[Annotated[BouncedRecipient, EMPTY_IF_MALFORMED], ...] | None = RECIPIENTS
     timestamp: Timestamp = None
     feedback_id: Text = None
-    remote_mta_ip: Text = None
-    reporting_mta: Text = Field(alias="reportingMTA")
 
 
 class ComplainedRecipient(SesObject):
@@ -183,44 +131,20 @@ class ComplaintObject(SesObject):
     timestamp: Timestamp = None
     feedback_id: Text = None
     complaint_sub_type: str | None = None
-    user_agent: Text = None
     complaint_feedback_type: str | None = None
-    arrival_date: Timestamp = None
-    reporting_mta: Text = Field(alias="reportingMTA")
-    remote_mta_ip: Text = None
 
 
 class DeliveryObject(SesObject):
     """The `delivery` object: the recipient's mail server accepted the email."""
 
     timestamp: Timestamp = None
-    processing_time_millis: Integer = None
     recipients: tuple[Text, ...] | None = RECIPIENTS
-    smtp_response: Text = None
-    reporting_mta: Text = Field(alias="reportingMTA")
-    remote_mta_ip: Text = None
 
 
-class RejectObject(SesObject):
-    """The `reject` object: SES accepted the email, then found a virus in it."""
+class TrackingObject(SesObject):
+    """The `open` or `click` object."""
 
-    reason: Text = None
-
-
-class OpenObject(SesObject):
-    """The `open` object. `isBotEvent` is the string `Likely` or `Unlikely`."""
-
-    ip_address: Text = None
     timestamp: Timestamp = None
-    user_agent: Text = None
-    is_bot_event: Text = None
-
-
-class ClickObject(OpenObject):
-    """The `click` object."""
-
-    link: Text = None
-    link_tags: TextsByName = None
 
 
 class FailureObject(SesObject):
@@ -241,11 +165,8 @@ class DelayedRecipient(SesObject):
 class DeliveryDelayObject(SesObject):
     """The `deliveryDelay` object."""
 
-    delay_type: Text = None
     delayed_recipients: Annotated[tuple[DelayedRecipient, ...] | None, NONE_IF_MALFORMED] = None
-    expiration_time: Timestamp = None
     timestamp: Timestamp = None
-    reporting_mta: Text = Field(alias="reportingMTA")
 
 
 class TopicSubscription(SesObject):
@@ -260,14 +181,11 @@ class TopicPreferences(SesObject):
 
     unsubscribe_all: bool | None = None
     topic_subscription_status: Annotated[tuple[TopicSubscription, ...] | None, NONE_IF_MALFORMED] = None
-    topic_default_subscription_status: Annotated[tuple[TopicSubscription, ...] | None, NONE_IF_MALFORMED] = None
 
 
 class SubscriptionObject(SesObject):
     """The `subscription` object: a recipient changed preferences on an SES contact list."""
 
-    contact_list: Text = None
     timestamp: Timestamp = None
-    source: Text = None
     new_topic_preferences: TopicPreferences | None = None
     old_topic_preferences: Annotated[TopicPreferences | None, NONE_IF_MALFORMED] = None

@@ -28,7 +28,8 @@ from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from msgspec import DecodeError
+from msgspec.json import Decoder, Encoder
 
 from ses_feedback.aws.dynamodb.connection_pool import ConnectionPool, Response
 from ses_feedback.aws.dynamodb.sigv4 import Signer
@@ -58,6 +59,8 @@ _TRANSIENT_CODES = frozenset(
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
+_encoder = Encoder()
+_decoder = Decoder()
 _TRANSIENT_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 """Statuses from a proxy or load balancer that are retried. DynamoDB does not send them."""
 
@@ -140,16 +143,16 @@ def connect(access: Access) -> DynamoDbClient:
 
 def _serialize(request: Mapping[str, Any]) -> bytes:
     try:
-        return to_json(request)
-    except PydanticSerializationError:
+        return _encoder.encode(request)
+    except UnicodeEncodeError:
         # A lone surrogate has no UTF-8 form. It is sent as an escape sequence, which DynamoDB refuses.
         return json.dumps(request).encode()
 
 
 def _parse(response: Response) -> Json | None:
     """Return the JSON object in the response, or None if it contains none."""
-    for parse in (from_json, json.loads):  # the second is slower, and accepts lone surrogates
-        with suppress(ValueError, RecursionError):
+    for parse in (_decoder.decode, json.loads):  # the second is slower, and accepts lone surrogates
+        with suppress(DecodeError, ValueError, RecursionError):
             document = parse(response.body)
             return document if isinstance(document, dict) else None
     return None

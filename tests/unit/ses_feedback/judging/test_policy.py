@@ -10,7 +10,7 @@ import pytest
 
 from ses_feedback.address import Address
 from ses_feedback.immutable import Struct, replace
-from ses_feedback.judging import policy
+from ses_feedback.judging import policy, providers
 from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ListReason, ProviderCount, Register, Verdict
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import KNOWN_TYPES, POLICY, AmbiguousComplaint, PolicyOptions, Rule, find_rule
@@ -586,6 +586,26 @@ def test_a_provider_rejection_is_counted_and_marked_if_the_sender_is_at_fault(
     assert fact.reason == "Permanent/General" + (f" (sender: {reason})" if reason else "")
     assert fact.verdict is Verdict.SUPPRESS
     assert judgement.provider_counts == (ProviderCount(provider, "ProviderRejection", 1),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("via SPAMHAUS", "bl.spamcop.net", "barracudacentral", "sorbs", "dnsbl", "rbl", "proofpoint", "cloudmark"),
+        *("senderscore", "blocklist", "Blocked-List", "block list", "black list", "blacklist"),
+        *(
+            "mail is blocked using a list",
+            "blocked using x",
+            "listed at x",
+            "listed by x",
+            "listed in x",
+            "listed on x",
+        ),
+        *("poor reputation", "low IP reputation"),
+    ],
+)
+def test_each_text_of_a_block_list_is_a_provider_rejection(text: str) -> None:
+    assert providers.is_provider_rejection("5.0.0", f"smtp; 554 {text}")
 
 
 def test_an_ordinary_bounce_is_no_provider_rejection() -> None:

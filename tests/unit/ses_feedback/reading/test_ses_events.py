@@ -26,7 +26,7 @@ from ses_feedback.reading.ses_events import (
     Subscription,
     parse_feedback,
 )
-from ses_feedback.reading.ses_objects import Header, Mail
+from ses_feedback.reading.ses_objects import Mail
 from tests.support.builders import (
     AT,
     BYSTANDER,
@@ -36,7 +36,6 @@ from tests.support.builders import (
     MESSAGE_ID,
     NOTIFICATION,
     RECIPIENT,
-    SENDER,
     START,
     VOCABULARIES,
     Json,
@@ -272,11 +271,7 @@ def test_every_missing_field_is_none(kind: str, objects: Json) -> None:
 
 TIME = "2026-03-01T12:00:05Z"
 TOPICS = [{"topicName": "news", "subscriptionStatus": "OptOut"}]
-PREFERENCES: Json = {
-    "unsubscribeAll": True,
-    "topicSubscriptionStatus": TOPICS,
-    "topicDefaultSubscriptionStatus": TOPICS,
-}
+PREFERENCES: Json = {"unsubscribeAll": True, "topicSubscriptionStatus": TOPICS}
 DSN: Json = {"emailAddress": RECIPIENT, "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
 HOST: Json = {"reportingMTA": "dns; a8-70.smtp-out.amazonses.com", "remoteMtaIp": "127.0.2.0"}
 OPENED: Json = {"ipAddress": "192.0.2.20", "timestamp": TIME, "userAgent": "Example/1.0", "isBotEvent": "Unlikely"}
@@ -346,11 +341,29 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 """
 
 
-@pytest.mark.parametrize("kind", DOCUMENTED)
-def test_every_documented_field_is_parsed_under_the_name_that_ses_uses(kind: str) -> None:
+READ: dict[str, tuple[str, ...]] = {
+    "Bounce": ("bounceType", "bounceSubType", "bouncedRecipients", "timestamp", "feedbackId"),
+    "Complaint": ("complainedRecipients", "timestamp", "feedbackId", "complaintSubType", "complaintFeedbackType"),
+    "Delivery": ("timestamp", "recipients"),
+    "Open": ("timestamp",),
+    "Click": ("timestamp",),
+    "Rendering Failure": ("templateName", "errorMessage"),
+    "DeliveryDelay": ("delayedRecipients", "timestamp"),
+    "Subscription": ("timestamp", "newTopicPreferences", "oldTopicPreferences"),
+}
+"""Event type → the documented fields that are read."""
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_every_field_that_is_read_has_the_name_that_ses_uses(kind: str) -> None:
     name, fields = DOCUMENTED[kind]
     parsed = parse_feedback({EVENT: kind, name: fields}).model_dump(mode="json", by_alias=True, exclude_none=True)
-    assert {name: fields} == parsed
+    assert {name: {field: fields[field] for field in READ[kind]}} == parsed
+
+
+def test_a_reject_has_no_field_that_is_read() -> None:
+    name, fields = DOCUMENTED["Reject"]
+    assert parse_feedback({EVENT: "Reject", name: fields}).model_dump(exclude_none=True) == {}
 
 
 MAIL: Json = {
@@ -380,27 +393,13 @@ MAIL: Json = {
 }
 
 
-def test_every_documented_field_of_the_mail_object_is_parsed() -> None:
-    parsed = mail(**MAIL)
-    assert parsed.headers
-    assert parsed.common_headers
-    headers = [header.model_dump(mode="json", by_alias=True) for header in parsed.headers]
-    common = parsed.common_headers.model_dump(mode="json", by_alias=True)
-    whole = parsed.model_dump(mode="json", by_alias=True)
-    assert {**whole, "headers": headers, "commonHeaders": common} == MAIL
-
-
-def test_missing_fields_of_headers_are_none() -> None:
-    parsed = mail_of({"headers": [{}], "commonHeaders": {}})
-    assert parsed.headers
-    assert parsed.common_headers
-    assert {*values([parsed.headers[0].model_dump(), parsed.common_headers.model_dump()])} == {None}
-    assert (mail_of({}).headers, mail_of({}).common_headers) == (None, None)
+def test_the_mail_object_has_the_time_the_id_the_recipients_and_the_tags() -> None:
+    read = ("timestamp", "messageId", "destination", "tags")
+    assert mail(**MAIL).model_dump(mode="json", by_alias=True) == {field: MAIL[field] for field in read}
 
 
 def test_a_mail_object_with_a_single_field_is_parsed() -> None:
     assert mail_of({"messageId": MESSAGE_ID}).model_dump(exclude_none=True) == {"message_id": MESSAGE_ID}
-    assert mail_of({"source": "sender@example.com"}).source == "sender@example.com"
 
 
 def test_assigning_a_field_of_an_event_raises() -> None:
@@ -564,21 +563,6 @@ def test_unknown_fields_are_ignored() -> None:
     assert bounce(document) == bounce(a_bounce())
 
 
-def test_an_invalid_ip_address_is_accepted() -> None:
-    """AWS's example has remoteMtaIp 123.456.789.012."""
-    feedback = parse_feedback(a_delivery(remoteMtaIp="123.456.789.012"))
-    assert isinstance(feedback, Delivery)
-    assert feedback.delivery.remote_mta_ip == "123.456.789.012"
-
-
-@pytest.mark.parametrize(("tags", "parsed"), [(None, None), ({"campaign": ["spring"]}, {"campaign": ("spring",)})])
-def test_tags_of_a_link_may_be_null(tags: object, parsed: object) -> None:
-    feedback = parse_feedback(a_click(link_tags=tags))
-    assert isinstance(feedback, Click)
-    assert feedback.click
-    assert feedback.click.link_tags == parsed
-
-
 # --- Times and tags -------------------------------------------------------------------------------------------------
 
 
@@ -654,23 +638,8 @@ def test_objects_of_other_event_types_are_ignored() -> None:
     ("flag", "meaning"), [(True, True), ("true", True), ("false", False), (0, False), (None, None)]
 )
 def test_a_boolean_may_be_given_as_text(flag: object, meaning: bool | None) -> None:  # noqa: FBT001 (JSON)
-    """AWS's page calls headersTruncated a string; its examples have booleans."""
     feedback = parse_feedback(a_subscription(unsubscribe_all=flag))
     assert isinstance(feedback, Subscription)
     preferences = feedback.subscription.new_topic_preferences
     assert preferences
     assert meaning == preferences.unsubscribe_all
-    assert meaning == mail(headersTruncated=flag).headers_truncated
-
-
-def test_headers_are_parsed_and_malformed_headers_are_none() -> None:
-    from_header = Header(name="From", value=SENDER)
-    assert [(from_header, Header(name="To", value=RECIPIENT)), None] == [mail().headers, mail(headers=["From"]).headers]
-    assert mail(commonHeaders="From").common_headers is None
-
-
-def test_several_addresses_in_one_header_are_not_split() -> None:
-    """Display names may contain commas."""
-    headers = mail().common_headers
-    assert headers
-    assert (f"{RECIPIENT}, {BYSTANDER}",) == headers.to
