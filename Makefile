@@ -122,7 +122,7 @@ unit: .venv/installed ## all other tests (pytest)
 
 ##@ Longer checks, nightly
 
-pure := address.py timestamps.py reading/* judging/* contacts/contact.py
+pure := address.py address_syntax.py timestamps.py reading/* judging/* contacts/contact.py
 .PHONY: coverage
 coverage: .venv/installed ## make unit with coverage of statements and branches; the pure modules need 100 %
 	@$(unit) --cov --cov-report=
@@ -200,6 +200,10 @@ bench-scale: .venv/installed ## time per record for growing batches and growing 
 .PHONY: bench-cli
 bench-cli: .venv/installed ## time of feedbackctl --help, compared with an import of click
 	@$(run) benchmarks.cli_startup
+
+.PHONY: bench-client
+bench-client: .venv/installed ## import time of ses_feedback.client compared with boto3, and calls for 10,000 addresses
+	@$(run) benchmarks.sending_client
 
 .PHONY: bench-cold
 bench-cold: .venv/installed .tools/local/installed ## instructions of a cold start (needs valgrind)
