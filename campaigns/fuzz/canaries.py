@@ -16,7 +16,7 @@ MARK = "kwyjibo"
 """Part of every canary, and of nothing else."""
 
 DOCUMENTED = frozenset({"address", "configuration_set", "message_id", "tags"})
-"""Fields of a `Contact Status Changed` event with data of the sender or recipient (docs/operate/events.md)."""
+"""Fields of events with data of the sender or recipient (docs/operate/events.md)."""
 
 _IDENTIFIERS = re.compile(r'"(?:message_id|record_id)": ?"[A-Za-z0-9._-]*"')
 """Logged ids of messages and records, if they look like ids and not like an address."""

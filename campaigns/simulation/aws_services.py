@@ -95,7 +95,7 @@ class SqsClient:
 
 
 class EventBridgeClient:
-    """A client of the event bus; `published` are the details of the events that it accepted."""
+    """A client of the event bus; `published` has the detail of each event that it accepted, with its detail-type."""
 
     def __init__(self, published: list[dict[str, Any]], injector: FaultInjector, check_text: CheckText) -> None:
         """Pass the undocumented fields of every event to `check_text`."""
@@ -115,7 +115,9 @@ class EventBridgeClient:
             rejects = self._injector.fault == "not accepted"
             accepted = self._injector.argument % len(Entries) if rejects else len(Entries)
             rejected = len(Entries) - accepted
-            self._published.extend(json.loads(entry["Detail"]) for entry in Entries[:accepted])
+            self._published.extend(
+                {"detail-type": entry["DetailType"], **json.loads(entry["Detail"])} for entry in Entries[:accepted]
+            )
             results = [{"EventId": "1"}] * accepted + [{"ErrorCode": "InternalFailure"}] * rejected
             return {"FailedEntryCount": rejected, "Entries": results}
 

@@ -16,6 +16,7 @@ from campaigns.simulation.oracle import (
     Settings,
     bounced_days,
     expected_evidence,
+    expected_opt_outs,
     expected_registers,
     expected_status,
     holds_fact,
@@ -70,14 +71,15 @@ class InvariantChecker:
 
     def state(self) -> object:
         """Return everything on which the result of later checks depends."""
-        statuses: dict[str, tuple[int, str]] = {}
+        latest: dict[tuple[str, str], tuple[int, str]] = {}
         for event in self.published:
-            published = event["rev"], event["new_status"]
-            statuses[event["address"]] = max(statuses.get(event["address"], published), published)
+            published = event["rev"], str(event.get("new_status", event.get("opted_out")))
+            key = event["address"], event["detail-type"]
+            latest[key] = max(latest.get(key, published), published)
         recent = self._latest_call is not None and self._scheduler.clock - self._latest_call < SECOND
         written = sorted(self._suppressed.written)
         latest_call = self._latest_call if recent else None
-        return sorted(statuses.items()), sorted(set(self.quarantined)), written, latest_call
+        return sorted(latest.items()), sorted(set(self.quarantined)), written, latest_call
 
     def add_violation(self, promise: str, description: str) -> None:
         """Store a violation, and end the run."""
@@ -192,6 +194,7 @@ class InvariantChecker:
             self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")
         self._check_list(address, item, status)
         self._check_events(address, item, status)
+        self._check_preferences(address, item, expected_opt_outs(expected))
 
     def _reinstatements(self, address: str) -> list[Command]:
         return [
@@ -214,10 +217,25 @@ class InvariantChecker:
             self.add_violation("P4", f"{address} is still pending or leased")
 
     def _check_events(self, address: str, item: "Item", status: str) -> None:
-        events = [(event["rev"], event["new_status"]) for event in self.published if event["address"] == address]
+        events = self._events(address, "Contact Status Changed", "new_status")
         latest = max(events)[1] if events else "active"
         if item["published_status"]["S"] != status or latest != status:
             self.add_violation("P4", f"{address} is {status}, and was published as {events}")
+
+    def _check_preferences(self, address: str, item: "Item", opted_out: list[str]) -> None:
+        events = self._events(address, "Contact Preferences Changed", "opted_out")
+        latest = max(events)[1] if events else []
+        published = [name["S"] for name in item.get("published_opted_out", {"L": []})["L"]]
+        if (latest, published) != (opted_out, opted_out):
+            self.add_violation("P4", f"{address} opted out of {opted_out}, and was published as {events}")
+
+    def _events(self, address: str, detail_type: str, field: str) -> list[tuple[int, Any]]:
+        """Return the rev and a field of each published event of a contact."""
+        return [
+            (event["rev"], event[field])
+            for event in self.published
+            if (event["address"], event["detail-type"]) == (address, detail_type)
+        ]
 
     def _check_history(self, facts: Iterable[ReportedFact]) -> None:
         """Check that the history has each slot, and no fact twice (P1)."""

@@ -142,8 +142,7 @@ def expected_status(registers: Mapping[str, Any], settings: Settings) -> str:
         return "complained"
     if _is_bounced(registers, reinstated, settings):
         return "bounced"
-    subscribed = registers["opted_into"]["*"][0] if "opted_into" in registers else ""
-    if registers.get("unsubscribed_at", "") > opted_in and registers.get("unsubscribed_at", "") >= subscribed:
+    if "*" in expected_opt_outs(registers):
         return "unsubscribed"
     since = max(_last_clean_day(registers), _day_number(reinstated))
     days = [day for day in bounced_days(registers) if day > since]
@@ -173,6 +172,13 @@ def expected_evidence(registers: Mapping[str, Any], settings: Settings) -> tuple
             names, since = ("soft_bounced",), ""
     name = next(one for one in names if registers.get(f"{one}_at", "") > since)
     return registers[f"{name}_at"], registers[f"{name}_reason"]
+
+
+def expected_opt_outs(registers: Mapping[str, Any]) -> list[str]:
+    """Return what the person opted out of: `*` for all email."""
+    subscribed = registers["opted_into"]["*"][0] if "opted_into" in registers else ""
+    unsubscribed = registers.get("unsubscribed_at", "")
+    return ["*"] if unsubscribed > registers.get("opted_in_at", "") and unsubscribed >= subscribed else []
 
 
 def _is_bounced(registers: Mapping[str, Any], reinstated: str, settings: Settings) -> bool:

@@ -359,7 +359,9 @@ def test_no_change_is_published_while_the_bus_fails(kind: str, aws: EmbeddedAws)
     down = FakeEventPublisher()
     down.down = True
     failing = FaultyClient(aws.client("events"), default_fault=fails_with("InternalException"))
-    publisher: interfaces.StatusPublisher = down if kind == "fake" else EventPublisher(failing, aws.event_bus_name)
+    publisher: interfaces.ContactEventPublisher = (
+        down if kind == "fake" else EventPublisher(failing, aws.event_bus_name)
+    )
     assert publisher.publish(changes(12)) == []
 
 

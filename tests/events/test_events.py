@@ -45,6 +45,10 @@ class Replayed:
     outcome: dict[str, Any]
     quarantined: list[str]
 
+    def events(self, detail_type: str) -> list[dict[str, Any]]:
+        """Return the published events of one detail-type."""
+        return [event for event in self.outcome["events"] if event["detail-type"] == detail_type]
+
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
@@ -130,7 +134,7 @@ def test_a_contact_has_the_reason_and_the_time_of_its_history(replayed: Replayed
 
 
 def test_an_event_publishes_the_status_of_each_contact_that_is_no_longer_active(replayed: Replayed) -> None:
-    assert replayed.outcome["events"] == [
+    assert replayed.events("Contact Status Changed") == [
         {
             "source": "ses-feedback",
             "detail-type": "Contact Status Changed",
@@ -148,6 +152,18 @@ def test_an_event_publishes_the_status_of_each_contact_that_is_no_longer_active(
         for contact in replayed.outcome["contacts"]
         if contact["status"] != "active" and not contact["address"].endswith("@simulator.amazonses.com")
     ]
+
+
+def test_an_event_publishes_the_preferences_of_each_contact_that_opted_out(replayed: Replayed) -> None:
+    published = [event["detail"] for event in replayed.events("Contact Preferences Changed")]
+    fields = [(detail["address"], detail["opted_out"], detail["changed"]) for detail in published]
+    lists = {
+        contact["address"]: [*(["*"] if contact["status"] == "unsubscribed" else []), *contact.get("no_streams", [])]
+        for contact in replayed.outcome["contacts"]
+    }
+    assert fields == [(address, names, names) for address, names in lists.items() if names]
+    history = {(item["address"], item["reason"], item["at"]) for item in replayed.outcome["history"]}
+    assert {(detail["address"], detail["reason"], detail["time"]) for detail in published} <= history
 
 
 def test_an_event_counts_exactly_the_metrics_of_its_row(replayed: Replayed) -> None:

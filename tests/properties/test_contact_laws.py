@@ -34,6 +34,7 @@ from ses_feedback.contacts.status import (
     Status,
     latest_listed,
     list_reason,
+    opted_out,
     opted_out_streams,
     released,
     standing,
@@ -500,6 +501,8 @@ def stored_contacts(draw: st.DrawFn) -> ContactRecord:
         synced=synced,
         list_pending=draw(st.booleans()),
         publish_pending=draw(st.booleans()),
+        published_opted_out=draw(st.sampled_from(((), ("news",), ("*", "news", "offers")))),
+        preferences_pending=draw(st.booleans()),
         pending_since=draw(st.none() | moments()),
         retry_at=draw(st.none() | moments()),
         lease=draw(st.sampled_from(("", "a-worker"))),
@@ -527,12 +530,13 @@ def test_known_facts_in_any_order_write_nothing(history: list[Fact], limits: Lim
 
 @dataclass
 class SyncedContact:
-    """A contact, its entry on the suppression list, and its last published status."""
+    """A contact, its entry on the suppression list, and its last published status and opt-outs."""
 
     stored: ContactRecord
     listed: str
     published: Status
     limits: Limits
+    opted_out: tuple[str, ...] = ()
 
     def learn(self, facts: list[Fact], opted_in: datetime | None) -> None:
         """Add facts, and a reinstatement if there is one, to the contact."""
@@ -540,11 +544,14 @@ class SyncedContact:
         self.stored = become(self.stored, contact, self.limits, START) or self.stored
 
     def sync(self) -> None:
-        """Publish the status and write the list entry as the list sync does."""
+        """Publish the status and the opt-outs, and write the list entry as the list sync does."""
         required = list_reason(self.stored.status, self.limits)
         if self.stored.publish_pending:
             self.published = self.stored.status
             self.stored = replace(self.stored, published=self.published, publish_pending=False)
+        if self.stored.preferences_pending:
+            self.opted_out = opted_out(self.stored.contact)
+            self.stored = replace(self.stored, published_opted_out=self.opted_out, preferences_pending=False)
         if self.stored.list_pending:
             self.listed = required or UNLISTED
             self.stored = replace(self.stored, synced=self.listed, list_pending=False)
@@ -573,12 +580,12 @@ def test_the_list_and_the_events_end_with_the_required_entry_in_any_order_of_eve
         for number, fact in enumerate(order):
             synced.learn([fact], opted_in if number == reinstatement else None)
             assert (synced.stored.pending_since is not None) == (
-                synced.stored.list_pending or synced.stored.publish_pending
+                synced.stored.list_pending or synced.stored.event_pending
             )
             if number in synced_after:
                 synced.sync()
         synced.learn([], opted_in)
         synced.sync()
         assert expected == synced.stored.contact
-        ends.add((synced.listed, synced.published))
-    assert {(list_reason(final.status, limits) or UNLISTED, final.status)} == ends
+        ends.add((synced.listed, synced.published, synced.opted_out))
+    assert {(list_reason(final.status, limits) or UNLISTED, final.status, opted_out(expected))} == ends

@@ -358,6 +358,16 @@ def an_echo(listed: ListReason = ListReason.BOUNCE, at: datetime = AT, *, addres
     return a_fact(Verdict.ECHO, at, address=address, register=register)
 
 
+def an_opt_out(stream: str, at: datetime = AT, *, address: str = RECIPIENT) -> Fact:
+    """Return an opt-out from one stream."""
+    return a_fact(Verdict.UNSUBSCRIBE, at, address=address, register=Register.UNSUBSCRIBED_FROM, stream=stream)
+
+
+def an_opt_in(stream: str = "", at: datetime = AT, *, address: str = RECIPIENT) -> Fact:
+    """Return an opt-in to one stream, or to all email."""
+    return a_fact(Verdict.SUBSCRIBE, at, address=address, stream=stream)
+
+
 def soft_bounce_days(*days: float, address: str = RECIPIENT) -> list[Fact]:
     """Return a soft bounce on each of `days` after `START`."""
     return [a_fact(Verdict.SOFT_BOUNCE, on_day(day), address=address, reason="Transient/General") for day in days]

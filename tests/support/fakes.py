@@ -12,10 +12,12 @@ from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.aws.refusals import OUT_OF_TIME, Refusal, RefusalKind
 from ses_feedback.contacts.contact import Contact, changes_contact
 from ses_feedback.contacts.history import history_item
+from ses_feedback.contacts.preferences_change import PreferencesChange
 from ses_feedback.contacts.record import ContactRecord, ContactRecordError, Item, decode, encode, learn
 from ses_feedback.contacts.status import Limits
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import Fact, ListReason, Verdict
+from ses_feedback.suppression.interfaces import ContactEvent
 from ses_feedback.timestamps import parse_timestamp
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -201,31 +203,34 @@ class FakeSuppressionList:
 
 
 class FakeEventPublisher:
-    """EventPublisher without EventBridge. It rejects changes of the addresses in `rejecting`, and all while `down`.
+    """EventPublisher without EventBridge. It rejects events of the addresses in `rejecting`, and all while `down`.
 
-    While it is `unresponsive`, it rejects all changes, and each call takes as long as a hanging call of EventBridge on
-    `clock`. `calls` counts the calls.
+    `published` has the changes of status, `preferences` those of preferences. A detail-type in `rejecting` rejects all
+    events of this type. While it is `unresponsive`, it rejects all events, and each call takes as long as a hanging
+    call of EventBridge on `clock`. `calls` counts the calls.
     """
 
     def __init__(self) -> None:
         """Create a publisher without events."""
         self.published: list[StatusChange] = []
+        self.preferences: list[PreferencesChange] = []
         self.rejecting: set[str] = set()
         self.down = False
         self.unresponsive = False
         self.clock: ManualClock | None = None
         self.calls = 0
 
-    def publish(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
-        """Publish changes, and return those that were published."""
+    def publish(self, events: Sequence[ContactEvent]) -> list[ContactEvent]:
+        """Publish events, and return those that were published."""
         self.calls += 1
         if self.unresponsive and self.clock:
             self.clock.sleep(24)
         if self.down or self.unresponsive:
             return []
-        published = [change for change in changes if change.address not in self.rejecting]
-        self.published += published
-        return published
+        accepted = [event for event in events if not {event.address, event.detail_type} & self.rejecting]
+        self.published += [event for event in accepted if isinstance(event, StatusChange)]
+        self.preferences += [event for event in accepted if isinstance(event, PreferencesChange)]
+        return accepted
 
 
 class FakeRateLimiter:

@@ -17,11 +17,11 @@ from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import ListReason
 from ses_feedback.suppression import entry_writer, lease, list_client, rate_limiter
+from ses_feedback.suppression.contact_events import ContactEvents
 from ses_feedback.suppression.entry_writer import EntryWriter
 from ses_feedback.suppression.interfaces import LOST_RACE
 from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
-from ses_feedback.suppression.status_events import StatusEvents
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 _write_entries = EntryWriter._write_entries
@@ -92,7 +92,7 @@ def _mark_changed_contact(self: Any, leased: ContactRecord, deadline: datetime, 
         lease="",
         leased_until=None,
         list_pending=False,
-        pending_since=present.pending_since if present.publish_pending else None,
+        pending_since=present.pending_since if present.event_pending else None,
     )
     mark_failure: str | None = self._contacts.write(marked)
     return mark_failure
@@ -106,13 +106,15 @@ def _mark_before_publishing(self: Any, pending: list[ContactRecord], report: Any
             stored,
             rev=stored.rev + 1,
             published=stored.status,
+            published_opted_out=status.opted_out(stored.contact),
             publish_pending=False,
+            preferences_pending=False,
             pending_since=stored.pending_since if stored.list_pending else None,
         )
-        if stored.publish_pending and not self._contacts.write(marked):
-            changes.append(self._change(stored))
+        if stored.event_pending and not self._contacts.write(marked):
+            changes += self._events(stored)
             current.append(record.written(marked, self._limits))
-        elif not stored.publish_pending:
+        elif not stored.event_pending:
             current.append(stored)
     self._publisher.publish(changes)
     return current
@@ -205,7 +207,7 @@ PLANTED_BUGS = (
         "a contact that changed during the call is marked", (EntryWriter, "_write_leased", _mark_changed_contact)
     ),
     planted_bug(
-        "a contact is marked before its event is published", (StatusEvents, "publish_pending", _mark_before_publishing)
+        "a contact is marked before its event is published", (ContactEvents, "publish_pending", _mark_before_publishing)
     ),
     planted_bug("a rejected event counts as published", (EventPublisher, "publish", _ignore_rejected_events)),
     planted_bug("deletion of a missing entry fails", (SuppressionListClient, "delete", _refuse_missing_entry)),

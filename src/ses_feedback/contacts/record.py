@@ -5,7 +5,7 @@ the indexes, and for the sync with the suppression list.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -17,6 +17,7 @@ from ses_feedback.contacts.status import (
     Status,
     list_reason,
     needs_list_call,
+    opted_out,
     opted_out_streams,
     release_time,
     standing,
@@ -50,19 +51,22 @@ class ContactRecord(Struct, frozen=True):
 
     `rev` counts writes (0: none yet) and is the optimistic lock of each. `synced` is the entry that this stack last
     wrote to the suppression list (`BOUNCE`, `COMPLAINT` or `NONE`; None: it never wrote one). `published` is the status
-    in the latest published event. `list_pending` is True while the list must be written, `publish_pending` while an
-    event must be published; `pending_since` is when either began. SES is not called before `retry_at` after it refused
-    an entry. `lease` names the worker that may write the list for this contact until `leased_until`. `item` is the item
-    that the record was read from, or None: a write contains the differences from it.
+    in the latest published event, `published_opted_out` the list in the latest event about preferences. `list_pending`
+    is True while the list must be written, `publish_pending` while a status, and `preferences_pending` while a change
+    of preferences must be published; `pending_since` is when the first of them began. SES is not called before
+    `retry_at` after it refused an entry. `lease` names the worker that may write the list for this contact until
+    `leased_until`. `item` is the item that the record was read from, or None: a write contains the differences from it.
     """
 
     contact: Contact
     rev: int = 0
     status: Status = Status.ACTIVE
     published: Status = Status.ACTIVE
+    published_opted_out: tuple[str, ...] = ()
     synced: str | None = None
     list_pending: bool = False
     publish_pending: bool = False
+    preferences_pending: bool = False
     pending_since: datetime | None = None
     retry_at: datetime | None = None
     lease: str = ""
@@ -83,6 +87,11 @@ class ContactRecord(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"ContactRecord({', '.join(map('{}={!r}'.format, _VALUE_FIELDS, _values(self)))})"
+
+    @property
+    def event_pending(self) -> bool:
+        """True if an event must be published."""
+        return self.publish_pending or self.preferences_pending
 
     def is_pending(self, now: datetime) -> bool:
         """True if the list must be written or an event must be published now."""
@@ -114,7 +123,10 @@ def become(stored: ContactRecord, contact: Contact, limits: Limits, now: datetim
     if stored.rev and unchanged and status is stored.status:
         return None
     list_pending = stored.list_pending or needs_list_call(stored.contact, contact, limits, stored.synced)
-    publish_pending = stored.publish_pending or (status is not stored.published and not is_simulator(contact.address))
+    publishes = not is_simulator(contact.address)
+    publish_pending = stored.publish_pending or (publishes and status is not stored.published)
+    preferences_pending = stored.preferences_pending or (publishes and opted_out(contact) != stored.published_opted_out)
+    pending = list_pending or publish_pending or preferences_pending
     return replace(
         stored,
         contact=contact,
@@ -122,7 +134,8 @@ def become(stored: ContactRecord, contact: Contact, limits: Limits, now: datetim
         status=status,
         list_pending=list_pending,
         publish_pending=publish_pending,
-        pending_since=(stored.pending_since or now) if list_pending or publish_pending else None,
+        preferences_pending=preferences_pending,
+        pending_since=(stored.pending_since or now) if pending else None,
         retry_at=None,
     )
 
@@ -139,7 +152,7 @@ def without_lease(stored: ContactRecord) -> ContactRecord:
 
 def marked(stored: ContactRecord, held: str) -> ContactRecord:
     """Return `stored` with its lease released after the list was written; `held` is the new value of `synced`."""
-    pending_since = stored.pending_since if stored.publish_pending else None
+    pending_since = stored.pending_since if stored.event_pending else None
     return replace(without_lease(stored), synced=held, list_pending=False, pending_since=pending_since)
 
 
@@ -163,13 +176,10 @@ def encode(stored: ContactRecord, limits: Limits) -> Item:
     _add_evidence(item, contact)
     _add_standing(item, contact, current, limits, its_shard)
     _add_bookkeeping(item, stored, its_shard)
+    _add_publication(item, stored)
     item["may_send"] = {"BOOL": current.may_send}
     item["may_send_transactional"] = {"BOOL": list_reason(current.status, limits) is None}
-    item["variants"] = {"L": [{"S": variant} for variant in contact.variants]}
-    if stored.list_pending:
-        item["list_pending"] = {"BOOL": True}
-    if stored.publish_pending:
-        item["publish_pending"] = {"BOOL": True}
+    item["variants"] = _encode_names(contact.variants)
     for name, numbers in zip(_NUMBERS, _number_registers(contact), strict=True):
         if numbers:
             item[name] = {"L": [{"N": str(number)} for number in numbers]}
@@ -204,9 +214,13 @@ def _add_streams(item: Item, contact: Contact) -> None:
         streams: Streams = getattr(contact, name)
         if streams:
             item[name] = {"M": {stream: {"M": _encode_evidence(evidence)} for stream, evidence in streams}}
-    opted_out = opted_out_streams(contact)
-    if opted_out:
-        item["no_streams"] = {"L": [{"S": name} for name in opted_out]}
+    no_streams = opted_out_streams(contact)
+    if no_streams:
+        item["no_streams"] = _encode_names(no_streams)
+
+
+def _encode_names(names: Iterable[str]) -> dict[str, Any]:
+    return {"L": [{"S": name} for name in names]}
 
 
 def _encode_evidence(evidence: Evidence) -> Item:
@@ -229,8 +243,19 @@ def _add_standing(item: Item, contact: Contact, current: Standing, limits: Limit
             item["release_at"] = {"S": format_timestamp(ends_at)}
 
 
-def _add_bookkeeping(item: Item, stored: ContactRecord, its_shard: str) -> None:
+def _add_publication(item: Item, stored: ContactRecord) -> None:
     item["published_status"] = {"S": stored.published.value}
+    if stored.published_opted_out:
+        item["published_opted_out"] = _encode_names(stored.published_opted_out)
+    if stored.publish_pending:
+        item["publish_pending"] = {"BOOL": True}
+    if stored.preferences_pending:
+        item["preferences_pending"] = {"BOOL": True}
+
+
+def _add_bookkeeping(item: Item, stored: ContactRecord, its_shard: str) -> None:
+    if stored.list_pending:
+        item["list_pending"] = {"BOOL": True}
     if stored.synced is not None:
         item["synced"] = {"S": stored.synced}
     if stored.retry_at:
@@ -270,11 +295,11 @@ _evidence_registers = attrgetter(*EVIDENCE_REGISTERS)
 _evidence_texts = attrgetter(*_EVIDENCE_TEXTS)
 _number_registers = attrgetter(*_NUMBERS)
 _STREAMS = ("unsubscribed_from", "opted_into")
-_FLAGS = ("list_pending", "publish_pending")
+_FLAGS = ("list_pending", "publish_pending", "preferences_pending")
 _BOOKKEEPING = (
     "address record rev status may_send may_send_transactional no_streams reason status_at unsendable variants late "
-    "published_status synced pending_since retry_at pending_shard pending_at lease leased_until release_shard "
-    "release_at expires_at"
+    "published_status published_opted_out synced pending_since retry_at pending_shard pending_at lease leased_until "
+    "release_shard release_at expires_at"
 )
 _OWN = (
     frozenset(_BOOKKEEPING.split())
@@ -295,7 +320,7 @@ def _decode(item: Item) -> ContactRecord:
             registers[name] = _decode_streams(item[name]["M"])
     contact = Contact(
         item["address"]["S"],
-        variants=tuple([variant["S"] for variant in item["variants"]["L"]]),
+        variants=_names(item["variants"]),
         late=int(item["late"]["N"]) if "late" in item else 0,
         **registers,
     )
@@ -304,15 +329,21 @@ def _decode(item: Item) -> ContactRecord:
         rev=int(item["rev"]["N"]),
         status=_STATUSES[item["status"]["S"]],
         published=_STATUSES[item["published_status"]["S"]],
+        published_opted_out=_names(item["published_opted_out"]) if "published_opted_out" in item else (),
         synced=item["synced"]["S"] if "synced" in item else None,
         list_pending="list_pending" in item,
         publish_pending="publish_pending" in item,
+        preferences_pending="preferences_pending" in item,
         pending_since=_moment(item, "pending_since"),
         retry_at=_moment(item, "retry_at"),
         lease=_text(item, "lease"),
         leased_until=_moment(item, "leased_until"),
         item=item,
     )
+
+
+def _names(names: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple([name["S"] for name in names["L"]])
 
 
 def _decode_register(item: Item, at: str, fields: tuple[tuple[str, str], ...], tags: str) -> Evidence:

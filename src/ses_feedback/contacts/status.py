@@ -151,6 +151,19 @@ def opted_out_streams(contact: Contact) -> tuple[str, ...]:
     )
 
 
+def opted_out(contact: Contact) -> tuple[str, ...]:
+    """Return everything that the person opted out of, in order: names of streams, and `ALL_EMAIL` for all email."""
+    everything = (ALL_EMAIL,) if _opt_out_of_all(contact) else ()
+    return everything + opted_out_streams(contact)
+
+
+def preference_evidence(contact: Contact, name: str) -> Evidence | None:
+    """Return the latest request about the stream `name` (or `ALL_EMAIL`), or None if there is none."""
+    opt_out = _opt_out_of_all(contact) if name == ALL_EMAIL else dict(contact.unsubscribed_from).get(name)
+    requests = (opt_out, dict(contact.opted_into).get(name), contact.opted_in)
+    return max((request for request in requests if request), default=None)
+
+
 def counting_soft_bounce_days(contact: Contact, limits: Limits) -> tuple[int, ...]:
     """Return the soft-bounce days after the last clean delivery and the last reinstatement."""
     if not contact.soft_bounces:

@@ -1,1 +1,1 @@
-"""Sync of contacts with the SES account suppression list, and publication of status changes."""
+"""Sync of contacts with the SES account suppression list, and publication of their changes."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ses_feedback.aws.errors import CONDITION_FAILED
 from ses_feedback.aws.refusals import Refusal
+from ses_feedback.contacts.preferences_change import PreferencesChange
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import ListReason
@@ -21,8 +22,10 @@ LOST_RACE = CONDITION_FAILED
 
 PendingAddress = tuple[datetime, str]
 """The time since which a contact is pending, and its address."""
+ContactEvent = StatusChange | PreferencesChange
+"""An event about a contact."""
 ReadPending = Callable[[Sequence[str]], Sequence[ContactRecord]]
-"""Reads contacts, publishes their pending status changes and returns those whose list entries are pending now."""
+"""Reads contacts, publishes their pending events and returns those whose list entries are pending now."""
 
 
 class StoredContacts(Protocol):
@@ -59,13 +62,13 @@ class CallLimiter(Protocol):
         """Wait until a call may be made; return None, or why no call may be made before `deadline`."""
 
 
-class StatusPublisher(Protocol):
-    """Publishes status changes. `unresponsive` is True if the latest call was not answered."""
+class ContactEventPublisher(Protocol):
+    """Publishes events about contacts. `unresponsive` is True if the latest call was not answered."""
 
     unresponsive: bool
 
-    def publish(self, changes: Sequence[StatusChange]) -> Sequence[StatusChange]:
-        """Publish `changes`; return those that were published."""
+    def publish(self, events: Sequence[ContactEvent]) -> Sequence[ContactEvent]:
+        """Publish `events`; return those that were published."""
 
 
 class SuspensionEnder(Protocol):

@@ -1,4 +1,4 @@
-"""Sync of contacts with the suppression list, and publication of their status changes.
+"""Sync of contacts with the suppression list, and publication of their changes.
 
 A contact is pending while its attribute `pending_since` is set, so a lost stream record loses no change. Entries and
 events are computed from the contact as stored, never from the event that led to it.
@@ -11,31 +11,31 @@ from ses_feedback.aws.batches import batched
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.contacts.record import ContactRecord, refreshed
 from ses_feedback.contacts.status import Limits, Status
+from ses_feedback.suppression.contact_events import ContactEvents
 from ses_feedback.suppression.entry_writer import EntryWriter
 from ses_feedback.suppression.interfaces import (
     READ_AT_ONCE,
     BacklogImporter,
     CallLimiter,
+    ContactEventPublisher,
     ListEntries,
     PendingContacts,
-    StatusPublisher,
     SuspensionEnder,
 )
 from ses_feedback.suppression.report import SyncReport
-from ses_feedback.suppression.status_events import StatusEvents
 
 SWEEP_AFTER = timedelta(seconds=60)
 """How long a change is pending before the sweep handles it: usually the stream does so within seconds."""
 
 
 class ListSync:
-    """Keeps the suppression list in sync with the contacts, and publishes status changes."""
+    """Keeps the suppression list in sync with the contacts, and publishes their changes."""
 
     def __init__(
         self,
         contacts: PendingContacts,
         entries: ListEntries,
-        publisher: StatusPublisher,
+        publisher: ContactEventPublisher,
         rate_limiter: CallLimiter,
         limits: Limits,
         *,
@@ -50,11 +50,11 @@ class ListSync:
         self._now = now
         self._importer = importer
         self._releases = releases
-        self._events = StatusEvents(contacts, publisher, limits)
+        self._events = ContactEvents(contacts, publisher, limits)
         self._writer = EntryWriter(contacts, entries, rate_limiter, limits, now=now, worker=worker)
 
     def sync(self, addresses: Iterable[str], deadline: datetime) -> SyncReport:
-        """Write the entries and publish the status changes of the contacts of `addresses`, until `deadline`.
+        """Write the entries and publish the events of the contacts of `addresses`, until `deadline`.
 
         A contact that is not pending costs one read.
         """
@@ -99,7 +99,7 @@ class ListSync:
                 out_of_time = report.pending.get(address) == OUT_OF_TIME.code
 
     def _read_pending(self, addresses: Iterable[str], report: SyncReport) -> list[ContactRecord]:
-        """Read contacts and publish their pending status changes; return those whose entries are pending now.
+        """Read contacts and publish their pending events; return those whose entries are pending now.
 
         Complaints come first, because a complaint rate puts the account at risk sooner than a bounce rate does:
         https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html

@@ -24,7 +24,7 @@ from ses_feedback.contacts.record import (
     without_lease,
     written,
 )
-from ses_feedback.contacts.status import UNLISTED, Limits, Status
+from ses_feedback.contacts.status import UNLISTED, Limits, Status, opted_out
 from ses_feedback.immutable import replace
 from ses_feedback.judging.facts import EventDetails, Fact, ListReason, Verdict
 from ses_feedback.message_order import number_message
@@ -38,6 +38,8 @@ from tests.support.builders import (
     a_contact,
     a_fact,
     an_echo,
+    an_opt_in,
+    an_opt_out,
     on_day,
     soft_bounce_days,
 )
@@ -56,13 +58,15 @@ def learnt(*facts: Fact, stored: ContactRecord = UNKNOWN) -> ContactRecord:
 
 
 def synced_record(stored: ContactRecord, synced: str = UNLISTED) -> ContactRecord:
-    """Return `stored` with its status published and its list entry written."""
+    """Return `stored` with its events published and its list entry written."""
     return replace(
         stored,
         published=stored.status,
+        published_opted_out=opted_out(stored.contact),
         synced=synced,
         list_pending=False,
         publish_pending=False,
+        preferences_pending=False,
         pending_since=None,
     )
 
@@ -144,6 +148,52 @@ def test_a_status_change_that_is_reversed_before_its_mark_is_published() -> None
     assert (after.status, after.publish_pending, after.list_pending) == (Status.ACTIVE, True, False)
 
 
+def test_an_opt_out_of_a_stream_makes_a_contact_pending_for_its_preferences_only() -> None:
+    after = learnt(an_opt_out("newsletter"))
+    pending = after.list_pending, after.publish_pending, after.preferences_pending, after.event_pending
+    assert (after.status, pending, after.pending_since) == (Status.ACTIVE, (False, False, True, True), NOW)
+
+
+def test_an_opt_out_of_all_email_makes_a_contact_pending_for_both_events() -> None:
+    after = learnt(a_fact(Verdict.UNSUBSCRIBE))
+    assert (after.publish_pending, after.preferences_pending) == (True, True)
+
+
+def test_a_published_opt_out_that_is_repeated_makes_nothing_pending() -> None:
+    stored = synced_record(learnt(an_opt_out("newsletter")))
+    after = learnt(an_opt_out("newsletter", on_day(1)), stored=stored)
+    assert (after.event_pending, after.pending_since) == (False, None)
+
+
+def test_preferences_that_change_back_before_their_mark_are_published() -> None:
+    """The first change may have been published although the contact is not marked."""
+    after = learnt(an_opt_in("newsletter", on_day(1)), stored=learnt(an_opt_out("newsletter")))
+    assert (opted_out(after.contact), after.preferences_pending) == ((), True)
+
+
+def test_preferences_of_the_mailbox_simulator_are_not_published() -> None:
+    simulated = "success@simulator.amazonses.com"
+    after = learnt(an_opt_out("newsletter", address=simulated), stored=ContactRecord(Contact(simulated)))
+    assert (after.event_pending, after.pending_since) == (False, None)
+
+
+def test_a_synced_contact_with_unpublished_preferences_stays_pending() -> None:
+    lease = replace(BOUNCED, publish_pending=False, preferences_pending=True, lease="a-worker", leased_until=LATER)
+    assert marked(lease, "BOUNCE").pending_since == NOW
+
+
+def test_the_item_of_an_opt_out_has_the_published_list_and_the_mark() -> None:
+    stored = replace(learnt(an_opt_out("newsletter")), published_opted_out=("offers",))
+    item = encode(stored, LIMITS)
+    names = "no_streams", "published_opted_out", "preferences_pending", "pending_shard"
+    assert [item[name] for name in names] == [
+        {"L": [{"S": "newsletter"}]},
+        {"L": [{"S": "offers"}]},
+        {"BOOL": True},
+        {"S": shard(RECIPIENT)},
+    ]
+
+
 def test_a_reinstatement_makes_a_contact_pending_for_the_list_and_an_event() -> None:
     stored = synced_record(BOUNCED, "BOUNCE")
     reinstated = merge(stored.contact, Contact(RECIPIENT, opted_in=Evidence(NOW, "operator")))
@@ -177,7 +227,8 @@ def test_learning_keeps_leases_marks_and_unknown_attributes() -> None:
 
 
 def test_a_contact_that_was_never_written_is_active_and_not_pending() -> None:
-    expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, None, False, False, None, None, "", None, None)
+    bookkeeping: tuple[object, ...] = (None, False, False, False, None, None, "", None, None)
+    expected: tuple[object, ...] = (0, Status.ACTIVE, Status.ACTIVE, (), *bookkeeping)
     assert UNKNOWN.others == {}
     names = [name for name in ContactRecord.__struct_fields__ if name != "contact"]
     assert expected == tuple(getattr(UNKNOWN, name) for name in names)
@@ -233,9 +284,11 @@ FULL = ContactRecord(
     rev=7,
     status=Status.COMPLAINED,
     published=Status.BOUNCED,
+    published_opted_out=("newsletter", "offers"),
     synced="BOUNCE",
     list_pending=True,
     publish_pending=True,
+    preferences_pending=True,
     pending_since=NOW,
     lease="a-worker",
     leased_until=LATER,

@@ -16,7 +16,9 @@ from ses_feedback.contacts.status import (
     latest_listed,
     list_reason,
     needs_list_call,
+    opted_out,
     opted_out_streams,
+    preference_evidence,
     release_time,
     released,
     standing,
@@ -33,6 +35,8 @@ from tests.support.builders import (
     a_contact,
     a_fact,
     an_echo,
+    an_opt_in,
+    an_opt_out,
     on_day,
     soft_bounce_days,
 )
@@ -293,12 +297,55 @@ def test_without_published_deliveries_a_release_counts_as_a_clean_delivery() -> 
 
 def opt_out(stream: str, at: float = 0) -> Fact:
     """Return an opt-out from one stream."""
-    return a_fact(Verdict.UNSUBSCRIBE, on_day(at), register=Register.UNSUBSCRIBED_FROM, stream=stream)
+    return an_opt_out(stream, on_day(at))
 
 
 def opt_in(stream: str = "", at: float = 0) -> Fact:
     """Return an opt-in to one stream, or to all email."""
-    return a_fact(Verdict.SUBSCRIBE, on_day(at), stream=stream)
+    return an_opt_in(stream, on_day(at))
+
+
+MANY = [opt_out(f"{number:03d}", number) for number in range(KEPT_STREAMS)]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([], ()),
+        ([opt_out("news"), opt_out("ads")], ("ads", "news")),
+        ([opt_out("news"), a_fact(Verdict.UNSUBSCRIBE)], ("*", "news")),
+        ([a_fact(Verdict.UNSUBSCRIBE), opt_in(at=1)], ()),
+        # The contact's status does not matter: a preference outlives a complaint.
+        ([a_fact(Verdict.UNSUBSCRIBE), a_fact(Verdict.COMPLAIN)], ("*",)),
+        (MANY, ("*", *(fact.stream for fact in MANY))),
+    ],
+)
+def test_the_list_of_opt_outs_has_each_stream_and_all_email(facts: list[Fact], expected: tuple[str, ...]) -> None:
+    assert opted_out(a_contact(*facts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "day"),
+    [
+        ("news", [opt_out("news", 1), opt_in("news", 2), opt_out("ads", 3)], 2),
+        ("news", [opt_out("news", 2), opt_in("news", 1)], 2),
+        ("news", [opt_in(at=3)], None),
+        ("*", [a_fact(Verdict.UNSUBSCRIBE, on_day(1)), opt_in(at=2), opt_out("news", 3)], 2),
+        ("*", [a_fact(Verdict.UNSUBSCRIBE, on_day(1)), opt_out("news", 3)], 1),
+        ("*", MANY, KEPT_STREAMS - 1),
+    ],
+)
+def test_the_evidence_of_a_preference_is_the_latest_request_about_its_name(
+    name: str, facts: list[Fact], day: int | None
+) -> None:
+    evidence = preference_evidence(a_contact(*facts), name)
+    assert (evidence and evidence.at) == (None if day is None else on_day(day))
+
+
+def test_the_evidence_of_a_preference_is_the_persons_own_reinstatement_if_that_is_later() -> None:
+    evidence = preference_evidence(a_contact(opt_out("news"), opted_in=on_day(1)), "news")
+    assert evidence
+    assert evidence.at == on_day(1)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,26 @@
-"""StatusEvents: every status change is published at least once."""
+"""ContactEvents: every change of a status or of preferences is published at least once."""
 
 from collections.abc import Sequence
 
 import pytest
 
+from ses_feedback.contacts import preferences_change, status_change
+from ses_feedback.contacts.preferences_change import PreferencesChange
 from ses_feedback.contacts.status import Limits, Status
 from ses_feedback.contacts.status_change import StatusChange
 from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.suppression.entry_writer import ATTEMPTS
-from tests.support.builders import AT, RECIPIENT, a_fact, on_day, soft_bounce_days
+from ses_feedback.suppression.interfaces import ContactEvent
+from tests.support.builders import (
+    AT,
+    MESSAGE_ID,
+    RECIPIENT,
+    a_fact,
+    an_opt_in,
+    an_opt_out,
+    on_day,
+    soft_bounce_days,
+)
 from tests.support.deployed_functions import TIMEOUT
 from tests.support.fakes import FakeContacts, FakeEventPublisher, ManualClock
 from tests.support.sync_fixture import UNAVAILABLE, SyncFixture
@@ -127,14 +139,15 @@ def test_the_event_with_the_greatest_rev_has_the_current_status(fixture: SyncFix
     class Stalling(FakeEventPublisher):
         """A publisher whose first event appears after the events of another worker."""
 
-        def publish(self, changes: Sequence[StatusChange]) -> list[StatusChange]:
-            """Publish `changes` after another worker has published a later change."""
+        def publish(self, events: Sequence[ContactEvent]) -> list[ContactEvent]:
+            """Publish `events` after another worker has published a later change."""
             fixture.publisher, stalled = FakeEventPublisher(), fixture.publisher
             fixture.learn(a_fact(Verdict.DELIVERED, on_day(2)))
             fixture.sync(worker="another")
-            self.published += [*fixture.publisher.published, *changes]
+            self.published += fixture.publisher.published
+            self.published += [event for event in events if isinstance(event, StatusChange)]
             fixture.publisher = stalled
-            return list(changes)
+            return list(events)
 
     stalling = Stalling()
     fixture.publisher = stalling
@@ -157,6 +170,68 @@ def test_a_contact_that_lower_limits_suspend_is_published_and_listed() -> None:
     stored = fixture.contact()
     assert (stored.status, stored.published, fixture.pending()) == (Status.SUSPENDED, Status.SUSPENDED, [])
     assert fixture.entries() == {RECIPIENT: "BOUNCE"}
+
+
+def test_an_opt_out_of_a_stream_is_published_with_its_evidence(fixture: SyncFixture) -> None:
+    """The status does not change, so no other event is published and nothing is counted."""
+    fixture.learn(an_opt_out("newsletter"))
+    report = fixture.sync()
+    expected = PreferencesChange(
+        RECIPIENT, ("newsletter",), ("newsletter",), 1, "Permanent/General", AT, "receipts", MESSAGE_ID
+    )
+    assert (fixture.publisher.preferences, fixture.publisher.published) == ([expected], [])
+    assert (report.published, report.metric_counts.counts, fixture.pending()) == (1, {}, [])
+
+
+def test_a_later_change_has_the_complete_list_and_the_changed_names(fixture: SyncFixture) -> None:
+    for fact in (an_opt_out("newsletter"), an_opt_out("offers"), an_opt_in("newsletter", on_day(1))):
+        fixture.learn(fact)
+        fixture.sync()
+    changes = [(change.opted_out, change.changed) for change in fixture.publisher.preferences]
+    assert changes == [
+        (("newsletter",), ("newsletter",)),
+        (("newsletter", "offers"), ("offers",)),
+        (("offers",), ("newsletter",)),
+    ]
+    revs = [change.rev for change in fixture.publisher.preferences]
+    assert revs == sorted(set(revs))
+
+
+def test_an_opt_out_of_all_email_is_published_as_a_status_and_as_a_preference(fixture: SyncFixture) -> None:
+    fixture.learn(a_fact(Verdict.UNSUBSCRIBE))
+    report = fixture.sync()
+    assert [change.new_status for change in fixture.publisher.published] == [Status.UNSUBSCRIBED]
+    assert [change.opted_out for change in fixture.publisher.preferences] == [("*",)]
+    assert (report.published, fixture.publisher.calls, fixture.pending()) == (2, 1, [])
+
+
+@pytest.mark.parametrize("rejected", [status_change.DETAIL_TYPE, preferences_change.DETAIL_TYPE])
+def test_only_the_event_that_was_refused_is_published_again(fixture: SyncFixture, rejected: str) -> None:
+    fixture.learn(a_fact(Verdict.UNSUBSCRIBE))
+    fixture.publisher.rejecting.add(rejected)
+    report = fixture.sync()
+    assert (report.pending, report.published, fixture.pending()) == ({RECIPIENT: "not-published"}, 1, [RECIPIENT])
+    fixture.publisher.rejecting.clear()
+    assert (fixture.sync().pending, fixture.pending()) == ({}, [])
+    assert (len(fixture.publisher.published), len(fixture.publisher.preferences)) == (1, 1)
+
+
+def test_preferences_that_cannot_be_marked_as_published_are_published_again(fixture: SyncFixture) -> None:
+    fixture.learn(an_opt_out("newsletter"))
+    fixture.contacts.write_errors[RECIPIENT] = "InternalServerError"
+    assert fixture.sync().pending == {RECIPIENT: "InternalServerError"}
+    fixture.contacts.write_errors.clear()
+    assert fixture.sync().pending == {}
+    assert [change.opted_out for change in fixture.publisher.preferences] == [("newsletter",)] * 2
+
+
+def test_preferences_that_changed_and_returned_are_published_without_a_changed_name(fixture: SyncFixture) -> None:
+    """Another worker may be publishing the opt-out in between."""
+    fixture.learn(an_opt_out("newsletter"))
+    fixture.learn(an_opt_in("newsletter", on_day(1)))
+    fixture.sync()
+    [change] = fixture.publisher.preferences
+    assert (change.opted_out, change.changed, change.reason, change.time) == ((), (), "", None)
 
 
 def _moved(contacts: FakeContacts, limits: Limits, clock: ManualClock) -> FakeContacts:
