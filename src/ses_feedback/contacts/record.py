@@ -177,8 +177,6 @@ def encode(stored: ContactRecord, limits: Limits) -> Item:
     _add_standing(item, contact, current, limits, its_shard)
     _add_bookkeeping(item, stored, its_shard)
     _add_publication(item, stored)
-    item["may_send"] = {"BOOL": current.may_send}
-    item["may_send_transactional"] = {"BOOL": list_reason(current.status, limits) is None}
     item["variants"] = _encode_names(contact.variants)
     for name, numbers in zip(_NUMBERS, _number_registers(contact), strict=True):
         if numbers:
@@ -229,13 +227,15 @@ def _encode_evidence(evidence: Evidence) -> Item:
 
 
 def _add_standing(item: Item, contact: Contact, current: Standing, limits: Limits, its_shard: str) -> None:
-    status = current.status.value
+    status, may_send = current.status.value, current.may_send
     item["status"] = {"S": status}
+    item["may_send"] = {"BOOL": may_send}
+    item["may_send_transactional"] = {"BOOL": list_reason(current.status, limits) is None}
+    if not may_send:
+        item["unsendable"] = {"S": f"{status}#{its_shard}"}
     if current.evidence:
         item["reason"] = {"S": current.evidence.reason}
         item["status_at"] = {"S": format_timestamp(current.evidence.at)}
-        if not current.may_send:
-            item["unsendable"] = {"S": f"{status}#{its_shard}"}
     if current.status is Status.SUSPENDED:
         ends_at = release_time(contact, limits)
         if ends_at:

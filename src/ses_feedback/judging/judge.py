@@ -47,17 +47,6 @@ class _Times(NamedTuple):
     certain: bool
 
 
-class _Judged(NamedTuple):
-    """A verdict for one recipient."""
-
-    address: Address
-    rule: Rule
-    verdict: Verdict
-    reason: str
-    details: EventDetails
-    stream: str = ""
-
-
 def judge(
     feedback: Feedback | Notice, sent_at: datetime | None = None, options: PolicyOptions = _DEFAULT_OPTIONS
 ) -> Judgement:
@@ -108,7 +97,7 @@ def _judge_delivery(feedback: Delivery, sent_at: datetime | None) -> Judgement:
             result.problem = "unusable-recipient"
             continue
         mailed = named if email.holds(raw) else email.as_mailed(named)
-        result.add(_Judged(mailed, rule, rule.verdict, "Delivery", _DELIVERY_DETAILS))
+        result.add(mailed, rule, "Delivery", _DELIVERY_DETAILS)
     result.counts[rule.metric] = max(1, len(raw_recipients))
     return result.judgement()
 
@@ -224,7 +213,7 @@ class _BounceJudging:
             self._matched += 1
             self._result.count(rule.metric)
         stream = self._result.configuration_set if rule.register is Register.UNSUBSCRIBED_FROM else ""
-        self._result.add(_Judged(address, rule, rule.verdict, reason, details, stream))
+        self._result.add(address, rule, reason, details, stream=stream)
 
 
 def _traits_of(recipient: BouncedRecipient) -> frozenset[Trait]:
@@ -266,9 +255,7 @@ def _judge_complaint(feedback: Complaint, sent_at: datetime | None, options: Pol
     type_label = _label(feedback_type, KNOWN_TYPES["Complaint"][""])
     reason = f"Complaint/{sub_label if sub_type and sub_label != 'unrecognized' else type_label}"
     result = _Result(feedback, sent_at, rule, email)
-    details = result.details(
-        complaint.complaint_sub_type, complaint.complaint_feedback_type, feedback_id=complaint.feedback_id
-    )
+    details = result.details(complaint.complaint_sub_type, complaint.complaint_feedback_type, complaint.feedback_id)
     # One report is one complaint, although SES may name several recipients.
     if rule.metric:
         result.counts[rule.metric] = 1
@@ -278,7 +265,7 @@ def _judge_complaint(feedback: Complaint, sent_at: datetime | None, options: Pol
         if address is None:
             result.problem = "unusable-recipient"
         else:
-            result.add(_Judged(email.as_mailed(address), rule, verdict, reason, details))
+            result.add(email.as_mailed(address), rule, reason, details, verdict=verdict)
     return result.judgement()
 
 
@@ -298,7 +285,7 @@ def _judge_subscription(feedback: Subscription, sent_at: datetime | None, option
     details = result.details()
     for change in changes:
         one = find_rule("Subscription", traits=frozenset({change.trait}))
-        result.add(_Judged(email.only, one, one.verdict, change.reason, details, change.stream))
+        result.add(email.only, one, change.reason, details, stream=change.stream)
     return result.judgement()
 
 
@@ -330,28 +317,29 @@ class _Result:
         """Count a metric once."""
         self.counts[name] = self.counts.get(name, 0) + 1
 
-    def add(self, one: _Judged) -> None:
-        """Add the fact of one recipient, once for each rule and stream."""
+    def add(
+        self,
+        address: Address,
+        rule: Rule,
+        reason: str,
+        details: EventDetails,
+        *,
+        verdict: Verdict | None = None,
+        stream: str = "",
+    ) -> None:
+        """Add the fact of one recipient, once for each rule and stream; `verdict` replaces that of the rule."""
         at = self._times.at
+        verdict = verdict or rule.verdict
         # Soft bounces add up by day: a carrier, which is later with each redrive, must not date them.
-        if at is None or (one.verdict is Verdict.SOFT_BOUNCE and not self._times.certain):
+        if at is None or (verdict is Verdict.SOFT_BOUNCE and not self._times.certain):
             self.problem = "no-timestamp"
             return
-        rule = one.rule
-        register = rule.register if one.verdict is rule.verdict else Register.NONE
-        key = one.address.key, rule.name, one.stream
+        key = address.key, rule.name, stream
         if key not in self._facts:
+            register = rule.register if verdict is rule.verdict else Register.NONE
+            message, configuration_set = self._times.message, self.configuration_set
             self._facts[key] = Fact(
-                one.address,
-                one.verdict,
-                at,
-                self._times.message,
-                rule.name,
-                one.reason,
-                one.details,
-                self.configuration_set,
-                register,
-                one.stream,
+                address, verdict, at, message, rule.name, reason, details, configuration_set, register, stream
             )
 
     def count_provider(self, address: Address | None, name: str, text: str | None) -> None:
@@ -360,32 +348,35 @@ class _Result:
         key = providers.find_provider(domain, text or ""), name
         self._provider_counts[key] = self._provider_counts.get(key, 0) + 1
 
-    def details(self, type_: str | None = "", sub_type: str | None = "", **texts: str | None) -> EventDetails:
+    def details(self, type_: str | None = "", sub_type: str | None = "", feedback_id: str | None = "") -> EventDetails:
         """Return fields of the event, cut to size."""
-        feedback = self._feedback
-        return EventDetails(
-            kind=feedback.kind,
-            type=_cut(type_, MAX_ID_LENGTH),
-            sub_type=_cut(sub_type, MAX_ID_LENGTH),
-            message_id=_cut(feedback.message_id, MAX_ID_LENGTH),
-            feedback_id=_cut(texts.get("feedback_id"), MAX_ID_LENGTH),
-            action=_cut(texts.get("action"), MAX_ID_LENGTH),
-            status=_cut(texts.get("status"), MAX_ID_LENGTH),
-            diagnostic_code=_cut(texts.get("diagnostic_code"), MAX_DIAGNOSTIC_LENGTH),
-            tenant=_cut(feedback.tenant, MAX_ID_LENGTH),
-            tags=tags_of(feedback),
-        )
+        return self._details(type_, sub_type, feedback_id, "", "", "")
 
     def details_of_bounce(self, recipient: BouncedRecipient) -> EventDetails:
         """Return fields of a bounce and of one recipient."""
         bounce = self._feedback.bounce  # type: ignore[attr-defined]
-        return self.details(
-            bounce.bounce_type,
-            bounce.bounce_sub_type,
-            feedback_id=bounce.feedback_id,
-            action=recipient.action,
-            status=recipient.status,
-            diagnostic_code=recipient.diagnostic_code,
+        code = recipient.diagnostic_code
+        return self._details(
+            bounce.bounce_type, bounce.bounce_sub_type, bounce.feedback_id, recipient.action, recipient.status, code
+        )
+
+    def _details(self, *texts: str | None) -> EventDetails:
+        feedback = self._feedback
+        type_, sub_type, feedback_id, action, status, message_id, tenant = [
+            text if not text or (len(text) <= MAX_ID_LENGTH and text.isascii()) else _cut(text, MAX_ID_LENGTH)
+            for text in (*texts[:-1], feedback.message_id, feedback.tenant)
+        ]
+        return EventDetails(
+            feedback.kind,
+            type_ or "",
+            sub_type or "",
+            message_id or "",
+            feedback_id or "",
+            action or "",
+            status or "",
+            _cut(texts[-1], MAX_DIAGNOSTIC_LENGTH),
+            tenant or "",
+            tags_of(feedback),
         )
 
     def judgement(self, template: str = "", error_kind: str = "") -> Judgement:

@@ -9,7 +9,6 @@ differs between identity notifications and event publishing.
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -180,9 +179,19 @@ _json = Decoder()
 
 
 def _decoded(text: str) -> object:
-    with suppress(DecodeError, RecursionError, UnicodeEncodeError):
+    try:
         return _json.decode(text)
-    # This parser takes longer, and accepts numbers that are not finite.
+    except (DecodeError, RecursionError, UnicodeEncodeError):
+        return _decoded_slowly(text)
+
+
+def _decoded_slowly(text: str) -> object:
+    """Return the JSON value in `text`, in which numbers need not be finite.
+
+    Raises:
+        EnvelopeError: `text` is not JSON.
+
+    """
     try:
         return from_json(text)
     except (ValueError, TypeError):  # ValueError: not JSON, or nested too deeply. TypeError: a lone surrogate.
