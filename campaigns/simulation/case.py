@@ -87,6 +87,8 @@ class Case:
     list_unsubscribed: bool = False
     list_suspended: bool = False
     suspension_days: int = 0
+    window_days: int = 90
+    deliveries_published: bool = True
     outages: tuple[Outage, ...] = ()
     backlog: int | None = None
     jobs: tuple[int, ...] = ()

@@ -1,13 +1,14 @@
 """Generate cases from seeds: the same seed always gives the same case."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any
 
 from campaigns.simulation.case import Case, Fault, Outage, Reinstatement, Switch
 from campaigns.simulation.message_builder import build_message
-from campaigns.simulation.message_kinds import choose_kind
+from campaigns.simulation.message_kinds import MessageKind, choose_kind, find_kind
 from campaigns.simulation.messages import Message
 
 DAY = 86_400_000
@@ -51,10 +52,25 @@ _IMPORT_OPERATIONS = (
 )
 _LARGE = 3
 """Size of a large case, relative to others. One case in twenty is large: it shows races among many actors."""
-_COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000)
+_COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000, 3 * DAY)
 """Times of operator commands, in milliseconds."""
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
 """Milliseconds between the time of an event and its arrival."""
+
+_SUSPENSIONS = 0.12
+"""Probability of a case that lasts for months, in which suspensions end."""
+_DELIVERIES = 0.9
+"""Probability that deliveries are published to the stack of a case."""
+_MAILINGS = {
+    ("soft bounce",): 10,
+    ("delivery", "soft bounce"): 4,
+    ("soft bounce", "delivery"): 2,
+    ("delivery",): 2,
+    ("hard bounce",): 1,
+    ("bounce echo",): 1,
+    ("opt-out",): 1,
+}
+"""Feedback about one email of such a case, and the weight of each."""
 
 
 def generate_case(seed: int) -> Case:
@@ -79,11 +95,14 @@ class _Generator:
     rng: random.Random
     scale: int
     contacts: tuple[tuple[str, ...], ...]
+    deliveries: bool = True
 
     def case(self) -> Case:
         rng, scale = self.rng, self.scale
         reinstatements = tuple(self._reinstatement() for _ in range(scale * rng.choice((0, 0, 1, 1, 1, 2))))
-        messages = self._messages(self._event_times(reinstatements))
+        suspends, self.deliveries = rng.random() < _SUSPENSIONS, rng.random() < _DELIVERIES
+        times = self._event_times(reinstatements)
+        messages = tuple(self._mailings()) if suspends else self._messages(times)
         backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
         import_faults = 0 if backlog is None else scale * self._few()
         return Case(
@@ -105,11 +124,38 @@ class _Generator:
             shards=scale * rng.choice((1, 1, 2)),
             sweeps=rng.choice((1, 1, 2)),
             batch=rng.choice((1, 2, 10)),
-            soft_bounces=rng.choice((1, 2, 3)),
+            soft_bounces=rng.choice((1, 1, 2) if suspends else (1, 2, 3)),
             list_unsubscribed=rng.random() < 0.2,
             list_suspended=rng.random() < 0.3,
-            suspension_days=rng.choice((0, 0, 1, 1, 30)),
+            suspension_days=rng.choice((1, 1, 2) if suspends else (0, 0, 1, 1, 30)),
+            window_days=rng.choice((90, 90, 0)),
+            deliveries_published=self.deliveries,
         )
+
+    def _mailings(self) -> Iterator[Message]:
+        """Yield the feedback of some months about emails that mostly bounce: suspensions end, and begin again."""
+        rng = self.rng
+        numbers = count()
+        for variants in self.contacts[: rng.choice((1, 2, 4))]:
+            sent = rng.randrange(-4 * DAY, 0)
+            for _ in range(rng.choice((2, 4, 7))):
+                for name in rng.choices(tuple(_MAILINGS), tuple(_MAILINGS.values()))[0]:
+                    kind, number = self._published(find_kind(name)), next(numbers)
+                    at = sent + rng.choice((5_000, 5_000, DAY))
+                    options: dict[str, Any] = {"identity": number, "number": number, "shape": rng.randrange(12)}
+                    yield build_message(
+                        kind,
+                        [(variants[0], rng.choice(variants))],
+                        at,
+                        arrives=max(at, 0) + rng.choice(_DELAYS),
+                        email=(1_000 * sent, sent),
+                        **options,
+                    )
+                sent += rng.choice((1, 1, 2, 2, 4, 8, 16, 75)) * DAY
+
+    def _published(self, kind: MessageKind) -> MessageKind:
+        """Return `kind`, or a bounce instead of a delivery that is not published to the stack."""
+        return kind if self.deliveries or kind.event_type != "delivery" else find_kind("soft bounce")
 
     def _few(self) -> int:
         return self.rng.choice((0, 1, 1, 2, 2, 3, 4))
@@ -139,7 +185,7 @@ class _Generator:
         messages: list[Message] = []
         emails: dict[str, tuple[int, int]] = {}
         for identity in range(self.scale * rng.choice((1, 1, 2, 2, 2, 3, 4))):
-            kind = choose_kind(rng)
+            kind = self._published(choose_kind(rng))
             recipients = self._recipients(2 if kind.two_recipients else 1)
             at = rng.choice(times)
             email = self._email(emails, identity, recipients[0][0], at)

@@ -9,21 +9,24 @@ from campaigns.fuzz.canaries import find_leaks
 from campaigns.simulation.aws_services import SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.lanes import Lanes
-from campaigns.simulation.messages import Message, ReportedFact
+from campaigns.simulation.messages import Message, ReportedFact, format_milliseconds
 from campaigns.simulation.oracle import (
     RANKS,
     Command,
     Settings,
-    bounced_days,
+    counting_days,
     expected_evidence,
     expected_opt_outs,
     expected_registers,
     expected_status,
     holds_fact,
+    may_weaken,
     required_entry,
     stored_registers,
+    suspension_end,
 )
 from campaigns.simulation.scheduler import SECOND, Scheduler
+from campaigns.simulation.stream_workers import RELEASES_A_RUN
 from ses_feedback.timestamps import format_timestamp
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ class InvariantChecker:
         self.published: list[dict[str, Any]] = []
         self.operators: list[tuple[str, Operator]] = []
         self.list_calls = 0
+        self._released: dict[str, list[str]] = {}
         self._case = case
         self._scheduler = scheduler
         self._suppressed = suppressed
@@ -79,7 +83,8 @@ class InvariantChecker:
         recent = self._latest_call is not None and self._scheduler.clock - self._latest_call < SECOND
         written = sorted(self._suppressed.written)
         latest_call = self._latest_call if recent else None
-        return sorted(latest.items()), sorted(set(self.quarantined)), written, latest_call
+        released = sorted(self._released.items())
+        return sorted(latest.items()), sorted(set(self.quarantined)), written, latest_call, released
 
     def add_violation(self, promise: str, description: str) -> None:
         """Store a violation, and end the run."""
@@ -93,24 +98,45 @@ class InvariantChecker:
         flags = {"unsendable" in new, not new["may_send"]["BOOL"]}
         if flags != {unsendable} or ("pending_shard" in new) != ("pending_since" in new):
             self.add_violation("P1", f"{address} contradicts itself: {sorted(new)}")
-        if old is None or any(old.get(name) != new.get(name) for name in ("opted_in_at", "cleared_at")):
+        if old is None:
             return
         before, after = old["status"]["S"], new["status"]["S"]
-        changed = {
-            name for name in ("delivered", "releases", "opted_into", "soft_bounces") if old.get(name) != new.get(name)
-        }
-        allowed = {
-            "suspended": changed & {"delivered", "releases"},
-            "bouncing": changed & {"delivered"},
-            "unsubscribed": changed & {"opted_into"},
-            # With ListSuspended, a soft bounce from before an echo can show that the echo reports the stack's own
-            # entry.
-            "bounced": changed & {"soft_bounces"} if self._settings.list_suspended else set(),
-        }
-        if RANKS[after] < RANKS[before] and not allowed.get(before):
+        if RANKS[after] < RANKS[before] and not may_weaken(
+            stored_registers(old), stored_registers(new), self._settings
+        ):
             self.add_violation("P3", f"{address} from {before} to {after}")
         if int(new["rev"]["N"]) != int(old["rev"]["N"]) + 1:
             self.add_violation("P3", f"{address} from rev {old['rev']['N']} to {new['rev']['N']}")
+        if old.get("releases") != new.get("releases"):
+            self._check_release(address, old, new)
+
+    def _check_release(self, address: str, old: "Item", new: "Item") -> None:
+        """Check that only an ended suspension is released, for its own last soft-bounce day (P3)."""
+        before, after = stored_registers(old), stored_registers(new)
+        ends = suspension_end(before, self._settings)
+        if expected_status(before, self._settings) != "suspended" or ends is None:
+            self.add_violation("P3", f"{address} is released, but was {old['status']['S']} with {before}")
+            return
+        if format_milliseconds(self._scheduler.clock // 1000) < format_timestamp(ends):
+            self.add_violation("P3", f"{address} is released before {format_timestamp(ends)}")
+        day = counting_days(before, self._settings)[-1]
+        if after != {**before, "releases": [*before.get("releases", ()), day][-4:]}:
+            self.add_violation("P3", f"the release of {address} makes {after} of {before}")
+        self._check_order_of_releases(address, format_timestamp(ends))
+
+    def _check_order_of_releases(self, address: str, ended_at: str) -> None:
+        """Check that a sweep releases the oldest suspensions first, and a bounded number (P8)."""
+        sweep = self._released.setdefault(self._scheduler.running_actor().name, [])
+        sweep.append(ended_at)
+        if len(sweep) > RELEASES_A_RUN:
+            self.add_violation("P8", f"{address} is the release number {len(sweep)} of a sweep")
+        # A stale index has old times.
+        if sweep != sorted(sweep) and not any(self._case.staleness):
+            self.add_violation("P8", f"{address} is released after suspensions that ended later: {sweep}")
+
+    def begin_sweep(self) -> None:
+        """Forget the releases of the previous sweep of the running actor."""
+        self._released.pop(self._scheduler.running_actor().name, None)
 
     def check_list_call(self) -> None:
         """Check at a call of SES that the previous one was at least a second ago (P8)."""
@@ -177,8 +203,6 @@ class InvariantChecker:
         item = self.table.items[address, "contact"]
         stored = stored_registers(item)
         expected = expected_registers(address, facts, self._reinstatements(address), stored.get("releases", ()))
-        if not set(stored.get("releases", ())) <= set(bounced_days(expected)):
-            self.add_violation("P1", f"{address} was released for days without a soft bounce")
         if stored != expected:
             different = sorted(name for name in {*stored, *expected} if stored.get(name) != expected.get(name))
             self.add_violation("P1", f"{address} differs in {different}: {stored} instead of {expected}")
@@ -189,6 +213,8 @@ class InvariantChecker:
             self.add_violation("P1", f"{address} is {item['status']['S']} instead of {status}")
         if ("unsendable" in item) != unsendable:
             self.add_violation("P1", f"{address} is {status}, and wrongly indexed")
+        if status == "suspended" and suspension_end(expected, self._settings):
+            self.add_violation("P4", f"{address} is still suspended")
         shown = tuple(item.get(name, {"S": ""})["S"] for name in ("status_at", "reason"))
         if shown != (evidence := expected_evidence(expected, self._settings)):
             self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")

@@ -35,6 +35,7 @@ _NUMBERS = ("delivered", "soft_bounces", "nameless_days", "releases")
 _ECHO_GRACE = timedelta(days=1)
 """Time after a reinstatement in which echoes still report the entry that is being removed."""
 _MAX_LATENESS = 7
+_MAX_RELEASES = 4
 _DAY = 86_400_000 << 32
 """Numbers of the emails of one day."""
 _EPOCH = date(1970, 1, 1)
@@ -47,7 +48,14 @@ class Settings:
     soft_bounces: int
     list_unsubscribed: bool
     list_suspended: bool = False
-    window: int = 90
+    suspension_days: int = 0
+    window_days: int = 90
+    deliveries_published: bool = True
+
+    @property
+    def window(self) -> int:
+        """`SoftBounceWindowDays`; 0 means automatic: a year, or 60 days if deliveries are not published."""
+        return self.window_days or (365 if self.deliveries_published else 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +135,7 @@ def _kept(name: str, numbers: set[int]) -> list[int]:
     """Return the numbers that a contact keeps: of each day the first delivery, and the first two soft bounces."""
     a_day = {"delivered": 1, "soft_bounces": 2}.get(name)
     if a_day is None:
-        return sorted(numbers)[-{"nameless_days": 2, "releases": 4}[name] :]
+        return sorted(numbers)[-{"nameless_days": 2, "releases": _MAX_RELEASES}[name] :]
     by_day: dict[int, list[int]] = {}
     for number in sorted(numbers):
         by_day.setdefault(number // _DAY, []).append(number)
@@ -144,12 +152,41 @@ def expected_status(registers: Mapping[str, Any], settings: Settings) -> str:
         return "bounced"
     if "*" in expected_opt_outs(registers):
         return "unsubscribed"
-    since = max(_last_clean_day(registers), _day_number(reinstated))
-    days = [day for day in bounced_days(registers) if day > since]
+    days = counting_days(registers, settings)
     if not days:
         return "active"
     run = _suspends(days, settings)
     return "suspended" if run and max(registers.get("releases", [-1])) < days[-1] else "bouncing"
+
+
+def counting_days(registers: Mapping[str, Any], settings: Settings) -> list[int]:
+    """Return the soft-bounce days after the last clean delivery and the last reinstatement.
+
+    Without deliveries, the end of a suspension counts as a clean delivery.
+    """
+    since = _reset_day(registers)
+    if not settings.deliveries_published:
+        since = max(since, *registers.get("releases", [-1]))
+    return [day for day in bounced_days(registers) if day > since]
+
+
+def suspension_end(registers: Mapping[str, Any], settings: Settings) -> datetime | None:
+    """Return when a suspended contact may be tried again, or None if it stays suspended.
+
+    The time doubles with each release since the last clean delivery or reinstatement; after four there is no other.
+    """
+    since = _reset_day(registers)
+    previous = sum(day > since for day in registers.get("releases", ()))
+    days = counting_days(registers, settings)
+    if not settings.suspension_days or previous >= _MAX_RELEASES or not days:
+        return None
+    ends = _EPOCH + timedelta(days=days[-1] + settings.suspension_days * 2**previous)
+    return datetime(ends.year, ends.month, ends.day, tzinfo=UTC)
+
+
+def _reset_day(registers: Mapping[str, Any]) -> int:
+    reinstated = max(registers.get("opted_in_at", ""), registers.get("cleared_at", ""))
+    return max(last_clean_day(registers), _day_number(reinstated))
 
 
 def expected_evidence(registers: Mapping[str, Any], settings: Settings) -> tuple[str, str]:
@@ -205,7 +242,7 @@ def _suspends(days: list[int], settings: Settings) -> bool:
     )
 
 
-def _last_clean_day(registers: Mapping[str, Any]) -> int:
+def last_clean_day(registers: Mapping[str, Any]) -> int:
     """Return the last day with a delivery of an email that did not bounce and no longer can."""
     delivered, bounced = registers.get("delivered", []), registers.get("soft_bounces", [])
     clean = [-1]
@@ -227,6 +264,37 @@ def _graced(reinstated: str) -> str:
 
 def _day_number(at: str) -> int:
     return (date.fromisoformat(at[:10]) - _EPOCH).days if at else -1
+
+
+def may_weaken(before: Registers, after: Registers, settings: Settings) -> bool:
+    """True if the status of a contact may become weaker when its registers change from `before` to `after`.
+
+    Only a later clean delivery or a release ends `suspended` and `bouncing`, and only the person's own opt-in ends
+    `unsubscribed`. Of the reinstatements, `opted_in` overrides everything, `cleared` no complaint and no opt-out.
+    """
+
+    def grows(name: str) -> bool:
+        return bool(before.get(name) != after.get(name))
+
+    if grows("opted_in_at"):
+        return True
+    status = expected_status(before, settings)
+    if status in {"suspended", "bouncing"}:
+        cleared_by_delivery = last_clean_day(after) > last_clean_day(before)
+        return grows("cleared_at") or cleared_by_delivery or (status == "suspended" and grows("releases"))
+    if status == "bounced":
+        return grows("cleared_at") or _rests_on_own_entry(before, after, settings)
+    return status == "unsubscribed" and grows("opted_into")
+
+
+def _rests_on_own_entry(before: Registers, after: Registers, settings: Settings) -> bool:
+    """True if `before` is bounced because of an echo alone, and it turns out that the stack put the entry itself.
+
+    With ListSuspended, soft bounces that arrive after an echo, or a later echo, can show that.
+    """
+    echoed = {name: value for name, value in before.items() if not name.startswith("listed_bounce")}
+    only_echo = expected_status(echoed, settings) != "bounced"
+    return settings.list_suspended and only_echo and after.get("soft_bounces") is not None
 
 
 def required_entry(status: str, settings: Settings) -> str:

@@ -50,7 +50,7 @@ class OutageResult:
     """Sums over the cases of an outage.
 
     `receives` is the most receives of one message, `delay` the most seconds from the end of the outage to the last
-    write of a contact, `changed` the number of cases that a redrive changed.
+    write of a contact before a suspension of it ended, `changed` the number of cases that a redrive changed.
     """
 
     cases: int = 0
@@ -115,7 +115,8 @@ def _add(result: OutageResult, simulation: Simulation) -> None:
     case = simulation.case
     ends = max(outage.ends * SECOND for outage in case.outages)
     arrived = max((message.arrives * 1000 for message in case.messages), default=0)
-    written = max((change.at for shard in simulation.table.stream for change in shard), default=0)
+    changes = [change for shard in simulation.table.stream for change in shard if not change.is_after_release]
+    written = max((change.at for change in changes), default=0)
     result.cases += 1
     result.messages += len(case.messages)
     result.calls += simulation.scheduler.steps

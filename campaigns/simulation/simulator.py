@@ -13,7 +13,7 @@ from campaigns.simulation.invariants import InvariantChecker
 from campaigns.simulation.lanes import FeedbackWorker, Handler, Lanes
 from campaigns.simulation.oracle import Settings
 from campaigns.simulation.scheduler import MAX_STEPS, Scheduler
-from campaigns.simulation.stream_workers import Operator, StreamPoller, SuppressionWorker, Sweeper
+from campaigns.simulation.stream_workers import RELEASES_A_RUN, Operator, StreamPoller, SuppressionWorker, Sweeper
 from campaigns.simulation.table import Table
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.quarantine import Quarantine
@@ -22,6 +22,7 @@ from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers.feedback import FeedbackHandler
 from ses_feedback.handlers.suppression import SuppressionHandler
 from ses_feedback.processing.pipeline import Pipeline
+from ses_feedback.settings import Settings as StackSettings
 from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
 from ses_feedback.suppression.import_jobs.ledger import ImportLedger
 from ses_feedback.suppression.import_jobs.objects import ImportObjects
@@ -77,11 +78,18 @@ class Simulation:
         is_long = any(outage.ends > _LONG_OUTAGE for outage in case.outages)
         self.scheduler = Scheduler(case.choices, _MAX_STEPS_LONG if is_long else MAX_STEPS)
         self.injector = make_injector(case, self.scheduler)
-        self.limits = Limits(case.soft_bounces, 90, case.list_unsubscribed, case.list_suspended, case.suspension_days)
+        self.limits = _limits_of(case)
         self.suppressed = SuppressionEntries(case.entries())
         self.objects: dict[str, bytes] = {}
         self.imports = ImportService(self.suppressed, self.objects, case.jobs, self.injector)
-        settings = Settings(case.soft_bounces, case.list_unsubscribed, case.list_suspended)
+        settings = Settings(
+            case.soft_bounces,
+            case.list_unsubscribed,
+            case.list_suspended,
+            case.suspension_days,
+            case.window_days,
+            case.deliveries_published,
+        )
         self.checker = InvariantChecker(case, self.scheduler, self.suppressed, settings)
         self.table = Table(case.shards, lambda: self.scheduler.clock, self.checker.check_write)
         self.checker.table = self.table
@@ -115,7 +123,7 @@ class Simulation:
         for number, shard in enumerate(self.table.stream):
             add(f"stream {number + 1}", StreamPoller(self._suppression_worker(), shard))
         for number in range(self.case.sweeps):
-            add(f"sweep {number + 1}", Sweeper(self._suppression_worker(), self.table))
+            add(f"sweep {number + 1}", Sweeper(self._suppression_worker(), self.table, self.checker.begin_sweep))
         add("network", self.injector)
         for number, command in enumerate(self.case.reinstatements):
             operator = Operator(command, self.contacts(), self.limits, self.injector)
@@ -164,7 +172,7 @@ class Simulation:
             self.limits,
             now=now,
             worker=f"worker-{self._workers}",
-            releases=SuspensionReleases(contacts, self.limits, now),
+            releases=SuspensionReleases(contacts, self.limits, now, RELEASES_A_RUN),
             importer=None if backlog is None else self._import_starter(backlog, sesv2, rate_limiter),
         )
         return SuppressionHandler(list_sync, cast("Metrics", self.output), cast("Logger", self.output), now)
@@ -182,3 +190,17 @@ class Simulation:
             now=self.injector.now,
             worker=f"worker-{self._workers}",
         )
+
+
+def _limits_of(case: Case) -> Limits:
+    """Return the limits of the case's stack, as its settings give them."""
+    return StackSettings(
+        "Contacts",
+        "quarantine",
+        soft_bounce_limit=case.soft_bounces,
+        soft_bounce_window_days=case.window_days,
+        suppress_unsubscribed=case.list_unsubscribed,
+        list_suspended=case.list_suspended,
+        suspension_days=case.suspension_days,
+        deliveries_by="Topic" if case.deliveries_published else "None",
+    ).limits

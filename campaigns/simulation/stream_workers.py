@@ -23,6 +23,8 @@ EVERY = 300 * SECOND
 """Interval of sweeps."""
 BATCH_SIZE = 100
 """Records of one invocation. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-params.html"""
+RELEASES_A_RUN = 2
+"""Suspensions that one sweep of a simulated stack ends; a real one ends more."""
 MIN_PENDING = 60 * SECOND
 """Age from which a sweep takes a pending contact."""
 _MAX_PAUSE = 36 * EVERY
@@ -130,12 +132,13 @@ class StreamPoller:
 
 
 class Sweeper:
-    """The schedule of sweeps. Sweeps without a pending contact or a running import job are skipped."""
+    """The schedule of sweeps. Those without a pending contact, an ended suspension or a running import are skipped."""
 
-    def __init__(self, worker: SuppressionWorker, table: Table) -> None:
-        """Sweep `table`."""
+    def __init__(self, worker: SuppressionWorker, table: Table, begin: Callable[[], None]) -> None:
+        """Sweep `table`; `begin` is called before each sweep."""
         self._worker = worker
         self._table = table
+        self._begin = begin
         self._next = 0
         self._pause = 0
 
@@ -143,6 +146,9 @@ class Sweeper:
         """Return the time of the next sweep that can change something, or None if there is none."""
         oldest = self._table.earliest("PendingSync")
         times = [microseconds_of(oldest) + MIN_PENDING] if oldest else []
+        ended = self._table.earliest("SuspensionEnd")
+        if ended:
+            times.append(microseconds_of(ended))
         if self._table.importing():
             times.append(self._next + self._pause)
         if not times:
@@ -157,6 +163,7 @@ class Sweeper:
     def perform(self) -> None:
         """Invoke the function for a sweep."""
         self._worker.begin()
+        self._begin()
         self._next = (self._worker.injector.scheduler.clock // EVERY + 1) * EVERY
         writes = self._table.writes
         before = writes.number - writes.of_rate_limiter

@@ -25,6 +25,11 @@ class Change:
         """True if the record passes the template's filter."""
         self.at = at
 
+    @property
+    def is_after_release(self) -> bool:
+        """True if a suspension of the contact had ended."""
+        return "releases" in self.record["dynamodb"]["NewImage"]
+
 
 class Writes(Observer):
     """Everything DynamoDB derives from the writes to a table: the versions of each contact and the stream."""
