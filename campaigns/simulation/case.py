@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from campaigns.simulation.messages import Message
+from campaigns.simulation.messages import Message, is_simulator
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,8 @@ class Case:
         latest: dict[str, tuple[str, str]] = {}
         variants: dict[str, str] = {}
         for fact in (fact for message in self.messages for fact in message.facts if fact.register):
+            if is_simulator(fact.address):
+                continue
             variants[fact.address] = max(variants.get(fact.address, ""), fact.variant)
             echo = fact.register.startswith("listed_")
             if echo or (fact.register in {"bounced", "complained"} and fact.feedback in self.added):

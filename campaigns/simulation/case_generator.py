@@ -22,6 +22,8 @@ VARIANTS = (
     ("fay@example.org", "Fay@example.org"),
 )
 """Address variants of each contact; the first is the contact's key."""
+SIMULATOR_VARIANTS = ("bounce@simulator.amazonses.com", "Bounce@simulator.amazonses.com")
+"""Address variants of the mailbox simulator."""
 _OPERATIONS = {
     "batch_execute_statement": 4,
     "put_item": 3,
@@ -57,8 +59,13 @@ _COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000, 3 * DAY)
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
 """Milliseconds between the time of an event and its arrival."""
 
-_SUSPENSIONS = 0.12
-"""Probability of a case that lasts for months, in which suspensions end."""
+THEMES = {"suspensions": 0.1}
+"""Special cases, each with the least random number at which a case is of the next theme or of none.
+
+`suspensions`: cases that last for months, in which suspensions end and begin again.
+"""
+_SIMULATED = 0.05
+"""Probability that some emails of a case went to the mailbox simulator."""
 _DELIVERIES = 0.9
 """Probability that deliveries are published to the stack of a case."""
 _MAILINGS = {
@@ -73,12 +80,16 @@ _MAILINGS = {
 """Feedback about one email of such a case, and the weight of each."""
 
 
-def generate_case(seed: int) -> Case:
-    """Return the case of this seed."""
+def generate_case(seed: int, theme: str = "") -> Case:
+    """Return the case of this seed, for a `theme` of `THEMES` if it is not empty."""
     rng = random.Random(seed)  # noqa: S311 (a repeatable sequence, not a secret)
     scale = _LARGE if rng.random() < 0.05 else 1
     contacts = VARIANTS if scale > 1 else rng.choice((VARIANTS[:1], VARIANTS[:1], VARIANTS[:2]))
-    return _Generator(rng, scale, contacts).case()
+    if rng.random() < _SIMULATED:
+        contacts = (SIMULATOR_VARIANTS, *contacts)
+    chosen = rng.random()
+    theme = theme or next((name for name, until in THEMES.items() if chosen < until), "")
+    return _Generator(rng, scale, contacts, theme).case()
 
 
 def with_imports(case: Case) -> Case:
@@ -95,12 +106,13 @@ class _Generator:
     rng: random.Random
     scale: int
     contacts: tuple[tuple[str, ...], ...]
+    theme: str = ""
     deliveries: bool = True
 
     def case(self) -> Case:
         rng, scale = self.rng, self.scale
         reinstatements = tuple(self._reinstatement() for _ in range(scale * rng.choice((0, 0, 1, 1, 1, 2))))
-        suspends, self.deliveries = rng.random() < _SUSPENSIONS, rng.random() < _DELIVERIES
+        suspends, self.deliveries = self.theme == "suspensions", rng.random() < _DELIVERIES
         times = self._event_times(reinstatements)
         messages = tuple(self._mailings()) if suspends else self._messages(times)
         backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
@@ -119,7 +131,7 @@ class _Generator:
             ),
             switches=tuple(Switch(*self._call(), rng.randrange(4)) for _ in range(2 * scale * self._few())),
             choices=tuple(rng.choices(range(5), k=8 * scale)),
-            staleness=tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
+            staleness=() if suspends else tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
             feedback_workers=scale * rng.choice((1, 2, 2, 3)),
             shards=scale * rng.choice((1, 1, 2)),
             sweeps=rng.choice((1, 1, 2)),
@@ -136,22 +148,27 @@ class _Generator:
         """Yield the feedback of some months about emails that mostly bounce: suspensions end, and begin again."""
         rng = self.rng
         numbers = count()
-        for variants in self.contacts[: rng.choice((1, 2, 4))]:
-            sent = rng.randrange(-4 * DAY, 0)
-            for _ in range(rng.choice((2, 4, 7))):
+        for variants in VARIANTS[: rng.choice((1, 2, 4))]:
+            sent = rng.randrange(-4 * DAY, -DAY)
+            for _ in range(rng.choice((1, 4, 7))):
                 for name in rng.choices(tuple(_MAILINGS), tuple(_MAILINGS.values()))[0]:
-                    kind, number = self._published(find_kind(name)), next(numbers)
-                    at = sent + rng.choice((5_000, 5_000, DAY))
-                    options: dict[str, Any] = {"identity": number, "number": number, "shape": rng.randrange(12)}
-                    yield build_message(
-                        kind,
-                        [(variants[0], rng.choice(variants))],
-                        at,
-                        arrives=max(at, 0) + rng.choice(_DELAYS),
-                        email=(1_000 * sent, sent),
-                        **options,
-                    )
-                sent += rng.choice((1, 1, 2, 2, 4, 8, 16, 75)) * DAY
+                    yield self._feedback_on(sent, self._published(find_kind(name)), variants, next(numbers))
+                sent += rng.choice((1, 1, 2, 2, 4, 8, 16, 75, 75)) * DAY
+
+    def _feedback_on(self, sent: int, kind: MessageKind, variants: tuple[str, ...], number: int) -> Message:
+        """Return feedback on the email that was sent at the time `sent`."""
+        rng = self.rng
+        at = sent + rng.choice((5_000, 5_000, DAY))
+        return build_message(
+            kind,
+            [(variants[0], rng.choice(variants))],
+            at,
+            identity=number,
+            arrives=max(at, 0) + rng.choice(_DELAYS),
+            number=number,
+            shape=rng.randrange(12),
+            email=(sent, sent),
+        )
 
     def _published(self, kind: MessageKind) -> MessageKind:
         """Return `kind`, or a bounce instead of a delivery that is not published to the stack."""

@@ -13,6 +13,14 @@ def format_milliseconds(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
+def is_simulator(address: str) -> bool:
+    """True if `address` is one of the mailbox simulator, of which SES lists none.
+
+    https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html
+    """
+    return address.endswith("@simulator.amazonses.com")
+
+
 @dataclass(frozen=True, slots=True)
 class ReportedFact:
     """One fact that a message reports about one address, stated independently of `ses_feedback.judging`.

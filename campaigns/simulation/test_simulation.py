@@ -50,8 +50,8 @@ def test_each_fault_of_an_operation_breaks_no_promise(operation: str) -> None:
         assert affected.checker.violations == []
 
 
-def _cases(*, imports: bool) -> "Iterator[Case]":
-    cases = map(generate_case, range(BUDGET))
+def _cases(theme: str = "", *, imports: bool) -> "Iterator[Case]":
+    cases = (generate_case(seed, theme) for seed in range(BUDGET))
     return map(with_imports, cases) if imports else cases
 
 
@@ -61,7 +61,7 @@ def _has_fault(simulation: "Simulation", operation: str, fault: str) -> bool:
 
 @pytest.mark.parametrize("planted_bug", [*PLANTED_BUGS, *IMPORT_BUGS], ids=lambda planted_bug: planted_bug.name)
 def test_planted_bug_breaks_a_promise(planted_bug: PlantedBug) -> None:
-    cases = map(planted_bug.focus, _cases(imports=planted_bug in IMPORT_BUGS))
+    cases = map(planted_bug.focus, _cases(planted_bug.theme, imports=planted_bug in IMPORT_BUGS))
     with planted_bug.planted():
         violations = next((found for case in cases if (found := run_case(case).checker.violations)), [])
     assert violations

@@ -4,7 +4,15 @@ Most are bugs of public SES feedback processors. A planted bug replaces attribut
 `planted`. To add one, write the replacement next to similar ones and add a row to the `PLANTED_BUGS` of its module.
 """
 
-from campaigns.simulation.planted_bugs import contacts, import_jobs, judging, list_sync, messages, repository
+from campaigns.simulation.planted_bugs import (
+    contacts,
+    import_jobs,
+    judging,
+    list_sync,
+    messages,
+    repository,
+    suspensions,
+)
 from campaigns.simulation.planted_bugs.planting import PlantedBug
 
 PLANTED_BUGS: tuple[PlantedBug, ...] = (
@@ -12,6 +20,7 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *repository.PLANTED_BUGS,
     *messages.PLANTED_BUGS,
     *judging.PLANTED_BUGS,
+    *suspensions.PLANTED_BUGS,
     *list_sync.PLANTED_BUGS,
 )
 """Planted bugs that ordinary cases must find."""

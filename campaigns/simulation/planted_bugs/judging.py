@@ -106,6 +106,10 @@ def _history_by_event(fact: Fact, keep_days: int, now: Any) -> Any:
     return _history_item(replace(fact, message=number_message(fact.at, "")), keep_days, now)
 
 
+def _is_no_simulator(_key: str) -> bool:
+    return False
+
+
 PLANTED_BUGS = (
     planted_bug("an address that the email was not sent to is judged", (EmailRecipients, "find", _find_any_name)),
     planted_bug("address variants are those of the bounce", (EmailRecipients, "find", _find_as_named)),
@@ -123,6 +127,8 @@ PLANTED_BUGS = (
     planted_bug("a redrive changes a date", (judge, "_times_of", _date_by_carrier)),
     planted_bug("an email counts on the day of its event", (judge, "_times_of", _number_by_event)),
     planted_bug("a list of SES replaces the reason of a bounce", (record, "standing", _reason_of_list)),
+    planted_bug("feedback of the mailbox simulator is published", (record, "is_simulator", _is_no_simulator)),
+    planted_bug("the mailbox simulator is listed", (status, "is_simulator", _is_no_simulator)),
     planted_bug("the history has the day of the event", (repository, "history_item", _history_by_event)),
 )
 """Planted bugs of this module. Each must break a promise in some case."""

@@ -17,11 +17,13 @@ class PlantedBug:
     """A design bug: its title, and the attributes that it replaces.
 
     Few random cases show some bugs. `fault`, an operation and the name of a fault, is one that such a bug needs.
+    `theme` is the theme of the cases that it needs.
     """
 
     name: str
     patches: Sequence[Patch]
     fault: tuple[str, str] | None = None
+    theme: str = ""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -40,6 +42,6 @@ class PlantedBug:
         return replace(case, faults=(*case.faults, first_call_fault(*self.fault))) if self.fault else case
 
 
-def planted_bug(name: str, *patches: Patch, fault: tuple[str, str] | None = None) -> PlantedBug:
+def planted_bug(name: str, *patches: Patch, fault: tuple[str, str] | None = None, theme: str = "") -> PlantedBug:
     """Return the planted bug with the title `name`."""
-    return PlantedBug(name, patches, fault)
+    return PlantedBug(name, patches, fault, theme)
