@@ -22,6 +22,18 @@ class Reinstatement:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignWrite:
+    """An application adds an attribute of its own to the contact `address` at the time `at` (milliseconds)."""
+
+    at: int
+    address: str
+
+    def __str__(self) -> str:
+        """Return a description on one line."""
+        return f"an application writes to {self.address} at {self.at} ms"
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A fault of the `nth` call (from 0) of an operation.
 
@@ -59,10 +71,12 @@ class Outage:
 class Case:
     """The input, the faults and the schedule of one run.
 
-    Input: `messages`, `reinstatements`, and `added`, the feedback for which SES itself added a suppression-list entry.
+    Input: `messages`, `reinstatements`, `foreign_writes`, and `added`, the feedback for which SES itself added a
+    suppression-list entry.
 
     Faults: `faults`, `outages`, and `staleness`, the number of versions by which each eventually consistent read in
-    turn is behind. Later reads are not behind.
+    turn is behind. Later reads are not behind. `expiry` has the milliseconds by which DynamoDB deletes each expired
+    contact in turn too late; if it is empty, it deletes none.
 
     Schedule: `switches`, and `choices`, the actor that continues each time one must be selected. Later choices select
     the first actor.
@@ -74,11 +88,13 @@ class Case:
 
     messages: tuple[Message, ...]
     reinstatements: tuple[Reinstatement, ...] = ()
+    foreign_writes: tuple[ForeignWrite, ...] = ()
     added: tuple[int, ...] = ()
     faults: tuple[Fault, ...] = ()
     switches: tuple[Switch, ...] = ()
     choices: tuple[int, ...] = ()
     staleness: tuple[int, ...] = ()
+    expiry: tuple[int, ...] = ()
     feedback_workers: int = 2
     shards: int = 1
     sweeps: int = 1
@@ -95,7 +111,7 @@ class Case:
 
     def __str__(self) -> str:
         """Return a description, one line for each input."""
-        rows = [*self.messages, *self.reinstatements, f"entries at the start: {self.entries()}"]
+        rows = [*self.messages, *self.reinstatements, *self.foreign_writes, f"entries at the start: {self.entries()}"]
         sizes = f"{self.feedback_workers} feedback workers, {self.shards} shards, batches of {self.batch}"
         return "\n".join([*(f"  {row}" for row in rows), f"  {sizes}"])
 
@@ -106,9 +122,9 @@ class Case:
         for fact in (fact for message in self.messages for fact in message.facts if fact.register):
             if is_simulator(fact.address):
                 continue
-            variants[fact.address] = max(variants.get(fact.address, ""), fact.variant)
             echo = fact.register.startswith("listed_")
             if echo or (fact.register in {"bounced", "complained"} and fact.feedback in self.added):
+                variants[fact.address] = max(variants.get(fact.address, ""), fact.variant)
                 reason = "COMPLAINT" if "compl" in fact.register else "BOUNCE"
                 entry = (fact.at if echo else "", reason)
                 latest[fact.address] = max(latest.get(fact.address, ("", "")), entry)

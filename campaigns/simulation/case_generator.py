@@ -1,12 +1,12 @@
 """Generate cases from seeds: the same seed always gives the same case."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, count
 from typing import Any
 
-from campaigns.simulation.case import Case, Fault, Outage, Reinstatement, Switch
+from campaigns.simulation.case import Case, Fault, ForeignWrite, Outage, Reinstatement, Switch
 from campaigns.simulation.message_builder import build_message
 from campaigns.simulation.message_kinds import MessageKind, choose_kind, find_kind
 from campaigns.simulation.messages import Message
@@ -59,11 +59,16 @@ _COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000, 3 * DAY)
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
 """Milliseconds between the time of an event and its arrival."""
 
-THEMES = {"suspensions": 0.1}
+THEMES = {"suspensions": 0.1, "expiry": 0.2}
 """Special cases, each with the least random number at which a case is of the next theme or of none.
 
-`suspensions`: cases that last for months, in which suspensions end and begin again.
+`suspensions`: cases that last for months, in which suspensions end and begin again. `expiry`: cases in which feedback
+arrives at the moment at which a contact with deliveries only expires.
 """
+_EXPIRY = 60 * DAY + DAY // 2
+"""Milliseconds from the start, which is at noon, to the expiry of a contact whose last delivery was on that day."""
+_AT_EXPIRY = (0, 0, 0, 1, 1_000, 3_600_000, DAY)
+"""Milliseconds from an expiry to the deletion of the contact, or to feedback about it."""
 _SIMULATED = 0.05
 """Probability that some emails of a case went to the mailbox simulator."""
 _DELIVERIES = 0.9
@@ -112,14 +117,19 @@ class _Generator:
     def case(self) -> Case:
         rng, scale = self.rng, self.scale
         reinstatements = tuple(self._reinstatement() for _ in range(scale * rng.choice((0, 0, 1, 1, 1, 2))))
-        suspends, self.deliveries = self.theme == "suspensions", rng.random() < _DELIVERIES
+        suspends, expires = self.theme == "suspensions", self.theme == "expiry"
+        self.deliveries = expires or rng.random() < _DELIVERIES
         times = self._event_times(reinstatements)
-        messages = tuple(self._mailings()) if suspends else self._messages(times)
+        messages = {
+            "suspensions": self._mailings,
+            "expiry": self._messages_at_expiry,
+        }.get(self.theme, lambda: self._messages(times))()
         backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
         import_faults = 0 if backlog is None else scale * self._few()
         return Case(
-            messages,
+            tuple(messages),
             reinstatements,
+            tuple(self._foreign_writes()) if expires else (),
             # While the stream is down, contacts stay pending until a sweep; otherwise a sweep rarely finds one.
             outages=() if backlog is None else (Outage("stream", 0, rng.choice((0, 700, 700, 4_000))),),
             backlog=backlog,
@@ -132,6 +142,7 @@ class _Generator:
             switches=tuple(Switch(*self._call(), rng.randrange(4)) for _ in range(2 * scale * self._few())),
             choices=tuple(rng.choices(range(5), k=8 * scale)),
             staleness=() if suspends else tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
+            expiry=tuple(rng.choices(_AT_EXPIRY, k=3)) if expires else (),
             feedback_workers=scale * rng.choice((1, 2, 2, 3)),
             shards=scale * rng.choice((1, 1, 2)),
             sweeps=rng.choice((1, 1, 2)),
@@ -155,10 +166,32 @@ class _Generator:
                     yield self._feedback_on(sent, self._published(find_kind(name)), variants, next(numbers))
                 sent += rng.choice((1, 1, 2, 2, 4, 8, 16, 75, 75)) * DAY
 
+    def _messages_at_expiry(self) -> Iterator[Message]:
+        """Yield deliveries, and feedback that arrives when the contacts expire, about later emails."""
+        rng = self.rng
+        numbers = count()
+        for variants in self.contacts:
+            for _ in range(rng.choice((1, 1, 2))):
+                yield self._feedback_on(rng.choice((-DAY, -10_000)), find_kind("delivery"), variants, next(numbers))
+            for _ in range(rng.choice((1, 2, 2, 3))):
+                sent = _EXPIRY + rng.choice((*_AT_EXPIRY, -DAY)) - 5_000
+                kind = find_kind("delivery") if rng.random() < 0.4 else self._kind_of_one()
+                yield self._feedback_on(sent, kind, variants, next(numbers))
+
+    def _kind_of_one(self) -> MessageKind:
+        """Return a random kind of messages that name one recipient."""
+        kind = choose_kind(self.rng)
+        return self._kind_of_one() if kind.two_recipients else kind
+
+    def _foreign_writes(self) -> Iterator[ForeignWrite]:
+        for variants in self.contacts:
+            if self.rng.random() < 0.3:
+                yield ForeignWrite(self.rng.choice((DAY, _EXPIRY + self.rng.choice(_AT_EXPIRY))), variants[0])
+
     def _feedback_on(self, sent: int, kind: MessageKind, variants: tuple[str, ...], number: int) -> Message:
         """Return feedback on the email that was sent at the time `sent`."""
         rng = self.rng
-        at = sent + rng.choice((5_000, 5_000, DAY))
+        at = sent + rng.choice((5_000, 5_000, 5_000, DAY))
         return build_message(
             kind,
             [(variants[0], rng.choice(variants))],
@@ -197,7 +230,7 @@ class _Generator:
             times += [command.at - 1, command.at, command.at + 1, command.at + 1_000, command.at + DAY + 1]
         return times
 
-    def _messages(self, times: list[int]) -> tuple[Message, ...]:
+    def _messages(self, times: list[int]) -> Iterable[Message]:
         rng = self.rng
         messages: list[Message] = []
         emails: dict[str, tuple[int, int]] = {}
@@ -217,7 +250,7 @@ class _Generator:
                     "email": email,
                 }
                 messages.append(build_message(kind, recipients, at, **options))
-        return tuple(messages)
+        return messages
 
     def _email(self, emails: dict[str, tuple[int, int]], identity: int, address: str, at: int) -> tuple[int, int]:
         """Return the email that a message is about: an earlier one of the same recipient, or a new one."""

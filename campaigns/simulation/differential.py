@@ -47,7 +47,7 @@ def compare(client: Any, table_name: str, seed: int) -> Table:  # noqa: ANN401 (
         DifferenceError: an answer or an item differs.
 
     """
-    table = Table(1, lambda: 0, lambda _old, _new: None)
+    table = Table(1, lambda: 0, lambda _old, _new: None, lambda _old: None)
     in_memory: Any = DynamoDb(table, FaultlessInjector())
     rng = random.Random(seed)  # noqa: S311 (a repeatable sequence, not a secret)
     requests = [_request(rng, table_name, f"{seed}") for _ in range(rng.randrange(1, _MAX_REQUESTS))]
@@ -107,6 +107,8 @@ def _contact(rng: random.Random, address: str, trace: str) -> Item:
     if rng.random() < 0.5:
         at = f"2026-03-01T12:00:0{rng.randrange(5)}.{'1' if address[0] == 'a' else '2'}00Z"
         item |= {"pending_shard": {"S": trace}, "pending_at": {"S": at}}
+    if rng.random() < 0.3:
+        item["expires_at"] = {"N": str(rng.randrange(1, 3))}
     return item
 
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from campaigns.fuzz.canaries import find_leaks
 from campaigns.simulation.aws_services import SuppressionEntries
 from campaigns.simulation.case import Case
+from campaigns.simulation.expiry import FOREIGN_ATTRIBUTE
+from campaigns.simulation.forgotten import ForgottenDeliveries
 from campaigns.simulation.lanes import Lanes
-from campaigns.simulation.messages import Message, ReportedFact, format_milliseconds, is_simulator
+from campaigns.simulation.messages import Message, ReportedFact, is_simulator
 from campaigns.simulation.oracle import (
     RANKS,
     Command,
+    Registers,
     Settings,
-    counting_days,
+    earliest_expiry,
     expected_evidence,
     expected_opt_outs,
     expected_registers,
@@ -25,8 +28,8 @@ from campaigns.simulation.oracle import (
     stored_registers,
     suspension_end,
 )
+from campaigns.simulation.release_checker import ReleaseChecker
 from campaigns.simulation.scheduler import SECOND, Scheduler
-from campaigns.simulation.stream_workers import RELEASES_A_RUN
 from ses_feedback.timestamps import format_timestamp
 
 if TYPE_CHECKING:
@@ -66,7 +69,10 @@ class InvariantChecker:
         self.published: list[dict[str, Any]] = []
         self.operators: list[tuple[str, Operator]] = []
         self.list_calls = 0
-        self._released: dict[str, list[str]] = {}
+        self.foreign: set[str] = set()
+        """Contacts with an attribute of another application."""
+        self.releases = ReleaseChecker(scheduler, settings, self.add_violation, in_order=not any(case.staleness))
+        self._forgotten = ForgottenDeliveries()
         self._case = case
         self._scheduler = scheduler
         self._suppressed = suppressed
@@ -83,8 +89,8 @@ class InvariantChecker:
         recent = self._latest_call is not None and self._scheduler.clock - self._latest_call < SECOND
         written = sorted(self._suppressed.written)
         latest_call = self._latest_call if recent else None
-        released = sorted(self._released.items())
-        return sorted(latest.items()), sorted(set(self.quarantined)), written, latest_call, released
+        kept = self.releases.state(), self._forgotten.state(), sorted(self.foreign)
+        return sorted(latest.items()), sorted(set(self.quarantined)), written, latest_call, kept
 
     def add_violation(self, promise: str, description: str) -> None:
         """Store a violation, and end the run."""
@@ -105,38 +111,27 @@ class InvariantChecker:
             stored_registers(old), stored_registers(new), self._settings
         ):
             self.add_violation("P3", f"{address} from {before} to {after}")
+        if new.keys() - old.keys() == {FOREIGN_ATTRIBUTE} and new["rev"] == old["rev"]:
+            return  # the write of an application
         if int(new["rev"]["N"]) != int(old["rev"]["N"]) + 1:
             self.add_violation("P3", f"{address} from rev {old['rev']['N']} to {new['rev']['N']}")
         if old.get("releases") != new.get("releases"):
-            self._check_release(address, old, new)
+            self.releases.check(old, new)
 
-    def _check_release(self, address: str, old: "Item", new: "Item") -> None:
-        """Check that only an ended suspension is released, for its own last soft-bounce day (P3)."""
-        before, after = stored_registers(old), stored_registers(new)
-        ends = suspension_end(before, self._settings)
-        if expected_status(before, self._settings) != "suspended" or ends is None:
-            self.add_violation("P3", f"{address} is released, but was {old['status']['S']} with {before}")
-            return
-        if format_milliseconds(self._scheduler.clock // 1000) < format_timestamp(ends):
-            self.add_violation("P3", f"{address} is released before {format_timestamp(ends)}")
-        day = counting_days(before, self._settings)[-1]
-        if after != {**before, "releases": [*before.get("releases", ()), day][-4:]}:
-            self.add_violation("P3", f"the release of {address} makes {after} of {before}")
-        self._check_order_of_releases(address, format_timestamp(ends))
+    def check_expiry(self, item: "Item") -> None:
+        """Check that a contact which expired had only deliveries, all sixty days ago or longer (P2)."""
+        address, registers = item["address"]["S"], stored_registers(item)
+        delivered = registers.get("delivered", [])
+        if registers != {"delivered": delivered, "variants": registers["variants"]} or address in self.foreign:
+            self.add_violation("P2", f"{address} expired with {registers} and the attributes {sorted(item)}")
+        elif self._scheduler.clock < earliest_expiry(delivered):
+            self.add_violation("P2", f"{address} expired less than sixty days after its last delivery")
+        self._forgotten.add(address, delivered)
 
-    def _check_order_of_releases(self, address: str, ended_at: str) -> None:
-        """Check that a sweep releases the oldest suspensions first, and a bounded number (P8)."""
-        sweep = self._released.setdefault(self._scheduler.running_actor().name, [])
-        sweep.append(ended_at)
-        if len(sweep) > RELEASES_A_RUN:
-            self.add_violation("P8", f"{address} is the release number {len(sweep)} of a sweep")
-        # A stale index has old times.
-        if sweep != sorted(sweep) and not any(self._case.staleness):
-            self.add_violation("P8", f"{address} is released after suspensions that ended later: {sweep}")
-
-    def begin_sweep(self) -> None:
-        """Forget the releases of the previous sweep of the running actor."""
-        self._released.pop(self._scheduler.running_actor().name, None)
+    def check_calls_for_expiries(self, calls: int) -> None:
+        """Check that a function made no `calls` of AWS for contacts that expired (P8)."""
+        if calls:
+            self.add_violation("P8", f"{calls} calls of AWS for expired contacts")
 
     def check_list_call(self) -> None:
         """Check at a call of SES that the previous one was at least a second ago (P8)."""
@@ -151,6 +146,8 @@ class InvariantChecker:
         if message.disposition == "quarantined" and message.body not in self.quarantined:
             self.add_violation("P2", f"message {message.number} is neither on its lane nor in quarantine")
         for fact in message.facts:
+            if fact in self._forgotten:
+                continue
             if not holds_fact(self.table.contact(fact.address), fact):
                 self.add_violation(
                     "P2", f"message {message.number} is acknowledged, but its fact is not stored: {fact}"
@@ -184,8 +181,10 @@ class InvariantChecker:
             self.add_violation("P4", f"not settled after {self._scheduler.steps} steps")
             return
         facts = {fact for message in self._case.messages for fact in message.facts}
-        expected = {fact.address for fact in facts if fact.register} | {address for address, _ in self.operators}
+        remembered = {fact for fact in facts if fact not in self._forgotten}
+        expected = {fact.address for fact in remembered if fact.register} | {address for address, _ in self.operators}
         stored = {address for address, record in self.table.items if record == "contact"}
+        expected |= stored & self._forgotten.addresses
         if stored != expected:
             self.add_violation("P1", f"contacts {sorted(stored)} instead of {sorted(expected)}")
         for address in sorted(expected & stored):
@@ -199,30 +198,46 @@ class InvariantChecker:
             self.add_violation("P5", "the messages in quarantine are not the required ones")
 
     def _check_contact(self, address: str, facts: Sequence[ReportedFact]) -> None:
-        """Check the registers, the status and the index of a contact (P1), and its effects (P4)."""
+        """Check the registers of a contact (P1), and everything that follows from them."""
         item = self.table.items[address, "contact"]
         stored = stored_registers(item)
         expected = expected_registers(address, facts, self._reinstatements(address), stored.get("releases", ()))
+        # The status is the one that all facts give: deliveries that expired no longer matter to it.
+        self._check_status(address, item, expected)
+        self._check_expiry_of(address, item, expected)
+        if address in self._forgotten.addresses:
+            stored, expected = (self._forgotten.remove_from(registers, facts) for registers in (stored, expected))
         if stored != expected:
             different = sorted(name for name in {*stored, *expected} if stored.get(name) != expected.get(name))
             self.add_violation("P1", f"{address} differs in {different}: {stored} instead of {expected}")
-            return
+
+    def _check_status(self, address: str, item: "Item", expected: Registers) -> None:
+        """Check the status of a contact, its reason and its index (P1), and its effects (P4)."""
         status = expected_status(expected, self._settings)
         unsendable = RANKS[status] >= _UNSENDABLE
         if (item["status"]["S"], item["may_send"]["BOOL"]) != (status, not unsendable):
             self.add_violation("P1", f"{address} is {item['status']['S']} instead of {status}")
+        shown = tuple(item.get(name, {"S": ""})["S"] for name in ("status_at", "reason"))
+        if shown != (evidence := expected_evidence(expected, self._settings)):
+            self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")
         if ("unsendable" in item) != unsendable:
             self.add_violation("P1", f"{address} is {status}, and wrongly indexed")
         if status == "suspended" and suspension_end(expected, self._settings):
             self.add_violation("P4", f"{address} is still suspended")
-        shown = tuple(item.get(name, {"S": ""})["S"] for name in ("status_at", "reason"))
-        if shown != (evidence := expected_evidence(expected, self._settings)):
-            self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")
         # Feedback of the mailbox simulator reaches neither the list nor subscribers of events.
         published = "active" if is_simulator(address) else status
         self._check_list(address, item, published)
         self._check_events(address, item, published)
-        self._check_preferences(address, item, () if is_simulator(address) else expected_opt_outs(expected))
+        self._check_preferences(address, item, [] if is_simulator(address) else expected_opt_outs(expected))
+
+    def _check_expiry_of(self, address: str, item: "Item", expected: Registers) -> None:
+        """Check that a contact expires if it has deliveries only (P8), and never with foreign attributes (P1)."""
+        is_foreign = address in self.foreign
+        if is_foreign != (FOREIGN_ATTRIBUTE in item):
+            self.add_violation("P1", f"{address} lost the attribute of another application")
+        expires = not is_foreign and expected.keys() <= {"delivered", "variants"}
+        if ("expires_at" in item) != expires:
+            self.add_violation("P8", f"{address} expires, or does not, against the rules: {sorted(item)}")
 
     def _reinstatements(self, address: str) -> list[Command]:
         return [

@@ -39,6 +39,9 @@ class FunctionChecker(Protocol):
     def check_failure(self, error: Exception) -> None:
         """Check that a function may fail with `error`."""
 
+    def check_calls_for_expiries(self, calls: int) -> None:
+        """Check that a function made no `calls` of AWS for contacts that expired."""
+
     def check_text(self, place: str, text: str) -> None:
         """Check that a text which others can see contains no personal data."""
 

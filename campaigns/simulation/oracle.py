@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from campaigns.simulation.messages import ReportedFact
+from campaigns.simulation.messages import START, ReportedFact
 
 Item = Mapping[str, Mapping[str, Any]]
 Registers = dict[str, Any]
@@ -36,6 +36,7 @@ _ECHO_GRACE = timedelta(days=1)
 """Time after a reinstatement in which echoes still report the entry that is being removed."""
 _MAX_LATENESS = 7
 _MAX_RELEASES = 4
+_RETENTION = timedelta(days=60)
 _DAY = 86_400_000 << 32
 """Numbers of the emails of one day."""
 _EPOCH = date(1970, 1, 1)
@@ -129,6 +130,17 @@ def email_number(fact: ReportedFact) -> int:
     sent = datetime.fromisoformat(fact.mailed_at).astimezone(UTC)
     milliseconds = round(sent.timestamp() * 1000)
     return (milliseconds << 32) + crc32(fact.message_id.encode())
+
+
+def days_of(numbers: Iterable[int]) -> set[int]:
+    """Return the days of emails with these numbers."""
+    return {number // _DAY for number in numbers}
+
+
+def earliest_expiry(delivered: Iterable[int]) -> int:
+    """Return the virtual time (microseconds) before which a contact with these deliveries must not expire."""
+    last = timedelta(milliseconds=max(delivered) >> 32) + _RETENTION
+    return (last - (START - datetime(1970, 1, 1, tzinfo=UTC))) // timedelta(microseconds=1)
 
 
 def _kept(name: str, numbers: set[int]) -> list[int]:

@@ -58,7 +58,7 @@ def _breaks(case: Case, promise: str) -> bool:
 
 def _candidates(case: Case) -> Iterator[Case]:
     """Yield cases that are a little smaller than `case`, those that remove most first."""
-    for name in ("messages", "reinstatements", "faults", "switches", "added"):
+    for name in ("messages", "reinstatements", "foreign_writes", "faults", "switches", "added", "expiry"):
         elements: tuple[Any, ...] = getattr(case, name)
         for number in range(len(elements)):
             yield _with(case, name, elements[:number] + elements[number + 1 :])

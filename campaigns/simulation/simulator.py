@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from campaigns.simulation.aws_services import EventBridgeClient, SqsClient, SuppressionEntries
 from campaigns.simulation.case import Case
 from campaigns.simulation.dynamodb_client import DynamoDb
+from campaigns.simulation.expiry import Application, TimeToLive
 from campaigns.simulation.fault_injector import FaultInjector
 from campaigns.simulation.import_service import ImportingSesV2Client, ImportService, S3Client
 from campaigns.simulation.invariants import InvariantChecker
@@ -91,7 +92,9 @@ class Simulation:
             case.deliveries_published,
         )
         self.checker = InvariantChecker(case, self.scheduler, self.suppressed, settings)
-        self.table = Table(case.shards, lambda: self.scheduler.clock, self.checker.check_write)
+        self.table = Table(
+            case.shards, lambda: self.scheduler.clock, self.checker.check_write, self.checker.check_expiry
+        )
         self.checker.table = self.table
         self.output = CheckedOutput(self.checker)
         self._workers = 0
@@ -123,8 +126,15 @@ class Simulation:
         for number, shard in enumerate(self.table.stream):
             add(f"stream {number + 1}", StreamPoller(self._suppression_worker(), shard))
         for number in range(self.case.sweeps):
-            add(f"sweep {number + 1}", Sweeper(self._suppression_worker(), self.table, self.checker.begin_sweep))
+            add(
+                f"sweep {number + 1}",
+                Sweeper(self._suppression_worker(), self.table, self.checker.releases.begin_sweep),
+            )
         add("network", self.injector)
+        add("expiry", TimeToLive(self.table, self.case.expiry))
+        for number, write in enumerate(self.case.foreign_writes):
+            application = Application(write, self.table, self.injector, self.checker.foreign.add)
+            add(f"application {number + 1}", application)
         for number, command in enumerate(self.case.reinstatements):
             operator = Operator(command, self.contacts(), self.limits, self.injector)
             self.checker.operators.append((command.address, operator))

@@ -41,7 +41,7 @@ class SuppressionWorker:
         """Compose the function by `compose`, and pass its results to `checker`."""
         self.injector = injector
         self._compose = compose
-        self._checker = checker
+        self.checker = checker
         self._handler: Handler | None = None
 
     def begin(self) -> None:
@@ -55,11 +55,11 @@ class SuppressionWorker:
         try:
             answer = handler(event, LambdaContext(self.injector))
         except Exception as error:  # noqa: BLE001 (like Lambda)
-            self._checker.check_failure(error)
+            self.checker.check_failure(error)
             self._handler = handler
             return None
         self._handler = handler
-        self._checker.check_text("a function's answer", repr(answer))
+        self.checker.check_text("a function's answer", repr(answer))
         return answer
 
 
@@ -106,12 +106,15 @@ class StreamPoller:
             self._position = end
             return
         self._tries += 1
+        steps = scheduler.steps
         # If the function crashes, the next try is after its timeout.
         self._retry_at = scheduler.clock + TIMEOUT
         try:
             answer = self._worker.invoke({"Records": [change.record for _, change in batch]})
         finally:
             self._retry_at = scheduler.clock + SECOND * min(60, 2**self._tries)
+        if all(change.is_expiry for _, change in batch):
+            self._worker.checker.check_calls_for_expiries(scheduler.steps - steps)
         if answer is not None:
             self._checkpoint(batch, answer)
 

@@ -76,5 +76,5 @@ def test_failing_case_is_reduced_to_two_messages_and_the_broken_promise() -> Non
         seed = next(seed for seed, case in without_imports if run_case(case).checker.violations)
         history = describe_failure(seed, "P8")
     assert history.count("\n  message ") <= 2  # of two variants, so that there are two calls
-    assert "put_suppressed_destination" in history
+    assert "_suppressed_destination" in history
     assert "P8 broken at step" in history

@@ -87,7 +87,9 @@ class WireSimulation:
         self.entries = Entries(account_list, stack.entries())
         settings = Settings(stack.soft_bounces, stack.list_unsubscribed, stack.list_suspended)
         self.checker = InvariantChecker(stack, self.scheduler, self.entries, settings)
-        self.table = Table(stack.shards, lambda: self.scheduler.clock, self.checker.check_write)
+        self.table = Table(
+            stack.shards, lambda: self.scheduler.clock, self.checker.check_write, self.checker.check_expiry
+        )
         self.checker.table = self.table
         plan = plan or FaultPlan(case.seed, case.intensity, case.focus)
         self.aws = FakeAws(self.scheduler, self.table, self.checker, self.entries, plan)

@@ -3,6 +3,7 @@
     INSERT INTO "Contacts" VALUE {'address': ?, 'record': ?, 'rev': ?}
     UPDATE "Contacts" SET "status"=? SET "rev"=? REMOVE "lease" WHERE "address"=? AND "record"=? AND "rev"=?
 
+An UPDATE of an item that expires ends with ` AND "expires_at"=?`.
 `parse_statement` accepts these and rejects every other statement, so that an unknown statement never looks like
 DynamoDB behavior. `apply_statement` returns the item that DynamoDB would store. `execute_statements` runs a whole
 BatchExecuteStatement with PutItem and UpdateItem, which every emulator implements.
@@ -36,7 +37,7 @@ CHECK_FAILED = "ConditionalCheckFailed", "The conditional request failed"
 _INSERT = re.compile(r"""INSERT INTO "([\w.-]+)" VALUE \{('\w+' ?: ?\?(?:, ?'\w+' ?: ?\?)*)\}""", re.ASCII)
 _UPDATE = re.compile(
     r"""UPDATE "([\w.-]+)"((?: SET "\w+" ?= ?\?)+)((?: REMOVE "\w+")*)"""
-    r""" WHERE "address" ?= ?\? AND "record" ?= ?\? AND "rev" ?= ?\?""",
+    r""" WHERE "address" ?= ?\? AND "record" ?= ?\? AND "rev" ?= ?\?( AND "expires_at" ?= ?\?)?""",
     re.ASCII,
 )
 _NAME = re.compile(r"""['"](\w+)['"]""", re.ASCII)
@@ -85,13 +86,13 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Set the attributes `sets` and remove the attributes `removes` of an item, on condition that it has this `rev`."""
+    """Set the attributes `sets` and remove the attributes `removes` of an item that has the attributes `condition`."""
 
     table: str
     key: Item
     sets: Item
     removes: tuple[str, ...]
-    rev: Mapping[str, Any]
+    condition: Item
 
 
 Statement = Insert | Update
@@ -118,8 +119,9 @@ def parse_statement(statement: str, parameters: Sequence[Mapping[str, Any]]) -> 
     attributes = dict(zip(form.sets, values, strict=False))
     if form.inserts:
         return Insert(form.table, attributes)
-    address, record, rev = values[-3:]
-    return Update(form.table, {"address": address, "record": record}, attributes, form.removes, rev)
+    where = dict(zip((*_KEY, *form.condition), values[len(form.sets) :], strict=True))
+    condition = {name: where.pop(name) for name in form.condition}
+    return Update(form.table, where, attributes, form.removes, condition)
 
 
 def apply_statement(statement: Statement, current: Item | None) -> Item:
@@ -133,7 +135,7 @@ def apply_statement(statement: Statement, current: Item | None) -> Item:
         if current is not None:
             raise StatementError(*DUPLICATE)
         return statement.item
-    if current is None or current.get("rev") != statement.rev:
+    if current is None or any(current.get(name) != value for name, value in statement.condition.items()):
         raise StatementError(*CHECK_FAILED)
     return {name: value for name, value in current.items() if name not in statement.removes} | statement.sets
 
@@ -150,9 +152,10 @@ def to_request(statement: Statement) -> Request:
         "TableName": statement.table,
         "Key": statement.key,
         "UpdateExpression": f"SET {sets}" + (f" REMOVE {removes}" if removes else ""),
-        "ConditionExpression": "#rev = :rev",
-        "ExpressionAttributeNames": {"#rev": "rev"} | {f"#{number}": name for number, name in names},
-        "ExpressionAttributeValues": {":rev": statement.rev}
+        "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in statement.condition),
+        "ExpressionAttributeNames": {f"#{name}": name for name in statement.condition}
+        | {f"#{number}": name for number, name in names},
+        "ExpressionAttributeValues": {f":{name}": value for name, value in statement.condition.items()}
         | {f":{number}": value for number, value in enumerate(statement.sets.values())},
     }
 
@@ -194,11 +197,12 @@ class _Form:
     table: str
     sets: tuple[str, ...]
     removes: tuple[str, ...] = ()
+    condition: tuple[str, ...] = ()
     inserts: bool = False
 
     @property
     def parameters(self) -> int:
-        return len(self.sets) + (0 if self.inserts else len(_KEY) + 1)
+        return len(self.sets) + (0 if self.inserts else len(_KEY) + len(self.condition))
 
 
 @lru_cache(maxsize=1_000)
@@ -216,7 +220,7 @@ def _parse_form(statement: str) -> _Form:
         sets, removes = (tuple(_NAME.findall(update[group])) for group in (2, 3))
         if len({*sets, *removes, *_KEY}) < len(sets) + len(removes) + len(_KEY):
             raise UnknownStatementError(f"a repeated attribute or the key among {', '.join([*sets, *removes])}")
-        return _Form(update[1], sets, removes)
+        return _Form(update[1], sets, removes, ("rev", "expires_at") if update[4] else ("rev",))
     raise UnknownStatementError(f"neither the known INSERT nor the known UPDATE: {statement}")
 
 

@@ -61,6 +61,9 @@ class Observer:
     def written(self, key: Key, before: Item | None, after: Item) -> None:
         """Take note of a write. `before` is the item it replaced, or None."""
 
+    def removed(self, key: Key, before: Item) -> None:
+        """Take note of the deletion of an item, `before`."""
+
     def refused(self, key: Key, stored: Item | None) -> None:
         """Take note of a write whose condition did not hold for the `stored` item, or None."""
 
@@ -74,6 +77,7 @@ class Table:
         self._places: dict[str, dict[str, list[Place]]] = {name: {} for name in _QUERIED}
         self._checks = [one.check for one in observers if type(one).check is not Observer.check]
         self._written = [one.written for one in observers if type(one).written is not Observer.written]
+        self._removed = [one.removed for one in observers if type(one).removed is not Observer.removed]
         self._refused = [one.refused for one in observers if type(one).refused is not Observer.refused]
 
     def put(self, item: Item) -> None:
@@ -94,6 +98,15 @@ class Table:
                 self._index(index, key, before, item)
         for written in self._written:
             written(key, before, item)
+
+    def remove(self, key: Key) -> None:
+        """Delete an item, as DynamoDB does with expired ones."""
+        before = self.items.pop(key)
+        for index in _QUERIED:
+            if INDEXES[index][0] in before:
+                self._index(index, key, before, {})
+        for removed in self._removed:
+            removed(key, before)
 
     def refuse(self, key: Key) -> None:
         """Report to the observers a write whose condition did not hold."""

@@ -6,6 +6,7 @@ Most are bugs of public SES feedback processors. A planted bug replaces attribut
 
 from campaigns.simulation.planted_bugs import (
     contacts,
+    expiry,
     import_jobs,
     judging,
     list_sync,
@@ -21,6 +22,7 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *messages.PLANTED_BUGS,
     *judging.PLANTED_BUGS,
     *suspensions.PLANTED_BUGS,
+    *expiry.PLANTED_BUGS,
     *list_sync.PLANTED_BUGS,
 )
 """Planted bugs that ordinary cases must find."""

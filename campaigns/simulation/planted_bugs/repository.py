@@ -103,7 +103,7 @@ def _update_any_revision(self: Any, writes: Sequence[Any]) -> Sequence[str | Non
     for write in writes:
         item = self._client.table.items.get((write.address, write.record))
         if write.record == "contact" and write.statement["Statement"].startswith("UPDATE"):
-            write.statement["Parameters"][-1] = item["rev"]
+            write.statement["Parameters"][-2 if "expires_at" in write.statement["Statement"] else -1] = item["rev"]
     return _execute(self, writes)
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from ses_feedback.contacts.record import Item
 
+EXPIRES_AT = "expires_at"
+"""The attribute with the time from which DynamoDB may delete an item, in seconds since 1970."""
+_LOCK = ("address", "record", "rev")
 Statement = dict[str, Any]
 """A statement as BatchExecuteStatement takes it: `Statement`, its text, and `Parameters`, the values of its `?`."""
 
@@ -22,13 +25,16 @@ def insert(table: str, item: Item) -> Statement:
 def update(table: str, before: Item, after: Item) -> Statement:
     """Return the statement that makes `before` into `after`, if the item still has the `rev` it has in `before`.
 
-    Both are whole items of one key. Only what differs is written, so what others write on the item meanwhile stays.
+    Both are whole items of one key. Only what differs is written, so what others write on the item meanwhile stays. An
+    item that expires must also have the same `expires_at`: after DynamoDB deleted it, another item may have its `rev`,
+    and an application that adds an attribute removes the expiry only.
     """
     changed = {name: value for name, value in after.items() if before.get(name) != value}
     gone = tuple(name for name in before if name not in after)
+    lock = (*_LOCK, EXPIRES_AT) if EXPIRES_AT in before else _LOCK
     return {
-        "Statement": _update(table, tuple(changed), gone),
-        "Parameters": [*changed.values(), before["address"], before["record"], before["rev"]],
+        "Statement": _update(table, tuple(changed), gone, lock),
+        "Parameters": [*changed.values(), *(before[name] for name in lock)],
     }
 
 
@@ -53,7 +59,8 @@ def _insert(table: str, names: tuple[str, ...]) -> str:
 
 
 @lru_cache(1024)
-def _update(table: str, changed: tuple[str, ...], gone: tuple[str, ...]) -> str:
+def _update(table: str, changed: tuple[str, ...], gone: tuple[str, ...], lock: tuple[str, ...]) -> str:
     sets = "".join(f' SET "{name}"=?' for name in changed)
     removes = "".join(f' REMOVE "{name}"' for name in gone)
-    return f'UPDATE "{table}"{sets}{removes} WHERE "address"=? AND "record"=? AND "rev"=?'
+    where = " AND ".join([f'"{name}"=?' for name in lock])
+    return f'UPDATE "{table}"{sets}{removes} WHERE {where}'

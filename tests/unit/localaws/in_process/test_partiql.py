@@ -48,13 +48,15 @@ def test_insert_is_parsed_into_an_item_with_its_key() -> None:
 
 
 def test_update_is_parsed_into_key_changes_and_rev() -> None:
-    expected = Update("Contacts", KEY, {"status": BOUNCED, "rev": _number(3)}, ("lease", "pending_since"), _number(2))
+    expected = Update(
+        "Contacts", KEY, {"status": BOUNCED, "rev": _number(3)}, ("lease", "pending_since"), {"rev": _number(2)}
+    )
     assert parse_statement(**_to_arguments(_create_update(2))) == expected
 
 
 def test_update_without_remove_is_parsed() -> None:
     text = """UPDATE "Contacts" SET "rev" = ? WHERE "address" = ? AND "record" = ? AND "rev" = ?"""
-    expected = Update("Contacts", KEY, {"rev": _number(2)}, (), _number(1))
+    expected = Update("Contacts", KEY, {"rev": _number(2)}, (), {"rev": _number(1)})
     assert parse_statement(text, [_number(2), ANN, CONTACT, _number(1)]) == expected
 
 
@@ -143,6 +145,19 @@ def test_each_statement_of_a_batch_succeeds_or_fails_alone() -> None:
         [{"Error": failed, **success}],
         [{"Error": duplicate, **success}],
     ]
+
+
+def test_update_of_an_item_that_expires_is_applied_if_the_expiry_is_the_same() -> None:
+    parameters = [BOUNCED, _number(3), ANN, CONTACT, _number(2), _number(60)]
+    update = parse_statement(UPDATE + """ AND "expires_at"=?""", parameters)
+    assert isinstance(update, Update)
+    assert update.condition == {"rev": _number(2), "expires_at": _number(60)}
+    assert to_request(update)[1]["ConditionExpression"] == "#rev = :rev AND #expires_at = :expires_at"
+    item = {**KEY, **update.condition}
+    assert apply_statement(update, item)["status"] == BOUNCED
+    for other in ({**item, "expires_at": _number(61)}, {**KEY, "rev": _number(2)}):
+        with pytest.raises(StatementError, match="ConditionalCheckFailed"):
+            apply_statement(update, other)
 
 
 def test_error_code_of_a_call_becomes_the_error_code_of_a_statement() -> None:

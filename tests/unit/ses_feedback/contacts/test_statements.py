@@ -58,6 +58,16 @@ def test_an_update_writes_only_changed_attributes_and_checks_the_rev(
     assert update("Contacts", BEFORE, after) == {"Statement": text, "Parameters": [*values, *KEY_OF_BEFORE]}
 
 
+def test_an_update_of_an_item_that_expires_also_checks_its_expiry() -> None:
+    """Otherwise a write could change the item that follows a deleted one, if both have the same rev."""
+    before = {**BEFORE, "expires_at": {"N": "1"}}
+    assert update("Contacts", before, {**before, "rev": {"N": "2"}, "expires_at": {"N": "2"}}) == {
+        "Statement": 'UPDATE "Contacts" SET "rev"=? SET "expires_at"=? '
+        'WHERE "address"=? AND "record"=? AND "rev"=? AND "expires_at"=?',
+        "Parameters": [{"N": "2"}, {"N": "2"}, *KEY_OF_BEFORE, {"N": "1"}],
+    }
+
+
 def test_a_first_put_requires_that_no_item_exists() -> None:
     """The consumed capacity in the response shows that it is from DynamoDB."""
     assert put("Contacts", BEFORE) == {
