@@ -65,7 +65,7 @@ THEMES = {"suspensions": 0.1, "expiry": 0.2}
 `suspensions`: cases that last for months, in which suspensions end and begin again. `expiry`: cases in which feedback
 arrives at the moment at which a contact with deliveries only expires.
 """
-_EXPIRY = 60 * DAY + DAY // 2
+EXPIRY = 60 * DAY + DAY // 2
 """Milliseconds from the start, which is at noon, to the expiry of a contact whose last delivery was on that day."""
 _AT_EXPIRY = (0, 0, 0, 1, 1_000, 3_600_000, DAY)
 """Milliseconds from an expiry to the deletion of the contact, or to feedback about it."""
@@ -141,7 +141,7 @@ class _Generator:
             ),
             switches=tuple(Switch(*self._call(), rng.randrange(4)) for _ in range(2 * scale * self._few())),
             choices=tuple(rng.choices(range(5), k=8 * scale)),
-            staleness=() if suspends else tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
+            staleness=() if suspends and rng.random() < 0.5 else tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
             expiry=tuple(rng.choices(_AT_EXPIRY, k=3)) if expires else (),
             feedback_workers=scale * rng.choice((1, 2, 2, 3)),
             shards=scale * rng.choice((1, 1, 2)),
@@ -174,7 +174,7 @@ class _Generator:
             for _ in range(rng.choice((1, 1, 2))):
                 yield self._feedback_on(rng.choice((-DAY, -10_000)), find_kind("delivery"), variants, next(numbers))
             for _ in range(rng.choice((1, 2, 2, 3))):
-                sent = _EXPIRY + rng.choice((*_AT_EXPIRY, -DAY)) - 5_000
+                sent = EXPIRY + rng.choice((*_AT_EXPIRY, -DAY)) - 5_000
                 kind = find_kind("delivery") if rng.random() < 0.4 else self._kind_of_one()
                 yield self._feedback_on(sent, kind, variants, next(numbers))
 
@@ -186,7 +186,7 @@ class _Generator:
     def _foreign_writes(self) -> Iterator[ForeignWrite]:
         for variants in self.contacts:
             if self.rng.random() < 0.3:
-                yield ForeignWrite(self.rng.choice((DAY, _EXPIRY + self.rng.choice(_AT_EXPIRY))), variants[0])
+                yield ForeignWrite(self.rng.choice((DAY, EXPIRY + self.rng.choice(_AT_EXPIRY))), variants[0])
 
     def _feedback_on(self, sent: int, kind: MessageKind, variants: tuple[str, ...], number: int) -> Message:
         """Return feedback on the email that was sent at the time `sent`."""
