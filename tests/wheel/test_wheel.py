@@ -31,6 +31,16 @@ for package in sys.argv[1:]:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 """
+ASK = """
+from ses_feedback.client import Contacts
+
+class Client:
+    def get_item(self, **request):
+        print(request["Key"]["address"]["S"])
+        return {}
+
+Contacts("Contacts", client=Client()).may_send("Ada <Ada@B\u00fccher.example.>")
+"""
 
 pytestmark = pytest.mark.skipif(not WHEELHOUSE.exists(), reason="make wheel prepares .tools/wheelhouse")
 
@@ -76,14 +86,14 @@ def local_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return install(f"{wheel}[local]", tmp_path_factory.mktemp("local-environment"))
 
 
-def install(requirement: str, directory: Path) -> Environment:
-    """Install a requirement and its dependencies into an empty environment."""
+def install(requirement: str, directory: Path, *options: str) -> Environment:
+    """Install a requirement into an empty environment, with its dependencies unless `--no-deps` is among `options`."""
     root, folder = directory / "env", directory / "folder"
     venv.create(root)
     folder.mkdir()
     command = [
         *(sys.executable, "-m", "pip", "--python", str(root / "bin" / "python"), "--disable-pip-version-check"),
-        *("install", "--quiet", "--no-compile", requirement),
+        *("install", "--quiet", "--no-compile", *options, requirement),
     ]
     only_wheelhouse = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELHOUSE)}
     subprocess.run(command, check=True, env={"PATH": os.defpath, **only_wheelhouse})  # noqa: S603
@@ -118,6 +128,14 @@ def test_each_module_of_the_functions_and_of_the_command_line_can_be_imported(
     assert finished.stderr == ""
     finished = local_environment.run("python", "-c", IMPORT_EVERYTHING, "feedbackctl", "localaws.in_process")
     assert finished.stderr == ""
+
+
+def test_a_sending_application_needs_the_wheel_without_its_dependencies(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    environment = install(str(wheel), tmp_path_factory.mktemp("application"), "--no-deps")
+    finished = environment.run("python", "-c", ASK)
+    assert (finished.returncode, finished.stderr, finished.stdout) == (0, "", "ada@xn--bcher-kva.example\n")
 
 
 def test_replay_without_the_extra_tells_how_to_install_it(environment: Environment) -> None:

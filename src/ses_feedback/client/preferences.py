@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from ses_feedback.address_syntax import AddressError, normalize_address
+from ses_feedback.address_syntax import MAX_LENGTH, AddressError, normalize_address
 from ses_feedback.client.arguments import is_name, require_stream, require_text
 from ses_feedback.client.aws_client import create_client
 from ses_feedback.client.errors import (
@@ -125,9 +125,13 @@ class Preferences:
 def _usable(address: str) -> str:
     require_text(address)
     try:
-        return normalize_address(address)[1]
+        variant = normalize_address(address)[1]
     except AddressError as error:
         raise UnusableAddressError(f"{error}; ask the person for one address") from None
+    # A domain can be longer in A-labels than it was in the text.
+    if len(variant) > MAX_LENGTH:
+        raise UnusableAddressError("the address is too long for a message; ask the person for another address")
+    return variant
 
 
 def _require_reason(reason: str | None) -> None:

@@ -6,12 +6,19 @@ import tomllib
 from collections import Counter
 from datetime import timedelta
 from functools import cache
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from benchmarks.prices import DYNAMODB_READ_UNIT, MILLION
 from ses_feedback.aws.metrics import MAX_CONFIGURATION_SETS
 from ses_feedback.aws.objects import MAX_OBJECT_BYTES
+from ses_feedback.client import Contacts
+from ses_feedback.client.aws_client import ATTEMPTS as CALLS
+from ses_feedback.client.aws_client import CONNECT_TIMEOUT, READ_TIMEOUT
+from ses_feedback.client.contact_view import READ_AT_ONCE
+from ses_feedback.client.ordered_answers import ATTEMPTS
 from ses_feedback.contacts.contact import (
     KEPT_DAYS,
     KEPT_RELEASES,
@@ -130,6 +137,7 @@ def test_every_path_in_a_document_exists(document: str) -> None:
 
 
 CONTACT, RUNBOOK = "docs/explain/contact.md", "docs/operate/runbook.md"
+ASKING = "docs/operate/ask-before-you-send.md"
 LEASES, IMPORTS, FILES = (
     f"docs/explain/decisions/{name}.md"
     for name in ("0004-leases", "0014-import-jobs-for-a-backlog", "0017-deliveries-through-firehose")
@@ -151,7 +159,9 @@ IN_DIGITS = [
     (CONTACT, f"there are at most {HISTORY_A_DAY} items"),
     (CONTACT, f"spread over {SHARDS} shards"),
     (CONTACT, f"at least {ECHO_GRACE // HOUR} hours newer"),
-    ("docs/operate/ask-before-you-send.md", f"the shards `00` to `{SHARDS - 1}`"),
+    (ASKING, f"the shards `00` to `{SHARDS - 1}`"),
+    (ASKING, f"costs {DYNAMODB_READ_UNIT / 2 * MILLION:.2f} USD per million addresses"),
+    (ASKING, f"keeps the last {signature(Contacts).parameters['cache_size'].default:,} contacts"),
     ("docs/evidence/scale.md", f"at most {MAX_CONFIGURATION_SETS + 1} configuration sets"),
     (
         "docs/evidence/performance.md",
@@ -170,6 +180,14 @@ def test_a_number_in_a_document_is_that_of_the_code(document: str, words: str) -
 
 
 IN_WORDS = [
+    (ASKING, "asked again, at most seven times", ATTEMPTS - 1, 7),
+    (
+        ASKING,
+        "one second to connect, one to answer, and three attempts",
+        (CONNECT_TIMEOUT, READ_TIMEOUT, CALLS),
+        (1, 1, 3),
+    ),
+    (ASKING, "One call (BatchGetItem) reads a hundred addresses", READ_AT_ONCE, 100),
     (IMPORTS, "for three hours", IMPORT_LEASE_DURATION, 3 * HOUR),
     (IMPORTS, "no import starts for an hour", PAUSE, HOUR),
     (IMPORTS, "once more three days later", JOB_LIFETIME, timedelta(days=3)),

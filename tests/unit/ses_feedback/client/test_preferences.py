@@ -152,6 +152,13 @@ def test_an_unusable_address_raises_and_nothing_is_sent(queue: Queue, preference
     assert queue.requests == []
 
 
+def test_an_address_that_its_a_labels_make_too_long_raises(queue: Queue, preferences: Preferences) -> None:
+    with pytest.raises(UnusableAddressError, match="too long"):
+        preferences.unsubscribe(f"{'x' * 302}@b\u00fccher.example")
+    preferences.unsubscribe(f"{'x' * 297}@b\u00fccher.example")
+    assert [len(message["address"]) for message in queue.messages] == [319]
+
+
 def denied() -> ClientError:
     details: Any = {"Error": {"Code": "AccessDenied", "Message": f"{ADDRESS} is not allowed"}}
     return ClientError(details, "SendMessage")
