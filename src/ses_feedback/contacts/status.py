@@ -153,6 +153,8 @@ def opted_out_streams(contact: Contact) -> tuple[str, ...]:
 
 def opted_out(contact: Contact) -> tuple[str, ...]:
     """Return everything that the person opted out of, in order: names of streams, and `ALL_EMAIL` for all email."""
+    if contact.unsubscribed is None and not contact.unsubscribed_from:
+        return ()
     everything = (ALL_EMAIL,) if _opt_out_of_all(contact) else ()
     return everything + opted_out_streams(contact)
 

@@ -13,6 +13,7 @@ from ses_feedback.aws.metrics import Metrics
 from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
+from ses_feedback.handlers.garbage_collection import paused_collector
 from ses_feedback.processing.pipeline import Pipeline, QuarantineStore
 from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, safe_id
 from ses_feedback.reading.envelope import Carrier
@@ -69,7 +70,8 @@ class FeedbackHandler:
             FeedbackNotStoredError: A record needs a retry, and Lambda must retry the whole event.
 
         """
-        report = self._pipeline.process(event, deadline(context, self._now, RESERVE))
+        with paused_collector():
+            report = self._pipeline.process(event, deadline(context, self._now, RESERVE))
         self._metrics.emit(report.metric_counts)
         self._log(report)
         return build_response(report)
