@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any
 
@@ -21,6 +21,8 @@ class RunningServer:
 
     pid: int
     port: int
+    access_key: str = field(repr=False)
+    """The random key that each request needs. It is the root user's access key id, and the secret key too."""
     iam: bool = True
     also_on: str | None = None
 
@@ -34,8 +36,8 @@ class RunningServer:
         """The environment variables that make every AWS SDK and tool use this server and nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.access_key,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -54,7 +56,8 @@ class RunningServer:
         connection = HTTPConnection(HOST, self.port, timeout=60)
         try:
             body = None if document is None else json.dumps(document)
-            connection.request(method, f"/_feedbackctl/{operation}", body)
+            headers = {"Authorization": f"Bearer {self.access_key}"}
+            connection.request(method, f"/_feedbackctl/{operation}", body, headers)
             response = connection.getresponse()
             result = json.loads(response.read())
         finally:

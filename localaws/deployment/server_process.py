@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 from localaws.deployment.running_server import HOST, LocalAwsError, RunningServer
+from localaws.listen_address import check_listen_address
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout. Its template is deployed, and the server keeps its state in it."""
@@ -61,19 +64,22 @@ class LocalAws:
         """Start the server, unless it runs, and return it.
 
         Without `port` it uses the default port, or another one if that is taken. `also_on` is a second address to
-        listen on.
+        listen on. Each start creates a new access key.
 
         Raises:
-            LocalAwsError: the emulator is not installed, the port is taken, or the server ended at once.
+            LocalAwsError: the emulator is not installed, the port is taken, other machines could reach `also_on`, or
+                the server ended at once.
 
         """
         running = self.find_server()
         if running is not None:
             return running
+        if also_on is not None:
+            _require_listen_address(also_on)
         self._require_installation()
-        free_port = _find_free_port(port)
+        free_port, access_key = _find_free_port(port), secrets.token_hex(20)
         self.state_directory.mkdir(exist_ok=True)
-        with self.log.open("wb") as log:
+        with _create_private_file(self.log) as log:
             process = subprocess.Popen(  # noqa: S603 (the project's own interpreter and module)
                 [self.python, "-m", "localaws.server", str(free_port), *([also_on] if also_on else [])],
                 cwd=self.state_directory,
@@ -81,6 +87,7 @@ class LocalAws:
                     **_inherited_environment(),
                     "PYTHONPATH": str(self.root),
                     "AUTH": str(iam).lower(),
+                    "LOCAL_AWS_ACCESS_KEY": access_key,
                     "LOG_LEVEL": "WARNING",
                 },
                 stdin=subprocess.DEVNULL,
@@ -89,8 +96,9 @@ class LocalAws:
                 start_new_session=True,
             )
         self._child = process
-        server = RunningServer(process.pid, free_port, iam, also_on)
-        self._state_file.write_text(json.dumps(asdict(server)))
+        server = RunningServer(process.pid, free_port, access_key, iam, also_on)
+        with _create_private_file(self._state_file) as state:
+            state.write(json.dumps(asdict(server)).encode())
         self._wait_until_ready(process, server)
         return server
 
@@ -179,6 +187,20 @@ class LocalAws:
         self._state_file.unlink(missing_ok=True)
         last_lines = self.log.read_text(errors="replace").strip().splitlines()[-3:]
         raise LocalAwsError("\n".join([f"The local AWS did not start. The end of {self.log}:", *last_lines]))
+
+
+def _create_private_file(path: Path) -> BinaryIO:
+    """Create a file that its owner alone can read, in place of an existing one, and open it for writing."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _require_listen_address(address: str) -> None:
+    """Raise LocalAwsError if other machines could reach the server at this address."""
+    try:
+        check_listen_address(address)
+    except ValueError as error:
+        raise LocalAwsError(f"{error} Give one private address, such as that of Docker's bridge.") from None
 
 
 def _find_free_port(port: int | None) -> int:

@@ -1,6 +1,7 @@
 """The server process that `feedbackctl local up` starts.
 
 `python -m localaws.server PORT [ADDRESS]` listens on the port on the loopback interface and, if given, on the address.
+The variable LOCAL_AWS_ACCESS_KEY has the access key that requests need.
 """
 
 import asyncio
@@ -9,35 +10,43 @@ import resource
 import sys
 from importlib import import_module
 
+from localaws.listen_address import check_listen_address
 from localaws.server.asgi_app import AsgiApp
+from localaws.server.function_credentials import credential_patches
 from localaws.server.iam_enforcement import iam_patches
 from localaws.server.ministack_internals import Emulator
 from localaws.server.ministack_patches import behavior_patches
 from localaws.server.monkey_patch import apply_patches
+from localaws.server.request_guard import RequestGuard
 
-ACCESS_KEY, SECRET_KEY = "local", "local"
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
 def main() -> None:
     """Serve until the process is terminated."""
     port, *addresses = sys.argv[1:]
-    _configure_ministack(port)
+    for address in addresses:
+        check_listen_address(address)
+    access_key = os.environ.pop("LOCAL_AWS_ACCESS_KEY")
+    _configure_ministack(port, access_key)
     emulator = Emulator()
-    app = AsgiApp(emulator)
-    apply_patches([*behavior_patches(emulator, app.ses.publish_destination_notice), *iam_patches(emulator)])
+    app = AsgiApp(emulator, RequestGuard(access_key, addresses, emulator.has_access_key))
+    iam = os.environ["AUTH"] == "true"
+    apply_patches(behavior_patches(emulator, app.ses.publish_destination_notice))
+    apply_patches([*iam_patches(emulator), *credential_patches(emulator, iam=iam)])
     # The functions inherit the environment. They must import this project from their own package only, and log at the
     # level in the template (Powertools reads LOG_LEVEL too).
     for name in ("PYTHONPATH", "LOG_LEVEL"):
         os.environ.pop(name, None)
+    listening = ("127.0.0.1", *addresses)
     config = import_module("hypercorn.config").Config()
-    config.bind = [f"{address}:{port}" for address in ("127.0.0.1", *addresses)]
+    config.bind = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in listening]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     asyncio.run(import_module("hypercorn.asyncio").serve(app, config))
 
 
-def _configure_ministack(port: str) -> None:
+def _configure_ministack(port: str, access_key: str) -> None:
     """Set ministack's options, and remove the AWS settings of the caller's shell.
 
     ministack reads the environment when `Emulator` imports it.
@@ -48,8 +57,8 @@ def _configure_ministack(port: str) -> None:
     os.environ.update(
         {
             "AUTH": enforce_iam,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": access_key,
             "AWS_EC2_METADATA_DISABLED": "true",
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": port,

@@ -15,8 +15,10 @@ from localaws.server.http_messages import (
     read_body,
     read_head,
     send_response,
+    without_cors,
 )
 from localaws.server.injected_faults import Faults, to_response
+from localaws.server.request_guard import RequestGuard
 from localaws.server.send_requests import find_sent_emails
 from localaws.server.ses_service import SesService
 
@@ -29,18 +31,29 @@ _DENIED = 403
 class AsgiApp:
     """The application around ministack."""
 
-    def __init__(self, emulator: "Emulator") -> None:
-        """Pass requests to `emulator`."""
+    def __init__(self, emulator: "Emulator", guard: RequestGuard) -> None:
+        """Pass the requests that `guard` admits to `emulator`."""
         self._emulator = emulator
+        self._guard = guard
         self.ses = SesService(emulator)
         self._faults = Faults(emulator.find_function)
         self._control = ControlApi(emulator, self.ses, self._faults)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Respond to a request."""
-        if scope["type"] != "http":
+        """Respond to a request, unless the guard refuses it."""
+        if scope["type"] == "lifespan":
             await self._emulator.app(scope, receive, send)
-            return
+        elif scope["type"] != "http":
+            # The stack uses no WebSocket. Before it is accepted, this is the status 403:
+            # https://asgi.readthedocs.io/en/latest/specs/www.html#close-send-event
+            await send({"type": "websocket.close"})
+        elif objection := self._guard.find_objection(scope):
+            body = json.dumps({"__type": "AccessDeniedException", "message": objection}).encode()
+            await send_response(send, Response(_DENIED, {"content-type": "application/json"}, body))
+        else:
+            await self._respond(scope, receive, without_cors(send))
+
+    async def _respond(self, scope: Message, receive: Receive, send: Send) -> None:
         # The loopback interface counts as TLS, which the policies of topics and queues require.
         scope["scheme"] = "https"
         request = read_head(scope)

@@ -82,6 +82,18 @@ async def send_response(send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
+def without_cors(send: Send) -> Send:
+    """Return `send` without the headers that allow web pages to read a response."""
+
+    async def send_filtered(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [pair for pair in message["headers"] if not pair[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_filtered
+
+
 async def call_app(app: App, scope: Message, body: bytes) -> Response:
     """Return the response of an ASGI application to a request whose body was already read."""
     start: dict[str, Any] = {}

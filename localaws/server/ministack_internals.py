@@ -43,6 +43,7 @@ class Emulator:
         self.app = import_module("ministack.app").app
         self._evaluator = import_module("ministack.core.iam_evaluator")
         self._responses = import_module("ministack.core.responses")
+        self.runtime = import_module("ministack.core.lambda_runtime")
         self._cloudwatch = self.service("cloudwatch")
         self._ses = self.service("ses")
         self._ses_v2 = self.service("ses_v2")
@@ -163,6 +164,12 @@ class Emulator:
         session = self.policies.find_session(access_key)
         return "" if session is None else str(session["Arn"].split("/")[-1])
 
+    def has_access_key(self, access_key: str) -> bool:
+        """Return True for the access key of an assumed role or an IAM user. ministack created it at random."""
+        if self.policies.find_session(access_key) is not None:
+            return True
+        return any(key == access_key for _, key in self.service("iam")._access_keys.to_dict())  # noqa: SLF001
+
     def record_metric(self, metric: MetricValue) -> None:
         """Add a value to a CloudWatch metric."""
         self._cloudwatch.record_metric(metric.namespace, metric.name, metric.value, metric.unit, metric.dimensions)
@@ -170,7 +177,7 @@ class Emulator:
     def function_processes(self) -> dict[str, list[int]]:
         """Return the process ids of the running functions, by function name."""
         running: dict[str, list[int]] = {}
-        for workers in list(import_module("ministack.core.lambda_runtime")._workers.values()):  # noqa: SLF001
+        for workers in list(self.runtime._workers.values()):  # noqa: SLF001
             for worker in workers:
                 process = worker._proc  # noqa: SLF001
                 if process is not None and process.poll() is None:

@@ -8,7 +8,10 @@ from click.testing import CliRunner
 
 from localaws.deployment import sam_cli
 from localaws.deployment.server_process import LocalAws
+from tests.e2e.browser import find_browser
 from tests.e2e.stack_under_test import LANE_QUEUES, StackUnderTest
+
+collect_ignore = [] if find_browser() else ["test_browser.py"]
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:

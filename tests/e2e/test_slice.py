@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterable
 from functools import partial
+from http.client import HTTPConnection
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from campaigns.simulation.differential import compare
 from feedbackctl.__main__ import main
 from localaws.in_process.contacts_table import CREATE_TABLE
 from tests.e2e.stack_under_test import StackUnderTest, wait_for
+from tests.support.hostile_requests import HOSTILE_REQUESTS, KNOWN_KEY, HostileRequest
 
 TRACES = 100
 """Random traces that are compared between the emulator's DynamoDB and the simulation's."""
@@ -98,3 +101,17 @@ def test_emulated_dynamodb_behaves_as_the_simulated_table(stack: StackUnderTest)
     stack.client("dynamodb").create_table(**{**CREATE_TABLE, "TableName": table})
     tables = [compare(stack.client("dynamodb"), table, seed) for seed in range(TRACES)]
     assert sum(len(final.items) for final in tables) > TRACES
+
+
+@pytest.mark.parametrize("request_", HOSTILE_REQUESTS)
+def test_local_aws_refuses_a_hostile_request(stack: StackUnderTest, request_: HostileRequest) -> None:
+    """The request is that of a browser or of another process. `test_browser.py` uses a real browser."""
+    connection = HTTPConnection("127.0.0.1", stack.server.port, timeout=10)
+    headers = {name: value.replace(KNOWN_KEY, stack.server.access_key) for name, value in request_.headers}
+    if request_.host:
+        headers["Host"] = f"{request_.host}:{stack.server.port}"
+    connection.request(request_.method, request_.path, request_.body, headers)
+    response = connection.getresponse()
+    allowed = [name for name in response.headers if name.lower().startswith("access-control-")]
+    assert (response.status, allowed) == (403, [])
+    connection.close()

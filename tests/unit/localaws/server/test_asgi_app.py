@@ -13,12 +13,16 @@ from localaws.server.asgi_app import AsgiApp
 from localaws.server.event_publishing import Publication
 from localaws.server.http_messages import Message, Receive, Send
 from localaws.server.ministack_internals import Destination, Scope
+from localaws.server.request_guard import RequestGuard
 from localaws.suppression_list.entries import SuppressionReason
+from tests.support.hostile_requests import HOSTILE_REQUESTS, KNOWN_KEY, HostileRequest, sign
 
 if TYPE_CHECKING:
     from localaws.server.ministack_internals import Emulator
 
 AUTHORIZATION = "Credential={}/20260301/us-east-1/{}/aws4_request"
+KEY, FUNCTION_KEY = "0123456789abcdef", "ASIA1"
+BRIDGE = "172.17.0.1"
 SCOPE = Scope("123456789012", "us-east-1")
 TOPIC = "arn:aws:sns:us-east-1:123456789012:Topic"
 EVENT_TYPES = frozenset({"SEND", "DELIVERY", "BOUNCE", "COMPLAINT"})
@@ -31,6 +35,7 @@ class FakeEmulator:
 
     def __init__(self) -> None:
         self.response: tuple[int, bytes] = (404, b"{}")
+        self.headers = [(b"Content-Length", b"9")]
         self.published: list[Publication] = []
         self.topics: dict[str, str] = {}
         self.fired = False
@@ -42,7 +47,7 @@ class FakeEmulator:
         self.scopes.append(scope)
         if scope["type"] == "http":
             await receive()
-        start = {"type": "http.response.start", "status": self.response[0], "headers": [(b"Content-Length", b"9")]}
+        start = {"type": "http.response.start", "status": self.response[0], "headers": self.headers}
         await send(start)
         await send({"type": "http.response.body", "body": self.response[1]})
 
@@ -68,7 +73,7 @@ class FakeEmulator:
 
     def find_function(self, key: str) -> str:
         """Return the only function."""
-        return "BounceFunction" if key == "ASIA1" else ""
+        return "BounceFunction" if key == FUNCTION_KEY else ""
 
     def read_object(self, url: str) -> bytes:
         """Return the only object."""
@@ -92,24 +97,32 @@ class AppClient:
 
     def __init__(self) -> None:
         self.emulator = FakeEmulator()
-        self.app = AsgiApp(cast("Emulator", self.emulator))
+        guard = RequestGuard(KEY, [BRIDGE], lambda key: key == FUNCTION_KEY)
+        self.app = AsgiApp(cast("Emulator", self.emulator), guard)
 
     def call(
-        self, method: str, path: str, body: object = None, *, service: str = "ses", key: str = "local"
+        self, method: str, path: str, body: object = None, *, service: str = "ses", key: str = KEY
     ) -> tuple[int, Any]:
         """Send a request. Return status and document of the response."""
+        headers = {"Host": "127.0.0.1:14566", "Authorization": AUTHORIZATION.format(key, service)}
+        sent = self.send(method, path, list(headers.items()), b"" if body is None else json.dumps(body).encode())
+        return sent[0]["status"], json.loads(sent[1]["body"])
+
+    def send(self, method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> list[Message]:
+        """Send a request. Return the messages of the response."""
         sent: list[Message] = []
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b"" if body is None else json.dumps(body).encode()}
+            return {"type": "http.request", "body": body}
 
         async def send(message: Message) -> None:
             sent.append(message)
 
-        headers = [(b"Authorization", AUTHORIZATION.format(key, service).encode())]
-        scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": headers}
+        encoded = [(name.encode(), value.encode()) for name, value in headers]
+        path, _, query = path.partition("?")
+        scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": encoded}
         asyncio.run(self.app(scope, receive, send))
-        return sent[0]["status"], json.loads(sent[1]["body"])
+        return sent
 
     def send_email(self, *recipients: str, configuration_set: str = "Ours") -> tuple[int, Any]:
         """Send an email."""
@@ -146,7 +159,10 @@ def test_request_to_another_service_passes_to_the_emulator_as_https(client: AppC
     assert client.emulator.scopes[0]["scheme"] == "https"
 
 
-def test_message_that_is_no_request_passes_to_the_emulator(client: AppClient) -> None:
+@pytest.mark.parametrize(("kind", "passed"), [("lifespan", 1), ("websocket", 0)])
+def test_message_about_the_server_passes_to_the_emulator_and_a_websocket_is_closed(
+    client: AppClient, kind: str, passed: int
+) -> None:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -155,8 +171,57 @@ def test_message_that_is_no_request_passes_to_the_emulator(client: AppClient) ->
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(client.app({"type": "lifespan"}, receive, send))
-    assert client.emulator.scopes == [{"type": "lifespan"}]
+    asyncio.run(client.app({"type": kind}, receive, send))
+    assert len(client.emulator.scopes) == passed
+    assert kind == "lifespan" or sent == [{"type": "websocket.close"}]
+
+
+@pytest.mark.parametrize("request_", HOSTILE_REQUESTS)
+def test_hostile_request_is_refused_before_the_emulator_sees_it(client: AppClient, request_: HostileRequest) -> None:
+    """Except for its origin, host or key each request is correct."""
+    host = ("Host", f"{request_.host or '127.0.0.1'}:14566")
+    headers = [(name, value.replace(KNOWN_KEY, KEY)) for name, value in (host, *request_.headers)]
+    sent = client.send(request_.method, request_.path, headers, request_.body)
+    assert (sent[0]["status"], client.emulator.scopes, client.app.ses.sent) == (403, [], 0)
+    assert json.loads(sent[1]["body"])["message"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "[::1]:14566", "host.docker.internal:14566", BRIDGE])
+@pytest.mark.parametrize("headers", [[], [("Sec-Fetch-Site", "none")]], ids=["program", "address bar"])
+def test_request_with_the_key_is_admitted_at_every_address_of_the_server(
+    client: AppClient, host: str, headers: list[tuple[str, str]]
+) -> None:
+    client.emulator.response = (200, b"{}")
+    sent = client.send("POST", "/", [("Host", host), sign(KEY), *headers])
+    assert sent[0]["status"] == 200
+
+
+@pytest.mark.parametrize("hosts", [[], ["127.0.0.1", "127.0.0.1"]], ids=["no host", "two hosts"])
+def test_request_without_exactly_one_host_is_refused(client: AppClient, hosts: list[str]) -> None:
+    assert client.send("POST", "/", [*(("Host", host) for host in hosts), sign(KEY)])[0]["status"] == 403
+
+
+@pytest.mark.parametrize(
+    "path", [f"/bucket/object?X-Amz-Credential={KEY}%2F20260301", f"/bucket/object?AWSAccessKeyId={KEY}"]
+)
+def test_presigned_url_is_admitted(client: AppClient, path: str) -> None:
+    client.emulator.response = (200, b"{}")
+    assert client.send("GET", path, [("Host", "127.0.0.1")])[0]["status"] == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/_feedbackctl/state", 403), ("/_ministack/reset", 403)])
+def test_key_of_a_function_is_admitted_to_aws_services_only(client: AppClient, path: str, status: int) -> None:
+    client.emulator.response = (200, b"{}")
+    assert client.call("POST", path, service="sqs", key=FUNCTION_KEY)[0] == status
+
+
+def test_response_does_not_allow_web_pages_to_read_it(client: AppClient) -> None:
+    client.emulator.response = (200, b"{}")
+    client.emulator.headers = [(b"Access-Control-Allow-Origin", b"*"), (b"x-amzn-requestid", b"1")]
+    names = {
+        name.decode().lower() for name, _ in client.send("POST", "/", [("Host", "localhost"), sign(KEY)])[0]["headers"]
+    }
+    assert names == {"x-amzn-requestid"}
 
 
 def test_suppression_list_responds_unless_the_emulator_denies_the_request(client: AppClient) -> None:
@@ -209,13 +274,13 @@ def test_faults_affect_the_calls_of_functions_until_they_end(client: AppClient) 
     error = {"service": "dynamodb", "status": 503, "code": "Away", "calls": 1}
     delay = {"service": "dynamodb", "status": 0, "calls": 1}
     assert client.call("PUT", "/_feedbackctl/faults", [error, delay]) == (200, {})
-    statuses = [client.call("POST", "/", service="dynamodb", key="ASIA1")[0] for _ in range(3)]
+    statuses = [client.call("POST", "/", service="dynamodb", key=FUNCTION_KEY)[0] for _ in range(3)]
     assert (statuses, client.get_state("faults_met")) == ([503, 200, 200], 2)
 
 
 def test_delayed_call_of_the_suppression_list_succeeds(client: AppClient) -> None:
     client.call("PUT", "/_feedbackctl/faults", [{"service": "ses", "status": 0, "calls": 1}])
-    status, _ = client.call("PUT", ADDRESSES, ENTRY, key="ASIA1")
+    status, _ = client.call("PUT", ADDRESSES, ENTRY, key=FUNCTION_KEY)
     assert (status, client.listed_addresses()) == (200, ["ann@example.com"])
 
 
