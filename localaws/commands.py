@@ -17,7 +17,7 @@ def local() -> None:
 @local.command()
 @click.option("--port", type=int, help="The port on 127.0.0.1. [default: 14566, or any free one]")
 @click.option("--iam/--no-iam", default=True, help="Enforce IAM policies.", show_default=True)
-@click.option("--also-on", metavar="ADDRESS", help="A second, private address: Docker's bridge on Linux, for sam local invoke.")
+@click.option("--also-on", metavar="ADDRESS", help="A second address: Docker's bridge on Linux, for sam local invoke.")
 def up(port: int | None, also_on: str | None, *, iam: bool) -> None:
     """Start the local AWS in the background. It keeps its data until it is stopped."""
     _show_server(LocalAws().start(port, iam=iam, also_on=also_on))
