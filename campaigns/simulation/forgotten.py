@@ -31,7 +31,8 @@ class ForgottenDeliveries:
         """Return `registers` without what they have of forgotten ones among all `facts` about the contact only."""
         forgotten = {fact for fact in facts if fact in self}
         numbers = {email_number(fact) for fact in forgotten}
-        variants = {fact.variant for fact in forgotten} - {fact.variant for fact in facts if fact not in forgotten}
+        known = {fact.variant for fact in facts if fact.register and fact not in forgotten}
+        variants = {fact.variant for fact in forgotten} - known
         delivered = [number for number in registers.get("delivered", ()) if number not in numbers]
         kept = [variant for variant in registers["variants"] if variant not in variants]
         rest = {name: value for name, value in registers.items() if name != "delivered"}

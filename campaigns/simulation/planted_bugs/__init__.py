@@ -30,10 +30,15 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
 IMPORT_BUGS: tuple[PlantedBug, ...] = import_jobs.PLANTED_BUGS
 """Planted bugs that only cases with import jobs can find (`case_generator.with_imports`)."""
 
+EXPLORED_BUGS: tuple[PlantedBug, ...] = suspensions.EXPLORED_BUGS
+"""Planted bugs that random cases hardly ever find, but the exploration of a small scope does."""
+
 
 def find_planted_bug(name: str) -> PlantedBug:
     """Return the planted bug with this title."""
-    return next(planted_bug for planted_bug in (*PLANTED_BUGS, *IMPORT_BUGS) if planted_bug.name == name)
+    return next(
+        planted_bug for planted_bug in (*PLANTED_BUGS, *IMPORT_BUGS, *EXPLORED_BUGS) if planted_bug.name == name
+    )
 
 
-__all__ = ["IMPORT_BUGS", "PLANTED_BUGS", "PlantedBug", "find_planted_bug"]
+__all__ = ["EXPLORED_BUGS", "IMPORT_BUGS", "PLANTED_BUGS", "PlantedBug", "find_planted_bug"]
