@@ -82,7 +82,7 @@ def _accepted_then_bounced() -> Case:
 def _suspended_then_delivered() -> Case:
     case = _case(
         _message("soft bounce", _ANN, -3 * DAY, 0),
-        _message("soft bounce", _ANN, -DAY, 1),
+        _message("soft bounce", _ANN, -1, 1),
         _message("delivery", _ANN, 0, 2),
     )
     return replace(case, soft_bounces=1, suspension_days=1, feedback_workers=1)

@@ -117,4 +117,4 @@ PLANTED_BUGS = (
 EXPLORED_BUGS = (
     _suspension_bug("contacts of the index are released unseen", (SuspensionReleases, "_release", _release_unchecked)),
 )
-"""Planted bugs that need two sweeps at the same moment."""
+"""Planted bugs that need feedback at the moment of a sweep."""
