@@ -58,8 +58,12 @@ def _scopes_in_time(crashes: int) -> dict[str, Scope]:
             _suspended_then_delivered(), releasing, ("stream",), one
         ),
         "two sweeps, two suspensions that ended": Scope(_two_suspended(), ("feedback", *releasing), ("stream",), one),
-        "two feedback workers, a complaint and a bounce around reinstatements of both kinds": Scope(
+        "one feedback worker, a complaint and a bounce around reinstatements of both kinds": Scope(
             _reinstated_twice(), atomic, atomic[:2], one
+        ),
+        # A crash multiplies the states by the times at which an operator may try again.
+        "two feedback workers, a complaint and a bounce around reinstatements of both kinds": Scope(
+            replace(_reinstated_twice(), feedback_workers=2), atomic, atomic[:2], 0
         ),
         "two feedback workers, a contact that expires, a soft bounce and a delivery": Scope(
             _expired(), atomic, atomic[:2], crashes
@@ -96,7 +100,7 @@ def _two_suspended() -> Case:
 def _reinstated_twice() -> Case:
     case = _case(_message("complaint", _ANN, 1_999, 0), _message("hard bounce", _ANN, 2_000, 1))
     kinds = (Reinstatement(2_000, _ANN[0], "cleared"), Reinstatement(2_001, _ANN[0], "opted_in"))
-    return replace(case, reinstatements=kinds)
+    return replace(case, reinstatements=kinds, feedback_workers=1)
 
 
 def _expired() -> Case:
