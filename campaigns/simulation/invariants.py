@@ -222,6 +222,8 @@ class InvariantChecker:
             self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")
         if ("unsendable" in item) != unsendable:
             self.add_violation("P1", f"{address} is {status}, and wrongly indexed")
+        if item["may_send_transactional"]["BOOL"] != (not required_entry(status, self._settings)):
+            self.add_violation("P1", f"{address} is {status}, but {item['may_send_transactional']}")
         if status == "suspended" and suspension_end(expected, self._settings):
             self.add_violation("P4", f"{address} is still suspended")
         # Feedback of the mailbox simulator reaches neither the list nor subscribers of events.

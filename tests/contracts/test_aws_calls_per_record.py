@@ -49,6 +49,9 @@ FEEDBACK = {
     "100 deliveries on a day that had one": Cost(1, 0, 50, 0, 0),
     "1000 deliveries on a day that had one": Cost(10, 0, 500, 0, 0),
     "100 deliveries on another day": Cost(1, 4, 50, 100, 0),
+    # An earlier delivery of a day that had one costs a write, because it may belong to an email that bounces.
+    "100 earlier deliveries of a day that had one": Cost(1, 4, 50, 100, 0),
+    "100 earlier deliveries of a day, once more": Cost(1, 0, 50, 0, 0),
     # Known feedback: the history is written again, as the first write may have failed; each attempt is billed.
     "100 hard bounces once more": Cost(1, 4, 50, 100, 0),
     "100 opens": Cost(),
@@ -84,6 +87,14 @@ SCENARIOS: dict[str, Callable[[], Usage]] = {
     ),
     "100 deliveries on another day": lambda: _feed(
         "Delivery", _some(messages.delivery, 100, sequence=messages.DAY), _some(messages.delivery, 100)
+    ),
+    "100 earlier deliveries of a day that had one": lambda: _feed(
+        "Delivery", _some(messages.delivery, 100), _some(messages.delivery, 100, sequence=60)
+    ),
+    "100 earlier deliveries of a day, once more": lambda: _feed(
+        "Delivery",
+        _some(messages.delivery, 100),
+        [*_some(messages.delivery, 100), *_some(messages.delivery, 100, sequence=60)],
     ),
     "100 hard bounces once more": lambda: _feed("Bounce", _some(messages.bounce, 100), _some(messages.bounce, 100)),
     "100 opens": lambda: _feed("Delivery", _some(messages.opened, 100)),

@@ -15,6 +15,7 @@ import pytest
 
 from ses_feedback.contacts.status import Status
 from ses_feedback.handlers import deliveries
+from ses_feedback.judging.recipients import EmailRecipients
 from ses_feedback.processing.pipeline import Pipeline
 from tests.support.builders import (
     a_bounce,
@@ -105,6 +106,12 @@ def test_a_bounce_of_150_kilobytes_with_a_thousand_internationalized_recipients_
     event = an_sqs_event(bounce)
     assert len(event["Records"][0]["body"]) > 150_000
     assert min(cpu_seconds_of(event) for _ in range(5)) < 0.05  # other processes can only add to it
+
+
+def test_a_bounce_with_a_thousand_names_parses_no_more_than_the_recipients_of_two_emails() -> None:
+    email = EmailRecipients([SUBSCRIBER])
+    parsed = [victim for victim in VICTIMS if email.parse(victim)]
+    assert len(parsed) == 100
 
 
 def cpu_seconds_of(event: object) -> float:

@@ -402,6 +402,17 @@ def test_records_not_begun_at_the_deadline_are_retried_and_the_others_are_applie
     assert dispositions(report)[2] == ("retry", "out-of-time")
 
 
+def test_without_a_carrier_feedback_is_not_later_than_the_invocation() -> None:
+    """A time after it becomes the email's, and without an email the invocation's."""
+    fixture = PipelineFixture()
+    late = fixture.clock.now() + timedelta(days=1)
+    fixture.pipeline.process(a_bounce(at=late))
+    undated = a_complaint(recipients=[OTHER], mail={"destination": [OTHER]}, timestamp=None)
+    fixture.pipeline.process(undated)
+    assert [record["at"]["S"] for record in fixture.contacts.history(RECIPIENT)] == [format_timestamp(START)]
+    assert [record["at"]["S"] for record in fixture.contacts.history(OTHER)] == [format_timestamp(fixture.clock.now())]
+
+
 def test_equal_results_compare_equal() -> None:
     [first] = PipelineFixture()(a_bounce()).results
     [second] = PipelineFixture()(a_bounce()).results
