@@ -2,12 +2,14 @@
 
 import click
 
-from feedbackctl.lazy_group import LazyCommand, LazyGroup
+from feedbackctl.lazy_group import LazyCommand
+from feedbackctl.operator_group import OperatorGroup
 
 COMMANDS = {
     "replay": LazyCommand("feedbackctl.commands.replay:replay", "Show the effect of feedback, without an AWS account."),
     "reinstate": LazyCommand("feedbackctl.commands.reinstate:reinstate", "Allow email to an address again."),
     "redrive": LazyCommand("feedbackctl.commands.redrive:redrive", "Move the messages of a queue to another queue."),
+    "iam": LazyCommand("feedbackctl.commands.iam:iam", "Print least-privilege IAM policies for operators."),
     "smoke": LazyCommand("feedbackctl.commands.smoke:smoke", "Check a deployed stack with test email."),
     "local": LazyCommand("localaws.commands:local", "Run AWS services on this machine."),
     "demo": LazyCommand("localaws.commands:demo", "Show the whole stack on this machine."),
@@ -15,7 +17,7 @@ COMMANDS = {
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=OperatorGroup,
     lazy_commands=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -3,7 +3,8 @@
 Each context manager restores the previous state. Two facts about botocore 1.44 and moto 5.2:
 
 - botocore asks every `before-send` handler and uses the first response. moto's handler raises for an SES operation that
-  it does not implement. So `MOTO_CONFIG` also tells moto to ignore the paths of the suppression list.
+  it does not implement. So `MOTO_CONFIG` also tells moto to ignore the paths of the suppression list, and
+  CloudFormation.
 - moto takes no parameters in a PartiQL `INSERT`, so `localaws.in_process.partiql` executes BatchExecuteStatement.
 """
 
@@ -44,6 +45,8 @@ MOTO_CONFIG: "DefaultConfig" = {
             "services": [],
             "urls": [
                 rf"https?://email\.[^/]+/v2/email/{_LIST_PATHS}$",
+                # moto's own needs packages that are not installed.
+                r"https?://cloudformation\.[^/]+/",
             ],
         },
     }

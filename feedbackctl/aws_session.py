@@ -1,0 +1,72 @@
+"""AWS clients with the operator's profile, Region and credentials."""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from botocore.config import Config
+from botocore.session import Session
+
+from ses_feedback.aws.clients import Clients
+
+_CONFIG = Config(
+    connect_timeout=5, read_timeout=30, max_pool_connections=32, retries={"mode": "standard", "total_max_attempts": 6}
+)
+
+
+class Caller(NamedTuple):
+    """The identity that makes the AWS calls."""
+
+    account: str
+    arn: str
+
+
+class AwsSession:
+    """A session with `profile` and `region`, each None for the one that AWS's own command line would use.
+
+    `AWS_ENDPOINT_URL` and the other settings of botocore apply, so the commands also work on a local AWS.
+    """
+
+    def __init__(self, profile: str | None = None, region: str | None = None) -> None:
+        self.session = Session(profile=profile)
+        if region:
+            self.session.set_config_variable("region", region)
+        self._clients: dict[str, Any] = {}
+
+    @property
+    def region(self) -> str:
+        """The Region, or an empty text if none is configured."""
+        return self.session.get_config_variable("region") or ""
+
+    def use_region(self, region: str) -> None:
+        """Use `region` if no other is configured."""
+        if region and not self.region:
+            self.session.set_config_variable("region", region)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
+        """Return the client of a service, which retries throttled calls.
+
+        Raises:
+            BotoCoreError: the profile does not exist, or there is no Region.
+
+        """
+        if service not in self._clients:
+            self._clients[service] = self.session.create_client(service, config=_CONFIG)
+        return self._clients[service]
+
+    @property
+    def ses(self) -> Any:  # noqa: ANN401
+        """The SESv2 client without retries: each call waits for the stack's rate limiter."""
+        return self._function_clients.sesv2
+
+    @cached_property
+    def caller(self) -> Caller:
+        """The caller by STS, which every identity may ask.
+
+        https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+        """
+        identity = self.client("sts").get_caller_identity()
+        return Caller(str(identity["Account"]), str(identity["Arn"]))
+
+    @cached_property
+    def _function_clients(self) -> Clients:
+        return Clients(self.session)

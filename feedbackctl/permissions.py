@@ -1,0 +1,87 @@
+"""IAM actions of every operator command, and the least-privilege policies made of them.
+
+`feedbackctl iam read` and `feedbackctl iam change` print the policies. Tests compare the actions that each command
+calls with its declaration here.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+
+class Resource(StrEnum):
+    """Kind of resource that an action applies to."""
+
+    STACK = "stack"
+    TABLE = "table"
+    INDEXES = "indexes"
+    QUEUES = "queues"
+    LANE_QUEUES = "lane queues"
+    IMPORTS = "import objects"
+    KEY = "key"
+    ANY = "any"
+    """AWS defines no resource for the action, or the command cannot know it."""
+
+
+class Permission(NamedTuple):
+    """An IAM action and the kind of resource that a command uses it on."""
+
+    action: str
+    resource: Resource = Resource.ANY
+
+
+class CommandPermissions(NamedTuple):
+    """Permissions of a command. `changes` is True if the command may change contacts, queues or the list."""
+
+    changes: bool
+    permissions: frozenset[Permission]
+
+
+# sts:GetCallerIdentity needs no permission.
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+_FIND_STACK = (Permission("cloudformation:DescribeStacks"),)
+_TABLE_KEY = (Permission("kms:Decrypt", Resource.KEY),)
+"""Reads and writes of a table with a customer managed key.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html"""
+
+
+def _command(*permissions: Permission, changes: bool = False) -> CommandPermissions:
+    return CommandPermissions(changes, frozenset((*_FIND_STACK, *permissions)))
+
+
+COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType({"iam read": _command(), "iam change": _command()})
+"""Permissions by the command's words after `feedbackctl`."""
+
+
+def is_change(command: str) -> bool:
+    """Return True unless `command` is declared to only read."""
+    declared = COMMANDS.get(command)
+    return declared is None or declared.changes
+
+
+def policy_document(*, changes: bool, arns: Mapping[Resource, tuple[str, ...]]) -> dict[str, Any]:
+    """Return the IAM policy for the commands that read, or with `changes` for those that change as well.
+
+    `arns` has the stack's resources. An action whose resources the stack does not have is left out.
+    """
+    permissions = {
+        permission
+        for declared in COMMANDS.values()
+        if changes or not declared.changes
+        for permission in declared.permissions
+    }
+    by_resource = {
+        resource: sorted(one.action for one in permissions if one.resource is resource) for resource in Resource
+    }
+    statements = [
+        _statement(resource, actions, arns[resource])
+        for resource, actions in by_resource.items()
+        if actions and arns.get(resource)
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _statement(resource: Resource, actions: Iterable[str], arns: tuple[str, ...]) -> dict[str, Any]:
+    sid = "".join(word.capitalize() for word in resource.value.split())
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(arns)}
