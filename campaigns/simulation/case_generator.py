@@ -59,11 +59,12 @@ _COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000, 3 * DAY)
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
 """Milliseconds between the time of an event and its arrival."""
 
-THEMES = {"suspensions": 0.1, "expiry": 0.2}
+THEMES = {"suspensions": 0.1, "expiry": 0.2, "windows": 0.22}
 """Special cases, each with the least random number at which a case is of the next theme or of none.
 
 `suspensions`: cases that last for months, in which suspensions end and begin again. `expiry`: cases in which feedback
-arrives at the moment at which a contact with deliveries only expires.
+arrives at the moment at which a contact with deliveries only expires. `windows`: soft bounces with more than sixty
+days between them, on which the automatic window decides.
 """
 EXPIRY = 60 * DAY + DAY // 2
 """Milliseconds from the start, which is at noon, to the expiry of a contact whose last delivery was on that day."""
@@ -118,11 +119,13 @@ class _Generator:
         rng, scale = self.rng, self.scale
         reinstatements = tuple(self._reinstatement() for _ in range(scale * rng.choice((0, 0, 1, 1, 1, 2))))
         suspends, expires = self.theme == "suspensions", self.theme == "expiry"
-        self.deliveries = expires or rng.random() < _DELIVERIES
+        windows = self.theme == "windows"
+        self.deliveries = expires or rng.random() < (0.5 if windows else _DELIVERIES)
         times = self._event_times(reinstatements)
         messages = {
             "suspensions": self._mailings,
             "expiry": self._messages_at_expiry,
+            "windows": self._messages_months_apart,
         }.get(self.theme, lambda: self._messages(times))()
         backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
         import_faults = 0 if backlog is None else scale * self._few()
@@ -147,11 +150,11 @@ class _Generator:
             shards=scale * rng.choice((1, 1, 2)),
             sweeps=rng.choice((1, 1, 2)),
             batch=rng.choice((1, 2, 10)),
-            soft_bounces=rng.choice((1, 1, 2) if suspends else (1, 2, 3)),
+            soft_bounces=2 if windows else rng.choice((1, 1, 2) if suspends else (1, 2, 3)),
             list_unsubscribed=rng.random() < 0.2,
             list_suspended=rng.random() < 0.3,
             suspension_days=rng.choice((1, 1, 2) if suspends else (0, 0, 1, 1, 30)),
-            window_days=rng.choice((90, 90, 0)),
+            window_days=0 if windows else rng.choice((90, 90, 0)),
             deliveries_published=self.deliveries,
         )
 
@@ -165,6 +168,11 @@ class _Generator:
                 for name in rng.choices(tuple(_MAILINGS), tuple(_MAILINGS.values()))[0]:
                     yield self._feedback_on(sent, self._published(find_kind(name)), variants, next(numbers))
                 sent += rng.choice((1, 1, 2, 2, 4, 8, 16, 75, 75)) * DAY
+
+    def _messages_months_apart(self) -> Iterator[Message]:
+        """Yield soft bounces with months between them."""
+        for number in range(self.rng.choice((2, 3))):
+            yield self._feedback_on(75 * number * DAY, find_kind("soft bounce"), self.contacts[0], number)
 
     def _messages_at_expiry(self) -> Iterator[Message]:
         """Yield deliveries, and feedback that arrives when the contacts expire, about later emails."""

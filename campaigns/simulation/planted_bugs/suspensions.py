@@ -96,10 +96,6 @@ PLANTED_BUGS = (
     _suspension_bug("the time of a suspension does not double", *_patch_release_time(_release_without_doubling)),
     _suspension_bug("a suspension ends more than four times", (status, "KEPT_RELEASES", 9)),
     _suspension_bug("a suspension never ends", (record, "release_time", _never_in_index)),
-    _suspension_bug(
-        "a contact that changed is released",
-        (SuspensionReleases, "_release", _release_changed_contact),
-    ),
     _suspension_bug("the newest suspension ends first", (ContactRepository, "suspensions_ended", _newest_first)),
     _suspension_bug("a sweep ends any number of suspensions", (releases, "islice", lambda ended, _: ended)),
     _suspension_bug("the end of a suspension overrides a bounce", (releases, "released", _release_by_reinstatement)),
@@ -110,11 +106,17 @@ PLANTED_BUGS = (
         "without deliveries, soft bounces before a release count",
         (status, "counting_soft_bounce_days", _count_released_days),
     ),
-    _suspension_bug("the automatic window is 60 days", (settings, "WINDOW_WITH_DELIVERIES", 60)),
-    _suspension_bug("the window without deliveries is a year", (settings, "WINDOW_WITHOUT_DELIVERIES", 365)),
+    planted_bug("the automatic window is 60 days", (settings, "WINDOW_WITH_DELIVERIES", 60), theme="windows"),
+    planted_bug(
+        "the window without deliveries is a year", (settings, "WINDOW_WITHOUT_DELIVERIES", 365), theme="windows"
+    ),
 )
 """Planted bugs of this module. Each must break a promise in some case."""
 EXPLORED_BUGS = (
     _suspension_bug("contacts of the index are released unseen", (SuspensionReleases, "_release", _release_unchecked)),
+    _suspension_bug(
+        "a contact that changed is released",
+        (SuspensionReleases, "_release", _release_changed_contact),
+    ),
 )
 """Planted bugs that need feedback at the moment of a sweep."""
