@@ -77,8 +77,11 @@ class AsgiApp:
         response = await call_app(self._emulator.app, scope, body)
         if response.status != _DENIED:
             listed = self.ses.list_api().respond(request.method, request.path, request.query, body)
+            set_up = self.ses.settings_api().respond(request, response)
             if listed is not None:
-                response = Response(listed.status, listed.headers, listed.body)
+                response = self.ses.complete_account(request, Response(listed.status, listed.headers, listed.body))
+            elif set_up is not None:
+                response = set_up
             elif (request.method, request.path) == ("POST", "/v2/email/account/details"):
                 self.ses.set_sandbox(sandbox=json.loads(body).get("ProductionAccessEnabled") is False)
             else:

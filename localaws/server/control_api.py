@@ -5,6 +5,7 @@
 - `PUT  /_feedbackctl/publishing`: `{"held": true, "copies": 2, "order": "kept" | "reversed" | "shuffled"}`
 - `GET  /_feedbackctl/suppression-list`: the whole list, without the quota of one call a second
 - `PUT  /_feedbackctl/sandbox`: `true` puts the account into the SES sandbox
+- `PUT  /_feedbackctl/ses-settings`: what only SES itself changes (`ses_settings.AccountSettings.change`)
 - `GET  /_feedbackctl/permissions`: the requests of roles: role, action, resource, and whether it was allowed
 - `DELETE /_feedbackctl/permissions`: delete this record
 - `POST /_feedbackctl/schedules`: run every schedule now
@@ -43,6 +44,7 @@ class ControlApi:
             ("GET", "permissions"): lambda _: sorted(emulator.policies.decisions),
             ("DELETE", "permissions"): lambda _: emulator.policies.decisions.clear(),
             ("PUT", "sandbox"): self._put_sandbox,
+            ("PUT", "ses-settings"): self._put_ses_settings,
             ("POST", "schedules"): self._run_schedules,
         }
 
@@ -95,6 +97,12 @@ class ControlApi:
 
     def _put_sandbox(self, sandbox: bool) -> dict[str, Any]:  # noqa: FBT001 (the whole document is a boolean)
         self._ses.set_sandbox(sandbox=sandbox)
+        return {}
+
+    def _put_ses_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change the settings of SES in each account and Region where there are some."""
+        for settings in self._ses.settings.values():
+            settings.change(changes)
         return {}
 
     def _run_schedules(self, _: object) -> dict[str, Any]:

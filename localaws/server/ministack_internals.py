@@ -94,6 +94,14 @@ class Emulator:
         identities = self._ses_v2._identities  # noqa: SLF001
         return (domain if domain in identities else source), {}
 
+    def v1_identities(self) -> list[str]:
+        """Return the identities that version 1 of the SES API created."""
+        return list(self._ses._identities)  # noqa: SLF001
+
+    def record_sends(self, recipients: int) -> None:
+        """Count emails in SES's own metric: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-cloudwatch.html."""
+        self._cloudwatch.record_metric("AWS/SES", "Send", recipients, "Count", {})
+
     def publish(self, publication: Publication) -> None:
         """Publish as SES: if the topic's policy or the role allows it; otherwise nothing happens.
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from localaws.embedded_metrics import parse_metrics
@@ -19,9 +20,15 @@ def behavior_patches(emulator: Emulator, on_destination: Callable[[str, str], No
     yield Patch(emulator.service("ses"), "_send_notifications", lambda _: lambda *_: None)
     yield Patch(emulator.service("ses_v2"), "_put_event_destination", lambda put: _with_notice(put, on_destination))
     yield Patch(logs, "_fanout_to_subscription_filters", lambda fan_out: _with_metrics(emulator, fan_out))
+    stacks = import_module("ministack.services.cloudformation.stacks")
+    yield Patch(stacks, "_provision_resource", lambda create: _with_table_settings(dynamodb, create))
     for name in ("_partiql_insert", "_partiql_update"):
         yield Patch(dynamodb, name, partial(_with_stream_record, dynamodb))
-    yield Patch(lambdas, "_execute_function", _with_retry_of_stream_batch)
+    yield Patch(
+        lambdas,
+        "_execute_function",
+        partial(_with_retry_of_stream_batch, lambdas._emit_lambda_metrics),  # noqa: SLF001
+    )
     yield Patch(lambdas, "_poll_dynamodb_streams", _StreamPoller)
 
 
@@ -51,6 +58,24 @@ def _with_metrics(emulator: Emulator, fan_out: Callable[..., None]) -> Callable[
     return replacement
 
 
+def _with_table_settings(dynamodb: Any, provision: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
+    """Apply the settings of a table that CloudFormation has and ministack's provisioner ignores."""
+
+    def replacement(resource_type: str, logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:  # noqa: ANN401
+        physical_id, attributes = provision(resource_type, logical_id, properties, stack)
+        if resource_type == "AWS::DynamoDB::Table":
+            name = {"TableName": physical_id}
+            for index in dynamodb._tables[physical_id].get("GlobalSecondaryIndexes", []):  # noqa: SLF001
+                index.setdefault("IndexStatus", "ACTIVE")
+            if ttl := properties.get("TimeToLiveSpecification"):
+                dynamodb._update_ttl({**name, "TimeToLiveSpecification": ttl})  # noqa: SLF001
+            if recovery := properties.get("PointInTimeRecoverySpecification"):
+                dynamodb._update_continuous_backups({**name, "PointInTimeRecoverySpecification": recovery})  # noqa: SLF001
+        return physical_id, attributes
+
+    return replacement
+
+
 def _with_stream_record(dynamodb: Any, write: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
     """Add what a PartiQL statement writes to the table's stream."""
 
@@ -74,8 +99,10 @@ def _find_item(dynamodb: Any, table: Any, conditions: Iterable[tuple[str, str, A
     return table["items"].get(key.get(table["pk_name"]), {}).get(key.get(table["sk_name"]))
 
 
-def _with_retry_of_stream_batch(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Deliver a stream batch again if the function reports failed records.
+def _with_retry_of_stream_batch(emit: Callable[..., None], execute: Callable[..., Any]) -> Callable[..., Any]:
+    """Deliver a stream batch again if the function reports failed records, and count invocations by event sources.
+
+    `emit` records the metrics of an invocation; ministack does so for other invocations only.
 
     Lambda continues with the first failed record; this emulation delivers the whole batch again:
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
@@ -83,12 +110,22 @@ def _with_retry_of_stream_batch(execute: Callable[..., Any]) -> Callable[..., An
 
     def replacement(func: Any, event: Any, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
         result = execute(func, event, *rest, **options)
+        if _is_from_event_source(event):
+            name = (func.get("config") or func)["FunctionName"]
+            emit(name, duration_ms=0.0, error=bool(result.get("error")), throttle=False)
         body = result.get("body")
         if _is_from_stream(event) and isinstance(body, dict) and body.get("batchItemFailures"):
             return {**result, "error": True, "body": {"errorType": "batchItemFailures", "errorMessage": "retry"}}
         return result
 
     return replacement
+
+
+def _is_from_event_source(event: Any) -> bool:  # noqa: ANN401
+    match event:
+        case {"Records": [{"eventSource": "aws:sqs" | "aws:dynamodb"}, *_]}:
+            return True
+    return False
 
 
 def _is_from_stream(event: Any) -> bool:  # noqa: ANN401

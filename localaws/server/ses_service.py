@@ -1,5 +1,6 @@
 """The parts of SES that ministack lacks: the suppression list, the sandbox, and feedback on sent emails."""
 
+import json
 import threading
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -7,12 +8,16 @@ from typing import TYPE_CHECKING
 
 from localaws.server.event_publishing import Outbox, Publication
 from localaws.server.feedback_messages import to_event, to_notification
+from localaws.server.http_messages import Response
 from localaws.server.mailbox_simulator import Email, Feedback, create_feedback, parse_recipient
+from localaws.server.ses_settings import AccountSettings
+from localaws.server.ses_settings_api import SettingsApi
 from localaws.suppression_list.account_list import AccountSuppressionList
 from localaws.suppression_list.entries import SuppressionReason
 from localaws.suppression_list.rest_api import SuppressionListApi
 
 if TYPE_CHECKING:
+    from localaws.server.http_messages import Request
     from localaws.server.ministack_internals import Emulator, Scope
     from localaws.server.send_requests import SentEmail
 
@@ -34,6 +39,7 @@ class SesService:
         self._sandbox = False
         self._apis: dict[Scope, SuppressionListApi] = {}
         self.sent = 0
+        self.settings: defaultdict[Scope, AccountSettings] = defaultdict(AccountSettings)
         self.outbox = Outbox(emulator.publish)
         self.lists: dict[Scope, AccountSuppressionList] = defaultdict(
             lambda: AccountSuppressionList(
@@ -54,6 +60,17 @@ class SesService:
             self._apis[scope] = SuppressionListApi(self.lists[scope])
         return self._apis[scope]
 
+    def settings_api(self) -> SettingsApi:
+        """Return the API of the settings for the current request."""
+        return SettingsApi(self.settings[self._emulator.scope()], self._emulator.v1_identities)
+
+    def complete_account(self, request: "Request", response: Response) -> Response:
+        """Return the response to GetAccount with the settings of the account, and any other response unchanged."""
+        if (request.method, request.path, response.status) != ("GET", "/v2/email/account", 200):
+            return response
+        document = self.settings_api().describe_account(json.loads(response.body))
+        return response._replace(body=json.dumps(document).encode())
+
     def publish_destination_notice(self, configuration_set: str, topic: str) -> None:
         """Publish the plain-text notice that SES sends to a new event destination."""
         account, region = self._emulator.scope()
@@ -65,7 +82,13 @@ class SesService:
         with self._sending:
             self.sent += 1
             identity, topics = self._emulator.find_identity(sent.source)
-            email = _to_email(sent, identity, self._emulator.scope())
+            settings = self.settings[self._emulator.scope()]
+            settings.sent += len(sent.recipients)
+            self._emulator.record_sends(len(sent.recipients))
+            topics = {**topics, **settings.identities[identity].topics}
+            # https://docs.aws.amazon.com/ses/latest/dg/managing-configuration-sets.html
+            default_set = sent.configuration_set or settings.identities[identity].configuration_set
+            email = _to_email(sent._replace(configuration_set=default_set), identity, self._emulator.scope())
             publications: list[Publication] = []
             for feedback in create_feedback(email, self._find_listed(email)):
                 publications += self._to_destinations(email, feedback)

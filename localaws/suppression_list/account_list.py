@@ -153,6 +153,11 @@ class AccountSuppressionList:
         ]
         return select_page(matching, page_size, next_token)
 
+    def list_import_jobs(self) -> list[ImportJob]:
+        """Return the import jobs, newest first."""
+        self._accept_call()
+        return self.import_jobs.all()[::-1]
+
     def put_account_attributes(self, suppressed_reasons: Iterable[str]) -> None:
         """Set the reasons for which SES adds addresses and suppresses email.
 

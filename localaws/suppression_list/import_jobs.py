@@ -91,6 +91,10 @@ class ImportJobs:
         """Return the job with this id, or None if there is none."""
         return self._jobs.get(job_id)
 
+    def all(self) -> list[ImportJob]:
+        """Return every job, oldest first."""
+        return list(self._jobs.values())
+
     def count_unfinished(self) -> int:
         """Return the number of jobs that have neither completed nor failed."""
         return sum(not job.is_finished for job in self._jobs.values())

@@ -60,6 +60,7 @@ class SuppressionListApi:
             ("DELETE", f"{_ADDRESSES}/"): self._delete,
             ("POST", _JOBS): self._create_import_job,
             ("GET", f"{_JOBS}/"): self._get_import_job,
+            ("POST", f"{_JOBS}/list"): self._list_import_jobs,
             ("PUT", f"{_ACCOUNT}/suppression"): self._put_account_attributes,
             ("GET", _ACCOUNT): self._get_account,
         }
@@ -72,7 +73,7 @@ class SuppressionListApi:
         """
         name = ""
         for prefix in (f"{_ADDRESSES}/", f"{_JOBS}/"):
-            if path.startswith(prefix):
+            if path.startswith(prefix) and (method, path) not in self._operations:
                 name, path = unquote(path.removeprefix(prefix)), prefix
         operation = self._operations.get((method, path))
         if operation is None:
@@ -129,6 +130,9 @@ class SuppressionListApi:
 
     def _get_import_job(self, request: _Request) -> dict[str, Any]:
         return _describe_job(self._list.get_import_job(request.name))
+
+    def _list_import_jobs(self, _request: _Request) -> dict[str, Any]:
+        return {"ImportJobs": [_describe_job(job) for job in self._list.list_import_jobs()]}
 
     def _put_account_attributes(self, request: _Request) -> dict[str, Any]:
         reasons = request.document.get("SuppressedReasons", [])

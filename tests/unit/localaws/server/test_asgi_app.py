@@ -55,6 +55,13 @@ class FakeEmulator:
         """Return the only account and Region."""
         return SCOPE
 
+    def v1_identities(self) -> list[str]:
+        """Return no identity."""
+        return []
+
+    def record_sends(self, recipients: int) -> None:
+        """Count nothing."""
+
     def has_configuration_set(self, name: str) -> bool:
         """Return True for the only configuration set."""
         return name == "Ours"
