@@ -16,6 +16,9 @@ from tests.e2e.stack_under_test import StackUnderTest, wait_for
 from tests.e2e.workload import HARD_BOUNCE, LaneWorkload, create_bounce, import_backlog
 
 ALLOWED_WILDCARDS = {
+    "dynamodb:DescribeStream": "/stream/*",
+    "dynamodb:GetRecords": "/stream/*",
+    "dynamodb:GetShardIterator": "/stream/*",
     "dynamodb:ListStreams": "/stream/*",
     "logs:CreateLogStream": ":*",
     "logs:PutLogEvents": ":*",

@@ -238,7 +238,7 @@ class TestRoles:
     def test_the_list_sync_accesses_only_its_own_index_stream_bus_and_bucket(self) -> None:
         expected = {
             "dynamodb:Query": [f"${{ContactsTable.Arn}}/index/{name}" for name in ("PendingSync", "SuspensionEnd")],
-            "dynamodb:GetRecords": "${ContactsTable.StreamArn}",
+            "dynamodb:GetRecords": "${ContactsTable.Arn}/stream/*",
             "events:PutEvents": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/mine",
             "ses:PutSuppressedDestination": "*",
             "ses:CreateImportJob": "*",
