@@ -232,7 +232,7 @@ pin = .tools/uv/bin/uv pip compile --quiet --no-config --universal --python-vers
 pins: .tools/uv/installed ## pin the requirements of the *.in files; newest versions: make pins UPGRADE=--upgrade
 	$(pin) src/requirements.in --output-file src/requirements.txt
 	$(pin) requirements/dev.in --output-file requirements/dev.txt --constraint src/requirements.txt
-	$(pin) pyproject.toml --extra local --output-file requirements/feedbackctl.txt --constraint requirements/dev.txt
+	$(pin) pyproject.toml --extra local --extra dns --output-file requirements/feedbackctl.txt --constraint requirements/dev.txt
 	$(pin) requirements/checkov.in --output-file requirements/checkov.txt
 	$(pin) requirements/sam.in --output-file requirements/sam.txt
 	$(pin) requirements/local.in --output-file requirements/local.txt

@@ -9,6 +9,7 @@ COMMANDS = {
     "replay": LazyCommand("feedbackctl.commands.replay:replay", "Show the effect of feedback, without an AWS account."),
     "reinstate": LazyCommand("feedbackctl.commands.reinstate:reinstate", "Allow email to an address again."),
     "redrive": LazyCommand("feedbackctl.commands.redrive:redrive", "Move the messages of a queue to another queue."),
+    "doctor": LazyCommand("feedbackctl.commands.doctor:doctor", "Find the hop at which feedback stops, and its fix."),
     "iam": LazyCommand("feedbackctl.commands.iam:iam", "Print least-privilege IAM policies for operators."),
     "smoke": LazyCommand("feedbackctl.commands.smoke:smoke", "Check a deployed stack with test email."),
     "local": LazyCommand("localaws.commands:local", "Run AWS services on this machine."),

@@ -20,6 +20,10 @@ class Resource(StrEnum):
     LANE_QUEUES = "lane queues"
     IMPORTS = "import objects"
     KEY = "key"
+    TOPICS = "topics"
+    FUNCTIONS = "functions"
+    SCHEDULES = "schedules"
+    IMPORT_BUCKET = "import bucket"
     ANY = "any"
     """AWS defines no resource for the action, or the command cannot know it."""
 
@@ -50,7 +54,63 @@ def _command(*permissions: Permission, changes: bool = False) -> CommandPermissi
     return CommandPermissions(changes, frozenset((*_FIND_STACK, *permissions)))
 
 
-COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType({"iam read": _command(), "iam change": _command()})
+_DOCTOR = _command(
+    Permission("cloudformation:ListStackResources", Resource.STACK),
+    *(
+        Permission(f"dynamodb:{name}", Resource.TABLE)
+        for name in ("DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive")
+    ),
+    Permission("dynamodb:Query", Resource.INDEXES),
+    *_TABLE_KEY,
+    Permission("events:DescribeEventBus"),
+    *(Permission(f"kms:{name}", Resource.KEY) for name in ("DescribeKey", "GetKeyPolicy")),
+    *(
+        Permission(f"lambda:{name}", Resource.FUNCTIONS)
+        for name in ("GetFunctionConcurrency", "GetFunctionConfiguration")
+    ),
+    Permission("s3:GetBucketPolicy", Resource.IMPORT_BUCKET),
+    Permission("scheduler:GetSchedule", Resource.SCHEDULES),
+    *(Permission(f"sns:{name}", Resource.TOPICS) for name in ("GetTopicAttributes", "ListSubscriptionsByTopic")),
+    *(Permission("sqs:GetQueueAttributes", queues) for queues in (Resource.LANE_QUEUES, Resource.QUEUES)),
+    # These belong to the account, or AWS defines no resource for them.
+    *(
+        Permission(action)
+        for action in (
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:GetMetricStatistics",
+            "lambda:ListEventSourceMappings",
+            "ses:BatchGetMetricData",
+            "ses:GetAccount",
+            "ses:GetConfigurationSet",
+            "ses:GetConfigurationSetEventDestinations",
+            "ses:GetContactList",
+            "ses:GetEmailIdentity",
+            "ses:GetIdentityDkimAttributes",
+            "ses:GetIdentityMailFromDomainAttributes",
+            "ses:GetIdentityNotificationAttributes",
+            "ses:GetReputationEntity",
+            "ses:GetTenant",
+            "ses:ListConfigurationSets",
+            "ses:ListContactLists",
+            "ses:ListEmailIdentities",
+            "ses:ListImportJobs",
+            "ses:ListResourceTenants",
+            "sns:GetSubscriptionAttributes",
+        )
+    ),
+)
+_SMOKE = _command(
+    Permission("cloudwatch:GetMetricStatistics"),
+    Permission("dynamodb:GetItem", Resource.TABLE),
+    *_TABLE_KEY,
+    Permission("ses:ListEmailIdentities"),
+    Permission("ses:SendEmail"),
+    Permission("sqs:GetQueueAttributes", Resource.QUEUES),
+    changes=True,
+)
+COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType(
+    {"doctor": _DOCTOR, "smoke": _SMOKE, "iam read": _command(), "iam change": _command()}
+)
 """Permissions by the command's words after `feedbackctl`."""
 
 

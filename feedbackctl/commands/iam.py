@@ -55,6 +55,14 @@ def stack_arns(stack: "Stack") -> dict[Resource, tuple[str, ...]]:
         Resource.QUEUES: queues("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl"),
         Resource.LANE_QUEUES: queues("BounceQueueUrl", "ComplaintQueueUrl", "DeliveryQueueUrl"),
         Resource.KEY: (stack.outputs["KeyArn"],) if "KeyArn" in stack.outputs else (),
+        Resource.TOPICS: tuple(stack.outputs[f"{lane}TopicArn"] for lane in ("Bounce", "Complaint", "Delivery"))
+        + tuple(filter(None, [stack.parameters.get("AlarmTopicArn", "")])),
+        Resource.FUNCTIONS: tuple(
+            f"arn:{partition}:lambda:{region}:{account}:function:{stack.outputs[f'{name}FunctionName']}"
+            for name in ("Bounce", "Complaint", "Delivery", "Suppression")
+        ),
+        Resource.SCHEDULES: (f"arn:{partition}:scheduler:{region}:{account}:schedule/default/{stack.name}-*",),
+        Resource.IMPORT_BUCKET: (f"arn:{partition}:s3:::{stack.name.lower()}-importbucket-*",),
         Resource.ANY: ("*",),
     }
     return {resource: found for resource, found in arns.items() if found}

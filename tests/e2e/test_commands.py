@@ -31,7 +31,7 @@ def test_smoke_reports_that_a_stack_does_not_exist(runner: CliRunner) -> None:
     result = runner.invoke(main, ["smoke", "--stack", "nothing"])
     assert (result.exit_code, result.output) == (
         1,
-        "Error: There is no stack nothing in this account and Region.\n",
+        "Error: There is no stack nothing in this account in us-east-1.\n",
     )
 
 

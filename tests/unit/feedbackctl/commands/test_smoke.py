@@ -1,17 +1,19 @@
 """`feedbackctl smoke` against a fake AWS. tests/e2e runs it on a deployed stack."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from feedbackctl.__main__ import main
-from feedbackctl.commands import smoke
-from feedbackctl.commands.smoke import Check, SmokeTest
+from feedbackctl.aws_session import AwsSession
 from feedbackctl.errors import OperatorError
+from feedbackctl.smoke import run as smoke
+from feedbackctl.smoke.run import Check, SmokeTest
 from ses_feedback.judging.recipients import SIMULATOR
 from tests.support.sam_template import stack
 
@@ -45,7 +47,7 @@ class Clock:
 
 @dataclass
 class Aws:
-    """A session that is also each of its clients.
+    """The clients of all services.
 
     A contact exists three seconds after its email, or `lag` seconds if it is created by a delivery.
     """
@@ -58,7 +60,7 @@ class Aws:
     sent: dict[str, float] = field(default_factory=dict)
     senders: set[str] = field(default_factory=set)
 
-    def create_client(self, _service: str) -> "Aws":
+    def client(self, _service: str) -> "Aws":
         """Return itself."""
         return self
 
@@ -67,7 +69,8 @@ class Aws:
         if self.refusal:
             message = f"the message of {self.refusal}"
             raise ClientError({"Error": {"Code": self.refusal, "Message": message}}, "DescribeStacks")
-        return {"Stacks": [{"Outputs": [{"OutputKey": name, "OutputValue": name} for name in self.outputs]}]}
+        outputs = [{"OutputKey": name, "OutputValue": name} for name in self.outputs]
+        return {"Stacks": [{"StackName": "ses-feedback", "Outputs": outputs}]}
 
     def list_email_identities(self, **request: str) -> Any:  # noqa: ANN401
         """Return one page of identities. Only those of example.com may send."""
@@ -111,7 +114,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 def run(aws: Aws, sender: str | None = SENDER) -> list[Check]:
     """Run all checks."""
-    return list(SmokeTest("ses-feedback", session=aws).run(sender))  # type: ignore[arg-type]
+    return list(SmokeTest({name: name for name in aws.outputs}, aws.client).run(sender))
 
 
 def failed(checks: list[Check]) -> list[str]:
@@ -166,35 +169,55 @@ def test_missing_verified_identity_is_an_error_that_names_the_option(aws: Aws) -
 
 
 @pytest.fixture
-def command(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """Return a function that runs the command, which fails, and returns the error."""
-    monkeypatch.setattr(smoke, "SmokeTest", lambda name, patience: SmokeTest(name, patience, session=aws))  # type: ignore[arg-type]
-
-    def run_command() -> str:
-        result = CliRunner().invoke(main, ["smoke", "--stack", "ses-feedback"])
-        assert (result.exit_code, result.stdout) == (1, "")
-        return result.stderr
-
-    return run_command
+def command(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Return a function that runs the command."""
+    monkeypatch.setattr(AwsSession, "client", lambda _self, service: aws.client(service))
+    return lambda *options: CliRunner().invoke(main, ["smoke", "--stack", "ses-feedback", *options])
 
 
-def test_refused_call_and_missing_stack_are_different_errors(aws: Aws, command: Callable[[], str]) -> None:
+def test_command_lists_what_it_leaves_behind(command: Callable[..., Result]) -> None:
+    result = command()
+    assert result.exit_code == 0, result.output
+    _, _, left_behind = result.stdout.partition("Left behind, and read by no application:\n")
+    lines = left_behind.splitlines()
+    assert [line.split()[0] for line in lines] == ["contact"] * 5 + ["metrics"]
+    assert all("@simulator.amazonses.com in ContactsTableName" in line for line in lines[:-1])
+    assert "ConfigurationSet=simulator" in lines[-1]
+
+
+def test_json_has_checks_and_what_is_left_behind(aws: Aws, command: Callable[..., Result]) -> None:
+    aws.lag = 100_000.0
+    result = command("--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert "feedbackctl doctor --stack ses-feedback" in result.stderr
+    assert document["version"] == 1
+    assert [check["name"] for check in document["checks"] if not check["passed"]] == [
+        "success@ is active",
+        "ooto@ is active",
+    ]
+    assert len(document["left_behind"]) == 6
+
+
+def test_run_that_sends_nothing_leaves_nothing_behind(aws: Aws) -> None:
+    aws.pages = [[]]
+    test = SmokeTest({name: name for name in aws.outputs}, aws.client)
+    with pytest.raises(OperatorError, match="--sender"):
+        list(test.run(None))
+    assert test.list_left_behind() == []
+
+
+def test_refused_call_and_missing_stack_are_different_errors(aws: Aws, command: Callable[..., Result]) -> None:
     errors = []
     for aws.refusal in ("ExpiredToken", "ValidationError"):
-        errors.append(command())
-    assert errors == [
-        (
-            "Error: An error occurred (ExpiredToken) when calling the DescribeStacks operation: "
-            "the message of ExpiredToken\n"
-        ),
-        "Error: There is no stack ses-feedback in this account and Region.\n",
-    ]
+        result = command()
+        assert result.exit_code == 1
+        errors.append(result.stderr)
+    assert "credentials have expired" in errors[0]
+    assert "There is no stack ses-feedback" in errors[1]
 
 
-def test_missing_output_is_an_error_that_names_it(aws: Aws, command: Callable[[], str]) -> None:
+def test_missing_output_is_an_error_that_names_it(aws: Aws, command: Callable[..., Result]) -> None:
     """The stack is another one, or its deployment is incomplete."""
-    aws.outputs = OUTPUTS[1:]
-    assert command() == (
-        "Error: The stack ses-feedback lacks the outputs ContactsTableName. Is it a stack of ses-feedback, and is its "
-        "deployment complete?\n"
-    )
+    aws.outputs = OUTPUTS[:1] + OUTPUTS[2:]
+    assert "ConfigurationSetName" in command().stderr

@@ -1,0 +1,1 @@
+"""The diagnosis of `feedbackctl doctor`: the path of feedback, hop by hop."""
