@@ -35,6 +35,9 @@ _MISSING = frozenset(
         "ResourceNotFoundException",
     }
 )
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException"})
+_ATTEMPTS = 4
+"""Attempts of a throttled call, beside those of botocore: the functions of the stack use the same quota of SES."""
 _PACE = 1.0
 """Seconds between two calls of one SES operation: https://docs.aws.amazon.com/ses/latest/dg/quotas.html"""
 
@@ -123,13 +126,30 @@ class AwsReader:
             action = _iam_action(client, service, operation)
             self.calls += 1
             self.actions.add(action)
-        try:
-            response: Mapping[str, Any] = getattr(client, operation)(**request)
-        except ClientError as error:
-            return _to_read_error(service, action, error)
-        except (BotoCoreError, OSError) as error:
-            return UnavailableError(f"{service} cannot be reached: {type(error).__name__}")
-        return response
+        return self._call(client, operation, request, action)
+
+    def _call(
+        self,
+        client: Any,  # noqa: ANN401 (botocore's client)
+        operation: str,
+        request: Mapping[str, Any],
+        action: str,
+    ) -> Mapping[str, Any] | ReadError:
+        """Return the response to a call, or why there is none. A throttled call is repeated."""
+        service = action.partition(":")[0]
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                response: Mapping[str, Any] = getattr(client, operation)(**request)
+            except ClientError as error:
+                if attempts == _ATTEMPTS or error_code(error) not in _THROTTLED:
+                    return _to_read_error(service, action, error)
+                self.sleep(_PACE * attempts)
+            except (BotoCoreError, OSError) as error:
+                return UnavailableError(f"{service} cannot be reached: {type(error).__name__}")
+            else:
+                return response
 
     def _wait_for_turn(self, operation: str) -> None:
         with self._lock:

@@ -27,8 +27,8 @@ class Broken(NamedTuple):
 
 
 def ask_doctor(stack: StackUnderTest) -> Diagnosis:
-    """Return a new diagnosis of the stack, without the pauses between calls."""
-    reader = AwsReader(stack.client, sleep=lambda _: None)
+    """Return a new diagnosis of the stack."""
+    reader = AwsReader(stack.client)
     return diagnose(Facts(reader, read_stack(reader, stack.name), datetime.now(UTC)))
 
 

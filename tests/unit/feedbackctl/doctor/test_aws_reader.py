@@ -87,3 +87,14 @@ def test_all_pages_are_read() -> None:
     )
     found = reader_of(aws).read_pages("sesv2", "list_configuration_sets", "ConfigurationSets")
     assert found == ["a", "b"]
+
+
+def test_throttled_call_is_repeated() -> None:
+    aws = DoctorAws()
+    slept: list[float] = []
+    throttled = refuse("TooManyRequestsException")
+    aws.answers["sesv2", "list_contact_lists"] = lambda request: (
+        throttled(request) if len(slept) < 2 else {"ContactLists": []}
+    )
+    assert reader_of(aws, slept).read("sesv2", "list_contact_lists") == {"ContactLists": []}
+    assert slept == [1.0, 2.0]
