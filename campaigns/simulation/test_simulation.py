@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from campaigns.simulation.case import Case
     from campaigns.simulation.simulator import Simulation
 
-SLICE = 600
+SLICE = 500
 """Cases of one test. `make campaigns` runs a million."""
 BUDGET = 2_000
 """Cases within which a fault must occur, or a planted bug must be found."""
