@@ -21,7 +21,7 @@ from ses_feedback.suppression import entry_writer, list_client
 LEASES_NEVER_EXPIRE = "leases never expire"
 RECORDS_ARE_LOGGED = "records are logged"
 
-_outcome = repository._outcome
+_outcome = repository._classify_response
 _execute = repository.ContactRepository._execute
 _log_fields = feedback._log_fields
 _refusal = list_client._refusal
@@ -51,12 +51,12 @@ def _ignore_unprocessed_keys(
 
 def _ignore_lost_races(write: Any, response: Mapping[str, Any]) -> str | None:
     outcome = _outcome(write, response)
-    return None if outcome == repository._OVERTAKEN else outcome
+    return None if outcome == repository._CONFLICT else outcome
 
 
 def _ignore_failed_calls(self: Any, writes: Sequence[Any]) -> Sequence[str | None]:
     """Count every statement of a call that failed as done."""
-    expected = {None, repository._OVERTAKEN, repository._UNPROCESSED}
+    expected = {None, repository._CONFLICT, repository._UNPROCESSED}
     return [outcome if outcome in expected else None for outcome in _execute(self, writes)]
 
 
@@ -109,7 +109,7 @@ PLANTED_BUGS = (
     planted_bug("any body of a success is accepted", (clients, "reject_malformed_body", _accept_any_body)),
     planted_bug("unprocessed keys are ignored", (repository.ContactRepository, "read", _ignore_unprocessed_keys)),
     _borrow("errors of statements are ignored", "errors of single statements are ignored"),
-    planted_bug("lost races are ignored", (repository, "_outcome", _ignore_lost_races)),
+    planted_bug("lost races are ignored", (repository, "_classify_response", _ignore_lost_races)),
     planted_bug("failed calls are ignored", (repository.ContactRepository, "_execute", _ignore_failed_calls)),
     planted_bug("every message is acknowledged", (feedback, "build_response", _acknowledge_all)),
     planted_bug("errors of the quarantine are ignored", (quarantine.Quarantine, "store", _ignore_quarantine_errors)),

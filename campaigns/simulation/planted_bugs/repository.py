@@ -17,9 +17,9 @@ from ses_feedback.judging.facts import Fact, Verdict
 _write = ContactRepository.write
 _read = ContactRepository.read
 _learn = ContactRepository.learn
-_history = ContactRepository._history
+_history = ContactRepository._prepare_history_writes
 _execute = ContactRepository._execute
-_outcome = repository._outcome
+_outcome = repository._classify_response
 _history_item = history.history_item
 _attempts: list[int] = []
 
@@ -147,14 +147,17 @@ PLANTED_BUGS = (
     planted_bug("the sync ignores a failed write", (ContactRepository, "write", _ignore_write_error)),
     planted_bug("the sync counts a lost race as done", (ContactRepository, "write", _ignore_lost_race_of_sync)),
     planted_bug("the sync counts an unreadable contact as done", (ContactRepository, "read", _ignore_read_error)),
-    planted_bug("errors of single statements are ignored", (repository, "_outcome", _ignore_statement_error)),
+    planted_bug("errors of single statements are ignored", (repository, "_classify_response", _ignore_statement_error)),
     planted_bug(
-        "a contact added by another worker counts as done", (repository, "_outcome", _ignore_duplicate_contact)
+        "a contact added by another worker counts as done",
+        (repository, "_classify_response", _ignore_duplicate_contact),
     ),
-    planted_bug("a lost race counts as done", (repository, "_outcome", _ignore_lost_race)),
-    planted_bug("a lost race counts as an error", (repository, "_outcome", _fail_on_lost_race)),
-    planted_bug("history that exists counts as an error", (repository, "_outcome", _fail_on_duplicate_history)),
-    planted_bug("a failed write of history counts as done", (repository, "_outcome", _ignore_history_error)),
+    planted_bug("a lost race counts as done", (repository, "_classify_response", _ignore_lost_race)),
+    planted_bug("a lost race counts as an error", (repository, "_classify_response", _fail_on_lost_race)),
+    planted_bug(
+        "history that exists counts as an error", (repository, "_classify_response", _fail_on_duplicate_history)
+    ),
+    planted_bug("a failed write of history counts as done", (repository, "_classify_response", _ignore_history_error)),
     planted_bug("the first response counts for all statements", (ContactRepository, "_execute", _use_first_response)),
     planted_bug("responses are matched to other statements", (ContactRepository, "_execute", _reverse_responses)),
     planted_bug(
@@ -173,6 +176,6 @@ PLANTED_BUGS = (
     ),
     planted_bug("the history is written before the contact", (ContactRepository, "learn", _store_history_first)),
     planted_bug("each attempt adds a record to the history", (repository, "history_item", _number_each_attempt)),
-    planted_bug("the history omits echoes", (ContactRepository, "_history", _omit_echoes)),
+    planted_bug("the history omits echoes", (ContactRepository, "_prepare_history_writes", _omit_echoes)),
 )
 """Planted bugs of this module. Each must break a promise in some case."""

@@ -24,7 +24,7 @@ from ses_feedback.suppression.releases import SuspensionReleases
 _release_time = status.release_time
 _released = status.released
 _release = SuspensionReleases._release
-_oldest_first = ContactRepository.suspensions_ended
+_oldest_first = ContactRepository.find_ended_suspensions
 _counting_days = status.counting_soft_bounce_days
 
 
@@ -96,7 +96,7 @@ PLANTED_BUGS = (
     _suspension_bug("the time of a suspension does not double", *_patch_release_time(_release_without_doubling)),
     _suspension_bug("a suspension ends more than four times", (status, "KEPT_RELEASES", 9)),
     _suspension_bug("a suspension never ends", (record, "release_time", _never_in_index)),
-    _suspension_bug("the newest suspension ends first", (ContactRepository, "suspensions_ended", _newest_first)),
+    _suspension_bug("the newest suspension ends first", (ContactRepository, "find_ended_suspensions", _newest_first)),
     _suspension_bug("a sweep ends any number of suspensions", (releases, "islice", lambda ended, _: ended)),
     _suspension_bug("the end of a suspension overrides a bounce", (releases, "released", _release_by_reinstatement)),
     _suspension_bug(

@@ -1,4 +1,4 @@
-"""Keep contacts and their history in DynamoDB, a batch at a time."""
+"""Repository of contacts and their history in DynamoDB, which it reads and writes in batches."""
 
 import heapq
 import random
@@ -40,40 +40,54 @@ from ses_feedback.judging.facts import Fact, Verdict
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
 READ_AT_ONCE = 100
-"""Keys in one BatchGetItem, DynamoDB's own limit."""
+"""Keys in one call of BatchGetItem: the limit of DynamoDB.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+"""
 WRITE_AT_ONCE = 25
-"""Statements in one BatchExecuteStatement, DynamoDB's own limit."""
+"""Statements in one call of BatchExecuteStatement: the limit of DynamoDB.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+"""
 CALLS_AT_ONCE = 16
-"""Calls under way at once: one vCPU makes no more in the time that DynamoDB takes to answer one."""
+"""Concurrent calls. One vCPU can make about this number of calls while DynamoDB processes one."""
 LEARN_AT_ONCE = WRITE_AT_ONCE * CALLS_AT_ONCE
-"""Contacts read before any of them is written: enough to keep every call busy, and no more in memory than that."""
+"""Contacts that are read before the first of them is written. They fill all concurrent calls and limit the memory."""
 ATTEMPTS = 8
-"""Rounds of reading, merging and writing, or of asking again for what DynamoDB left unprocessed."""
+"""Rounds of reading, merging and writing. Also the number of calls for keys that DynamoDB returns as unprocessed."""
+QUERY_PAGE = 100
+"""Items in one page of a query."""
 
 LOST_RACE = CONDITION_FAILED
-"""Another worker wrote the contact after it was read."""
-DUE_AT_ONCE = 100
+"""The result of `ContactRepository.write` if another worker wrote the contact after it was read."""
 
-# Why a statement is made again.
 _UNPROCESSED = "unprocessed"
-_OVERTAKEN = "lost-every-race"
-_AGAIN = {
-    "ConditionalCheckFailed": _OVERTAKEN,
-    "DuplicateItem": _OVERTAKEN,
+"""Reason of a failure: DynamoDB was throttled or failed in every attempt."""
+_CONFLICT = "lost-every-race"
+"""Reason of a failure: in every attempt, another worker wrote the item first."""
+_RETRYABLE_ERRORS = {
+    "ConditionalCheckFailed": _CONFLICT,
+    "DuplicateItem": _CONFLICT,
     "InternalServerError": _UNPROCESSED,
     "ProvisionedThroughputExceeded": _UNPROCESSED,
     "RequestLimitExceeded": _UNPROCESSED,
     "ThrottlingError": _UNPROCESSED,
     "TransactionConflict": _UNPROCESSED,
 }
-"""Errors of a statement that another try may help (of botocore's BatchStatementErrorCodeEnum), and why."""
-_WAITING = frozenset(_AGAIN.values())
-# What a whole call fails with for the sake of what one of its statements holds.
-_REFUSED = frozenset({"SerializationException", "ValidationException"})
+"""Error codes of a statement that may succeed in a later attempt, and the reason if no attempt succeeds.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html
+"""
+_RETRYABLE = frozenset(_RETRYABLE_ERRORS.values())
+_REJECTED_CALL = frozenset({"SerializationException", "ValidationException"})
+"""Error codes of a whole call that a single invalid statement can cause.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
 
 
 class DynamoDb(Protocol):
-    """The calls of botocore's DynamoDB client that are made here."""
+    """The methods of a DynamoDB client that the repository calls."""
 
     def batch_get_item(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
     def batch_execute_statement(self, **request: Any) -> Mapping[str, Any]: ...  # noqa: ANN401, D102
@@ -81,7 +95,7 @@ class DynamoDb(Protocol):
 
 
 class ContactRepository:
-    """Contacts and their history in the table `table`."""
+    """The contacts and their history in one table."""
 
     def __init__(
         self,
@@ -94,7 +108,10 @@ class ContactRepository:
         sleep: Callable[[float], None],
         executor: Executor | None = None,
     ) -> None:
-        """Write through `client`; `executor` runs calls side by side (a pool of `CALLS_AT_ONCE` threads by default)."""
+        """Store contacts in `table` through `client`. `executor` makes concurrent calls.
+
+        The default executor is a pool of `CALLS_AT_ONCE` threads.
+        """
         self._client = client
         self._table = table
         self._limits = limits
@@ -104,11 +121,11 @@ class ContactRepository:
         self._own_executor = executor
 
     def learn(self, facts: Iterable[Fact], until: datetime | None = None) -> Mapping[str, str]:
-        """Store `facts`, each in its contact and in the contact's history.
+        """Store `facts` in their contacts and in the history. Begin no new work after `until`.
 
-        Returns the addresses whose facts could not all be stored, with a reason fit for logs: those facts must come
-        again. What is not begun by `until` is left. Contacts go before history, for the contact is what stops the
-        mail. Never raises for a fault of DynamoDB's.
+        Return the addresses whose facts are not all stored, with a reason that is safe to log. The caller must retry
+        these facts. Contacts are written before the history, because only the contact prevents further emails. An
+        error of DynamoDB is returned as a reason and not raised.
         """
         by_address: dict[str, list[Fact]] = {}
         for fact in facts:
@@ -118,155 +135,166 @@ class ContactRepository:
             if until and self._now() >= until:
                 failed |= dict.fromkeys(addresses, OUT_OF_TIME.code)
             else:
-                failed |= self._learn({address: by_address[address] for address in addresses}, until)
+                failed |= self._learn_batch({address: by_address[address] for address in addresses}, until)
         return failed
 
-    def _learn(self, facts: Mapping[str, list[Fact]], until: datetime | None) -> Mapping[str, str]:
-        work = _Work(_changing(facts), self._history(facts))
+    def _learn_batch(self, facts: Mapping[str, list[Fact]], until: datetime | None) -> Mapping[str, str]:
+        work = _Work(_select_register_facts(facts), self._prepare_history_writes(facts))
         for attempt in range(ATTEMPTS):
-            # What is begun is carried out once, however long reading took, so that every try gets further.
+            # The first attempt is always completed. Otherwise, slow reads could prevent progress in every retry.
             if not work or (attempt and until and self._now() >= until):
                 break
             self._pause(attempt)
-            # A first read may be stale: registers only grow, so what changes nothing in a stale contact changes
-            # nothing, and a write based on one loses its race and reads again.
+            # The first read is eventually consistent, because registers only grow. If a fact changes nothing in a
+            # stale contact, it changes nothing in the current one. If it does, the optimistic lock detects a stale
+            # `rev`, and the next attempt reads again.
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html
             stored = self._read_all(work, consistent=attempt > 0)
-            writes = [*self._contact_writes(stored, work), *work.history.values()]
-            parts = list(batched(writes, WRITE_AT_ONCE))
-            for part, outcomes in zip(parts, self._each(self._execute, parts), strict=True):
-                for write, outcome in zip(part, outcomes, strict=True):
+            writes = [*self._prepare_contact_writes(stored, work), *work.history.values()]
+            batches = list(batched(writes, WRITE_AT_ONCE))
+            for batch, outcomes in zip(batches, self._run_concurrently(self._execute, batches), strict=True):
+                for write, outcome in zip(batch, outcomes, strict=True):
                     work.settle(write, outcome)
         return work.give_up()
 
     def _read_all(self, work: "_Work", *, consistent: bool) -> dict[str, ContactRecord]:
-        def read(some: tuple[str, ...]) -> tuple[dict[str, ContactRecord], dict[str, str]]:
-            unread: dict[str, str] = {}
-            return self.read(some, unread, consistent=consistent), unread
+        """Return the stored contacts of `work`, and add the addresses that cannot be read to `work.failed`."""
+
+        def read(addresses: tuple[str, ...]) -> tuple[dict[str, ContactRecord], dict[str, str]]:
+            failed: dict[str, str] = {}
+            return self.read(addresses, failed, consistent=consistent), failed
 
         stored: dict[str, ContactRecord] = {}
-        for found, unread in self._each(read, list(batched(work.contacts, READ_AT_ONCE))):
+        for found, failed in self._run_concurrently(read, list(batched(work.contacts, READ_AT_ONCE))):
             stored |= found
-            work.failed |= unread
+            work.failed |= failed
         return stored
 
-    def _contact_writes(self, stored: Mapping[str, ContactRecord], work: "_Work") -> Iterator["_Write"]:
-        """Yield the writes of the contacts that change, and remove those that do not change from `work`."""
+    def _prepare_contact_writes(self, stored: Mapping[str, ContactRecord], work: "_Work") -> Iterator["_Write"]:
+        """Yield the writes of the contacts that change, and remove all other contacts from `work`."""
         now = self._now()
-        waiting, work.contacts = work.contacts, {}
-        for address, one in stored.items():
-            learnt = learn(one, waiting[address], self._limits, now)
-            if learnt:
-                work.contacts[address] = waiting[address]
-                item = encode(learnt, self._limits)
-                yield self._contact_write(address, one.item, item)
+        facts, work.contacts = work.contacts, {}
+        for address, before in stored.items():
+            after = learn(before, facts[address], self._limits, now)
+            if after:
+                work.contacts[address] = facts[address]
+                yield self._prepare_contact_write(address, before.item, encode(after, self._limits))
 
-    def _contact_write(self, address: str, before: Item | None, item: Item) -> "_Write":
+    def _prepare_contact_write(self, address: str, before: Item | None, item: Item) -> "_Write":
         return _Write(address, RECORD, update(self._table, before, item) if before else insert(self._table, item))
 
-    def _history(self, facts: Mapping[str, Sequence[Fact]]) -> dict[tuple[str, str], "_Write"]:
+    def _prepare_history_writes(self, facts: Mapping[str, Sequence[Fact]]) -> dict[tuple[str, str], "_Write"]:
         now = self._now()
         writes: dict[tuple[str, str], _Write] = {}
-        for address, known in facts.items():
-            for fact in known:
-                if fact.verdict is not Verdict.DELIVERED:  # deliveries are too many, and `delivered` tells enough
+        for address, facts_of_address in facts.items():
+            for fact in facts_of_address:
+                # Deliveries are too numerous for the history. The register `delivered` has their days.
+                if fact.verdict is not Verdict.DELIVERED:
                     item = history_item(fact, self._history_days, now)
                     record = item["record"]["S"]
                     writes.setdefault((address, record), _Write(address, record, insert(self._table, item)))
         return writes
 
     def _execute(self, writes: Sequence["_Write"]) -> Sequence[str | None]:
-        """Carry out at most `WRITE_AT_ONCE` writes; return of each None, or why it was not carried out."""
+        """Execute at most `WRITE_AT_ONCE` writes. Return None for each that succeeded, or the reason of its failure."""
         try:
             answer = self._client.batch_execute_statement(Statements=[write.statement for write in writes])
             responses = require(answer, "Responses", list)
             if len(responses) != len(writes):
                 raise MalformedResponseError("Responses")
-            with _as_dynamodb_writes():
-                return [_outcome(write, response) for write, response in zip(writes, responses, strict=True)]
+            with _detect_malformed_response():
+                return [_classify_response(write, response) for write, response in zip(writes, responses, strict=True)]
         except AWS_ERRORS as error:
             reason = error_code(error)
-            if reason in _REFUSED and len(writes) > 1:
-                # DynamoDB may refuse all of them for the sake of one.
+            if reason in _REJECTED_CALL and len(writes) > 1:
+                # One invalid statement can cause the error of the whole call, so each is executed alone.
                 return [outcome for write in writes for outcome in self._execute([write])]
             return [reason] * len(writes)
 
     def read(self, addresses: Iterable[str], failed: dict[str, str], *, consistent: bool) -> dict[str, ContactRecord]:
-        """Return the contacts of at most `READ_AT_ONCE` addresses, unknown ones as contacts of which nothing is known.
+        """Return the contacts of at most `READ_AT_ONCE` addresses. A contact without an item is returned empty.
 
-        Addresses that could not be read are left out, and put in `failed` with the reason.
+        The result does not contain addresses that cannot be read. They are added to `failed`, with the reason.
         """
-        wanted = list(addresses)
+        requested = list(addresses)
         found: dict[str, ContactRecord] = {}
-        keys: list[Any] = [key(address) for address in wanted]
-        unread = set(wanted)
+        unread = requested
         reason = _UNPROCESSED
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
-            request = {self._table: {"Keys": keys, "ConsistentRead": consistent}}
             try:
-                answer = self._client.batch_get_item(RequestItems=request)
-                with _as_dynamodb_writes():
-                    items = {item["address"]["S"]: item for item in answer["Responses"].get(self._table, [])}
-                    left = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
-                    unread = {one["address"]["S"] for one in left}
+                items, unread = self._get_items(unread, consistent=consistent)
             except AWS_ERRORS as error:
                 reason = error_code(error)
                 break
             for address, item in items.items():
-                self._take(address, item, found, failed)
-            if not left:
+                try:
+                    found[address] = decode(item)
+                except ContactRecordError:
+                    failed[address] = UNREADABLE
+            if not unread:
                 break
-            keys = left
         failed |= dict.fromkeys(unread, reason)
-        for address in wanted:
-            if address not in found and address not in unread and address not in failed:
+        for address in requested:
+            if address not in found and address not in failed:
                 found[address] = ContactRecord(Contact(address))
         return found
 
-    def _take(self, address: str, item: Item, found: dict[str, ContactRecord], failed: dict[str, str]) -> None:
-        try:
-            found[address] = decode(item)
-        except ContactRecordError:
-            failed[address] = UNREADABLE
+    def _get_items(self, addresses: Sequence[str], *, consistent: bool) -> tuple[dict[str, Item], list[str]]:
+        """Return the items of contacts by address, and the addresses whose keys DynamoDB returned as unprocessed.
+
+        Raises:
+            AWS_ERRORS: DynamoDB did not answer, or the response is malformed.
+
+        """
+        request = {"Keys": [key(address) for address in addresses], "ConsistentRead": consistent}
+        answer = self._client.batch_get_item(RequestItems={self._table: request})
+        with _detect_malformed_response():
+            items = {item["address"]["S"]: item for item in answer["Responses"].get(self._table, [])}
+            # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html (UnprocessedKeys)
+            unprocessed = answer["UnprocessedKeys"].get(self._table, {}).get("Keys", [])
+            return items, [unprocessed_key["address"]["S"] for unprocessed_key in unprocessed]
 
     def write(self, stored: ContactRecord) -> str | None:
-        """Write `stored` if the contact's `rev` in the table is still the one of its `item`.
+        """Write `stored` if the `rev` in the table is still that of `stored.item`.
 
-        What others wrote on the item meanwhile stays. Returns None, or why it was not written: `LOST_RACE`, or the
-        fault.
+        Attributes that other applications wrote in the meantime are kept. Return None if the contact was written,
+        `LOST_RACE` if another worker wrote it first, or the reason of the failure.
         """
         item = encode(stored, self._limits)
-        write = self._contact_write(stored.contact.address, stored.item, item)
+        write = self._prepare_contact_write(stored.contact.address, stored.item, item)
         outcome: str | None = None
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
             (outcome,) = self._execute([write])
             if outcome != _UNPROCESSED:
                 break
-        return LOST_RACE if outcome == _OVERTAKEN else outcome
+        return LOST_RACE if outcome == _CONFLICT else outcome
 
     def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
-        """Yield since when, and the address, of contacts that have been pending since `before` or longer, oldest first.
+        """Yield contacts that must be synchronized by `before`: the due time and the address, the earliest time first.
+
+        The due time is `retry_at`, or `pending_since` if the contact has no `retry_at`.
 
         Raises:
             AWS_ERRORS: DynamoDB did not answer.
 
         """
-        return self._oldest_first("PendingSync", "pending_shard", "pending_at", before)
+        return self._query_by_time("PendingSync", "pending_shard", "pending_at", before)
 
-    def suspensions_ended(self, before: datetime) -> Iterator[tuple[datetime, str]]:
-        """Yield the end of suspension and the address of contacts whose suspension ended by `before`, the oldest first.
+    def find_ended_suspensions(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield contacts whose suspension ended by `before`: the end and the address, the earliest end first.
 
         Raises:
             AWS_ERRORS: DynamoDB did not answer.
 
         """
-        return self._oldest_first("SuspensionEnd", "release_shard", "release_at", before)
+        return self._query_by_time("SuspensionEnd", "release_shard", "release_at", before)
 
-    def _oldest_first(
+    def _query_by_time(
         self, index: str, shard_name: str, time_name: str, before: datetime
     ) -> Iterator[tuple[datetime, str]]:
-        """Yield time and address from all shards of a sparse index, in order of time."""
+        """Yield time and address from all shards of a sparse index, the earliest time first."""
         requests: Iterator[dict[str, Any]] = (
             {
                 "TableName": self._table,
@@ -276,25 +304,27 @@ class ContactRepository:
                     ":shard": {"S": f"{number:02d}"},
                     ":before": {"S": format_timestamp(before)},
                 },
-                "Limit": DUE_AT_ONCE,
+                "Limit": QUERY_PAGE,
             }
             for number in range(SHARDS)
         )
-        return heapq.merge(*(self._query_all(request, time_name) for request in requests))
+        return heapq.merge(*(self._query_shard(request, time_name) for request in requests))
 
-    def _query_all(self, request: dict[str, Any], time_name: str) -> Iterator[tuple[datetime, str]]:
+    def _query_shard(self, request: dict[str, Any], time_name: str) -> Iterator[tuple[datetime, str]]:
         while True:
             answer = self._client.query(**request)
             for item in require(answer, "Items"):
-                since = parse_timestamp(item[time_name]["S"])
-                if since:
-                    yield since, item["address"]["S"]
+                time = parse_timestamp(item[time_name]["S"])
+                if time:
+                    yield time, item["address"]["S"]
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _each(self, write: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-        return map(write, items) if len(items) <= 1 else self._executor.map(write, items)
+    def _run_concurrently(self, call: Callable[[Any], Any], batches: Sequence[Any]) -> Iterator[Any]:
+        """Return the results of `call` for each batch, in order. A single batch needs no thread."""
+        return map(call, batches) if len(batches) <= 1 else self._executor.map(call, batches)
 
     @cached_property
     def _executor(self) -> Executor:
@@ -305,17 +335,19 @@ class ContactRepository:
             self._sleep(min(1.0, 0.025 * 2**attempt) * random.uniform(0.5, 1))  # noqa: S311 (jitter)
 
 
-def _changing(facts: Mapping[str, list[Fact]]) -> dict[str, list[Fact]]:
-    """Return of each address the facts that change its contact.
+def _select_register_facts(facts: Mapping[str, list[Fact]]) -> dict[str, list[Fact]]:
+    """Return the facts by address that have a register.
 
-    The others must leave no trace in the contact, or it would depend on which batch they share with which.
+    If a contact had any trace of the other facts, it would depend on how facts are divided into batches.
     """
-    changing = ((address, [fact for fact in known if changes_contact(fact)]) for address, known in facts.items())
-    return {address: known for address, known in changing if known}
+    selected = (
+        (address, [fact for fact in unfiltered if changes_contact(fact)]) for address, unfiltered in facts.items()
+    )
+    return {address: register_facts for address, register_facts in selected if register_facts}
 
 
 class _Write(NamedTuple):
-    """A statement, and the key of the item it writes."""
+    """A statement, and the key of the item that it writes."""
 
     address: str
     record: str
@@ -323,8 +355,8 @@ class _Write(NamedTuple):
 
 
 @contextmanager
-def _as_dynamodb_writes() -> Iterator[None]:
-    """Treat a response without the fields that DynamoDB always sends as malformed.
+def _detect_malformed_response() -> Iterator[None]:
+    """Translate the exception that a malformed response causes.
 
     Raises:
         MalformedResponseError: a field is missing or has another type.
@@ -336,20 +368,22 @@ def _as_dynamodb_writes() -> Iterator[None]:
         raise MalformedResponseError(type(error).__name__) from None
 
 
-def _outcome(write: _Write, response: Mapping[str, Any]) -> str | None:
+def _classify_response(write: _Write, response: Mapping[str, Any]) -> str | None:
+    """Return None if the write succeeded, or the reason of its failure."""
     if "Error" not in response:
         return None
-    named = loggable_code(response["Error"].get("Code"))
-    reason = _AGAIN.get(named, named)
-    # History that is already there was written by another copy of the same feedback.
-    return None if reason == _OVERTAKEN and write.record != RECORD else reason
+    code = loggable_code(response["Error"].get("Code"))
+    reason = _RETRYABLE_ERRORS.get(code, code)
+    # If a history item exists, a copy of the same feedback wrote it. The write is idempotent, so it succeeded.
+    return None if reason == _CONFLICT and write.record != RECORD else reason
 
 
 @dataclass(slots=True)
 class _Work:
-    """What is yet to be stored: contacts, with the facts that change them, and history.
+    """Facts and history items that are not stored yet.
 
-    `failed` is what was given up, and why; `last` why what still waits was not stored yet.
+    `contacts` has the facts of each address, `history` the writes by the key of their items. `failed` has the addresses
+    with a permanent failure, and the reason. `last` has the latest reason of each address with a retryable failure.
     """
 
     contacts: dict[str, list[Fact]]
@@ -361,8 +395,8 @@ class _Work:
         return bool(self.contacts or self.history)
 
     def settle(self, write: _Write, outcome: str | None) -> None:
-        """Strike off a write that was carried out, or that no other try would help."""
-        if outcome in _WAITING:
+        """Remove a write that succeeded or failed permanently. Keep a write whose failure is retryable."""
+        if outcome in _RETRYABLE:
             self.last[write.address] = outcome
             return
         if write.record == RECORD:
@@ -373,6 +407,6 @@ class _Work:
             self.failed[write.address] = outcome
 
     def give_up(self) -> dict[str, str]:
-        """Return the addresses that failed, also those that still wait, with the reason."""
-        waiting = {*self.contacts, *(address for address, _ in self.history)}
-        return {address: self.last[address] for address in waiting} | self.failed
+        """Return the addresses of all writes that did not succeed, with the reason."""
+        unfinished = {*self.contacts, *(address for address, _ in self.history)}
+        return {address: self.last[address] for address in unfinished} | self.failed

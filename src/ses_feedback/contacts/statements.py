@@ -1,8 +1,10 @@
-"""Write items to DynamoDB with an optimistic lock on their `rev`.
+"""PartiQL statements and PutItem requests that write items, with an optimistic lock on their `rev`.
 
-PartiQL statements go 25 to a call and stand or fail each by itself. An `INSERT` fails with `DuplicateItem` where there
-is an item, an `UPDATE` with `ConditionalCheckFailed` where there is none, or none of the revision it was told of. What
-`UPDATE` leaves out stays as it is.
+One call of BatchExecuteStatement executes up to 25 statements, and each succeeds or fails independently. If the item
+exists, an `INSERT` fails with `DuplicateItem`. If the item does not exist or has another `rev`, an `UPDATE` fails with
+`ConditionalCheckFailed`. An `UPDATE` does not change the attributes that it does not name.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.html
 """
 
 from functools import lru_cache
@@ -11,10 +13,17 @@ from typing import Any
 from ses_feedback.contacts.record import Item
 
 EXPIRES_AT = "expires_at"
-"""The attribute with the time from which DynamoDB may delete an item, in seconds since 1970."""
+"""The attribute with the time from which DynamoDB may delete an item, in seconds since 1970.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+"""
 _LOCK = ("address", "record", "rev")
+"""Attributes that must be unchanged since the item was read: its key and its `rev`."""
 Statement = dict[str, Any]
-"""A statement as BatchExecuteStatement takes it: `Statement`, its text, and `Parameters`, the values of its `?`."""
+"""One of the `Statements` of BatchExecuteStatement: the text `Statement`, and `Parameters`, the values of each `?`.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html
+"""
 
 
 def insert(table: str, item: Item) -> Statement:
@@ -23,25 +32,28 @@ def insert(table: str, item: Item) -> Statement:
 
 
 def update(table: str, before: Item, after: Item) -> Statement:
-    """Return the statement that makes `before` into `after`, if the item still has the `rev` it has in `before`.
+    """Return the statement that changes `before` to `after` if the item still has the `rev` of `before`.
 
-    Both are whole items of one key. Only what differs is written, so what others write on the item meanwhile stays. An
-    item that expires must also have the same `expires_at`: after DynamoDB deleted it, another item may have its `rev`,
-    and an application that adds an attribute removes the expiry only.
+    Both are complete items with the same key. The statement writes only the attributes that differ, so the attributes
+    of other applications are kept.
+
+    If `before` expires, its `expires_at` is part of the lock, for two reasons. DynamoDB may delete the item, and a new
+    item may reach the same `rev`. An application that adds an attribute removes `expires_at` and does not change `rev`.
     """
     changed = {name: value for name, value in after.items() if before.get(name) != value}
-    gone = tuple(name for name in before if name not in after)
+    removed = tuple(name for name in before if name not in after)
     lock = (*_LOCK, EXPIRES_AT) if EXPIRES_AT in before else _LOCK
     return {
-        "Statement": _update(table, tuple(changed), gone, lock),
+        "Statement": _update(table, tuple(changed), removed, lock),
         "Parameters": [*changed.values(), *(before[name] for name in lock)],
     }
 
 
 def put(table: str, item: Item) -> dict[str, Any]:
-    """Return the PutItem request that writes `item` whole, if the table's has the `rev` before, or (1) there is none.
+    """Return the PutItem request that replaces the item if the stored `rev` is one less than that of `item`.
 
-    It asks for the capacity consumed as proof that it was DynamoDB that answered (`faults.require`).
+    If the `rev` of `item` is 1, no item may exist. The request asks for the consumed capacity, because each response
+    of DynamoDB then has a field that `errors.require` can check.
     """
     before = int(item["rev"]["N"]) - 1
     condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(address)"}
@@ -51,7 +63,7 @@ def put(table: str, item: Item) -> dict[str, Any]:
     return {"TableName": table, "Item": item, "ReturnConsumedCapacity": "TOTAL", **condition}
 
 
-# The same few texts serve every contact: they differ only in which attributes there are.
+# The text depends only on the names of the attributes. Contacts have few combinations of names, so texts are cached.
 @lru_cache(1024)
 def _insert(table: str, names: tuple[str, ...]) -> str:
     values = ", ".join(f"'{name}': ?" for name in names)
@@ -59,8 +71,8 @@ def _insert(table: str, names: tuple[str, ...]) -> str:
 
 
 @lru_cache(1024)
-def _update(table: str, changed: tuple[str, ...], gone: tuple[str, ...], lock: tuple[str, ...]) -> str:
+def _update(table: str, changed: tuple[str, ...], removed: tuple[str, ...], lock: tuple[str, ...]) -> str:
     sets = "".join(f' SET "{name}"=?' for name in changed)
-    removes = "".join(f' REMOVE "{name}"' for name in gone)
+    removes = "".join(f' REMOVE "{name}"' for name in removed)
     where = " AND ".join([f'"{name}"=?' for name in lock])
     return f'UPDATE "{table}"{sets}{removes} WHERE {where}'

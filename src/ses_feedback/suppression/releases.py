@@ -19,7 +19,7 @@ MAX_RELEASES_A_RUN = 1_000
 class SuspendedContacts(StoredContacts, Protocol):
     """The contact repository, as far as suspensions need it."""
 
-    def suspensions_ended(self, before: datetime) -> Iterator[tuple[datetime, str]]:
+    def find_ended_suspensions(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield the end of suspension and the address of contacts, the oldest first."""
 
 
@@ -51,7 +51,7 @@ class SuspensionReleases:
         if not self._limits.suspension_days:
             return 0  # no suspension ends by itself
         number = 0
-        ended = islice(self._contacts.suspensions_ended(self._now()), self._max_releases)
+        ended = islice(self._contacts.find_ended_suspensions(self._now()), self._max_releases)
         for batch in batched((address for _, address in ended), READ_AT_ONCE):
             read = self._contacts.read(batch, {}, consistent=True)
             # The read returns contacts in any order, and the deadline may end the run.
