@@ -57,6 +57,8 @@ BASELINE_LOG = 330
 SUPPRESSION_LOG = 250
 """Bytes that SuppressionFunction logs for an invocation."""
 BASELINE_MEMORY, BASELINE_BATCH = 128, 10
+MONITORING_METRICS = ("Send of the configuration set", "AccountRestricted", "ContactSuppressed of the stack")
+"""Custom metrics for alarms that a stack always has. Others appear only in an hour with such a problem."""
 AVERAGE_MONTHS = 6.5
 """The average age of stored items in the first year."""
 
@@ -126,11 +128,13 @@ def _fixed_cost(emails: float, template: Deployed, metrics: int) -> Bill:
     fixed = Bill(
         {
             "SQS": 3 * idle_sqs_requests() * prices.SQS_REQUEST,
-            "CloudWatch metrics": metrics * prices.CUSTOM_METRIC_MONTH,
-            "CloudWatch alarms": template.alarms * prices.ALARM_MONTH,
+            "CloudWatch metrics": (metrics + len(MONITORING_METRICS)) * prices.CUSTOM_METRIC_MONTH,
+            "CloudWatch alarms": sum(template.alarms.values()) * prices.ALARM_METRIC_MONTH,
             "KMS": prices.KEY_MONTH + kms_requests(emails) * prices.KMS_REQUEST,
             "EventBridge": sweeps * prices.EVENT,
-            "DynamoDB reads": sweeps * 16 * 0.5 * prices.DYNAMODB_READ_UNIT,
+            # The sixteen shards of the index, and the rate limiter for the check of the account.
+            "DynamoDB reads": sweeps * (16 * 0.5 + 1) * prices.DYNAMODB_READ_UNIT,
+            "DynamoDB writes": sweeps * prices.DYNAMODB_WRITE_UNIT,
         }
     )
     logged = SUPPRESSION_LOG + suppression.platform_log

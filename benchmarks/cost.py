@@ -8,7 +8,8 @@ benchmarks.traffic describes the emails.
 
 from dataclasses import replace
 
-from benchmarks.bill import Bill, baseline_bill, ses_feedback_bill
+from benchmarks import prices
+from benchmarks.bill import MONITORING_METRICS, Bill, baseline_bill, ses_feedback_bill
 from benchmarks.template_facts import read_template
 from benchmarks.traffic import VOLUMES
 
@@ -71,6 +72,28 @@ def settings() -> str:
     return "\n".join(lines)
 
 
+def monitoring() -> str:
+    """Return the monthly cost of each alarm, and of the metrics that only alarms need, as Markdown."""
+    alarms = read_template(by_firehose=True).alarms
+    default = read_template().alarms
+    metrics = len(MONITORING_METRICS) * prices.CUSTOM_METRIC_MONTH
+    rows = [
+        f"| {' '.join(f'`{name}`' for name in sorted(alarms) if alarms[name] == watched)} | {watched} | "
+        f"{watched * prices.ALARM_METRIC_MONTH:.2f} |"
+        for watched in sorted(set(alarms.values()))
+    ]
+    total = sum(default.values()) * prices.ALARM_METRIC_MONTH
+    return "\n".join(
+        [
+            "| alarm | metrics | USD a month each |",
+            "|---|---|---|",
+            *rows,
+            f"| **all {len(default)} without Firehose** | {sum(default.values())} | **{total:.2f}** |",
+            f"| metrics for alarms: {', '.join(MONITORING_METRICS)} | | {metrics:.2f} |",
+        ]
+    )
+
+
 def _delivery_settings() -> list[tuple[int, int, int]]:
     batches = [(10, 0, 512), (100, 1, 512), (1000, 1, 512)]
     windows = [(1000, window, 512) for window in (5, 20, 60, 120, 300)]
@@ -83,6 +106,7 @@ def main() -> None:
     for emails in VOLUMES:
         print(table(emails))
     print(settings())
+    print(monitoring())
 
 
 if __name__ == "__main__":

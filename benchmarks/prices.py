@@ -28,7 +28,8 @@ DYNAMODB_RECOVERABLE_GIGABYTE_MONTH = 0.20
 LOGGED_GIGABYTE = 0.50
 PUT_METRIC_DATA = 0.01 / 1_000
 CUSTOM_METRIC_MONTH = 0.30
-ALARM_MONTH = 0.10
+ALARM_METRIC_MONTH = 0.10
+"""For each metric that an alarm watches. Three dashboards of up to 50 metrics each are free for an account."""
 EVENT = 1.00 / MILLION
 """A custom event of up to 64 KB on EventBridge, or an invocation by EventBridge Scheduler."""
 KEY_MONTH = 1.00

@@ -32,17 +32,21 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The functions by lane (`Suppression` is the list sync), the number of alarms, and the stream or None."""
+    """The functions by lane (`Suppression` is the list sync), the alarms, and the stream or None.
+
+    `alarms` has the number of metrics that each alarm watches: CloudWatch bills these.
+    """
 
     functions: Mapping[str, Function]
-    alarms: int
+    alarms: Mapping[str, int]
     stream: Stream | None
 
 
 def read_template(*, by_firehose: bool = False) -> Deployed:
     """Return the settings with all parameters at their defaults, except DeliveriesBy if `by_firehose`."""
     template = _evaluate_conditions(yaml_parse(TEMPLATE.read_text()), by_firehose=by_firehose)
-    common, functions, alarms = template["Globals"]["Function"], {}, 0
+    common, functions, alarms = template["Globals"]["Function"], {}, {}
+    conditions = {"Monitored"} | ({"FirehoseMonitored"} if by_firehose else set())
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             properties = {**common, **resource["Properties"]}
@@ -54,8 +58,9 @@ def read_template(*, by_firehose: bool = False) -> Deployed:
             functions[name.removesuffix("Function")] = Function(
                 properties["MemorySize"], source["BatchSize"], window, log
             )
-        if resource["Type"] == "AWS::CloudWatch::Alarm":
-            alarms += by_firehose or resource["Condition"] != "FirehoseMonitored"
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and resource["Condition"] in conditions:
+            queries = resource["Properties"].get("Metrics", [{"MetricStat": {}}])
+            alarms[name] = sum("MetricStat" in query for query in queries)
     destination = template["Resources"]["DeliveryStream"]["Properties"]["ExtendedS3DestinationConfiguration"]
     hints = destination["BufferingHints"]
     stream = Stream(hints["IntervalInSeconds"], hints["SizeInMBs"] * 1024**2)

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from ses_feedback.aws.metrics import METRICS
+from ses_feedback.aws.metrics import DIMENSION, LANE_DIMENSION, METRICS, PROVIDER_DIMENSION, STACK_DIMENSION
 from ses_feedback.judging.policy import POLICY, Rule
+from tools.cloudwatch.published import our_dimensions
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,8 +30,9 @@ def policy_table() -> str:
 
 
 def metrics_table() -> str:
-    """Return a table of every metric and its meaning."""
-    return _table(("Metric", "Meaning"), [(f"`{name}`", meaning) for name, meaning in METRICS.items()])
+    """Return a table of every metric, its dimensions and its meaning."""
+    rows = [(f"`{name}`", _dimensions_of(name), meaning) for name, meaning in METRICS.items()]
+    return _table(("Metric", "By", "Meaning"), rows)
 
 
 def parameters_table() -> str:
@@ -62,6 +64,13 @@ def _untagged(loader: _TemplateLoader, _suffix: str, node: yaml.Node) -> Any:  #
 
 
 _TemplateLoader.add_multi_constructor("!", _untagged)
+
+
+def _dimensions_of(name: str) -> str:
+    """Return the sets of dimensions of a metric, for example `ConfigurationSet`; `Stack`, `Lane` together."""
+    order = (DIMENSION, PROVIDER_DIMENSION, STACK_DIMENSION, LANE_DIMENSION)
+    sets = [[dimension for dimension in order if dimension in found] for found in our_dimensions(name)]
+    return "; ".join(" and ".join(names) for names in sorted(sets, key=lambda names: [order.index(n) for n in names]))
 
 
 def _event_of(rule: Rule) -> str:

@@ -12,6 +12,7 @@ from importlib import import_module
 
 from localaws.listen_address import check_listen_address
 from localaws.server.asgi_app import AsgiApp
+from localaws.server.cloudwatch_patches import cloudwatch_patches
 from localaws.server.function_credentials import credential_patches
 from localaws.server.iam_enforcement import iam_patches
 from localaws.server.ministack_internals import Emulator
@@ -32,7 +33,7 @@ def main() -> None:
     emulator = Emulator()
     app = AsgiApp(emulator, RequestGuard(access_key, addresses, emulator.has_access_key))
     iam = os.environ["AUTH"] == "true"
-    apply_patches(behavior_patches(emulator, app.ses.publish_destination_notice))
+    apply_patches([*behavior_patches(emulator, app.ses.publish_destination_notice), *cloudwatch_patches()])
     apply_patches([*iam_patches(emulator), *credential_patches(emulator, iam=iam)])
     # The functions inherit the environment. They must import this project from their own package only, and log at the
     # level in the template (Powertools reads LOG_LEVEL too).

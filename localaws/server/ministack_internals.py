@@ -77,6 +77,23 @@ class Emulator:
                 destinations.append(Destination(stream["DeliveryStreamArn"], event_types, stream["IamRoleArn"]))
         return destinations
 
+    def count_send(self, configuration_set: str) -> None:
+        """Count an email in SES's metric Send: for the account, and for each CloudWatch event destination of its set.
+
+        https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-cloudwatch.html
+        """
+        self.record_metric(MetricValue("AWS/SES", "Send", 1.0, "Count", {}))
+        record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
+        for definition in (record.get("EventDestinations") or {}).values():
+            cloudwatch = definition.get("CloudWatchDestination")
+            if cloudwatch and definition.get("Enabled") and "SEND" in definition["MatchingEventTypes"]:
+                dimensions = {
+                    # An auto-tag has the name of the set. Other tags are not read here.
+                    dimension["DimensionName"]: dimension["DefaultDimensionValue"]
+                    for dimension in cloudwatch["DimensionConfigurations"]
+                }
+                self.record_metric(MetricValue("AWS/SES", "Send", 1.0, "Count", dimensions))
+
     def suppressed_reasons(self, configuration_set: str) -> Collection[SuppressionReason] | None:
         """Return the suppression reasons of a configuration set, or None if the account's apply."""
         record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001

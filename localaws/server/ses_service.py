@@ -81,6 +81,7 @@ class SesService:
         """Publish the feedback on an email, and add its recipients to the suppression list if SES would."""
         with self._sending:
             self.sent += 1
+            self._emulator.count_send(sent.configuration_set)
             identity, topics = self._emulator.find_identity(sent.source)
             settings = self.settings[self._emulator.scope()]
             settings.sent += len(sent.recipients)

@@ -68,6 +68,7 @@ class Settings:
     suppression_backlog_hours: float = 6.0
     import_bucket: str = ""
     delivery_bucket: str = ""
+    stack_name: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -133,6 +134,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _decimal(0, 24), "hours, from 0 to 24", 6.0),
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
         delivery_bucket=read("DELIVERY_BUCKET", str, "the name of the DeliveryBucket", ""),
+        stack_name=read("STACK_NAME", str, "the name of the stack", ""),
     )
 
 

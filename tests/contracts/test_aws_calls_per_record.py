@@ -17,6 +17,7 @@ from benchmarks.template_facts import Stream, read_template
 from benchmarks.traffic import records_per_object
 from tests.support.dynamodb_table import INDEXES
 from tests.support.sam_template import stack
+from tools.cloudwatch.alarms import watched_metrics
 
 Documents = Iterable[dict[str, Any]]
 
@@ -138,7 +139,8 @@ def _named(hints: dict[str, int]) -> dict[str, int]:
 def test_the_bill_uses_batch_sizes_and_alarms_of_the_template(by_firehose: bool) -> None:  # noqa: FBT001 (a parameter)
     resources = stack(DeliveriesBy="Firehose" if by_firehose else "Topic")
     estimated = read_template(by_firehose=by_firehose)
-    assert estimated.alarms == len(resources.of_type("AWS::CloudWatch::Alarm"))
+    alarms = resources.of_type("AWS::CloudWatch::Alarm")
+    assert estimated.alarms == {name: len(watched_metrics(alarm)) for name, alarm in alarms.items()}
     for lane in ("Bounce", "Complaint", "Delivery"):
         source = resources.properties(f"{lane}FunctionFeedback")
         expected = (source["BatchSize"], source["MaximumBatchingWindowInSeconds"])

@@ -110,6 +110,8 @@ class Stack:
                 return not self._evaluate(operand)
             case {"Fn::And": operands}:
                 return all(map(self._evaluate, operands))
+            case {"Fn::Or": operands}:
+                return any(map(self._evaluate, operands))
             case {"Condition": name}:
                 return self._is_true(name)
         message = f"unsupported condition function: {condition}"
@@ -128,7 +130,7 @@ class Stack:
             case {"Fn::Select": [number, values]}:
                 return self._select(number, values)
             case {"Fn::FindInMap": [table, row, column]}:
-                return self._transformed["Mappings"][table][self._resolve(row)][column]
+                return self._transformed["Mappings"][table][str(self._resolve(row))][column]
         return self._resolve_children(node)
 
     def _resolve_children(self, node: Any) -> Any:  # noqa: ANN401 (CloudFormation's JSON)

@@ -45,12 +45,12 @@ def lane_concurrency() -> int:
 
 
 VALUES = [
-    (README, "14 alarms", len(stack().of_type(ALARM)), 14),
+    (README, "27 alarms", len(stack().of_type(ALARM)), 27),
     (README, "known up to a quarter of an hour later", buffering()["IntervalInSeconds"], 15 * MINUTE),
-    (COST, "14 alarms (16 with Firehose)", len(stack(**FIREHOSE).of_type(ALARM)), 16),
-    (METRICS, "14 alarms, with `DeliveriesBy=Firehose` 16", len(stack(**FIREHOSE).of_type(ALARM)), 16),
-    (CONNECT, "adds three event destinations to it", len(stack().of_type(DESTINATION)), 3),
-    (CONNECT, "with `DeliveriesBy=Firehose` four", len(stack(**FIREHOSE).of_type(DESTINATION)), 4),
+    (COST, "27 alarms (29 with Firehose)", len(stack(**FIREHOSE).of_type(ALARM)), 29),
+    (METRICS, "27 alarms, with `DeliveriesBy=Firehose` 29", len(stack(**FIREHOSE).of_type(ALARM)), 29),
+    (CONNECT, "adds four event destinations to it", len(stack().of_type(DESTINATION)), 4),
+    (CONNECT, "with `DeliveriesBy=Firehose` five", len(stack(**FIREHOSE).of_type(DESTINATION)), 5),
     (DEPLOY, "concurrency quota of 10 is enough", lane_concurrency() < 10, True),
     (RUNBOOK, "tried again every seven minutes", lane_queues("VisibilityTimeout"), [7 * MINUTE]),
     (
@@ -69,8 +69,16 @@ VALUES = [
         {stack().properties(f"{lane}LaneWaits")["Threshold"] for lane in LANES},
         {15 * MINUTE},
     ),
-    (RUNBOOK, "Bounces at 5 %", stack().properties("BounceRate")["Threshold"], 0.05),
-    (RUNBOOK, "complaints at 0.1 %", stack().properties("ComplaintRate")["Threshold"], 0.001),
+    (RUNBOOK, "80 % of the review: 4 %", stack().properties("BounceRate")["Threshold"], 0.04),
+    (RUNBOOK, "and 0.08 %", stack().properties("ComplaintRate")["Threshold"], 0.0008),
+    (
+        RUNBOOK,
+        "500 contacts (`SuppressedPerHour`)",
+        stack().properties("ContactsSuppressed")["Threshold"],
+        500,
+    ),
+    (RUNBOOK, "at least 50 bounces within ten minutes", stack().properties("ProvidersReject")["Threshold"], 50),
+    (RUNBOOK, "At least 100 bounces within an hour", stack().properties("RecipientsUnmatched")["Threshold"], 100),
     (RUNBOOK, "empties itself within 28 days", object_days(), 28),
     (
         RUNBOOK,

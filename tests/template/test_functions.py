@@ -220,7 +220,7 @@ class TestRoles:
         for statement in stack().statements(function):
             assert "*" not in "".join(as_list(statement["Action"]))
             if "*" in as_list(statement["Resource"]):
-                assert {action.partition(":")[0] for action in statement["Action"]} == {"ses"}
+                assert {action.partition(":")[0] for action in as_list(statement["Action"])} == {"ses"}
 
     @pytest.mark.parametrize("lane", LANES)
     def test_a_lane_accesses_only_its_own_queue_and_log(self, lane: str) -> None:
@@ -242,6 +242,7 @@ class TestRoles:
             "events:PutEvents": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/mine",
             "ses:PutSuppressedDestination": "*",
             "ses:CreateImportJob": "*",
+            "ses:GetAccount": "*",
             "ses:GetImportJob": "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:import-job/*",
             "s3:PutObject": f"${{ImportBucket.Arn}}/{PREFIX}*",
             "s3:GetObject": f"${{ImportBucket.Arn}}/{PREFIX}*",

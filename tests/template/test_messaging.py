@@ -13,7 +13,8 @@ def matching_event_types(made: Stack) -> dict[str, set[str]]:
     """Return the event types of every SNS event destination, by topic."""
     destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination").values()
     declared = [destination["EventDestination"] for destination in destinations]
-    return {named(each["SnsDestination"]["TopicARN"]): set(each["MatchingEventTypes"]) for each in declared}
+    to_topics = [each for each in declared if "SnsDestination" in each]
+    return {named(each["SnsDestination"]["TopicARN"]): set(each["MatchingEventTypes"]) for each in to_topics}
 
 
 class TestSes:
@@ -40,13 +41,41 @@ class TestSes:
         made = stack(ExistingConfigurationSet="mine")
         destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination").values()
         assert made.of_type("AWS::SES::ConfigurationSet") == {}
-        assert [destination["ConfigurationSetName"] for destination in destinations] == ["mine"] * 3
+        assert [destination["ConfigurationSetName"] for destination in destinations] == ["mine"] * 4
 
-    def test_every_event_destination_is_created_after_the_topic_policy(self) -> None:
+    def test_every_topic_is_a_destination_only_after_the_topic_policy(self) -> None:
         """SES publishes a notice when a destination is created."""
         made = stack()
-        destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination")
-        assert {made.resources[name]["DependsOn"] for name in destinations} == {"TopicPolicy"}
+        destinations = made.of_type("AWS::SES::ConfigurationSetEventDestination").items()
+        to_topics = [name for name, each in destinations if "SnsDestination" in each["EventDestination"]]
+        assert {made.resources[name]["DependsOn"] for name in to_topics} == {"TopicPolicy"}
+        assert len(to_topics) == len(LANES)
+
+    def test_the_configuration_set_of_the_stack_has_reputation_metrics(self) -> None:
+        assert stack().properties("ConfigurationSet")["ReputationOptions"] == {"ReputationMetricsEnabled": True}
+
+    @pytest.mark.parametrize(
+        ("parameters", "name"), [({}, "${ConfigurationSet}"), ({"ExistingConfigurationSet": "mine"}, "mine")]
+    )
+    def test_sends_are_a_metric_of_the_configuration_set(self, parameters: dict[str, str], name: str) -> None:
+        destination = stack(**parameters).properties("SendMetricDestination")
+        assert destination["ConfigurationSetName"] == name
+        assert destination["EventDestination"] == {
+            "Enabled": True,
+            "MatchingEventTypes": ["send"],
+            "CloudWatchDestination": {
+                "DimensionConfigurations": [
+                    {
+                        "DimensionName": "ses:configuration-set",
+                        "DimensionValueSource": "messageTag",
+                        "DefaultDimensionValue": name,
+                    }
+                ]
+            },
+        }
+
+    def test_without_monitoring_sends_are_no_metric(self) -> None:
+        assert "SendMetricDestination" not in stack(Monitoring="false").resources
 
 
 class TestTopics:

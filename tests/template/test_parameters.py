@@ -109,7 +109,8 @@ class TestEnvironment:
         [
             ({}, "${ConfigurationSet}"),
             ({"ExistingConfigurationSet": "mine"}, "mine"),
-            ({"MetricConfigurationSets": "first,second"}, "first,second"),
+            ({"MetricConfigurationSets": "first,second"}, "${ConfigurationSet},first,second"),
+            ({"ExistingConfigurationSet": "mine", "MetricConfigurationSets": "first"}, "mine,first"),
         ],
     )
     def test_the_configuration_sets_with_separate_metrics(self, parameters: dict[str, str], sets: str) -> None:

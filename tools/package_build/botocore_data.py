@@ -25,6 +25,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sesv2": (
         "CreateImportJob",
         "DeleteSuppressedDestination",
+        "GetAccount",
         "GetImportJob",
         "PutSuppressedDestination",
     ),

@@ -119,7 +119,8 @@ def compose_quarantine(settings: Settings, clients: Clients) -> Quarantine:
 def compose_handler(settings: Settings, processor: Processor, now: Callable[[], datetime]) -> FeedbackHandler:
     """Return the handler of a lane that processes events with `processor`."""
     logger = Logger(service=f"{settings.lane or 'Feedback'}Function")
-    return FeedbackHandler(processor, Metrics(settings.metric_configuration_sets), logger, now)
+    metrics = Metrics(settings.metric_configuration_sets, settings.stack_name, settings.lane)
+    return FeedbackHandler(processor, metrics, logger, now)
 
 
 def handle(event: object, context: Context) -> dict[str, Any]:

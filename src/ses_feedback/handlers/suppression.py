@@ -12,11 +12,13 @@ from aws_lambda_powertools import Logger
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.function_clients import FunctionClients
+from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.metrics import Metrics
 from ses_feedback.contacts.record import RECORD, UNREADABLE
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.handlers.deadline import Context, deadline, utc_now
 from ses_feedback.settings import Settings, access_from_environment, from_environment
+from ses_feedback.suppression.account_status import HEALTHY, AccountCheck
 from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
 from ses_feedback.suppression.import_jobs.ledger import ImportLedger
 from ses_feedback.suppression.import_jobs.objects import ImportObjects
@@ -34,8 +36,16 @@ RESERVE = timedelta(seconds=30)
 class SuppressionHandler:
     """Syncs changed contacts, publishes metrics, and logs one line per invocation."""
 
-    def __init__(self, list_sync: ListSync, metrics: Metrics, logger: Logger, now: Callable[[], datetime]) -> None:
-        """Sync contacts with `list_sync`."""
+    def __init__(
+        self,
+        list_sync: ListSync,
+        metrics: Metrics,
+        logger: Logger,
+        now: Callable[[], datetime],
+        account: AccountCheck | None = None,
+    ) -> None:
+        """Sync contacts with `list_sync`; a sweep also checks `account`."""
+        self._account = account
         self._sync = list_sync
         self._metrics = metrics
         self._logger = logger
@@ -49,12 +59,22 @@ class SuppressionHandler:
         until = deadline(context, self._now, RESERVE)
         records = event.get("Records") if isinstance(event, Mapping) else None
         if not isinstance(records, list):
-            return self._finish("sweep", self._sync.sweep(until))
+            return self._sweep(until)
         changed = list(_changed_contacts(records))
         report = self._sync.sync((address for address, _ in changed), until)
         self._finish("stream", report)
         failed = [number for address, number in changed if report.pending.get(address, UNREADABLE) != UNREADABLE]
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+
+    def _sweep(self, until: datetime) -> dict[str, Any]:
+        # First, and with metrics of its own: a sweep that fails must not hide that SES has paused the account.
+        if self._account:
+            found = MetricCounts()
+            state = self._account.check(until, found)
+            self._metrics.emit(found)
+            if state != HEALTHY:
+                self._logger.warning("account", extra={"state": state})
+        return self._finish("sweep", self._sync.sweep(until))
 
     def _finish(self, source: str, report: SyncReport) -> dict[str, Any]:
         self._metrics.emit(report.metric_counts)
@@ -105,8 +125,9 @@ def compose(
         releases=SuspensionReleases(contacts, limits, now),
         importer=_import_starter(settings, clients, contacts, rate_limiter, now=now, worker=worker),
     )
-    metrics = Metrics(settings.metric_configuration_sets)
-    return SuppressionHandler(list_sync, metrics, Logger(service="SuppressionFunction"), now)
+    metrics = Metrics(settings.metric_configuration_sets, settings.stack_name)
+    account = AccountCheck(clients.sesv2, rate_limiter, now)
+    return SuppressionHandler(list_sync, metrics, Logger(service="SuppressionFunction"), now, account)
 
 
 def _import_starter(

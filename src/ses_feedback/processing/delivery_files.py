@@ -6,7 +6,7 @@ facts is idempotent. Counting metrics and quarantining are not. Both are therefo
 retry.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from ses_feedback.aws.objects import ObjectError
 from ses_feedback.aws.quarantine import too_long
 from ses_feedback.aws.refusals import OUT_OF_TIME
 from ses_feedback.immutable import replace
-from ses_feedback.processing.pipeline import Pipeline, QuarantineStore, internal_error
+from ses_feedback.processing.pipeline import Pipeline, QuarantineStore, age_of, internal_error
 from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, safe_id
 from ses_feedback.reading.envelope import Record, read_records
 from ses_feedback.reading.s3_notifications import ObjectName, parse_object_names, split_messages
@@ -80,8 +80,12 @@ class DeliveryFilePipeline:
             pipeline = self._create_pipeline(notification.quarantine)
             for name in names:
                 self._process_file(notification, name, pipeline, until)
-            late = until is not None and self._now() >= until
-            results += notification.finish(self._quarantine, report.metric_counts, late=late)
+            now = self._now()
+            late = until is not None and now >= until
+            finished = notification.finish(self._quarantine, report.metric_counts, late=late)
+            if any(result.disposition is Disposition.RETRY for result in finished):
+                report.metric_counts.count_retry(age_of(record, now))
+            results += finished
         return BatchReport(tuple(results), report.metric_counts)
 
     def _process_file(
@@ -138,7 +142,7 @@ class _Notification:
         """Have the notification itself quarantined. The first reason is kept."""
         self._problem = self._problem or reason
 
-    def finish(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> Iterable[RecordResult]:
+    def finish(self, quarantine: QuarantineStore, metric_counts: MetricCounts, *, late: bool) -> list[RecordResult]:
         """Quarantine and count what was deferred, and return all results. If a retry is needed, return its causes."""
         if self.quarantine.unusable:
             self.quarantine = _DeferredQuarantine()

@@ -128,6 +128,7 @@ class Pipeline:
         disposition, reason = self._dispose(judged, until)
         judgement = judged.judgement
         if disposition is Disposition.RETRY:
+            metric_counts.count_retry(age_of(judged.record, now))
             return _result(judged, disposition, reason)
         if disposition is Disposition.QUARANTINED:
             metric_counts.count(judgement.counted_under if judgement else "", "Quarantined")
@@ -174,6 +175,11 @@ class Pipeline:
             metric_counts.count(configuration_set, "MisroutedFeedback")
         if judgement.at:
             metric_counts.delay(configuration_set, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
+
+
+def age_of(record: Record, now: datetime) -> int:
+    """Return the milliseconds since a record was first sent to its queue, or 0 if that is unknown."""
+    return max(0, round((now - record.sent_at).total_seconds() * 1000)) if record.sent_at else 0
 
 
 def _result(judged: _JudgedRecord, disposition: Disposition, reason: str) -> RecordResult:

@@ -45,9 +45,13 @@ def test_policy_row_names_the_events_that_no_row_above_covers(row: str) -> None:
     assert f"| {row} |" in generated_documents.policy_table()
 
 
-def test_metrics_table_has_every_metric_with_its_meaning() -> None:
-    expected = [[f"`{name}`", meaning] for name, meaning in METRICS.items()]
-    assert expected == rows(generated_documents.metrics_table())
+def test_metrics_table_has_every_metric_with_its_dimensions_and_its_meaning() -> None:
+    table = rows(generated_documents.metrics_table())
+    assert [[name, meaning] for name, _, meaning in table] == [[f"`{name}`", text] for name, text in METRICS.items()]
+    dimensions = {name.strip("`"): by for name, by, _ in table}
+    assert dimensions["Delivery"] == "ConfigurationSet"
+    assert dimensions["DeliveryDelay"] == "ConfigurationSet; Provider"
+    assert dimensions["Retried"] == "Stack; Stack and Lane"
 
 
 def test_parameters_table_has_every_parameter_with_default_and_accepted_values() -> None:
@@ -69,4 +73,4 @@ def test_events_table_has_every_example_with_a_link_and_its_metrics() -> None:
 
 def test_vertical_bar_in_a_cell_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generated_documents, "METRICS", {"Either": "one|other"})
-    assert "| `Either` | one&#124;other |" in generated_documents.metrics_table()
+    assert "| `Either` | ConfigurationSet | one&#124;other |" in generated_documents.metrics_table()

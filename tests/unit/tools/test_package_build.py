@@ -326,6 +326,7 @@ REQUESTS: Mapping[str, Mapping[str, Json]] = {
             "ImportDataSource": {"S3Url": "s3://bucket/imports/1.json", "DataFormat": "JSON"},
         },
         "DeleteSuppressedDestination": {"EmailAddress": "a+b@example.com"},
+        "GetAccount": {},
         "GetImportJob": {"JobId": "1"},
         "PutSuppressedDestination": {"EmailAddress": "a@example.com", "Reason": "BOUNCE"},
     },

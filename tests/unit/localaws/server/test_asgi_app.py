@@ -37,6 +37,7 @@ class FakeEmulator:
         self.response: tuple[int, bytes] = (404, b"{}")
         self.headers = [(b"Content-Length", b"9")]
         self.published: list[Publication] = []
+        self.sends: list[str] = []
         self.topics: dict[str, str] = {}
         self.fired = False
         self.scopes: list[Message] = []
@@ -69,6 +70,10 @@ class FakeEmulator:
     def destinations(self, configuration_set: str) -> list[Destination]:
         """Return the only destination."""
         return [Destination(TOPIC, EVENT_TYPES)] if configuration_set else []
+
+    def count_send(self, configuration_set: str) -> None:
+        """Record the configuration set."""
+        self.sends.append(configuration_set)
 
     def suppressed_reasons(self, _: str) -> Collection[SuppressionReason] | None:
         """Return None, so that the account's reasons apply."""

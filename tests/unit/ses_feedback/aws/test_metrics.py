@@ -9,9 +9,21 @@ from typing import Any
 import pytest
 
 import ses_feedback
+from localaws.embedded_metrics import parse_metrics
 from ses_feedback.aws.metric_counts import MetricCounts
-from ses_feedback.aws.metrics import DIMENSION, MAX_CONFIGURATION_SETS, METRICS, NAMESPACE, PROVIDER_DIMENSION, Metrics
+from ses_feedback.aws.metrics import (
+    DIMENSION,
+    MAX_CONFIGURATION_SETS,
+    METRICS,
+    NAMESPACE,
+    PROVIDER_DIMENSION,
+    PROVIDER_METRICS,
+    STACK_DIMENSION,
+    Metrics,
+)
 from ses_feedback.judging.policy import POLICY
+from ses_feedback.judging.recipients import SIMULATOR
+from tools.cloudwatch.published import STACK_ONLY, our_dimensions
 
 EMF_MAX_METRICS = 100
 """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
@@ -156,7 +168,7 @@ def counted_names(tree: ast.AST) -> Iterator[str]:
                     yield from assigned.get(name, [])
                 case ast.Call(func=ast.Attribute(attr=method), args=[_, name, *_]) if method in COUNTING_METHODS:
                     yield from strings_in(name)
-                case ast.Subscript(value=ast.Attribute(attr="counts"), slice=key):
+                case ast.Subscript(value=ast.Attribute(attr="counts" | "stack_counts" | "stack_longest"), slice=key):
                     yield from strings_in(key)
                 case _:
                     pass
@@ -177,3 +189,69 @@ def test_every_metric_of_a_policy_rule_is_documented() -> None:
 def test_every_metric_has_a_sentence_of_its_own() -> None:
     assert [name for name, text in METRICS.items() if not text.endswith(".")] == []
     assert len(set(METRICS.values())) == len(METRICS)
+
+
+# --- Totals of the stack -------------------------------------------------------------------------------------------
+
+
+def stack_lines(
+    capsys: pytest.CaptureFixture[str], metric_counts: MetricCounts, lane: str = ""
+) -> list[dict[str, Any]]:
+    """Return the EMF lines with the dimension `Stack`."""
+    Metrics((), "ours", lane).emit(metric_counts)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if STACK_DIMENSION in line]
+
+
+def test_a_total_of_the_stack_sums_configuration_sets_and_providers_without_the_simulator(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    metric_counts = MetricCounts()
+    for name in ("receipts", "offers", SIMULATOR):
+        metric_counts.count(name, "ContactSuppressed", 2)
+        metric_counts.count(name, "Delivery", 2)
+    metric_counts.by_provider["gmail", "ProviderRejection"] += 3
+    metric_counts.by_provider["yahoo", "ProviderRejection"] += 4
+    metric_counts.by_provider["yahoo", "DeliveryDelay"] += 4
+    [line] = stack_lines(capsys, metric_counts, "Bounce")
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stack"]]
+    assert (line["Stack"], line["ContactSuppressed"], line["ProviderRejection"]) == ("ours", [4.0], [7.0])
+    assert {"Delivery", "DeliveryDelay"} & set(line) == set()
+
+
+def test_retries_are_published_for_the_stack_and_its_lane(capsys: pytest.CaptureFixture[str]) -> None:
+    metric_counts = MetricCounts()
+    for age in (10, 30, 20):
+        metric_counts.count_retry(age)
+    of_stack, of_lane = stack_lines(capsys, metric_counts, "Bounce")
+    assert (of_stack["Retried"], of_stack["OldestRetryAge"]) == ([3.0], [30.0])
+    assert (of_lane["Stack"], of_lane["Lane"], of_lane["OldestRetryAge"]) == ("ours", "Bounce", [30.0])
+    assert of_lane["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stack", "Lane"]]
+
+
+def test_a_healthy_account_is_a_value_of_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    metric_counts = MetricCounts()
+    metric_counts.stack_counts["AccountRestricted"] += 0
+    [line] = stack_lines(capsys, metric_counts)
+    assert line["AccountRestricted"] == [0.0]
+
+
+def test_without_the_name_of_the_stack_there_are_no_totals(capsys: pytest.CaptureFixture[str]) -> None:
+    metric_counts = MetricCounts()
+    metric_counts.count_retry(1)
+    assert emitted_lines(capsys, metric_counts) == []
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_exactly_the_documented_dimensions(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    metric_counts = MetricCounts()
+    if name in STACK_ONLY:
+        metric_counts.stack_counts[name] += 1
+    if name not in STACK_ONLY and name != "ProviderRejection":
+        metric_counts.count("", name)
+    if name in PROVIDER_METRICS:
+        metric_counts.by_provider["gmail", name] += 1
+    Metrics((), "ours", "Bounce").emit(metric_counts)
+    printed = "".join(capsys.readouterr().out).splitlines()
+    found = {frozenset(metric.dimensions) for line in printed for metric in parse_metrics(line)}
+    assert found == our_dimensions(name)
