@@ -1,8 +1,5 @@
 """The alarms, the dashboard and the outputs of template.yaml."""
 
-import json
-import re
-
 import pytest
 
 from tests.support.sam_template import BOTH_PATHS, FUNCTIONS, LANES, QUEUES, ROOT, named, stack
@@ -172,15 +169,6 @@ class TestAlarmTopic:
         pattern = stack(AlarmEmail=EMAIL).properties("AccountEvents")["EventPattern"]
         prefixes = [each["prefix"] for each in pattern["detail-type"]]
         assert any(map(detail_type.startswith, prefixes)) is passes
-
-
-class TestDashboard:
-    """The dashboard."""
-
-    def test_its_body_is_json_and_refers_to_existing_resources(self) -> None:
-        body = stack().properties("Dashboard")["DashboardBody"]
-        assert json.loads(body)["widgets"] != []
-        assert set(re.findall(r"\$\{([A-Za-z]+)[.}]", body)) <= set(stack().resources)
 
 
 class TestOutputs:
