@@ -13,6 +13,8 @@ class MetricCounts:
     longest: dict[tuple[str, str], int] = field(default_factory=dict)
     by_provider: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Counts by mailbox provider and metric name."""
+    diagnostics: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Recipients in bounces by mailbox provider and enhanced status code. They are logged, not published."""
     stack_counts: Counter[str] = field(default_factory=Counter)
     """Counts that belong to the stack, not to a configuration set, by metric name."""
     stack_longest: dict[str, int] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class MetricCounts:
         self.by_provider.update(other.by_provider)
         for key, milliseconds in other.longest.items():
             self.delay(*key, milliseconds)
+        self.diagnostics.update(other.diagnostics)
         self.stack_counts.update(other.stack_counts)
         for name, milliseconds in other.stack_longest.items():
             self.stack_longest[name] = max(self.stack_longest.get(name, 0), milliseconds)

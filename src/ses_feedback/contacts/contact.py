@@ -179,12 +179,12 @@ def _evidence(fact: Fact) -> Evidence:
         fact.reason,
         fact.configuration_set,
         details.message_id,
-        _status_code(details.status),
+        enhanced_status_code(details.status),
         details.tags if keeps_tags else (),
     )
 
 
-def _status_code(status: str) -> str:
+def enhanced_status_code(status: str) -> str:
     """Return the enhanced status code at the start of a DSN's status, or an empty string.
 
     Any other text of a mail server may name an address, and the code is published.

@@ -23,6 +23,8 @@ RESERVE = timedelta(seconds=26)
 """Time reserved to finish the work in progress and to respond. A hanging call takes twelve seconds, and contacts are
 first read, then written. If several calls hang until their last attempt, the function times out and the batch is
 redelivered."""
+LOGGED_DIAGNOSTICS = 20
+"""Pairs of provider and status code in the log line of a batch."""
 LOGGED_RECORDS = 100
 """Log lines for exceptional records of one batch. The log line of the batch counts all of them."""
 
@@ -70,19 +72,19 @@ class FeedbackHandler:
             FeedbackNotStoredError: A record needs a retry, and Lambda must retry the whole event.
 
         """
+        started = self._now()
         with paused_collector():
             report = self._pipeline.process(event, deadline(context, self._now, RESERVE))
         self._metrics.emit(report.metric_counts)
-        self._log(report)
+        self._log(report, round((self._now() - started).total_seconds(), 3))
         return build_response(report)
 
-    def _log(self, report: BatchReport) -> None:
+    def _log(self, report: BatchReport, seconds: float) -> None:
         exceptional = [result for result in report.results if result.exceptional]
         for result in exceptional[:LOGGED_RECORDS]:
             self._logger.warning("record", extra=_log_fields(result))
-        self._logger.info(
-            "batch", extra={"records": len(report.results), "exceptional": len(exceptional), **report.dispositions}
-        )
+        counts = {"records": len(report.results), "exceptional": len(exceptional), **report.dispositions}
+        self._logger.info("batch", extra={**counts, "seconds": seconds, **_diagnostics(report)})
 
 
 def compose(
@@ -153,6 +155,13 @@ def build_response(report: BatchReport) -> dict[str, Any]:
         identifiers = dict.fromkeys(result.record.id for result in retries)
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
     return dict(report.dispositions)
+
+
+def _diagnostics(report: BatchReport) -> dict[str, Any]:
+    """Return the most frequent providers and status codes of a batch's bounces, for the log. They name no person."""
+    most = report.metric_counts.diagnostics.most_common(LOGGED_DIAGNOSTICS)
+    found = [{"provider": provider, "status": status, "bounces": number} for (provider, status), number in most]
+    return {"diagnostics": found} if found else {}
 
 
 def _log_fields(result: RecordResult) -> Mapping[str, Any]:

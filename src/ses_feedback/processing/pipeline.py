@@ -11,9 +11,11 @@ from typing import Protocol
 
 from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.refusals import OUT_OF_TIME
+from ses_feedback.contacts.contact import enhanced_status_code
 from ses_feedback.judging.facts import Fact, Judgement
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import PolicyOptions
+from ses_feedback.judging.providers import find_provider
 from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, contact_hash, safe_id
 from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, read_records
 from ses_feedback.reading.ses_events import FeedbackError, parse_feedback
@@ -173,6 +175,8 @@ class Pipeline:
         lane = judgement.kind if judgement.kind in _LANES else "Delivery"
         if self._lane and judgement.kind != "Notice" and lane != self._lane:
             metric_counts.count(configuration_set, "MisroutedFeedback")
+        if judgement.kind == "Bounce":
+            metric_counts.diagnostics.update(map(_diagnostic_of, judgement.facts))
         if judgement.at:
             metric_counts.delay(configuration_set, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
 
@@ -180,6 +184,12 @@ class Pipeline:
 def age_of(record: Record, now: datetime) -> int:
     """Return the milliseconds since a record was first sent to its queue, or 0 if that is unknown."""
     return max(0, round((now - record.sent_at).total_seconds() * 1000)) if record.sent_at else 0
+
+
+def _diagnostic_of(fact: Fact) -> tuple[str, str]:
+    """Return the mailbox provider of a bounce, and its enhanced status code or an empty string."""
+    domain = fact.address.key.rpartition("@")[2]
+    return find_provider(domain, fact.details.diagnostic_code), enhanced_status_code(fact.details.status)
 
 
 def _result(judged: _JudgedRecord, disposition: Disposition, reason: str) -> RecordResult:
