@@ -130,7 +130,7 @@ def _fixed_cost(emails: float, template: Deployed, metrics: int) -> Bill:
             "SQS": 3 * idle_sqs_requests() * prices.SQS_REQUEST,
             "CloudWatch metrics": (metrics + len(MONITORING_METRICS)) * prices.CUSTOM_METRIC_MONTH,
             "CloudWatch alarms": sum(template.alarms.values()) * prices.ALARM_METRIC_MONTH,
-            "KMS": prices.KEY_MONTH + kms_requests(emails) * prices.KMS_REQUEST,
+            "KMS": (prices.KEY_MONTH + kms_requests(emails) * prices.KMS_REQUEST) if template.key else 0.0,
             "EventBridge": sweeps * prices.EVENT,
             # The sixteen shards of the index, and the rate limiter for the check of the account.
             "DynamoDB reads": sweeps * (16 * 0.5 + 1) * prices.DYNAMODB_READ_UNIT,

@@ -32,7 +32,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """The functions by lane (`Suppression` is the list sync), the alarms, and the stream or None.
+    """The functions by lane (`Suppression` is the list sync), the alarms, the stream or None, and if there is a key.
 
     `alarms` has the number of metrics that each alarm watches: CloudWatch bills these.
     """
@@ -40,6 +40,7 @@ class Deployed:
     functions: Mapping[str, Function]
     alarms: Mapping[str, int]
     stream: Stream | None
+    key: bool
 
 
 def read_template(*, by_firehose: bool = False) -> Deployed:
@@ -64,7 +65,8 @@ def read_template(*, by_firehose: bool = False) -> Deployed:
     destination = template["Resources"]["DeliveryStream"]["Properties"]["ExtendedS3DestinationConfiguration"]
     hints = destination["BufferingHints"]
     stream = Stream(hints["IntervalInSeconds"], hints["SizeInMBs"] * 1024**2)
-    return Deployed(functions, alarms, stream if by_firehose else None)
+    key = template["Parameters"]["CustomerManagedKey"]["Default"] == "true"
+    return Deployed(functions, alarms, stream if by_firehose else None, key)
 
 
 def _evaluate_conditions(node: Any, *, by_firehose: bool) -> Any:  # noqa: ANN401 (CloudFormation's JSON)

@@ -25,6 +25,8 @@ BOTH_PATHS: tuple[dict[str, str], ...] = ({}, {"DeliveriesBy": "Firehose"})
 """The parameters for each path that deliveries can take."""
 MINUTE, DAY = 60, 24 * 60 * 60
 
+PRODUCTION = {"CustomerManagedKey": "true"}
+"""What the stage `production` changes in the resources. The tests use it, because a key has more that can be wrong."""
 _NO_VALUE = "${AWS::NoValue}"
 
 
@@ -43,14 +45,14 @@ class _NoManagedPolicies:
 
 
 class Stack:
-    """The resources and outputs of the template for one set of parameters; all others have their defaults."""
+    """The resources and outputs of the template for one set of parameters; all others are as in production."""
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         """Transform and resolve the template for `parameters`."""
         source = template()
         source["Globals"]["Function"]["CodeUri"] = "s3://bucket/package"
         defaults = {name: declared["Default"] for name, declared in source["Parameters"].items()}
-        self._parameters = {**defaults, **parameters}
+        self._parameters = {**defaults, **PRODUCTION, **parameters}
         with mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": "us-east-1"}):  # SAM derives the partition from it.
             self._transformed = transform(source, dict(self._parameters), _NoManagedPolicies())
         self.resources = self._resolve_section("Resources")

@@ -185,7 +185,8 @@ class TestEventSources:
     def test_only_the_scheduler_assumes_the_role_of_the_schedule(self) -> None:
         role = stack().properties(named(schedule()["Target"]["RoleArn"]))
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": ["scheduler.amazonaws.com"]}
+        assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
 
 
 class TestRoles:

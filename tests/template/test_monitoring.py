@@ -111,7 +111,9 @@ class TestAlarmTopic:
         assert allowed == {
             "cloudwatch.amazonaws.com": {
                 "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
-                "ArnLike": {"aws:SourceArn": f"arn:${{AWS::Partition}}:cloudwatch:{in_account}:alarm:*"},
+                "ArnLike": {
+                    "aws:SourceArn": f"arn:${{AWS::Partition}}:cloudwatch:{in_account}:alarm:${{AWS::StackName}}-*"
+                },
             },
             "events.amazonaws.com": {
                 "ArnLike": {"aws:SourceArn": f"arn:${{AWS::Partition}}:events:{in_account}:rule/${{AWS::StackName}}-*"},
@@ -134,12 +136,13 @@ class TestAlarmTopic:
         sids = {"CloudWatchPublishAlarms", "EventBridgePublishAccountEvents"}
         assert sids & set(statements) == (sids if expected else set())
 
-    def test_the_key_limits_eventbridge_to_topics_of_the_stack(self) -> None:
+    def test_the_key_limits_eventbridge_to_the_alarm_topic(self) -> None:
         """EventBridge supports no aws:SourceAccount here, and delivers nothing if there is one."""
         statements = stack(CustomerManagedKey="true", AlarmEmail=EMAIL).resource_policy("Key")
         (condition,) = statements["EventBridgePublishAccountEvents"]["Condition"].items()
-        topics = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-*"
-        assert condition == ("StringLike", {"kms:EncryptionContext:aws:sns:topicArn": topics})
+        name = stack(AlarmEmail=EMAIL).properties("AlarmTopic")["TopicName"]
+        topic = f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{name}"
+        assert condition == ("StringEquals", {"kms:EncryptionContext:aws:sns:topicArn": topic})
 
     @pytest.mark.parametrize(
         ("parameters", "targets"),
@@ -179,6 +182,7 @@ class TestOutputs:
         functions = {f"{function}Name" for function in FUNCTIONS}
         queues = {f"{queue}Url" for queue in QUEUES}
         rest = {"ConfigurationSetName", "ContactsTableName", "ContactsTableArn", "KeyArn", "DashboardUrl"}
+        rest |= {"OperatorPolicyArn"}
         assert topics | functions | queues | rest == set(stack().outputs)
         assert set(stack(DeliveriesBy="Firehose").outputs) - set(stack().outputs) == {"DeliveryBucketName"}
         assert set(stack(AlarmEmail=EMAIL).outputs) - set(stack().outputs) == {"AlarmTopicArn"}

@@ -46,6 +46,13 @@ class TestParameters:
         grouped = [name for group in groups for name in group["Parameters"]]
         assert sorted(template()["Parameters"]) == sorted(grouped)
 
+    def test_a_new_stack_has_no_key_unless_it_is_chosen(self) -> None:
+        assert template()["Parameters"]["CustomerManagedKey"]["Default"] == "false"
+
+    def test_there_are_at_most_32(self) -> None:
+        """More than a person can read through in a form. AWS allows 200."""
+        assert len(template()["Parameters"]) <= 32
+
     def test_the_suppression_rate_cannot_exceed_the_ses_quota(self) -> None:
         """One call per second: https://docs.aws.amazon.com/ses/latest/dg/quotas.html."""
         assert template()["Parameters"]["SuppressionRate"]["MaxValue"] == 1
@@ -137,11 +144,13 @@ class TestStages:
         production = STAGES["production"]
         assert production["global"]["parameters"]["stack_name"] == "ses-feedback-production"
         assert production["deploy"]["parameters"]["confirm_changeset"] is True
-        assert "DeletionProtection=true" in production["deploy"]["parameters"]["parameter_overrides"]
+        overrides = production["deploy"]["parameters"]["parameter_overrides"]
+        assert {"DeletionProtection=true", "CustomerManagedKey=true"} <= set(overrides.split())
 
-    def test_local_overrides_only_architecture_protection_and_log_retention(self) -> None:
+    def test_local_overrides_only_architecture_protection_log_retention_and_key(self) -> None:
         overrides = STAGES["local"]["global"]["parameters"]["parameter_overrides"].split()
-        assert overrides == ["Architecture=x86_64", "DeletionProtection=false", "LogRetentionDays=1"]
+        rest = ["DeletionProtection=false", "LogRetentionDays=1", "CustomerManagedKey=true"]
+        assert overrides == ["Architecture=x86_64", *rest]
 
     def test_local_builds_outside_the_folder_that_sam_deploy_uses(self) -> None:
         """`sam deploy` takes the package for AWS from .aws-sam/build, the default."""
