@@ -102,6 +102,24 @@ class StackUnderTest(DeployedStack):
         """Return the events in a queue, and delete them."""
         return [json.loads(body) for body in self.take_messages(url)]
 
+    def metric(self, namespace: str, name: str, statistic: str, since: int, **dimensions: str) -> float | None:
+        """Return a statistic of a metric since a time in milliseconds, or None if it has no data.
+
+        A `configuration_set` is the dimension `ses:configuration-set`.
+        """
+        names = {"configuration_set": "ses:configuration-set"}
+        response = self.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=[{"Name": names.get(key, key), "Value": value} for key, value in dimensions.items()],
+            StartTime=datetime.fromtimestamp(since / 1000, UTC),
+            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            Period=86_400,
+            Statistics=[statistic],
+        )
+        values = [float(point[statistic]) for point in response["Datapoints"]]
+        return sum(values) if values else None
+
     def log_lines(self, function: str, since: int) -> list[str]:
         """Return the lines of a function's log since a time in milliseconds."""
         group = f"/aws/lambda/{self.name}/{function}Function"

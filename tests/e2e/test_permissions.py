@@ -27,6 +27,7 @@ ALLOWED_WILDCARDS = {
     "s3:PutObject": "/imports/*",
     "ses:CreateImportJob": "*",
     "ses:DeleteSuppressedDestination": "*",
+    "ses:GetAccount": "*",
     "ses:GetImportJob": ":import-job/*",
     "ses:PutSuppressedDestination": "*",
 }
@@ -75,15 +76,21 @@ def stack(short_visibility_stack: StackUnderTest, early_import_stack: StackUnder
 
 
 def list_statements(stack: StackUnderTest) -> Iterator[StatementPosition]:
-    """Yield every statement of every policy of the stack's roles."""
+    """Yield every statement of every policy of the stack's roles. Policies for applications and operators are not."""
     iam, resources = stack.client("iam"), stack.resources()
+    roles = [physical for logical, physical in resources.items() if logical.endswith("Role")]
+    attached = {
+        policy["PolicyArn"]
+        for role in roles
+        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+    }
     for logical, physical in sorted(resources.items()):
         if logical.endswith("Role"):
             for name in iam.list_role_policies(RoleName=physical)["PolicyNames"]:
                 document = iam.get_role_policy(RoleName=physical, PolicyName=name)["PolicyDocument"]
                 for position in range(len(document["Statement"])):
                     yield StatementPosition(physical, name, position, document)
-        if logical.endswith("Policy") and ":policy/" in physical:
+        if physical in attached:
             version = iam.get_policy(PolicyArn=physical)["Policy"]["DefaultVersionId"]
             response = iam.get_policy_version(PolicyArn=physical, VersionId=version)
             document = response["PolicyVersion"]["Document"]

@@ -71,6 +71,8 @@ class LaneWorkload:
             observed[f"{lane} quarantine"] = any(address in body for body in self._quarantined)
             observed[f"{lane} list entry"] = "synced" in contact
             observed[f"{lane} event"] = address in self._published
+        samples = stack.metric("SesFeedback", "AccountRestricted", "SampleCount", self._started_at, Stack=stack.name)
+        observed["state of the account"] = bool(samples)
         observed |= {f"{function} log": bool(lines) for function, lines in logs.items()}
         return [name for name, is_observed in observed.items() if not is_observed]
 
