@@ -81,7 +81,7 @@ class Entries(SuppressionEntries):
             )
 
     def respond(self, request: Request) -> Reply:
-        """Return the answer to PutSuppressedDestination or DeleteSuppressedDestination."""
+        """Return the answer to PutSuppressedDestination, DeleteSuppressedDestination or GetAccount."""
         response = self._api.respond(request.method, request.path, "", request.body)
         if response is None:
             raise UnknownRequestError(request.method, request.path)
@@ -186,6 +186,8 @@ class FakeAws:
 def _operation_of(request: Request) -> tuple[str, str]:
     """Return the service and the operation; the latter is the name of botocore's method."""
     target = request.headers.get("x-amz-target", "")
+    if request.path == "/v2/email/account":
+        return "SES", "get_account"
     if not target:
         return "SES", f"{request.method.lower()}_suppressed_destination"
     prefix, _, name = target.partition(".")

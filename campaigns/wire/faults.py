@@ -59,6 +59,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     **{name: (*_ANY, *partial, *partial, *partial) for name, partial in PARTIAL.items()},
     "put_suppressed_destination": _SES,
     "delete_suppressed_destination": _SES,
+    "get_account": _SES,
 }
 """Faults of each operation. One that is listed several times is more likely."""
 
