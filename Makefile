@@ -222,7 +222,12 @@ format: .venv/installed ## format the code
 
 .PHONY: docs
 docs: .venv/installed ## update the generated parts of the documents
+	@$(run) tools.dashboard
 	@.venv/bin/cog -r $(documents)
+
+.PHONY: dashboard-image
+dashboard-image: .venv/installed ## draw docs/dashboard.svg, the dashboard with the data of a replayed day
+	@$(run) tools.dashboard_picture
 
 # The pins hold for every supported Python and platform. They have hashes, but no index address.
 pin = .tools/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
