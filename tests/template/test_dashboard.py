@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.deployed_functions import FakeContext, embedded_stack
 from tests.support.sam_template import stack
 from tools import dashboard
 from tools.cloudwatch.alarms import watched_metrics
@@ -120,3 +121,14 @@ def test_a_body_that_breaks_a_rule_has_a_problem(damage: Any, problem: str) -> N
     body = copy.deepcopy(deployed())
     damage(body["widgets"])
     assert any(re.search(problem, found) for found in problems(body))
+
+
+def test_the_query_of_a_log_widget_uses_fields_of_a_sweeps_log_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with embedded_stack() as embedded:
+        embedded.suppression()({}, FakeContext())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (sweep,) = [line for line in lines if line.get("message") == "sweep"]
+    (query,) = [each["properties"]["query"] for each in deployed()["widgets"] if each["type"] == "log"]
+    used = set(re.findall(r"(?:sum|max)\((\w+)\)", query))
+    assert query.startswith("SOURCE '${SuppressionLog}' |")
+    assert (used - set(sweep), len(used)) == (set(), 3)

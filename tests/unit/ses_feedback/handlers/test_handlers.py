@@ -281,6 +281,45 @@ def test_a_batch_of_malformed_records_logs_a_limited_number_of_lines(
     assert (logs[-1]["exceptional"], logs[-1]["quarantined"], metrics[0]["Quarantined"]) == (number, number, [number])
 
 
+def test_the_line_of_a_batch_has_its_duration_and_the_status_codes_of_its_bounces_by_provider(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.dynamodb.only = "batch_execute_statement"
+    stack.dynamodb.default_fault = runs_first(lambda: stack.clock.sleep(1.25))
+    stack.feedback()(an_sqs_event(a_bounce(), a_bounce(recipients=[OTHER]), a_delivery()), FakeContext())
+    [line] = printed(capsys)[0]
+    assert line["diagnostics"] == [{"provider": "other", "status": "5.1.1", "bounces": 2}]
+    assert line["seconds"] >= 1.25
+
+
+def test_a_status_that_is_no_enhanced_status_code_is_not_logged(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mail server could write an address there."""
+    bounce = a_bounce()
+    bounce["bounce"]["bouncedRecipients"][0]["status"] = "someone@example.com"
+    stack.feedback()(an_sqs_event(bounce), FakeContext())
+    [line] = printed(capsys)[0]
+    assert line["diagnostics"] == [{"provider": "other", "status": "", "bounces": 1}]
+
+
+def test_a_record_returned_for_retry_is_counted_with_its_age(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.dynamodb.only, stack.dynamodb.default_fault = "batch_execute_statement", fails_with("AccessDenied")
+    feedback_handler = stack.feedback(stack_name="ours", lane="Bounce")
+    event = an_sqs_event(a_bounce())
+    stack.clock.sleep(60)
+    feedback_handler(event, FakeContext())
+    first = [line for line in printed(capsys)[1] if line.get("Stack") == "ours"]
+    stack.clock.sleep(420)
+    feedback_handler(event, FakeContext())
+    second = [line for line in printed(capsys)[1] if line.get("Stack") == "ours"]
+    assert [line.get("Lane") for line in first] == [None, "Bounce"]
+    assert {line["Retried"][0] for line in (*first, *second)} == {1.0}
+    assert second[0]["OldestRetryAge"][0] - first[0]["OldestRetryAge"][0] == 420_000
+
+
 def test_feedback_in_the_wrong_lane_is_applied_and_counted_as_misrouted(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -408,6 +447,18 @@ def test_a_sync_publishes_metrics_once_for_all_contacts(
     [line] = printed(capsys)[1]
     assert (line["ConfigurationSet"], line["ContactSuppressed"]) == ("receipts", [2.0])
     assert 11_000 <= line["SuppressionLag"][0] < 12_000
+
+
+@pytest.mark.parametrize(("code", "state", "values"), [("", None, [0.0]), ("Throttling", "unknown: Throttling", None)])
+def test_a_sweep_publishes_the_state_of_the_account_and_logs_it_unless_it_is_healthy(
+    stack: EmbeddedStack, capsys: pytest.CaptureFixture[str], code: str, state: str | None, values: list[float] | None
+) -> None:
+    if code:
+        stack.sesv2.only, stack.sesv2.default_fault = "get_account", fails_with(code)
+    stack.suppression(stack_name="ours")({}, FakeContext())
+    logs, metrics = printed(capsys)
+    assert [line["state"] for line in logs if line["message"] == "account"] == ([state] if state else [])
+    assert [line["AccountRestricted"] for line in metrics if "Stack" in line] == ([values] if values else [])
 
 
 # --- The clock ------------------------------------------------------------------------------------------------------
