@@ -77,23 +77,6 @@ class Emulator:
                 destinations.append(Destination(stream["DeliveryStreamArn"], event_types, stream["IamRoleArn"]))
         return destinations
 
-    def count_send(self, configuration_set: str) -> None:
-        """Count an email in SES's metric Send: for the account, and for each CloudWatch event destination of its set.
-
-        https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-cloudwatch.html
-        """
-        self.record_metric(MetricValue("AWS/SES", "Send", 1.0, "Count", {}))
-        record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
-        for definition in (record.get("EventDestinations") or {}).values():
-            cloudwatch = definition.get("CloudWatchDestination")
-            if cloudwatch and definition.get("Enabled") and "SEND" in definition["MatchingEventTypes"]:
-                dimensions = {
-                    # An auto-tag has the name of the set. Other tags are not read here.
-                    dimension["DimensionName"]: dimension["DefaultDimensionValue"]
-                    for dimension in cloudwatch["DimensionConfigurations"]
-                }
-                self.record_metric(MetricValue("AWS/SES", "Send", 1.0, "Count", dimensions))
-
     def suppressed_reasons(self, configuration_set: str) -> Collection[SuppressionReason] | None:
         """Return the suppression reasons of a configuration set, or None if the account's apply."""
         record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
@@ -115,9 +98,22 @@ class Emulator:
         """Return the identities that version 1 of the SES API created."""
         return list(self._ses._identities)  # noqa: SLF001
 
-    def record_sends(self, recipients: int) -> None:
-        """Count emails in SES's own metric: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-cloudwatch.html."""
+    def record_sends(self, recipients: int, configuration_set: str) -> None:
+        """Count emails in SES's own metric: of the account, and of each CloudWatch event destination of the set.
+
+        https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-cloudwatch.html
+        """
         self._cloudwatch.record_metric("AWS/SES", "Send", recipients, "Count", {})
+        record = self._ses_v2._config_sets.get(configuration_set) or {}  # noqa: SLF001
+        for definition in (record.get("EventDestinations") or {}).values():
+            cloudwatch = definition.get("CloudWatchDestination")
+            if cloudwatch and definition.get("Enabled") and "SEND" in definition["MatchingEventTypes"]:
+                dimensions = {
+                    # The default value is the name of the set, as for its auto-tag. Tags of the email are not read.
+                    dimension["DimensionName"]: dimension["DefaultDimensionValue"]
+                    for dimension in cloudwatch["DimensionConfigurations"]
+                }
+                self._cloudwatch.record_metric("AWS/SES", "Send", recipients, "Count", dimensions)
 
     def publish(self, publication: Publication) -> None:
         """Publish as SES: if the topic's policy or the role allows it; otherwise nothing happens.

@@ -81,14 +81,13 @@ class SesService:
         """Publish the feedback on an email, and add its recipients to the suppression list if SES would."""
         with self._sending:
             self.sent += 1
-            self._emulator.count_send(sent.configuration_set)
             identity, topics = self._emulator.find_identity(sent.source)
             settings = self.settings[self._emulator.scope()]
             settings.sent += len(sent.recipients)
-            self._emulator.record_sends(len(sent.recipients))
             topics = {**topics, **settings.identities[identity].topics}
             # https://docs.aws.amazon.com/ses/latest/dg/managing-configuration-sets.html
             default_set = sent.configuration_set or settings.identities[identity].configuration_set
+            self._emulator.record_sends(len(sent.recipients), default_set)
             email = _to_email(sent._replace(configuration_set=default_set), identity, self._emulator.scope())
             publications: list[Publication] = []
             for feedback in create_feedback(email, self._find_listed(email)):

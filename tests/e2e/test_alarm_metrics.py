@@ -1,7 +1,6 @@
 """The metrics that alarms watch are produced by their real causes, and CloudWatch's rules then raise the alarms.
 
-docs/operate/local.md lists what the emulator cannot evaluate: the metrics of SQS, Lambda, SNS and Firehose, SES's
-rates, and a restricted account.
+docs/operate/local.md lists what the emulator cannot evaluate: the metrics of SQS, SNS and Firehose, and SES's rates.
 """
 
 import json
@@ -119,6 +118,16 @@ def test_the_sweep_counts_a_healthy_account_and_nothing_if_ses_does_not_answer(s
     lines = wait_for(logged, lambda found: any("TooManyRequestsException" in line for line in found), 60)
     assert any('"state":"unknown: TooManyRequestsException"' in line for line in lines)
     assert stack.metric("SesFeedback", "AccountRestricted", "SampleCount", later, Stack=stack.name) is None
+
+
+def test_an_account_under_review_is_an_alarm(stack: StackUnderTest) -> None:
+    since = int(time.time() * 1000)
+    stack.server.call("ses-settings", {"enforcement": "PROBATION"}, method="PUT")
+    stack.run_sweep()
+    alarm = partial(state, stack, "AccountRestricted", since)
+    assert wait_for(alarm, lambda found: found == ALARM, 60) == ALARM
+    stack.server.call("ses-settings", {"enforcement": "HEALTHY"}, method="PUT")
+    assert any('"state":"PROBATION"' in line for line in stack.log_lines("Suppression", since))
 
 
 def test_emails_without_feedback_are_silence_until_feedback_arrives(stack: StackUnderTest) -> None:

@@ -37,7 +37,6 @@ class FakeEmulator:
         self.response: tuple[int, bytes] = (404, b"{}")
         self.headers = [(b"Content-Length", b"9")]
         self.published: list[Publication] = []
-        self.sends: list[str] = []
         self.topics: dict[str, str] = {}
         self.fired = False
         self.scopes: list[Message] = []
@@ -60,7 +59,7 @@ class FakeEmulator:
         """Return no identity."""
         return []
 
-    def record_sends(self, recipients: int) -> None:
+    def record_sends(self, recipients: int, _configuration_set: str) -> None:
         """Count nothing."""
 
     def has_configuration_set(self, name: str) -> bool:
@@ -70,10 +69,6 @@ class FakeEmulator:
     def destinations(self, configuration_set: str) -> list[Destination]:
         """Return the only destination."""
         return [Destination(TOPIC, EVENT_TYPES)] if configuration_set else []
-
-    def count_send(self, configuration_set: str) -> None:
-        """Record the configuration set."""
-        self.sends.append(configuration_set)
 
     def suppressed_reasons(self, _: str) -> Collection[SuppressionReason] | None:
         """Return None, so that the account's reasons apply."""
