@@ -11,9 +11,9 @@ _BATCH = 100
 """https://docs.aws.amazon.com/ses/latest/APIReference/API_GetIdentityNotificationAttributes.html"""
 _QUERIES = 10
 """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricData.html"""
-_DEFAULT_SETS = 5
-"""Identities whose default set is read without `--identity`. There is no batch call for it, and SES allows one call a
-second: https://docs.aws.amazon.com/ses/latest/dg/quotas.html"""
+_DEFAULT_SETS = (2, 5)
+"""Least and largest number of identities whose default set is read without `--identity`; in between a tenth of all.
+There is no batch call for it, and SES allows one call a second: https://docs.aws.amazon.com/ses/latest/dg/quotas.html"""
 _SENDERS = 100
 """Identities of which the virtual deliverability manager is asked whether they sent."""
 
@@ -67,11 +67,12 @@ def read_default_sets(facts: Facts) -> dict[str, str]:
 
     """
     verified = [identity for identity in read_identities(facts) if identity.is_verified]
+    known = len(verified)
     if not facts.identities:
         incomplete = [identity for identity in verified if len(identity.own_topics(facts)) < len(LANES)]
         sent = _find_senders(facts, [identity.name for identity in verified])
         verified = [identity for identity in verified if identity.name in sent] or incomplete
-        verified = verified[:_DEFAULT_SETS]
+        verified = verified[: min(max(_DEFAULT_SETS[0], known // 10), _DEFAULT_SETS[1])]
     return {
         identity.name: facts.reader.read("sesv2", "get_email_identity", EmailIdentity=identity.name).get(
             "ConfigurationSetName", ""

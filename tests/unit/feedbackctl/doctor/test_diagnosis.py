@@ -416,12 +416,13 @@ def test_named_identity_that_does_not_exist_is_a_failure() -> None:
     assert [(hop, finding.subject) for hop, finding in found] == [("identities", "shop.example.com")]
 
 
-def test_hundred_and_one_identities_need_two_batches() -> None:
+@pytest.mark.parametrize(("number", "batches", "default_sets"), [(1, 1, 1), (10, 1, 2), (40, 1, 4), (101, 2, 5)])
+def test_number_of_calls_hardly_grows_with_the_identities(number: int, batches: int, default_sets: int) -> None:
     aws = DoctorAws()
-    aws.identities = {f"shop{number}.example.com": {} for number in range(101)}
+    aws.identities = {f"shop{each}.example.com": {} for each in range(number)}
     diagnose_again(aws)
-    assert aws.requests.count("ses.get_identity_notification_attributes") == 2
-    assert aws.requests.count("sesv2.get_email_identity") == 5
+    assert aws.requests.count("ses.get_identity_notification_attributes") == batches
+    assert aws.requests.count("sesv2.get_email_identity") == default_sets
 
 
 def test_identities_that_sent_are_asked_for_their_default_set_if_vdm_counts_them() -> None:
