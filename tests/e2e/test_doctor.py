@@ -3,10 +3,15 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
+import botocore.session
 import pytest
+from botocore.config import Config
+from click.testing import CliRunner
 
+from feedbackctl.__main__ import main
 from feedbackctl.doctor.aws_reader import AwsReader
 from feedbackctl.doctor.facts import Facts, read_stack
 from feedbackctl.doctor.model import Diagnosis, State
@@ -466,3 +471,23 @@ def commands_of(diagnosis: Diagnosis, broken: Broken) -> list[str]:
     hop = next(hop for hop in diagnosis.hops if hop.name == broken.hop)
     bad = [finding for finding in hop.findings if finding.state in {State.FAIL, State.WARN}]
     return list(dict.fromkeys(command for finding in bad for command in finding.commands))
+
+
+def test_policy_that_iam_read_prints_allows_every_call_of_doctor(
+    stack: StackUnderTest, runner: CliRunner, healthy: dict[str, State]
+) -> None:
+    policy = runner.invoke(main, ["iam", "read", "--stack", stack.name]).stdout
+    iam = stack.client("iam")
+    iam.create_user(UserName="operator")
+    iam.put_user_policy(UserName="operator", PolicyName="read", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    session = botocore.session.Session()
+    session.set_credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    config = Config(retries={"mode": "standard", "total_max_attempts": 8})
+
+    def create_client(service: str) -> Any:  # noqa: ANN401 (botocore creates the class at run time)
+        return session.create_client(service, region_name="us-east-1", endpoint_url=stack.server.url, config=config)
+
+    reader = AwsReader(cache(create_client))
+    diagnosis = diagnose(Facts(reader, read_stack(reader, stack.name), datetime.now(UTC)))
+    assert states_of(diagnosis) == healthy, problems_of(diagnosis)

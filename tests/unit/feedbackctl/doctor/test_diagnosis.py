@@ -227,6 +227,9 @@ CASES = {
     "alarm watches a metric that SES does not publish": Case(
         "alarms", State.FAIL, "BounceRatePercent", edit(*ALARMS, 1, MetricName="BounceRatePercent")
     ),
+    "alarm watches the queue of another stack": Case(
+        "alarms", State.FAIL, "another", edit(*ALARMS, 0, Dimensions=[{"Name": "QueueName", "Value": "another"}])
+    ),
     "alarm topic does not let CloudWatch publish": Case(
         "alarms", State.FAIL, "set-topic-attributes", alarm_topic(Policy=policy())
     ),
@@ -496,6 +499,26 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     aws = DoctorAws()
     identity("evil\x1b[2J.example.com", verification="FAILED", set="")(aws)
     assert "\x1b[2J" not in "\n".join(to_lines(diagnose_again(aws)))
+
+
+def test_control_characters_of_aws_do_not_reach_the_terminal() -> None:
+    aws = DoctorAws()
+    state = {"State": "Failed", "StateReason": "\x1b[2J"}
+    aws.answers["lambda", "get_function_configuration"] = lambda request: {
+        "FunctionName": request["FunctionName"],
+        **state,
+    }
+    text = "\n".join(to_lines(diagnose_again(aws)))
+    assert "its state is Failed" in text
+    assert "\x1b[2J" not in text
+
+
+def test_email_of_the_last_hour_is_no_silence() -> None:
+    aws = DoctorAws()
+    aws.answers["cloudwatch", "get_metric_statistics"] = lambda request: {
+        "Datapoints": [{"Timestamp": NOW, "Sum": 50.0}] if request["MetricName"] == "Send" else []
+    }
+    assert problems(diagnose_again(aws)) == []
 
 
 def test_hops_are_in_the_order_of_the_path() -> None:
