@@ -56,7 +56,15 @@ def stack_arns(stack: "Stack") -> dict[Resource, tuple[str, ...]]:
         Resource.LANE_QUEUES: queues("BounceQueueUrl", "ComplaintQueueUrl", "DeliveryQueueUrl"),
         Resource.KEY: (stack.outputs["KeyArn"],) if "KeyArn" in stack.outputs else (),
         Resource.TOPICS: tuple(stack.outputs[f"{lane}TopicArn"] for lane in ("Bounce", "Complaint", "Delivery"))
-        + tuple(filter(None, [stack.parameters.get("AlarmTopicArn", "")])),
+        + tuple(
+            filter(
+                None,
+                [
+                    f"arn:{partition}:sns:{region}:{account}:{stack.name}-AlarmTopic",
+                    stack.parameters.get("AlarmTopicArn", ""),
+                ],
+            )
+        ),
         Resource.FUNCTIONS: tuple(
             f"arn:{partition}:lambda:{region}:{account}:function:{stack.outputs[f'{name}FunctionName']}"
             for name in ("Bounce", "Complaint", "Delivery", "Suppression")

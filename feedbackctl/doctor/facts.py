@@ -109,6 +109,12 @@ class Facts:
         """The ARNs of the topics by lane."""
         return {lane: self.stack.outputs[f"{lane}TopicArn"] for lane in LANES}
 
+    @property
+    def alarm_topics(self) -> list[str]:
+        """The ARNs of the topics that receive the alarms: the stack's own, and that of the operator."""
+        topics = [self.stack.resources.get("AlarmTopic", ""), self.stack.parameters.get("AlarmTopicArn", "")]
+        return [topic for topic in topics if topic]
+
     def queue_url(self, name: str) -> str:
         """Return the URL of a queue: of a lane, `Undelivered`, `DeadLetter` or `Quarantine`."""
         return self.stack.outputs[f"{name}QueueUrl"]

@@ -72,19 +72,19 @@ def check_existence(facts: Facts) -> Iterator[Finding]:
 
 def check_actions(facts: Facts) -> Iterator[Finding]:
     """Check that each alarm notifies."""
-    alarms, topic = read_alarms(facts), facts.stack.parameters.get("AlarmTopicArn", "")
+    alarms, topics = read_alarms(facts), facts.alarm_topics
     disabled = [alarm["AlarmName"] for alarm in alarms if not alarm.get("ActionsEnabled", True)]
     if disabled:
         command = facts.command("cloudwatch", "enable-alarm-actions", alarm_names=disabled)
         yield fail("alarm actions", f"the actions of {_shorten(facts, disabled)} are disabled", command, url=_ACTIONS)
     without = [alarm for alarm in alarms if not alarm.get("AlarmActions")]
-    if alarms and not topic:
+    if alarms and not topics:
         advice = "Redeploy with AlarmTopicArn, the ARN of a topic that a person receives."
-        message = "the alarms notify no one: the stack has no AlarmTopicArn"
+        message = "the alarms notify no one: the stack has no alarm topic"
         yield warn("alarm actions", message, advice=advice, url=_ACTIONS)
     elif without:
         names = _shorten(facts, [alarm["AlarmName"] for alarm in without])
-        commands = [_put_alarm(facts, alarm, topic) for alarm in without]
+        commands = [_put_alarm(facts, alarm, topics) for alarm in without]
         yield fail("alarm actions", f"{names} have no action", *commands, url=_ACTIONS)
     elif alarms and not disabled:
         yield ok("alarm actions", "each alarm notifies the alarm topic")
@@ -96,10 +96,9 @@ def check_metrics(facts: Facts) -> Iterator[Finding]:
         updated = alarm.get("StateUpdatedTimestamp")
         silent = updated is None or updated.astimezone(UTC) < facts.now - _SILENT
         wrong = _find_foreign_dimension(facts, alarm)
-        subject, metric = _shorten(facts, [alarm["AlarmName"]]), f"{alarm.get('Namespace')} {alarm.get('MetricName')}"
-        show = facts.command(
-            "cloudwatch", "list-metrics", namespace=alarm.get("Namespace"), metric_name=alarm.get("MetricName")
-        )
+        namespace, name = _find_metric(alarm)
+        subject, metric = _shorten(facts, [alarm["AlarmName"]]), f"{namespace} {name}"
+        show = facts.command("cloudwatch", "list-metrics", namespace=namespace, metric_name=name)
         if wrong:
             yield fail(subject, f"it watches {wrong}, which is not of this stack", show, advice="Deploy again.")
         elif alarm.get("Namespace") and not _is_known_metric(alarm):
@@ -111,9 +110,11 @@ def check_metrics(facts: Facts) -> Iterator[Finding]:
 
 def check_topic(facts: Facts) -> Iterator[Finding]:
     """Check that CloudWatch can publish to the alarm topic, and that the topic has a confirmed subscription."""
-    topic = facts.stack.parameters.get("AlarmTopicArn", "")
-    if not topic:
-        return
+    for topic in facts.alarm_topics:
+        yield from _check_alarm_topic(facts, topic)
+
+
+def _check_alarm_topic(facts: Facts, topic: str) -> Iterator[Finding]:
     try:
         attributes = facts.topic(topic)
     except NotFoundError:
@@ -197,10 +198,17 @@ def _shorten(facts: Facts, names: list[str]) -> str:
     return ", ".join(sorted(logical.get(name, name) for name in names))
 
 
-def _put_alarm(facts: Facts, alarm: Mapping[str, Any], topic: str) -> str:
+def _put_alarm(facts: Facts, alarm: Mapping[str, Any], topics: list[str]) -> str:
     """Return the command that adds an action. PutMetricAlarm replaces the alarm, so the command repeats its fields."""
     document = {name: alarm[name] for name in _FIELDS if alarm.get(name) not in (None, [], "")}
-    return facts.command("cloudwatch", "put-metric-alarm", cli_input_json={**document, "AlarmActions": [topic]})
+    return facts.command("cloudwatch", "put-metric-alarm", cli_input_json={**document, "AlarmActions": topics})
+
+
+def _find_metric(alarm: Mapping[str, Any]) -> tuple[str, str]:
+    """Return namespace and name of the metric of an alarm: of the first one, if it computes with several."""
+    stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    metric = next(iter(stats), alarm)
+    return str(metric.get("Namespace", "")), str(metric.get("MetricName", ""))
 
 
 _STACK_DIMENSIONS = {"QueueName", "FunctionName", "DeliveryStreamName", "TableName"}

@@ -215,7 +215,7 @@ CASES = {
     "topics are gone while email is sent": Case(
         "identities", State.FAIL, "put-email-identity-configuration-set-attributes", be_silent_and_bare
     ),
-    "alarm topic is not set": Case("alarms", State.WARN, "AlarmTopicArn", parameter("AlarmTopicArn", "")),
+    "alarm topic is not set": Case("alarms", State.WARN, "no alarm topic", parameter("AlarmTopicArn", "")),
     "alarm has no action": Case("alarms", State.FAIL, "put-metric-alarm", edit(*ALARMS, 0, AlarmActions=[])),
     "alarm was deleted": Case("alarms", State.FAIL, "deleted", edit("cloudwatch", "describe_alarms", MetricAlarms=[])),
     "alarm has had no data for a day": Case(
@@ -223,6 +223,30 @@ CASES = {
         State.WARN,
         "no data",
         edit(*ALARMS, 1, StateValue="INSUFFICIENT_DATA", StateUpdatedTimestamp=NOW - timedelta(days=2)),
+    ),
+    "alarm that computes with several metrics has had no data for a day": Case(
+        "alarms",
+        State.WARN,
+        "no data of AWS/SES Send",
+        edit(
+            "cloudwatch",
+            "describe_alarms",
+            "MetricAlarms",
+            1,
+            StateValue="INSUFFICIENT_DATA",
+            StateUpdatedTimestamp=NOW - timedelta(days=2),
+            Metrics=[
+                {"Id": "rate", "Expression": "sends / 2"},
+                {
+                    "Id": "sends",
+                    "MetricStat": {
+                        "Metric": {"Namespace": "AWS/SES", "MetricName": "Send"},
+                        "Period": 60,
+                        "Stat": "Sum",
+                    },
+                },
+            ],
+        ),
     ),
     "alarm watches a metric that SES does not publish": Case(
         "alarms", State.FAIL, "BounceRatePercent", edit(*ALARMS, 1, MetricName="BounceRatePercent")
