@@ -79,7 +79,7 @@ def check_actions(facts: Facts) -> Iterator[Finding]:
         yield fail("alarm actions", f"the actions of {_shorten(facts, disabled)} are disabled", command, url=_ACTIONS)
     without = [alarm for alarm in alarms if not alarm.get("AlarmActions")]
     if alarms and not topics:
-        advice = "Redeploy with AlarmTopicArn, the ARN of a topic that a person receives."
+        advice = "Redeploy with AlarmEmail, or with AlarmTopicArn, the ARN of a topic that a person receives."
         message = "the alarms notify no one: the stack has no alarm topic"
         yield warn("alarm actions", message, advice=advice, url=_ACTIONS)
     elif without:
@@ -130,7 +130,7 @@ def _check_alarm_topic(facts: Facts, topic: str) -> Iterator[Finding]:
 
 
 def _check_topic_policy(facts: Facts, topic: str, attributes: Mapping[str, str]) -> Iterator[Finding]:
-    alarm = facts.stack.arn("cloudwatch", "alarm:any")
+    alarm = _any_alarm(facts)
     request = facts.service_request(_CLOUDWATCH, "sns:Publish", topic, alarm)
     decision = evaluate(attributes.get("Policy"), request)
     # The default policy lets the owner's account publish, and CloudWatch acts for the owner:
@@ -166,7 +166,7 @@ def _check_topic_key(facts: Facts, attributes: Mapping[str, str]) -> Iterator[Fi
         return
     key_id = facts.reader.read("kms", "describe_key", KeyId=key)["KeyMetadata"]["Arn"]
     policy = facts.reader.read("kms", "get_key_policy", KeyId=key_id, PolicyName="default")["Policy"]
-    source = facts.stack.arn("cloudwatch", "alarm:any")
+    source = _any_alarm(facts)
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
         request = facts.service_request(_CLOUDWATCH, action, key_id, source)
         if evaluate(policy, request) in {Decision.DENIED, Decision.NOT_ALLOWED}:
@@ -182,6 +182,12 @@ def _check_topic_key(facts: Facts, attributes: Mapping[str, str]) -> Iterator[Fi
             command = facts.command("kms", "put-key-policy", key_id=key_id, policy_name="default", policy=fixed)
             yield fail("alarm topic", "its key does not let CloudWatch use it", command, url=_ENCRYPTED)
             return
+
+
+def _any_alarm(facts: Facts) -> str:
+    """Return the ARN of an alarm of the stack: a policy may admit only those."""
+    name = next(iter(_alarm_names(facts).values()), "any")
+    return facts.stack.arn("cloudwatch", f"alarm:{name}")
 
 
 def _alarm_names(facts: Facts) -> dict[str, str]:
