@@ -1,4 +1,4 @@
-"""Generate cases from seeds: the same seed always gives the same case."""
+"""Generator of cases from seeds. Equal seeds give equal cases."""
 
 import random
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from campaigns.simulation.message_kinds import MessageKind, choose_kind, find_ki
 from campaigns.simulation.messages import Message
 
 DAY = 86_400_000
-"""Milliseconds of a day."""
+"""Milliseconds in a day."""
 VARIANTS = (
     ("ann@example.com", "Ann@example.com", "ann@EXAMPLE.com"),
     ("bob@example.org", "BOB@example.org"),
@@ -21,10 +21,10 @@ VARIANTS = (
     ("eve@example.com", "eve@EXAMPLE.com"),
     ("fay@example.org", "Fay@example.org"),
 )
-"""Address variants of each contact; the first is the contact's key."""
+"""Address variants of each contact. The first variant is the key of the contact."""
 SIMULATOR_VARIANTS = ("bounce@simulator.amazonses.com", "Bounce@simulator.amazonses.com")
 """Address variants of the mailbox simulator."""
-_OPERATIONS = {
+_WEIGHTS = {
     "batch_execute_statement": 4,
     "put_item": 3,
     "put_suppressed_destination": 3,
@@ -39,9 +39,12 @@ _OPERATIONS = {
     "receive": 1,
     "checkpoint": 1,
 }
-"""Weights with which faults and context switches select an operation. Writes and list calls have the most weight."""
-_OPERATION_NAMES = tuple(_OPERATIONS)
-_OPERATION_WEIGHTS = tuple(accumulate(_OPERATIONS.values()))
+"""Operations at which faults and context switches happen, and their weights in a random choice.
+
+Writes and list calls have the largest weights.
+"""
+_OPERATIONS = tuple(_WEIGHTS)
+_CUMULATIVE_WEIGHTS = tuple(accumulate(_WEIGHTS.values()))
 _IMPORT_OPERATIONS = (
     "create_import_job",
     "create_import_job",
@@ -52,28 +55,30 @@ _IMPORT_OPERATIONS = (
     "put_item",
     "get_item",
 )
-_LARGE = 3
-"""Size of a large case, relative to others. One case in twenty is large: it shows races among many actors."""
+"""Operations of import jobs. An operation that occurs twice is twice as likely in a random choice."""
+_LARGE_PROBABILITY = 0.05
+_LARGE_SCALE = 3
+"""Factor by which a large case has more messages, actors and faults. Large cases show races among many actors."""
 _COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000, 3 * DAY)
-"""Times of operator commands, in milliseconds."""
+"""Times of operator commands, in milliseconds since the start. A time that occurs more often is more likely."""
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
-"""Milliseconds between the time of an event and its arrival."""
+"""Milliseconds between the time of an event and its arrival. A delay that occurs more often is more likely."""
 
 THEMES = {"suspensions": 0.1, "expiry": 0.2, "windows": 0.22}
-"""Special cases, each with the least random number at which a case is of the next theme or of none.
+"""Themes of special cases, and their cumulative probabilities. A case without a theme is the most likely.
 
-`suspensions`: cases that last for months, in which suspensions end and begin again. `expiry`: cases in which feedback
-arrives at the moment at which a contact with deliveries only expires. `windows`: soft bounces with more than sixty
-days between them, on which the automatic window decides.
+`suspensions`: cases of several months, in which suspensions end and begin again. `expiry`: cases in which feedback
+arrives at the time at which a contact with deliveries only expires. `windows`: soft bounces that are more than sixty
+days apart. They cause a suspension only if the automatic window is longer than that.
 """
 EXPIRY = 60 * DAY + DAY // 2
-"""Milliseconds from the start, which is at noon, to the expiry of a contact whose last delivery was on that day."""
-_AT_EXPIRY = (0, 0, 0, 1, 1_000, 3_600_000, DAY)
+"""Milliseconds from the start (noon) to the expiry of a contact whose last delivery was on the day of the start."""
+_EXPIRY_OFFSETS = (0, 0, 0, 1, 1_000, 3_600_000, DAY)
 """Milliseconds from an expiry to the deletion of the contact, or to feedback about it."""
-_SIMULATED = 0.05
-"""Probability that some emails of a case went to the mailbox simulator."""
-_DELIVERIES = 0.9
-"""Probability that deliveries are published to the stack of a case."""
+_SIMULATOR_PROBABILITY = 0.05
+"""Probability that some emails of a case are sent to the mailbox simulator."""
+_DELIVERIES_PROBABILITY = 0.9
+"""Probability that SES publishes deliveries to the stack of a case."""
 _MAILINGS = {
     ("soft bounce",): 10,
     ("delivery", "soft bounce"): 4,
@@ -83,23 +88,27 @@ _MAILINGS = {
     ("bounce echo",): 1,
     ("opt-out",): 1,
 }
-"""Feedback about one email of such a case, and the weight of each."""
+"""Possible feedback about one email in a case of the theme `suspensions`, with weights for a random choice."""
 
 
 def generate_case(seed: int, theme: str = "") -> Case:
-    """Return the case of this seed, for a `theme` of `THEMES` if it is not empty."""
+    """Return the case of `seed`. `theme` is one of `THEMES`, or empty for a random one or none."""
     rng = random.Random(seed)  # noqa: S311 (a repeatable sequence, not a secret)
-    scale = _LARGE if rng.random() < 0.05 else 1
+    scale = _LARGE_SCALE if rng.random() < _LARGE_PROBABILITY else 1
     contacts = VARIANTS if scale > 1 else rng.choice((VARIANTS[:1], VARIANTS[:1], VARIANTS[:2]))
-    if rng.random() < _SIMULATED:
+    if rng.random() < _SIMULATOR_PROBABILITY:
         contacts = (SIMULATOR_VARIANTS, *contacts)
-    chosen = rng.random()
-    theme = theme or next((name for name, until in THEMES.items() if chosen < until), "")
-    return _Generator(rng, scale, contacts, theme).case()
+    drawn = rng.random()
+    theme = theme or next((name for name, cumulative in THEMES.items() if drawn < cumulative), "")
+    return _Generator(rng, scale, contacts, theme).generate()
 
 
 def with_imports(case: Case) -> Case:
-    """Return `case` with import jobs: contacts are pending while the stream is down, and a job may fail."""
+    """Return `case` with import jobs.
+
+    While the stream is unavailable, contacts stay pending. The next sweep therefore starts a job. In three of four
+    cases, the first call that creates a job has a fault.
+    """
     number = case.jobs[0]
     faults = (Fault("create_import_job", 0, number),) if number % 4 else ()
     return replace(case, backlog=0, outages=(Outage("stream", 0, 700),), faults=(*case.faults, *faults))
@@ -107,7 +116,7 @@ def with_imports(case: Case) -> Case:
 
 @dataclass
 class _Generator:
-    """The state that all parts of a case share. The order of calls of `rng` determines the case of a seed."""
+    """Generates the parts of one case. A change of the order in which `rng` is called changes the case of each seed."""
 
     rng: random.Random
     scale: int
@@ -115,37 +124,41 @@ class _Generator:
     theme: str = ""
     deliveries: bool = True
 
-    def case(self) -> Case:
+    def generate(self) -> Case:
+        """Return the case."""
         rng, scale = self.rng, self.scale
         reinstatements = tuple(self._reinstatement() for _ in range(scale * rng.choice((0, 0, 1, 1, 1, 2))))
         suspends, expires = self.theme == "suspensions", self.theme == "expiry"
         windows = self.theme == "windows"
-        self.deliveries = expires or rng.random() < (0.5 if windows else _DELIVERIES)
+        self.deliveries = expires or rng.random() < (0.5 if windows else _DELIVERIES_PROBABILITY)
         times = self._event_times(reinstatements)
         messages = {
             "suspensions": self._mailings,
             "expiry": self._messages_at_expiry,
             "windows": self._messages_months_apart,
         }.get(self.theme, lambda: self._messages(times))()
+        # One case in eight has import jobs.
         backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
-        import_faults = 0 if backlog is None else scale * self._few()
+        import_faults = 0 if backlog is None else scale * self._small_number()
         return Case(
             tuple(messages),
             reinstatements,
             tuple(self._foreign_writes()) if expires else (),
-            # While the stream is down, contacts stay pending until a sweep; otherwise a sweep rarely finds one.
+            # While the stream is unavailable, contacts stay pending. Otherwise, a sweep rarely finds a pending contact.
             outages=() if backlog is None else (Outage("stream", 0, rng.choice((0, 700, 700, 4_000))),),
             backlog=backlog,
             jobs=tuple(rng.randrange(1 << 16) for _ in range(4 * scale)),
             added=tuple(number for number in range(4 * scale) if rng.random() < 0.5),
             faults=(
-                *(Fault(*self._call(), rng.randrange(1 << 16)) for _ in range(scale * self._few())),
-                *(Fault(*self._import_call(), rng.randrange(1 << 16)) for _ in range(import_faults)),
+                *(Fault(*self._choose_call(), rng.randrange(1 << 16)) for _ in range(scale * self._small_number())),
+                *(Fault(*self._choose_import_call(), rng.randrange(1 << 16)) for _ in range(import_faults)),
             ),
-            switches=tuple(Switch(*self._call(), rng.randrange(4)) for _ in range(2 * scale * self._few())),
+            switches=tuple(
+                Switch(*self._choose_call(), rng.randrange(4)) for _ in range(2 * scale * self._small_number())
+            ),
             choices=tuple(rng.choices(range(5), k=8 * scale)),
             staleness=() if suspends and rng.random() < 0.5 else tuple(rng.choices((0, 0, 1, 2), k=6 * scale)),
-            expiry=tuple(rng.choices(_AT_EXPIRY, k=3)) if expires else (),
+            expiry=tuple(rng.choices(_EXPIRY_OFFSETS, k=3)) if expires else (),
             feedback_workers=scale * rng.choice((1, 2, 2, 3)),
             shards=scale * rng.choice((1, 1, 2)),
             sweeps=rng.choice((1, 1, 2)),
@@ -159,7 +172,7 @@ class _Generator:
         )
 
     def _mailings(self) -> Iterator[Message]:
-        """Yield the feedback of some months about emails that mostly bounce: suspensions end, and begin again."""
+        """Yield feedback of several months. Most emails bounce, so that suspensions end and begin again."""
         rng = self.rng
         numbers = count()
         for variants in VARIANTS[: rng.choice((1, 2, 4))]:
@@ -170,34 +183,35 @@ class _Generator:
                 sent += rng.choice((1, 1, 2, 2, 4, 8, 16, 75, 75)) * DAY
 
     def _messages_months_apart(self) -> Iterator[Message]:
-        """Yield soft bounces with months between them."""
+        """Yield soft bounces that are 75 days apart."""
         for number in range(self.rng.choice((2, 3))):
             yield self._feedback_on(75 * number * DAY, find_kind("soft bounce"), self.contacts[0], number)
 
     def _messages_at_expiry(self) -> Iterator[Message]:
-        """Yield deliveries, and feedback that arrives when the contacts expire, about later emails."""
+        """Yield deliveries, and then feedback about later emails. It arrives at about the expiry of the contacts."""
         rng = self.rng
         numbers = count()
         for variants in self.contacts:
             for _ in range(rng.choice((1, 1, 2))):
                 yield self._feedback_on(rng.choice((-DAY, -10_000)), find_kind("delivery"), variants, next(numbers))
             for _ in range(rng.choice((1, 2, 2, 3))):
-                sent = EXPIRY + rng.choice((*_AT_EXPIRY, -DAY)) - 5_000
-                kind = find_kind("delivery") if rng.random() < 0.4 else self._kind_of_one()
+                sent = EXPIRY + rng.choice((*_EXPIRY_OFFSETS, -DAY)) - 5_000
+                kind = find_kind("delivery") if rng.random() < 0.4 else self._choose_single_recipient_kind()
                 yield self._feedback_on(sent, kind, variants, next(numbers))
 
-    def _kind_of_one(self) -> MessageKind:
-        """Return a random kind of messages that name one recipient."""
+    def _choose_single_recipient_kind(self) -> MessageKind:
+        """Return a random kind of messages with one recipient."""
         kind = choose_kind(self.rng)
-        return self._kind_of_one() if kind.two_recipients else kind
+        return self._choose_single_recipient_kind() if kind.two_recipients else kind
 
     def _foreign_writes(self) -> Iterator[ForeignWrite]:
+        """Yield writes of another application, before or at about the expiry of contacts."""
         for variants in self.contacts:
             if self.rng.random() < 0.3:
-                yield ForeignWrite(self.rng.choice((DAY, EXPIRY + self.rng.choice(_AT_EXPIRY))), variants[0])
+                yield ForeignWrite(self.rng.choice((DAY, EXPIRY + self.rng.choice(_EXPIRY_OFFSETS))), variants[0])
 
     def _feedback_on(self, sent: int, kind: MessageKind, variants: tuple[str, ...], number: int) -> Message:
-        """Return feedback on the email that was sent at the time `sent`."""
+        """Return feedback on an email. `sent` is the time of sending."""
         rng = self.rng
         at = sent + rng.choice((5_000, 5_000, 5_000, DAY))
         return build_message(
@@ -212,27 +226,27 @@ class _Generator:
         )
 
     def _published(self, kind: MessageKind) -> MessageKind:
-        """Return `kind`, or a bounce instead of a delivery that is not published to the stack."""
+        """Return `kind`. If SES publishes no deliveries, return a soft bounce instead of a delivery."""
         return kind if self.deliveries or kind.event_type != "delivery" else find_kind("soft bounce")
 
-    def _few(self) -> int:
+    def _small_number(self) -> int:
         return self.rng.choice((0, 1, 1, 2, 2, 3, 4))
 
     def _reinstatement(self) -> Reinstatement:
         kind = self.rng.choice(("cleared", "opted_in"))
         return Reinstatement(self.rng.choice(_COMMAND_TIMES), self.rng.choice(self.contacts)[0], kind)
 
-    def _call(self) -> tuple[str, int]:
-        """Return an operation and the index of a call; early calls are more likely, because a case has few calls."""
-        operation = self.rng.choices(_OPERATION_NAMES, cum_weights=_OPERATION_WEIGHTS)[0]
+    def _choose_call(self) -> tuple[str, int]:
+        """Return an operation and the index of a call. Early calls are more likely, because a case has few calls."""
+        operation = self.rng.choices(_OPERATIONS, cum_weights=_CUMULATIVE_WEIGHTS)[0]
         return operation, int(8 * self.scale * self.rng.random() ** 2.5)
 
-    def _import_call(self) -> tuple[str, int]:
-        """Return a call that imports make or depend on."""
+    def _choose_import_call(self) -> tuple[str, int]:
+        """Return an operation of import jobs and the index of a call."""
         return self.rng.choice(_IMPORT_OPERATIONS), int(5 * self.rng.random() ** 2)
 
     def _event_times(self, reinstatements: tuple[Reinstatement, ...]) -> list[int]:
-        """Return possible times of events: equal ones, days ago, and immediately around each reinstatement."""
+        """Return possible times of events: equal times, earlier days, and times close to each reinstatement."""
         times = [-1_000, -1_000, -1_001, -DAY, -2 * DAY, self.rng.randrange(-3 * DAY, 0)]
         for command in reinstatements:
             times += [command.at - 1, command.at, command.at + 1, command.at + 1_000, command.at + DAY + 1]
@@ -247,7 +261,7 @@ class _Generator:
             recipients = self._recipients(2 if kind.two_recipients else 1)
             at = rng.choice(times)
             email = self._email(emails, identity, recipients[0][0], at)
-            # A second message is a copy: redelivered, or published by the other mechanism of SES.
+            # A second message is a copy of the first. Its shape may differ: an event, or a notification.
             for _ in range(rng.choice((1, 1, 1, 1, 2))):
                 arrives = max(at, 0) + rng.choice(_DELAYS)
                 options: dict[str, Any] = {
@@ -261,17 +275,17 @@ class _Generator:
         return messages
 
     def _email(self, emails: dict[str, tuple[int, int]], identity: int, address: str, at: int) -> tuple[int, int]:
-        """Return the email that a message is about: an earlier one of the same recipient, or a new one."""
+        """Return the number and the time of the email of a message: an earlier email to `address`, or a new one."""
         known = emails.get(address)
         if known and known[1] < at and self.rng.random() < 0.6:
             return known
         emails[address] = identity, at - self.rng.choice((5_000, 5_000, 5_000, 5_000, DAY, 5 * DAY, 9 * DAY))
         return emails[address]
 
-    def _recipients(self, count: int) -> list[tuple[str, str]]:
-        """Return the key and one variant of `count` contacts."""
-        if count == 1:
+    def _recipients(self, number: int) -> list[tuple[str, str]]:
+        """Return `number` contacts as pairs of key and address variant."""
+        if number == 1:
             chosen = [self.rng.choice(self.contacts)]
         else:
-            chosen = self.rng.sample(VARIANTS[: max(count, len(self.contacts))], count)
+            chosen = self.rng.sample(VARIANTS[: max(number, len(self.contacts))], number)
         return [(variants[0], self.rng.choice(variants)) for variants in chosen]

@@ -1,4 +1,7 @@
-"""Checks of the promises: at every write, every acknowledgement, every call of SES, and at the end of a run."""
+"""Checks of the promises P1 to P8, which docs/explain/architecture.md defines.
+
+They run at every write, every acknowledgement and every call of SES, and at the end of a run.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,9 +41,9 @@ if TYPE_CHECKING:
     from tests.support.dynamodb_table import Item
 
 Slot = tuple[str, str, str]
-"""Address, day and verdict: the history keeps at least one fact of each slot."""
+"""Address, day and verdict. The history has at least one fact of each slot."""
 _UNSENDABLE = RANKS["suspended"]
-"""Rank from which bulk email must not be sent."""
+"""Rank of the weakest status with which bulk email must not be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Violation:
 
 
 class InvariantChecker:
-    """Checks a run, and collects the messages in quarantine, the published events and the violations."""
+    """Checks a run. Stores the messages in quarantine, the published events and the violations."""
 
     table: "Table"
     lanes: Lanes
@@ -98,12 +101,12 @@ class InvariantChecker:
         self.violations.append(Violation(promise, description, self._scheduler.steps))
 
     def check_write(self, old: "Item | None", new: "Item") -> None:
-        """Check at a write of a contact that its item agrees with itself (P1) and its status did not weaken (P3)."""
+        """Check that the written item of a contact is consistent (P1) and that its status did not weaken (P3)."""
         address = new["address"]["S"]
         unsendable = RANKS[new["status"]["S"]] >= _UNSENDABLE
         flags = {"unsendable" in new, not new["may_send"]["BOOL"]}
         if flags != {unsendable} or ("pending_shard" in new) != ("pending_since" in new):
-            self.add_violation("P1", f"{address} contradicts itself: {sorted(new)}")
+            self.add_violation("P1", f"the item of {address} is inconsistent: {sorted(new)}")
         if old is None:
             return
         before, after = old["status"]["S"], new["status"]["S"]
@@ -112,14 +115,14 @@ class InvariantChecker:
         ):
             self.add_violation("P3", f"{address} from {before} to {after}")
         if new.keys() - old.keys() == {FOREIGN_ATTRIBUTE} and new["rev"] == old["rev"]:
-            return  # the write of an application
+            return  # another application added its attribute
         if int(new["rev"]["N"]) != int(old["rev"]["N"]) + 1:
             self.add_violation("P3", f"{address} from rev {old['rev']['N']} to {new['rev']['N']}")
         if old.get("releases") != new.get("releases"):
             self.releases.check(old, new)
 
     def check_expiry(self, item: "Item") -> None:
-        """Check that a contact which expired had only deliveries, all sixty days ago or longer (P2)."""
+        """Check that an expired contact had only deliveries, and that all of them were at least sixty days ago (P2)."""
         address, registers = item["address"]["S"], stored_registers(item)
         delivered = registers.get("delivered", [])
         if registers != {"delivered": delivered, "variants": registers["variants"]} or address in self.foreign:
@@ -129,12 +132,12 @@ class InvariantChecker:
         self._forgotten.add(address, delivered)
 
     def check_calls_for_expiries(self, calls: int) -> None:
-        """Check that a function made no `calls` of AWS for contacts that expired (P8)."""
+        """Check that a function made no AWS calls for expired contacts (P8). `calls` is the number of its calls."""
         if calls:
             self.add_violation("P8", f"{calls} calls of AWS for expired contacts")
 
     def check_list_call(self) -> None:
-        """Check at a call of SES that the previous one was at least a second ago (P8)."""
+        """Check that the previous call of SES was at least a second ago (P8)."""
         now = self._scheduler.clock
         self.list_calls += 1
         if self._latest_call is not None and now - self._latest_call < SECOND:
@@ -142,7 +145,7 @@ class InvariantChecker:
         self._latest_call = now
 
     def check_acknowledgement(self, message: Message) -> None:
-        """Check that a message which is removed from its lane is stored or quarantined (P2)."""
+        """Check that an acknowledged message is in quarantine, or that all its facts are stored (P2)."""
         if message.disposition == "quarantined" and message.body not in self.quarantined:
             self.add_violation("P2", f"message {message.number} is neither on its lane nor in quarantine")
         for fact in message.facts:
@@ -156,25 +159,28 @@ class InvariantChecker:
                 self.add_violation("P2", f"message {message.number} is acknowledged, but not in the history: {fact}")
 
     def check_answer(self, messages: Sequence[Message], failed: set[str], *, broken: bool) -> None:
-        """Check that a function returns messages of its batch (P5), and none unless a call had a fault (P6)."""
+        """Check the failed messages that a function returned.
+
+        All must be messages of its batch (P5). If no call had a fault (`broken` is False), none may fail (P6).
+        """
         if not failed <= {str(message.number) for message in messages}:
-            self.add_violation("P5", "the answer names messages that are not in the batch")
+            self.add_violation("P5", "the result has messages that are not in the batch")
         if failed and not broken:
             self.add_violation("P6", f"messages {sorted(failed)} failed without a fault")
 
     def check_failure(self, error: Exception) -> None:
-        """Check that a function failed with an AWS error (P5), whose text contains no personal data (P7)."""
+        """Check that a function failed with an AWS error (P5) and that its text contains no personal data (P7)."""
         self.check_text("an exception", f"{error!r} {error}")
         if not type(error).__module__.startswith(("botocore", "ses_feedback.aws.errors")):
             self.add_violation("P5", f"a function failed with {error!r}")
 
     def check_text(self, place: str, text: str) -> None:
-        """Check that a text outside the table contains no personal data (P7)."""
+        """Check that `text` contains no personal data (P7). `place` is the origin of the text."""
         for leak in find_leaks(text)[:1]:
             self.add_violation("P7", f"{leak} in {place}")
 
     def check_result(self) -> None:
-        """Check everything after the last step."""
+        """Check the final state of the run."""
         if self.violations:
             return
         if not self._scheduler.settled:
@@ -198,11 +204,11 @@ class InvariantChecker:
             self.add_violation("P5", "the messages in quarantine are not the required ones")
 
     def _check_contact(self, address: str, facts: Sequence[ReportedFact]) -> None:
-        """Check the registers of a contact (P1), and everything that follows from them."""
+        """Check the registers of a contact (P1), its status and its effects."""
         item = self.table.items[address, "contact"]
         stored = stored_registers(item)
         expected = expected_registers(address, facts, self._reinstatements(address), stored.get("releases", ()))
-        # The status is the one that all facts give: deliveries that expired no longer matter to it.
+        # All facts determine the status. Only the registers may lack deliveries of an expired contact.
         self._check_status(address, item, expected)
         self._check_expiry_of(address, item, expected)
         if address in self._forgotten.addresses:
@@ -212,7 +218,7 @@ class InvariantChecker:
             self.add_violation("P1", f"{address} differs in {different}: {stored} instead of {expected}")
 
     def _check_status(self, address: str, item: "Item", expected: Registers) -> None:
-        """Check the status of a contact, its reason and its index (P1), and its effects (P4)."""
+        """Check the status of a contact, its evidence and its index key (P1), and its effects (P4)."""
         status = expected_status(expected, self._settings)
         unsendable = RANKS[status] >= _UNSENDABLE
         if (item["status"]["S"], item["may_send"]["BOOL"]) != (status, not unsendable):
@@ -221,7 +227,7 @@ class InvariantChecker:
         if shown != (evidence := expected_evidence(expected, self._settings)):
             self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")
         if ("unsendable" in item) != unsendable:
-            self.add_violation("P1", f"{address} is {status}, and wrongly indexed")
+            self.add_violation("P1", f"{address} is {status}, but its key of the index Unsendable is wrong")
         if item["may_send_transactional"]["BOOL"] != (not required_entry(status, self._settings)):
             self.add_violation("P1", f"{address} is {status}, but {item['may_send_transactional']}")
         if status == "suspended" and suspension_end(expected, self._settings):
@@ -233,13 +239,13 @@ class InvariantChecker:
         self._check_preferences(address, item, [] if is_simulator(address) else expected_opt_outs(expected))
 
     def _check_expiry_of(self, address: str, item: "Item", expected: Registers) -> None:
-        """Check that a contact expires if it has deliveries only (P8), and never with foreign attributes (P1)."""
+        """Check that a contact with deliveries only expires (P8), and that foreign attributes are kept (P1)."""
         is_foreign = address in self.foreign
         if is_foreign != (FOREIGN_ATTRIBUTE in item):
             self.add_violation("P1", f"{address} lost the attribute of another application")
         expires = not is_foreign and expected.keys() <= {"delivered", "variants"}
         if ("expires_at" in item) != expires:
-            self.add_violation("P8", f"{address} expires, or does not, against the rules: {sorted(item)}")
+            self.add_violation("P8", f"{address} must {'' if expires else 'not '}expire: {sorted(item)}")
 
     def _reinstatements(self, address: str) -> list[Command]:
         return [
@@ -249,6 +255,7 @@ class InvariantChecker:
         ]
 
     def _check_list(self, address: str, item: "Item", status: str) -> None:
+        """Check that the suppression list has the required entries (P4), and that no work is pending (P4)."""
         variants = {variant["S"] for variant in item["variants"]["L"]}
         entries = {
             variant: reason for variant, reason in self._suppressed.entries.items() if variant.lower() == address
@@ -256,6 +263,7 @@ class InvariantChecker:
         required = required_entry(status, self._settings)
         if set(entries.values()) != ({required} if required else set()):
             self.add_violation("P4", f"{address} is {status}, and the list holds {entries}")
+        # If the stack wrote the entry of the key, it also wrote the entries of all other variants.
         if required and address in self._suppressed.written and not variants - {address} <= set(entries):
             self.add_violation("P4", f"{address} is {status}, and the list holds {entries} of the variants {variants}")
         if "pending_shard" in item or "lease" in item:
@@ -283,17 +291,18 @@ class InvariantChecker:
         ]
 
     def _check_history(self, facts: Iterable[ReportedFact]) -> None:
-        """Check that the history has each slot, and no fact twice (P1)."""
+        """Check that the history has every slot, and no fact twice (P1)."""
         expected: dict[Slot, set[tuple[int, str]]] = {}
         for fact in facts:
-            # Copies of an event by a fast clock may have two dates, because each has a carrier of its own.
+            # The time of feedback is at most the time of its carrier. If SES's clock is fast, copies with different
+            # carriers have different times.
             expected.setdefault(_slot(fact), set()).add((fact.feedback, fact.at))
         stored = Counter(slot for slot, _ in self._history())
         if stored.keys() != expected.keys() or any(count > len(expected[slot]) for slot, count in stored.items()):
             self.add_violation("P1", f"history of {sorted(stored.items())} instead of {sorted(expected.items())}")
 
     def _is_in_history(self, fact: ReportedFact) -> bool:
-        """True if the history has `fact`, or another fact of its slot if the case has several."""
+        """True if the history has `fact`. If several facts have the same slot, one of them is sufficient."""
         slot = _slot(fact)
         others = any(
             _slot(other) == slot and (other.feedback, other.at) != (fact.feedback, fact.at)
@@ -310,5 +319,5 @@ class InvariantChecker:
 
 
 def _slot(fact: ReportedFact) -> Slot:
-    """Return the slot of a fact: the history has the day of the email."""
+    """Return the slot of a fact. Its day is that of the email."""
     return fact.address, fact.mailed_at[:10], fact.verdict

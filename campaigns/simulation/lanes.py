@@ -1,4 +1,4 @@
-"""The lanes (SQS queues) and the feedback functions behind them, as Lambda runs them."""
+"""Lanes (SQS queues), and the workers that invoke a feedback function with their messages, as Lambda does."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,8 +9,11 @@ from campaigns.simulation.messages import START, Message
 from campaigns.simulation.scheduler import SECOND
 
 VISIBILITY = 420 * SECOND
-"""Visibility timeout of a lane."""
-RECEIVES = 1_000
+"""Visibility timeout of a lane.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+"""
+MAX_RECEIVES = 1_000
 """Receives after which a message moves to the dead-letter queue (`maxReceiveCount`).
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
@@ -31,19 +34,19 @@ class FunctionChecker(Protocol):
     """Checks the results of functions."""
 
     def check_acknowledgement(self, message: Message) -> None:
-        """Check that `message`, which is removed from its lane, is stored or quarantined."""
+        """Check that an acknowledged message is in quarantine, or that all its facts are stored."""
 
     def check_answer(self, messages: Sequence[Message], failed: set[str], *, broken: bool) -> None:
-        """Check which of `messages` a function returned as `failed`; `broken` is True if a call had a fault."""
+        """Check the numbers in `failed`, which a function returned. `broken` is True if a call had a fault."""
 
     def check_failure(self, error: Exception) -> None:
         """Check that a function may fail with `error`."""
 
     def check_calls_for_expiries(self, calls: int) -> None:
-        """Check that a function made no `calls` of AWS for contacts that expired."""
+        """Check that a function made no AWS calls for expired contacts. `calls` is the number of its calls."""
 
     def check_text(self, place: str, text: str) -> None:
-        """Check that a text which others can see contains no personal data."""
+        """Check that `text` contains no personal data. `place` is the origin of the text."""
 
 
 class LambdaContext:
@@ -62,42 +65,42 @@ class LambdaContext:
 
 
 class Lanes:
-    """The messages on both lanes.
+    """The messages on both lanes and on their dead-letter queue.
 
-    `waiting` has the time from which each message is visible, `received` the number of receives, both by number.
-    `dead` are the messages on the dead-letter queue.
+    `waiting` has the messages on the lanes by number, each with the time from which it is visible. `received` has the
+    number of receives of each message. `dead` has the messages on the dead-letter queue.
     """
 
     def __init__(self, messages: Sequence[Message], clock: Callable[[], int]) -> None:
-        """Put `messages` on their lanes; each becomes visible when it arrives."""
+        """Add `messages` to their lanes. Each becomes visible at its time of arrival."""
         self.clock = clock
         self.waiting = {message.number: (message.arrives * 1000, message) for message in messages}
         self.received: Counter[int] = Counter()
         self.dead: list[Message] = []
 
     def due(self) -> int | None:
-        """Return when the next message becomes visible, or None if the lanes are empty."""
+        """Return the time at which the next message becomes visible, or None if the lanes are empty."""
         return min((at for at, _ in self.waiting.values()), default=None)
 
     def state(self) -> object:
-        """Return the messages, and in how long each becomes visible."""
+        """Return the number of each message, and the time until it becomes visible."""
         return sorted((number, max(0, at - self.clock())) for number, (at, _) in self.waiting.items())
 
     def receive(self, limit: int) -> list[Message]:
         """Return up to `limit` visible messages of one lane."""
         now = self.clock()
         visible = [message for at, message in self.waiting.values() if at <= now]
-        for message in [message for message in visible if self.received[message.number] >= RECEIVES]:
+        for message in [message for message in visible if self.received[message.number] >= MAX_RECEIVES]:
             visible.remove(message)
             self.dead.append(self.waiting.pop(message.number)[1])
         return [message for message in visible if message.lane == visible[0].lane][:limit]
 
     def redeliveries(self) -> int:
-        """Return the number of receives of messages that were received before."""
+        """Return the number of receives, without the first receive of each message."""
         return self.received.total() - len(self.received)
 
     def redrive(self, messages: Sequence[Message]) -> None:
-        """Put messages on their lanes with a receive count of 0."""
+        """Move `messages` back to their lanes, with a receive count of 0."""
         for message in messages:
             self.waiting[message.number] = self.clock(), message
             self.received.pop(message.number, None)
@@ -108,14 +111,18 @@ class Lanes:
         return dead
 
     def hide(self, messages: Sequence[Message], *, visible: bool = False) -> None:
-        """Hide received messages for the visibility timeout, unless they stay `visible`."""
+        """Count a receive of `messages`, and hide them for the visibility timeout unless `visible` is True."""
         until = self.clock() + (0 if visible else VISIBILITY)
         self.received.update(message.number for message in messages)
         self.waiting.update({message.number: (until, message) for message in messages})
 
 
 class FeedbackWorker:
-    """One of Lambda's pollers with the function that it invokes. After a crash, it has a new function."""
+    """A poller of Lambda with the function that it invokes.
+
+    After a crash or a failure of the function, the next invocation uses a new function.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    """
 
     def __init__(
         self,
@@ -125,7 +132,7 @@ class FeedbackWorker:
         checker: FunctionChecker,
         batch: int,
     ) -> None:
-        """Receive up to `batch` messages at once; `compose` makes the function on its first use."""
+        """Invoke a function with up to `batch` messages. `compose` returns a new function."""
         self._lanes = lanes
         self._injector = injector
         self._compose = compose
@@ -134,15 +141,15 @@ class FeedbackWorker:
         self._handler: Handler | None = None
 
     def due(self) -> int | None:
-        """Return when the next message becomes visible, or None if there is none."""
+        """Return the time at which the next message becomes visible, or None if the lanes are empty."""
         return self._lanes.due()
 
     def state(self) -> object:
-        """Return None: a worker keeps nothing from one invocation to the next."""
+        """Return None, because no state of a worker influences its next invocation."""
         return None
 
     def perform(self) -> None:
-        """Receive a batch, invoke the function, and remove the messages that did not fail."""
+        """Receive a batch, invoke the function, and acknowledge the messages that did not fail."""
         scheduler = self._injector.scheduler
         scheduler.running_actor().deadline = scheduler.clock + TIMEOUT
         faults_before = self._injector.fault_count
@@ -150,17 +157,18 @@ class FeedbackWorker:
         self._injector.call("receive", "", lambda: self._receive(batch))
         if not batch:
             return
+        # The function is kept only if it returns. A crash or an exception therefore discards it.
         handler, self._handler = self._handler or self._compose(), None
         try:
-            answer = handler({"Records": [sqs_record(message) for message in batch]}, LambdaContext(self._injector))
-        except Exception as error:  # noqa: BLE001 (like Lambda)
+            result = handler({"Records": [sqs_record(message) for message in batch]}, LambdaContext(self._injector))
+        except Exception as error:  # noqa: BLE001 (Lambda also handles any exception)
             self._checker.check_failure(error)
             return
         self._handler = handler
-        self._checker.check_text("a function's answer", repr(answer))
-        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        self._checker.check_text("the result of a function", repr(result))
+        failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
         self._checker.check_answer(batch, failed, broken=self._injector.fault_count != faults_before)
-        # Lambda's poller is not part of the function: its calls have no deadline.
+        # The poller acknowledges the messages. It is not part of the function, so the timeout does not apply to it.
         scheduler.running_actor().deadline = scheduler.clock + VISIBILITY
         done = [message for message in batch if str(message.number) not in failed]
         numbers = ", ".join(str(message.number) for message in done)
@@ -181,7 +189,10 @@ class FeedbackWorker:
 
 
 def sqs_record(message: Message) -> dict[str, Any]:
-    """Return the record of a message: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
+    """Return the record of a message in a Lambda event.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
     return {
         "messageId": str(message.number),
         "body": message.body,

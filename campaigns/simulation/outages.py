@@ -9,7 +9,7 @@ from datetime import timedelta
 from campaigns.simulation.campaign import fixed_jitter
 from campaigns.simulation.case import Case, Outage
 from campaigns.simulation.case_generator import generate_case
-from campaigns.simulation.lanes import RECEIVES
+from campaigns.simulation.lanes import MAX_RECEIVES
 from campaigns.simulation.messages import Message
 from campaigns.simulation.scheduler import SECOND
 from campaigns.simulation.simulator import Simulation
@@ -68,7 +68,7 @@ class OutageResult:
         """Return the figures on one line."""
         return (
             f"{self.cases:,} cases, {self.messages:,} messages, {self.calls:,} AWS calls, {self.failed_calls:,} failed"
-            f"; at most {self.receives:,} of {RECEIVES:,} receives of a message, {self.dead:,} dead letters; "
+            f"; at most {self.receives:,} of {MAX_RECEIVES:,} receives of a message, {self.dead:,} dead letters; "
             f"last contact written at most {timedelta(seconds=self.delay)} after the outage; "
             f"{self.changed} cases changed by {REDRIVES} redrives of everything; {self.violations} violations "
             f"({self.seconds:,.0f} s)"

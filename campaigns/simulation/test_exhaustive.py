@@ -1,4 +1,4 @@
-"""Exhaustive exploration of small scopes: every interleaving, with a crash at every call."""
+"""Exhaustive exploration of small scopes: every interleaving of the calls, and a crash at every call."""
 
 from unittest.mock import patch
 
@@ -19,7 +19,7 @@ _QUICK = [
     "two feedback workers, an email that is delivered and bounces, and a delivery of another email",
     "two feedback workers, a contact that expires, a soft bounce and a delivery",
 ]
-"""Scopes that take seconds. `python -m campaigns.simulation --exhaustive` explores the others as well."""
+"""Scopes whose exploration takes seconds. `python -m campaigns.simulation --exhaustive` explores all scopes."""
 _SMALLEST = _QUICK[2]
 
 
@@ -33,8 +33,8 @@ def test_small_scope_breaks_no_promise_in_any_interleaving(name: str) -> None:
     assert count_interleavings(exploration.graph) > 50_000
 
 
-def test_number_of_shards_of_an_exploration_holds_for_addresses_seen_before() -> None:
-    # An exploration uses one shard. A cached shard would hide the contact from the sweep, which would not end.
+def test_patched_number_of_shards_applies_to_addresses_whose_shard_was_computed_before() -> None:
+    # An exploration patches the number of shards to one. If shards were cached, the sweep would not find the contact.
     addresses = [f"recipient-{number}@example.com" for number in range(50)]
     before = {shard(address) for address in addresses}
     with patch.object(record, "SHARDS", 1):
@@ -43,12 +43,12 @@ def test_number_of_shards_of_an_exploration_holds_for_addresses_seen_before() ->
     assert len(before) > 1
 
 
-def test_second_exploration_finds_the_same_states() -> None:
+def test_two_explorations_of_a_scope_find_the_same_states() -> None:
     scope = make_scopes(crashes=0)[_SMALLEST]
     assert explore(scope).graph == explore(scope).graph
 
 
-_FOUND_IN = {
+_SCOPES_OF_BUGS = {
     "a lost race counts as done": _QUICK[0],
     "a contact added by another worker counts as done": _QUICK[0],
     "a delivery clears the soft bounce of its own email": _QUICK[4],
@@ -59,11 +59,11 @@ _FOUND_IN = {
         for bug in EXPLORED_BUGS
     },
 }
-"""Planted bugs, and the scope that finds each without a crash."""
+"""The scope in which each planted bug breaks a promise without a crash."""
 
 
-@pytest.mark.parametrize("name", _FOUND_IN)
-def test_exploration_finds_planted_bug(name: str) -> None:
+@pytest.mark.parametrize("name", _SCOPES_OF_BUGS)
+def test_exploration_of_a_scope_finds_its_planted_bug(name: str) -> None:
     with find_planted_bug(name).planted():
-        exploration = explore(make_scopes(crashes=0)[_FOUND_IN[name]])
+        exploration = explore(make_scopes(crashes=0)[_SCOPES_OF_BUGS[name]])
     assert exploration.violations

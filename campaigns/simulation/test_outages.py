@@ -28,7 +28,7 @@ def test_after_outage_everything_converges_and_redrives_change_nothing(name: str
 def test_after_redrive_of_dead_letters_everything_converges(name: str) -> None:
     result = run_outage(name, range(_CASES_LONG))
     assert result.dead > 0
-    assert result.receives == lanes.RECEIVES
+    assert result.receives == lanes.MAX_RECEIVES
     assert (result.violations, result.changed) == (0, 0)
 
 
@@ -37,7 +37,7 @@ def test_lanes_have_the_timeouts_and_receives_of_the_template(kind: str) -> None
     resources = template()["Resources"]
     queue, function = (resources[f"{kind}{suffix}"]["Properties"] for suffix in ("Queue", "Function"))
     assert queue["VisibilityTimeout"] * SECOND == lanes.VISIBILITY
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == lanes.RECEIVES
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == lanes.MAX_RECEIVES
     assert function.get("Timeout", template()["Globals"]["Function"]["Timeout"]) * SECOND == lanes.TIMEOUT
 
 

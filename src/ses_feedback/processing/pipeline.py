@@ -1,7 +1,7 @@
-"""The batch pipeline: a Lambda event is opened, parsed and judged, and the facts are stored in contacts.
+"""Pipeline that processes a batch of records: it opens, parses and judges them, and stores their facts in contacts.
 
-Each record ends with exactly one disposition: applied, ignored, quarantined or retry. Records of a batch do not affect
-each other's result.
+Each record gets exactly one disposition: applied, ignored, quarantined or retry. No record changes the result of
+another.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +43,7 @@ class QuarantineStore(Protocol):
 
 @dataclass(slots=True)
 class _JudgedRecord:
-    """A record with its judgement, or with the problem that prevented one."""
+    """A record with its judgement. A record that cannot be judged has a `problem`, or is `late`."""
 
     record: Record
     judgement: Judgement | None = None
@@ -57,7 +57,7 @@ class _JudgedRecord:
 
 
 class Pipeline:
-    """Processes records in batches. Feedback changes contacts only through this class."""
+    """Processes records in batches. Every change of a contact by feedback is made by this class."""
 
     def __init__(
         self,
@@ -78,19 +78,20 @@ class Pipeline:
     def process(self, event: object, until: datetime | None = None) -> BatchReport:
         """Process the records of a Lambda event, and return the result of each.
 
-        Work that has not begun by `until` is left for a retry. Each attempt at a large event therefore advances.
+        A record whose work has not begun by `until` gets the disposition retry. Each retry of a large event therefore
+        has fewer facts to store.
         """
         return self.process_records(read_records(event), until)
 
     def process_records(self, records: Iterable[Record], until: datetime | None = None) -> BatchReport:
-        """Process `records`, as `process` does with those of an event."""
+        """Process `records`, and return the result of each. `until` has the same meaning as in `process`."""
         batch = [self._judge_in_time(record, until) for record in records]
         self._store_facts(batch, until)
         metric_counts, now = MetricCounts(), self._now()
         return BatchReport(tuple([self._finish(judged, metric_counts, now, until) for judged in batch]), metric_counts)
 
     def _judge_in_time(self, record: Record, until: datetime | None) -> _JudgedRecord:
-        """Judge a record unless `until` has passed, so that one expensive record does not delay all others."""
+        """Judge a record, unless `until` has passed. Then the facts of earlier records can still be stored."""
         return _JudgedRecord(record, late=True) if until and self._now() >= until else self._judge(record)
 
     def _judge(self, record: Record) -> _JudgedRecord:
@@ -110,7 +111,7 @@ class Pipeline:
     def _store_facts(self, batch: list[_JudgedRecord], until: datetime | None) -> None:
         try:
             failed = self._contacts.learn((fact for judged in batch for fact in judged.facts), until)
-        except Exception:  # noqa: BLE001 (find the record with the bug by storing the facts of each record separately)
+        except Exception:  # noqa: BLE001 (each record is stored separately, to find the one that causes the exception)
             for judged in batch:
                 self._store_facts_of(judged, until)
             return
@@ -127,7 +128,7 @@ class Pipeline:
     def _finish(
         self, judged: _JudgedRecord, metric_counts: MetricCounts, now: datetime, until: datetime | None
     ) -> RecordResult:
-        disposition, reason = self._dispose(judged, until)
+        disposition, reason = self._determine_disposition(judged, until)
         judgement = judged.judgement
         if disposition is Disposition.RETRY:
             metric_counts.count_retry(age_of(judged.record, now))
@@ -135,10 +136,11 @@ class Pipeline:
         if disposition is Disposition.QUARANTINED:
             metric_counts.count(judgement.counted_under if judgement else "", "Quarantined")
         if judgement:
-            self._count(judgement, metric_counts, now)
+            self._count_metrics(judgement, metric_counts, now)
         return _result(judged, disposition, reason)
 
-    def _dispose(self, judged: _JudgedRecord, until: datetime | None) -> tuple[Disposition, str]:
+    def _determine_disposition(self, judged: _JudgedRecord, until: datetime | None) -> tuple[Disposition, str]:
+        """Return the disposition of a record and its reason. A record with a problem is sent to quarantine."""
         if judged.late:
             return Disposition.RETRY, OUT_OF_TIME.code
         if judged.failures:
@@ -147,26 +149,26 @@ class Pipeline:
             return self._quarantine_record(judged, until)
         if judged.judgement and judged.judgement.kind == "Notice":
             return Disposition.IGNORED, ""
-        # A bounce or complaint without a recipient changes no contact. The log line tells the operator about it.
+        # A bounce or complaint without a recipient changes no contact. Because of the reason, it is logged.
         without_recipient = judged.judgement and judged.judgement.kind in _LANES and not judged.facts
         return Disposition.APPLIED, "no-recipient" if without_recipient else ""
 
     def _quarantine_record(self, judged: _JudgedRecord, until: datetime | None) -> tuple[Disposition, str]:
         if until and self._now() >= until:
-            # A hanging call would use up the time to acknowledge the records whose facts are stored.
+            # If the call gets no response, no time remains to acknowledge the records whose facts are stored.
             return Disposition.RETRY, f"not quarantined: {OUT_OF_TIME.code}"
         record = judged.record
         try:
             original = record.original()
         except (RecursionError, TypeError, ValueError) as error:
-            # The content came as decoded JSON and cannot be encoded again.
+            # The Lambda event contained the content as decoded JSON, which cannot be encoded again.
             return Disposition.RETRY, f"not quarantined: {type(error).__name__}"
         refused = self._quarantine.store(original, judged.problem, safe_id(record.id), record.sent_at)
         if refused:
             return Disposition.RETRY, f"not quarantined: {refused}"
         return Disposition.QUARANTINED, judged.problem
 
-    def _count(self, judgement: Judgement, metric_counts: MetricCounts, now: datetime) -> None:
+    def _count_metrics(self, judgement: Judgement, metric_counts: MetricCounts, now: datetime) -> None:
         configuration_set = judgement.counted_under
         for name, number in judgement.counts:
             metric_counts.count(configuration_set, name, number)
@@ -196,7 +198,7 @@ def _diagnostic_of(fact: Fact) -> tuple[str, str]:
 
 def _result(judged: _JudgedRecord, disposition: Disposition, reason: str) -> RecordResult:
     judgement = judged.judgement
-    # Hashes are needed for the log only.
+    # Only the log needs the hashes, and only of records with a reason.
     addresses = dict.fromkeys(fact.address.key for fact in judged.facts) if reason else ()
     return RecordResult(
         judged.record,
@@ -215,5 +217,5 @@ def _failures(judged: _JudgedRecord, failed: Mapping[str, str]) -> dict[str, str
 
 
 def internal_error(error: Exception) -> str:
-    """Return the reason with which a record is quarantined because of a bug."""
+    """Return the reason of the quarantine of a record that caused an unexpected exception."""
     return f"internal-error: {type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Signer: its signatures are those of botocore."""
+"""Signatures of requests to DynamoDB. botocore is the reference."""
 
 from datetime import UTC, datetime
 from unittest import mock
@@ -20,7 +20,8 @@ FIRST_SECOND_OF_2027 = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def botocore_authorization(access: Access, url: str, at: datetime, headers: dict[str, str]) -> str:
-    """Return the Authorization header of botocore for a request with the same headers at that time."""
+    """Return botocore's Authorization header of a request with the same headers at the time `at`."""
+    # botocore adds the Host header itself, and signs no User-Agent.
     unsigned = {name: text for name, text in headers.items() if name not in {"Authorization", "Host", "User-Agent"}}
     request = AWSRequest("POST", url, unsigned, BODY)
     with mock.patch.object(botocore.auth, "get_current_datetime", return_value=at.replace(tzinfo=None)):
@@ -37,8 +38,11 @@ def botocore_authorization(access: Access, url: str, at: datetime, headers: dict
         ("http://127.0.0.1:4566", "127.0.0.1:4566"),
     ],
 )
-def test_a_signature_equals_that_of_botocore_also_on_the_next_day(url: str, host: str, token: str) -> None:
-    """The signing key changes every day."""
+def test_signatures_before_and_after_midnight_equal_those_of_botocore(url: str, host: str, token: str) -> None:
+    """The signing key is derived from the date in UTC.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+    """
     access = Access(url, "eu-central-1", "AKIDEXAMPLE", SECRET, token)
     times = [LAST_SECOND_OF_2026, LAST_SECOND_OF_2026, FIRST_SECOND_OF_2027]
     remaining = iter(times)
@@ -52,7 +56,10 @@ def test_a_signature_equals_that_of_botocore_also_on_the_next_day(url: str, host
 
 
 def test_a_signature_has_the_current_time() -> None:
-    """AWS refuses signatures older than five minutes."""
+    """AWS rejects a signature that is older than five minutes.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+    """
     headers = Signer(Access("http://localhost", "us-east-1", "key", SECRET), "localhost")(TARGET, BODY)
     signed_at = datetime.strptime(headers["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
     assert abs((datetime.now(UTC) - signed_at).total_seconds()) < 60
