@@ -1,6 +1,7 @@
 """Hypothesis profiles, and the option that rewrites golden files.
 
-The profile `quick` runs the same 100 examples every time. `pytest --hypothesis-profile=long` runs 5,000 new ones.
+The profile `quick` runs the same 100 examples in every run. The profile `long` runs 5,000 random examples:
+`pytest --hypothesis-profile=long`.
 """
 
 import gc
@@ -15,7 +16,7 @@ settings.register_profile(
     database=None,
     deadline=None,
     max_examples=5_000,
-    print_blob=True,
+    print_blob=True,  # the line that reproduces a failure
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("quick")
@@ -31,5 +32,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude modules and collected tests from garbage collections, which saves about 7 % of the CPU time."""
+    """Exclude modules and collected tests from garbage collection. This saves about 7 % of the CPU time."""
     gc.freeze()

@@ -1,6 +1,6 @@
-"""Laws of the pure modules that hold for all feedback, in every order, with any duplicates.
+"""Laws of judging, merging, status and list sync: they hold for all feedback, in any order and with any duplicates.
 
-Hypothesis searches for counterexamples. A longer search:
+Hypothesis searches for counterexamples. This command runs a longer search:
 `pytest --hypothesis-profile=long tests/properties/test_contact_laws.py`.
 """
 
@@ -78,7 +78,7 @@ from tests.support.strategies import (
 Event = Any
 LIMITS = Limits()
 END = on_day(5_000)
-"""Later than every time of the strategies."""
+"""A time after every time that the strategies generate."""
 
 
 # --- Opening and parsing --------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ HOSTILE_TEXTS = {
 
 
 def opened(event: Event) -> list[Document | Notice | str]:
-    """Return the content of each record of `event`, or the reason why it can't be opened."""
+    """Return the content of each record of `event`, or the reason if the record cannot be opened."""
     found: list[Document | Notice | str] = []
     for record in read_records(event):
         try:
@@ -138,7 +138,7 @@ def parsed(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> str:
-    """Return the text of a document with a piece cut out or a piece inserted."""
+    """Return the JSON of a document in which up to 40 characters are replaced with other text."""
     text = json.dumps(draw(documents()), ensure_ascii=draw(st.booleans()))
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 40)))
@@ -147,12 +147,12 @@ def damaged_texts(draw: st.DrawFn) -> str:
 
 @st.composite
 def events(draw: st.DrawFn) -> Event:
-    """Return any JSON, text or damaged document, in any carrier."""
+    """Return Lambda events: any JSON value, text or damaged document, in any carrier."""
     content = draw(st.one_of(json_values(), mutated_documents(), damaged_texts(), texts()))
     carrier = draw(st.sampled_from(tuple(CARRIERS.values())))
     try:
         return carrier(content)
-    except RecursionError:  # too deep to be written as JSON, so no sender can put it in a text
+    except RecursionError:  # the content is too deep for JSON, so no carrier can contain it as a text
         return content
 
 
@@ -175,8 +175,8 @@ def test_a_hostile_text_in_any_carrier_is_opened_and_parsed_without_an_exception
 
 
 @given(json_values())
-def test_the_original_of_every_record_is_a_text(event: Event) -> None:
-    """A record that is too deep to be written as JSON raises RecursionError."""
+def test_the_original_of_every_record_that_can_be_encoded_is_a_text(event: Event) -> None:
+    """If the content of a record cannot be encoded as JSON, `original` raises RecursionError or ValueError."""
     for record in read_records(event):
         with contextlib.suppress(RecursionError, ValueError):
             assert isinstance(record.original(), str)
@@ -184,14 +184,12 @@ def test_the_original_of_every_record_is_a_text(event: Event) -> None:
 
 @given(mutated_documents() | json_objects(json_values()))
 def test_parsing_raises_only_feedback_errors_that_can_be_logged(document: Json) -> None:
+    errors: list[FeedbackError] = []
     try:
         parse_feedback(document)
-    except FeedbackError as refusal:
-        error = refusal
-    else:
-        return
-    assert error.reason in {"two-kinds", "unknown-kind", "malformed"}
-    assert str(error).isascii()
+    except FeedbackError as error:
+        errors.append(error)
+    assert all(error.reason in {"two-kinds", "unknown-kind", "malformed"} and str(error).isascii() for error in errors)
 
 
 @given(documents())
@@ -205,7 +203,7 @@ RULES = {rule.name: rule for rule in POLICY}
 
 
 def key_of(raw: Any) -> str | None:  # noqa: ANN401 (JSON)
-    """Return the key of the recipient `raw`, or None if it is no valid address."""
+    """Return the key of the recipient `raw`, or None if the address is invalid."""
     try:
         return parse_address(raw).key
     except (AddressError, TypeError):
@@ -236,7 +234,9 @@ def test_judging_any_document_gives_facts_that_can_be_stored_counted_and_logged(
 
 
 @given(mutated_documents(), moments())
-def test_feedback_is_never_earlier_than_its_email_nor_later_than_its_carrier(document: Json, sent_at: datetime) -> None:
+def test_time_of_feedback_is_between_the_times_of_its_email_and_of_its_carrier(
+    document: Json, sent_at: datetime
+) -> None:
     feedback = parsed(document)
     judgement = judge(feedback, sent_at) if feedback else None
     if feedback is None or judgement is None or judgement.at is None:
@@ -247,7 +247,7 @@ def test_feedback_is_never_earlier_than_its_email_nor_later_than_its_carrier(doc
 
 
 @given(mutated_documents(), moments(), st.integers(0, 28))
-def test_a_redrive_never_changes_the_date_of_feedback_that_its_carrier_bounded(
+def test_a_redrive_keeps_the_judgement_of_feedback_that_is_not_later_than_its_carrier(
     document: Json, sent_at: datetime, days: int
 ) -> None:
     feedback = parsed(document)
@@ -260,7 +260,7 @@ def test_a_redrive_never_changes_the_date_of_feedback_that_its_carrier_bounded(
 
 
 @given(mutated_documents())
-def test_only_recipients_of_the_email_get_facts_unless_ses_itself_wrote_the_name(document: Json) -> None:
+def test_facts_are_about_recipients_of_the_email_unless_ses_wrote_the_address(document: Json) -> None:
     feedback = parsed(document)
     if feedback is None or feedback.kind != "Bounce" or not feedback.mail or not feedback.mail.destination:
         return
@@ -270,7 +270,7 @@ def test_only_recipients_of_the_email_get_facts_unless_ses_itself_wrote_the_name
 
 
 @given(mutated_documents())
-def test_address_variants_come_from_the_recipients_of_the_email_only(document: Json) -> None:
+def test_address_variant_of_a_fact_is_that_of_a_recipient_of_the_email_or_empty(document: Json) -> None:
     feedback = parsed(document)
     if feedback is None:
         return
@@ -280,7 +280,7 @@ def test_address_variants_come_from_the_recipients_of_the_email_only(document: J
 
 
 def variant_of(raw: str) -> str:
-    """Return the address variant in `raw`, or an empty string."""
+    """Return the address variant of `raw`, or an empty string if the address is invalid."""
     try:
         return parse_address(raw).variant
     except AddressError:
@@ -288,7 +288,7 @@ def variant_of(raw: str) -> str:
 
 
 @given(documents())
-def test_events_and_notifications_get_the_same_judgement(document: Json) -> None:
+def test_an_event_and_a_notification_with_equal_content_give_the_same_judgement(document: Json) -> None:
     kind = document.get(EVENT) or document.get(NOTIFICATION)
     rest = {name: value for name, value in document.items() if name not in {EVENT, NOTIFICATION}}
     assert judge(parse_feedback({EVENT: kind, **rest})) == judge(parse_feedback({NOTIFICATION: kind, **rest}))
@@ -325,7 +325,7 @@ def test_the_empty_contact_is_the_identity_of_merge(contact: Contact) -> None:
 
 @given(histories(), st.data())
 def test_facts_in_any_order_with_any_duplicates_give_the_same_contact(history: list[Fact], data: st.DataObject) -> None:
-    """Also if they are learnt in two batches that are merged later."""
+    """Two contacts that learnt parts of the facts also merge to the same contact."""
     twice = data.draw(st.lists(st.sampled_from(history))) if history else []
     again = data.draw(orders(history + twice))
     expected = learn_facts(Contact(RECIPIENT), history)
@@ -345,10 +345,10 @@ def test_the_registers_and_the_item_of_a_contact_are_bounded(history: list[Fact]
     assert len(json.dumps(encode(ContactRecord(contact), Limits()))) < 24_000
 
 
-# --- Standing -------------------------------------------------------------------------------------------------------
+# --- Status ---------------------------------------------------------------------------------------------------------
 
 STRENGTH = list(reversed(Status))
-"""Weakest first."""
+"""All statuses, the weakest first."""
 
 
 @given(histories() | histories(verdicts=SOFT_BOUNCE_VERDICTS), limits(), st.none() | moments())
@@ -360,7 +360,9 @@ def test_a_status_weakens_only_by_a_delivery_or_by_the_persons_own_opt_in(
         learnt = merge(contact, contact_of(fact))
         before, after = standing(contact, limits).status, standing(learnt, limits).status
         if STRENGTH.index(after) < STRENGTH.index(before):
-            assert (fact.verdict, before) in WEAKENING or (limits.list_suspended and before is Status.BOUNCED)
+            # With `list_suspended`, a soft bounce can show that an earlier echo reported the stack's own entry.
+            own_entry = limits.list_suspended and before is Status.BOUNCED
+            assert (fact.verdict, before) in WEAKENING or own_entry
         contact = learnt
 
 
@@ -369,10 +371,11 @@ WEAKENING = {
     (Verdict.DELIVERED, Status.BOUNCING),
     (Verdict.SUBSCRIBE, Status.UNSUBSCRIBED),
 }
+"""Pairs of a verdict and a status that it may weaken."""
 
 
 @given(contacts(), limits())
-def test_a_release_weakens_a_suspension_only(contact: Contact, limits: Limits) -> None:
+def test_a_release_weakens_only_the_status_suspended(contact: Contact, limits: Limits) -> None:
     before = standing(contact, limits).status
     after = standing(merge(contact, released(contact, limits)), limits).status
     if before is Status.SUSPENDED:
@@ -382,7 +385,7 @@ def test_a_release_weakens_a_suspension_only(contact: Contact, limits: Limits) -
 
 
 @given(contacts(), limits())
-def test_an_operator_never_removes_a_complaint_or_an_opt_out(contact: Contact, limits: Limits) -> None:
+def test_a_reinstatement_by_an_operator_removes_no_complaint_and_no_opt_out(contact: Contact, limits: Limits) -> None:
     before = standing(contact, limits).status
     cleared = reinstated(contact, END, "cleared")
     assert opted_out_streams(cleared) == opted_out_streams(contact)
@@ -393,7 +396,7 @@ def test_an_operator_never_removes_a_complaint_or_an_opt_out(contact: Contact, l
 
 
 @given(contacts(), limits())
-def test_the_evidence_of_a_status_is_in_the_contact(contact: Contact, limits: Limits) -> None:
+def test_the_evidence_of_a_status_is_the_content_of_a_register(contact: Contact, limits: Limits) -> None:
     found = standing(contact, limits)
     assert (found.status is Status.ACTIVE) == (found.evidence is None)
     if found.evidence:
@@ -406,7 +409,7 @@ def test_the_evidence_of_a_status_is_in_the_contact(contact: Contact, limits: Li
 
 
 @given(contacts(), limits())
-def test_item_attributes_for_applications_follow_from_the_status(contact: Contact, limits: Limits) -> None:
+def test_item_attributes_for_applications_agree_with_the_status(contact: Contact, limits: Limits) -> None:
     found = standing(contact, limits)
     item = encode(ContactRecord(contact, status=found.status), limits)
     may_send = found.status in {Status.ACTIVE, Status.BOUNCING}
@@ -426,7 +429,7 @@ def test_the_persons_own_reinstatement_makes_a_contact_active(contact: Contact, 
 
 @dataclass(frozen=True)
 class Email:
-    """One email of a history: the day it was sent, whether it was accepted, and the day of its soft bounce."""
+    """An email: the day of sending, True if it was delivered, and the day of its soft bounce or None."""
 
     day: int
     delivered: bool
@@ -435,9 +438,13 @@ class Email:
 
 @st.composite
 def mailings(draw: st.DrawFn) -> list[Email]:
-    """Return emails of up to 80 days, whose mailbox works or fails for whole days at a time."""
-    works = st.sampled_from(("works", "fails", "refuses"))
-    phases = draw(st.lists(st.tuples(works, st.integers(1, 12)), min_size=1, max_size=12))
+    """Return emails of consecutive phases of one mailbox.
+
+    A mailbox that `works` accepts emails. A mailbox that `fails` accepts emails and bounces them later. A mailbox that
+    `refuses` bounces them immediately.
+    """
+    behaviours = st.sampled_from(("works", "fails", "refuses"))
+    phases = draw(st.lists(st.tuples(behaviours, st.integers(1, 12)), min_size=1, max_size=12))
     late, each_day = draw(st.integers(0, 6)), draw(st.integers(1, 3))
     emails, day = [], 0
     for phase, days in phases:
@@ -449,7 +456,7 @@ def mailings(draw: st.DrawFn) -> list[Email]:
 
 
 def unbounded_status(emails: list[Email], limits: Limits) -> Status:
-    """Return the status that design rules give, from all emails at once and without registers."""
+    """Return the status by the rules in docs/explain/contact.md, computed from all emails and without registers."""
     late = max((email.bounced_on - email.day for email in emails if email.bounced_on is not None), default=0)
     last_delivery = max((email.day for email in emails if email.delivered), default=-1)
     clean = [
@@ -488,7 +495,7 @@ def test_bounded_registers_give_the_status_of_the_unbounded_model(
 
 @st.composite
 def stored_contacts(draw: st.DrawFn) -> ContactRecord:
-    """Return contacts with any pending marks, lease and published status."""
+    """Return contacts with any pending work, lease and published status."""
     contact = draw(contacts())
     status = st.sampled_from(Status)
     synced = draw(st.sampled_from((None, UNLISTED, "BOUNCE", "COMPLAINT")))
@@ -518,7 +525,7 @@ def test_decoding_an_encoded_contact_gives_the_same_contact(stored: ContactRecor
 
 
 @given(histories(), limits())
-def test_known_facts_in_any_order_write_nothing(history: list[Fact], limits: Limits) -> None:
+def test_learning_known_facts_in_another_order_changes_nothing(history: list[Fact], limits: Limits) -> None:
     stored = learn(ContactRecord(Contact(RECIPIENT)), history, limits, START)
     assert stored
     assert (1, standing(stored.contact, limits).status) == (stored.rev, stored.status)
@@ -539,7 +546,7 @@ class SyncedContact:
     opted_out: tuple[str, ...] = ()
 
     def learn(self, facts: list[Fact], opted_in: datetime | None) -> None:
-        """Add facts, and a reinstatement if there is one, to the contact."""
+        """Add `facts` to the contact, and a reinstatement if `opted_in` is a time."""
         contact = reinstated(learn_facts(self.stored.contact, facts), opted_in)
         self.stored = become(self.stored, contact, self.limits, START) or self.stored
 
@@ -559,12 +566,12 @@ class SyncedContact:
 
 
 @given(histories() | histories(verdicts=SOFT_BOUNCE_VERDICTS), limits(), st.none() | moments(), st.data())
-def test_the_list_and_the_events_end_with_the_required_entry_in_any_order_of_events(
+def test_after_events_in_any_order_the_list_and_the_published_status_agree_with_the_contact(
     history: list[Fact], limits: Limits, opted_in: datetime | None, data: st.DataObject
 ) -> None:
-    """The list sync may run after any of the events.
+    """The list sync runs after some of the events, and after the last one.
 
-    The list begins with the entry that the echoes report. If there is a reinstatement, it begins with any entry.
+    At the start, the list has the entry that the latest echo reports. If there is a reinstatement, it has any entry.
     """
     contact = learn_facts(Contact(RECIPIENT), history)
     expected = reinstated(contact, opted_in)

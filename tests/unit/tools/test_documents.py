@@ -149,11 +149,11 @@ IN_DIGITS = [
     (CONTACT, f"of each of the latest {KEPT_DAYS} days"),
     (
         CONTACT,
-        f"{KEPT_DAYS} days are stored because the last clean day must stay while fewer than {MAX_SOFT_BOUNCE_LIMIT}",
+        f"{KEPT_DAYS} days. The last clean delivery must be stored until {MAX_SOFT_BOUNCE_LIMIT} soft-bounce days",
     ),
     (CONTACT, f"at most {MAX_LATENESS} | greatest"),
     (CONTACT, f"After {KEPT_RELEASES} releases without a clean delivery"),
-    (CONTACT, f"the least {KEPT_STREAMS} names"),
+    (CONTACT, f"the first {KEPT_STREAMS} names"),
     (CONTACT, f"removed {RETENTION_DAYS} days after the last delivery"),
     (CONTACT, f"union, at most {KEPT_VARIANTS} variants"),
     (CONTACT, f"there are at most {HISTORY_A_DAY} items"),

@@ -1,4 +1,4 @@
-"""The screen of the demo, and its image."""
+"""Screen of the demo, and the image of it in the documentation."""
 
 import io
 import re
@@ -25,8 +25,8 @@ REPORTS = {
 }
 
 
-def show(console: Console) -> None:
-    """Print contacts, reports and metrics."""
+def print_screen(console: Console) -> None:
+    """Print all tables of the demo."""
     screen = Screen(console, RUN)
     screen.show_contacts([CONTACT], Counter(active=16))
     screen.show_reports(REPORTS)
@@ -35,7 +35,7 @@ def show(console: Console) -> None:
 
 def test_screen_shows_short_addresses_in_eighty_columns() -> None:
     output = io.StringIO()
-    show(Console(file=output, width=80))
+    print_screen(Console(file=output, width=80))
     text = output.getvalue()
     assert max(map(len, text.splitlines())) <= 80
     shown = ("mailboxfull+sue@example.com", "and 16 more @example.com", "complaint+zoe@example.com", "bounce@simulator")
@@ -43,8 +43,7 @@ def test_screen_shows_short_addresses_in_eighty_columns() -> None:
     assert RUN not in text
 
 
-def test_no_recipient_is_cut_in_eighty_columns() -> None:
-    """The other columns have their longest values."""
+def test_addresses_are_complete_in_eighty_columns_if_other_columns_have_their_longest_values() -> None:
     longest = {"status": {"S": "complained"}, "reason": {"S": "Transient/MailboxFull"}, "synced": {"S": "COMPLAINT"}}
     contacts = [{**CONTACT, **longest, "address": {"S": address}} for address in create_recipients(RUN).remarkable]
     output = io.StringIO()
@@ -54,7 +53,7 @@ def test_no_recipient_is_cut_in_eighty_columns() -> None:
 
 def test_image_refers_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     console = create_console(record=True)
-    show(console)
+    print_screen(console)
     save_svg(console, tmp_path / "demo.svg")
     svg = (tmp_path / "demo.svg").read_text()
     assert 'url("' not in svg
@@ -63,8 +62,8 @@ def test_image_refers_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFix
     assert "MailboxFull" in capsys.readouterr().out
 
 
-def test_committed_image_shows_the_current_titles_and_no_path_of_a_machine() -> None:
-    """`make demo-image` writes it."""
+def test_committed_image_has_the_current_titles_and_no_local_path() -> None:
+    """If this test fails, `make demo-image` writes a current image."""
     text = (ROOT / "docs" / "demo.svg").read_text().replace("&#160;", " ")
     titles = ("Contacts after the first email", "SES suppression list", "Reports from SES", "Metrics")
     assert [title for title in titles if title not in text] == []
