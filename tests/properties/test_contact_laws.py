@@ -118,7 +118,7 @@ HOSTILE_TEXTS = {
 }
 
 
-def opened(event: Event) -> list[Document | Notice | str]:
+def open_all_records(event: Event) -> list[Document | Notice | str]:
     """Return the content of each record of `event`, or the reason if the record cannot be opened."""
     found: list[Document | Notice | str] = []
     for record in read_records(event):
@@ -129,7 +129,7 @@ def opened(event: Event) -> list[Document | Notice | str]:
     return found
 
 
-def parsed(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
+def parse_or_none(document: Any) -> Feedback | None:  # noqa: ANN401 (JSON)
     """Return the feedback in `document`, or None if it is malformed."""
     with contextlib.suppress(FeedbackError):
         return parse_feedback(document)
@@ -159,7 +159,7 @@ def events(draw: st.DrawFn) -> Event:
 @given(events())
 def test_opening_an_event_raises_only_envelope_errors_with_a_known_reason(event: Event) -> None:
     reasons = {"no-content", "not-an-object", "not-json", "unknown-bus-event", "unknown-shape", "wrapped-too-often"}
-    assert {found for found in opened(event) if isinstance(found, str)} <= reasons
+    assert {found for found in open_all_records(event) if isinstance(found, str)} <= reasons
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS.keys())
@@ -168,9 +168,9 @@ def test_a_hostile_text_in_any_carrier_is_opened_and_parsed_without_an_exception
     text: str, carrier: Callable[[Any], Event]
 ) -> None:
     event = carrier(text)
-    found = opened(event)
+    found = open_all_records(event)
     assert len(read_records(event)) == len(found)
-    feedback = [parsed(document.fields) for document in found if isinstance(document, Document)]
+    feedback = [parse_or_none(document.fields) for document in found if isinstance(document, Document)]
     assert all(one is None or judge(one).counts for one in feedback)
 
 
@@ -219,7 +219,7 @@ def keys_of(recipients: Iterable[Any]) -> set[str]:
 def test_judging_any_document_gives_facts_that_can_be_stored_counted_and_logged(
     document: Json, sent_at: datetime | None
 ) -> None:
-    feedback = parsed(document)
+    feedback = parse_or_none(document)
     if feedback is None:
         return
     judgement = judge(feedback, sent_at)
@@ -237,7 +237,7 @@ def test_judging_any_document_gives_facts_that_can_be_stored_counted_and_logged(
 def test_time_of_feedback_is_between_the_times_of_its_email_and_of_its_carrier(
     document: Json, sent_at: datetime
 ) -> None:
-    feedback = parsed(document)
+    feedback = parse_or_none(document)
     judgement = judge(feedback, sent_at) if feedback else None
     if feedback is None or judgement is None or judgement.at is None:
         return
@@ -250,7 +250,7 @@ def test_time_of_feedback_is_between_the_times_of_its_email_and_of_its_carrier(
 def test_a_redrive_keeps_the_judgement_of_feedback_that_is_not_later_than_its_carrier(
     document: Json, sent_at: datetime, days: int
 ) -> None:
-    feedback = parsed(document)
+    feedback = parse_or_none(document)
     mailed_at = feedback.mail.timestamp if feedback and feedback.mail else None
     if feedback is None or any(time and time > sent_at for time in (feedback.time, mailed_at)):
         return
@@ -261,7 +261,7 @@ def test_a_redrive_keeps_the_judgement_of_feedback_that_is_not_later_than_its_ca
 
 @given(mutated_documents())
 def test_facts_are_about_recipients_of_the_email_unless_ses_wrote_the_address(document: Json) -> None:
-    feedback = parsed(document)
+    feedback = parse_or_none(document)
     if feedback is None or feedback.kind != "Bounce" or not feedback.mail or not feedback.mail.destination:
         return
     judgement = judge(feedback, AT)
@@ -271,7 +271,7 @@ def test_facts_are_about_recipients_of_the_email_unless_ses_wrote_the_address(do
 
 @given(mutated_documents())
 def test_address_variant_of_a_fact_is_that_of_a_recipient_of_the_email_or_empty(document: Json) -> None:
-    feedback = parsed(document)
+    feedback = parse_or_none(document)
     if feedback is None:
         return
     destination = (feedback.mail.destination if feedback.mail else None) or ()
