@@ -40,6 +40,7 @@ def iam_patches(emulator: Emulator) -> Iterator[Patch]:
     yield Patch(evaluator, "enforce", lambda enforce: _with_key_check(emulator, enforce))
     yield Patch(actions, "dynamodb_transaction_checks", with_partiql_actions)
     yield Patch(actions, "_SES_V2_RESOURCES", lambda resources: {**resources, **_IMPORT_JOBS})
+    yield Patch(actions, "_lambda_action", _with_reading_of_concurrency)
     yield Patch(lambdas, "_emit_lambda_logs", lambda emit: _logging_if_allowed(emulator, emit))
     yield Patch(lambdas, "_iter_all_esms", lambda mappings: _polling_if_allowed(emulator, lambdas, mappings))
     yield Patch(emulator.service("eventbridge"), "_invoke_target", lambda call: _scheduling_if_allowed(emulator, call))
@@ -65,6 +66,16 @@ def _with_key_check(emulator: Emulator, enforce: Callable[..., Any]) -> Callable
         for use in needed_key_actions(action) if key else ():
             denied = denied or check_and_record(access_key_id, use, "kms", region, resource_arn=key)
         return denied
+
+    return replacement
+
+
+def _with_reading_of_concurrency(find: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
+    """Distinguish the action that reads a function's concurrency from the one that changes it."""
+
+    def replacement(method: str, path: str) -> str | None:
+        reads = method == "GET" and path.rstrip("/").endswith("/concurrency")
+        return "GetFunctionConcurrency" if reads else find(method, path)
 
     return replacement
 
