@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from feedbackctl.replay.message_files import Message
 from ses_feedback.reading.envelope import Carrier, Document, EnvelopeError, Record, open_record, read_records
+from ses_feedback.reading.preference_messages import PreferenceError, is_preference, parse_preference
 from ses_feedback.reading.ses_events import Feedback, FeedbackError, parse_feedback
 
 _LATEST = timedelta(days=28)
@@ -22,9 +23,12 @@ def _times(message: Message) -> Iterator[datetime]:
     for record in records:
         try:
             document = open_record(record)
-            if isinstance(document, Document):
+            if isinstance(document, Document) and is_preference(document.fields):
+                time = parse_preference(document.fields).time
+                yield min(time, document.sent_at) if document.sent_at else time
+            elif isinstance(document, Document):
                 yield from _times_of(parse_feedback(document.fields), document.sent_at)
-        except (EnvelopeError, FeedbackError):
+        except (EnvelopeError, FeedbackError, PreferenceError):
             continue  # the functions put it in quarantine
 
 

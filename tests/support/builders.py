@@ -310,6 +310,20 @@ def an_s3_notification(*keys: str, bucket: str = "deliveries") -> Json:
     }
 
 
+def a_preference(preference: str = "unsubscribe", stream: str | None = None, **fields: object) -> Json:
+    """Return a preference message, as an application sends it to the complaint queue."""
+    document: Json = {
+        "preference": preference,
+        "version": 1,
+        "address": RECIPIENT,
+        "stream": stream,
+        "reason": "preference center",
+        "time": format_timestamp(AT),
+        "id": "request-1",
+    }
+    return document | fields
+
+
 # --- Facts and contacts ---------------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,8 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "Open": "Opens.",
         "Click": "Clicks.",
         "Subscription": "Changes of preference on an SES contact list.",
+        "OptOut": "Opt-outs that applications sent, by stream as configuration set.",
+        "OptIn": "Opt-ins that applications sent, by stream as configuration set.",
         "SuppressionEcho": "Emails that SES did not send, per recipient, because the address is on a list or invalid "
         "to SES. If it rises, an application sends without asking may_send.",
         "ContactSuppressed": "Contacts that may no longer receive bulk email.",

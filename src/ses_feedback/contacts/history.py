@@ -54,6 +54,7 @@ _DETAILS = (
     "status",
     "diagnostic_code",
     "tenant",
+    "stated_reason",
 )
 _TEXTS = _FACT_TEXTS + _DETAILS
 _fact_texts = attrgetter(*_FACT_TEXTS)

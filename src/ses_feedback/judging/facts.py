@@ -63,7 +63,10 @@ class Register(StrEnum):
 
 
 class EventDetails(Struct, frozen=True):
-    """Fields of an SES event, cut to size, for the contact's history."""
+    """Fields of an SES event or of a preference message, cut to size, for the contact's history.
+
+    Of a preference message, `message_id` is its id and `sub_type` the stream that it names.
+    """
 
     kind: str
     type: str = ""
@@ -75,6 +78,7 @@ class EventDetails(Struct, frozen=True):
     diagnostic_code: str = ""
     tenant: str = ""
     tags: Tags = ()
+    stated_reason: str = ""
 
 
 class Fact(Struct, frozen=True):

@@ -29,6 +29,7 @@ class Trait(StrEnum):
     SUBSCRIBE_ALL = "unsubscribeAll was true and is false"
     OPT_OUT = "a topic in `Streams` changed to OptOut"
     OPT_IN = "a topic in `Streams` changed to OptIn"
+    NAMED_STREAM = "stream is one of `Streams`"
 
 
 class AmbiguousComplaint(StrEnum):
@@ -333,6 +334,46 @@ POLICY: tuple[Rule, ...] = (
     ),
     # Other topics are the application's own; an unchanged topic changes nothing.
     Rule(name="subscription", kind="Subscription", verdict=Verdict.COUNT, metric="Subscription", effect="metrics only"),
+    # --- Messages of applications: docs/operate/streams.md ---------------------------------------------------------
+    Rule(
+        name="preference-opt-out",
+        kind="Preference",
+        types=("unsubscribe",),
+        trait=Trait.NAMED_STREAM,
+        verdict=Verdict.UNSUBSCRIBE,
+        register=Register.UNSUBSCRIBED_FROM,
+        metric="OptOut",
+        effect="`unsubscribed_from` that stream",
+    ),
+    # An undeclared name means everything: no opt-out may be lost.
+    Rule(
+        name="preference-unsubscribe",
+        kind="Preference",
+        types=("unsubscribe",),
+        verdict=Verdict.UNSUBSCRIBE,
+        register=Register.UNSUBSCRIBED,
+        metric="OptOut",
+        effect="`unsubscribed`, also if the named stream is not declared",
+    ),
+    Rule(
+        name="preference-opt-in",
+        kind="Preference",
+        types=("subscribe",),
+        trait=Trait.NAMED_STREAM,
+        verdict=Verdict.SUBSCRIBE,
+        register=Register.OPTED_INTO,
+        metric="OptIn",
+        effect="`opted_into` that stream",
+    ),
+    Rule(
+        name="preference-subscribe",
+        kind="Preference",
+        types=("subscribe",),
+        verdict=Verdict.SUBSCRIBE,
+        register=Register.OPTED_INTO,
+        metric="OptIn",
+        effect="`opted_into` all email and each declared stream; quarantined if the named stream is not declared",
+    ),
     Rule(name="send", kind="Send", verdict=Verdict.COUNT, metric="Send", effect="metrics only"),
     Rule(name="reject", kind="Reject", verdict=Verdict.COUNT, metric="Reject", effect="metrics only"),
     Rule(

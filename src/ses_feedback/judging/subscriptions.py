@@ -28,15 +28,12 @@ def changes_of(subscription: SubscriptionObject, streams: frozenset[str]) -> lis
     if new.unsubscribe_all:
         return [PreferenceChange(Trait.UNSUBSCRIBE_ALL, "Subscription/UnsubscribeAll")]
     now, before = _topics(new), _topics(old)
+    changed = [stream for stream in sorted(streams) if now.get(stream) != before.get(stream)]
+    opted_in = [_opt_in(stream) for stream in changed if now.get(stream) == _OPT_IN]
     if old is not None and old.unsubscribe_all and new.unsubscribe_all is False:
         everything = PreferenceChange(Trait.SUBSCRIBE_ALL, "Subscription/SubscribeAll")
-        return [everything, *(_opt_out(stream) for stream in sorted(streams) if now.get(stream) != _OPT_IN)]
-    changed = [stream for stream in sorted(streams) if stream in now and now[stream] != before.get(stream)]
-    return [
-        _opt_out(stream) if now[stream] == _OPT_OUT else _opt_in(stream)
-        for stream in changed
-        if now[stream] in {_OPT_OUT, _OPT_IN}
-    ]
+        return [everything, *opted_in, *(_opt_out(stream) for stream in sorted(streams) if now.get(stream) != _OPT_IN)]
+    return opted_in + [_opt_out(stream) for stream in changed if now.get(stream) == _OPT_OUT]
 
 
 def _topics(preferences: TopicPreferences | None) -> dict[str, str]:

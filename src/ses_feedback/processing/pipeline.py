@@ -7,7 +7,7 @@ another.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from ses_feedback.aws.metric_counts import MetricCounts
 from ses_feedback.aws.refusals import OUT_OF_TIME
@@ -15,13 +15,21 @@ from ses_feedback.contacts.contact import enhanced_status_code
 from ses_feedback.judging.facts import Fact, Judgement
 from ses_feedback.judging.judge import judge
 from ses_feedback.judging.policy import PolicyOptions
+from ses_feedback.judging.preferences import KIND as PREFERENCE
+from ses_feedback.judging.preferences import judge_preference
 from ses_feedback.judging.providers import find_provider
 from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, contact_hash, safe_id
 from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, read_records
+from ses_feedback.reading.preference_messages import PreferenceError, is_preference, parse_preference
 from ses_feedback.reading.ses_events import FeedbackError, parse_feedback
 
 _DEFAULT_OPTIONS = PolicyOptions()
-_LANES = frozenset({"Bounce", "Complaint"})
+_LANE_OF_KIND = {"Bounce": "Bounce", "Complaint": "Complaint", PREFERENCE: "Complaint"}
+"""The lane of each kind of feedback; the lane of all others is that of deliveries."""
+_WITH_RECIPIENT = frozenset({"Bounce", "Complaint"})
+_LANES_WITH_PREFERENCES = frozenset({"Complaint", ""})
+WRONG_LANE = "preference-in-wrong-lane"
+"""Problem of a preference message in another lane than that of complaints."""
 
 
 class FactStore(Protocol):
@@ -99,14 +107,25 @@ class Pipeline:
             opened = open_record(record)
             if isinstance(opened, Notice):
                 return _JudgedRecord(record, judge(opened))
-            judgement = judge(parse_feedback(opened.fields), opened.sent_at or self._now(), self._options)
-        except EnvelopeError as error:
+            sent_at = opened.sent_at or self._now()
+            if is_preference(opened.fields):
+                judgement = self._judge_preference(opened.fields, sent_at)
+            else:
+                judgement = judge(parse_feedback(opened.fields), sent_at, self._options)
+        except (EnvelopeError, PreferenceError) as error:
             return _JudgedRecord(record, problem=error.reason)
         except FeedbackError as error:
             return _JudgedRecord(record, problem=str(error))
         except Exception as error:  # noqa: BLE001 (a bug must not affect the other records of the batch)
             return _JudgedRecord(record, problem=internal_error(error))
         return _JudgedRecord(record, judgement, judgement.problem)
+
+    def _judge_preference(self, fields: Mapping[str, Any], sent_at: datetime) -> Judgement:
+        # Only the complaint queue has a sender beside SES. In another queue, the message is not from an application
+        # that may send it.
+        if self._lane not in _LANES_WITH_PREFERENCES:
+            return Judgement(PREFERENCE, "", problem=WRONG_LANE)
+        return judge_preference(parse_preference(fields), sent_at, self._options)
 
     def _store_facts(self, batch: list[_JudgedRecord], until: datetime | None) -> None:
         try:
@@ -150,7 +169,7 @@ class Pipeline:
         if judged.judgement and judged.judgement.kind == "Notice":
             return Disposition.IGNORED, ""
         # A bounce or complaint without a recipient changes no contact. Because of the reason, it is logged.
-        without_recipient = judged.judgement and judged.judgement.kind in _LANES and not judged.facts
+        without_recipient = judged.judgement and judged.judgement.kind in _WITH_RECIPIENT and not judged.facts
         return Disposition.APPLIED, "no-recipient" if without_recipient else ""
 
     def _quarantine_record(self, judged: _JudgedRecord, until: datetime | None) -> tuple[Disposition, str]:
@@ -174,7 +193,7 @@ class Pipeline:
             metric_counts.count(configuration_set, name, number)
         for counted in judgement.provider_counts:
             metric_counts.by_provider[counted.provider, counted.name] += counted.number
-        lane = judgement.kind if judgement.kind in _LANES else "Delivery"
+        lane = _LANE_OF_KIND.get(judgement.kind, "Delivery")
         if self._lane and judgement.kind != "Notice" and lane != self._lane:
             metric_counts.count(configuration_set, "MisroutedFeedback")
         if judgement.kind == "Bounce":

@@ -18,6 +18,7 @@ from msgspec.json import Decoder
 from pydantic_core import from_json
 
 from ses_feedback.immutable import Struct
+from ses_feedback.reading.preference_messages import is_preference
 from ses_feedback.timestamps import parse_epoch_milliseconds, parse_timestamp
 
 MAX_ENVELOPES = 8
@@ -85,7 +86,10 @@ class Record(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True):
-    """A decoded SES event. `sent_at` is the time at which the outermost carrier received it: the event is not later."""
+    """A decoded SES event or preference message.
+
+    `sent_at` is the time at which the outermost carrier received it: the event is not later.
+    """
 
     fields: Mapping[str, Any]
     sent_at: datetime | None
@@ -108,7 +112,7 @@ def read_records(event: object) -> list[Record]:
 
 
 def open_record(record: Record) -> Document | Notice:
-    """Return the SES event inside `record`, or the notice that `record` is.
+    """Return the SES event or the preference message inside `record`, or the notice that `record` is.
 
     Raises:
         EnvelopeError: `record` contains neither.
@@ -161,7 +165,7 @@ def _open(content: object, sent_at: datetime | None) -> Document | Notice:
             continue
         if not isinstance(content, dict):
             raise EnvelopeError("no-content" if content is None else "not-an-object")
-        if "notificationType" in content or "eventType" in content:
+        if "notificationType" in content or "eventType" in content or is_preference(content):
             return _document(content, sent_at)
         if "detail-type" in content:
             sent_at = sent_at or _bus_time(content)

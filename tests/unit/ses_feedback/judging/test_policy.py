@@ -13,9 +13,11 @@ from ses_feedback.immutable import Struct, replace
 from ses_feedback.judging import policy, providers
 from ses_feedback.judging.facts import EventDetails, Fact, Judgement, ListReason, ProviderCount, Register, Verdict
 from ses_feedback.judging.judge import judge
-from ses_feedback.judging.policy import KNOWN_TYPES, POLICY, AmbiguousComplaint, PolicyOptions, Rule, find_rule
+from ses_feedback.judging.policy import KNOWN_TYPES, POLICY, AmbiguousComplaint, PolicyOptions, Rule, Trait, find_rule
+from ses_feedback.judging.preferences import judge_preference
 from ses_feedback.message_order import number_message
 from ses_feedback.reading.envelope import Notice
+from ses_feedback.reading.preference_messages import is_preference, parse_preference
 from ses_feedback.reading.ses_events import parse_feedback
 from ses_feedback.timestamps import format_timestamp
 from tests.support.builders import (
@@ -36,6 +38,7 @@ from tests.support.builders import (
     a_delivery,
     a_delivery_delay,
     a_mail,
+    a_preference,
     a_reject,
     a_rendering_failure,
     a_send,
@@ -85,6 +88,8 @@ FORWARDED = Row("bounce-forwarded", Verdict.SOFT_BOUNCE, "UnmatchedRecipient", R
 MEMBER_GONE = Row("bounce-member-gone", Verdict.NOTE, "UnmatchedRecipient")
 OPT_OUT = Row("subscription-opt-out", Verdict.UNSUBSCRIBE, "Subscription", Register.UNSUBSCRIBED_FROM)
 OPT_IN = Row("subscription-opt-in", Verdict.SUBSCRIBE, "Subscription", Register.OPTED_INTO)
+PREFERENCE_UNSUBSCRIBE = Row("preference-unsubscribe", Verdict.UNSUBSCRIBE, "OptOut", Register.UNSUBSCRIBED)
+PREFERENCE_SUBSCRIBE = Row("preference-subscribe", Verdict.SUBSCRIBE, "OptIn", Register.OPTED_INTO)
 SUBSCRIBE_ALL = Row("subscription-subscribe-all", Verdict.SUBSCRIBE, "Subscription", Register.OPTED_INTO)
 
 
@@ -277,6 +282,20 @@ STREAM_TABLE: dict[str, tuple[Json, Row]] = {
         SUBSCRIBE_ALL,
     ),
     "unchanged topic": (a_change({CONFIGURATION_SET: ("OptOut", "OptOut")}), counted("subscription", "Subscription")),
+    "opt-in to all email and to a stream": (
+        a_preference("subscribe"),
+        replace(PREFERENCE_SUBSCRIBE, names=2),
+    ),
+    "preference of a declared stream": (
+        a_preference("unsubscribe", CONFIGURATION_SET),
+        Row("preference-opt-out", Verdict.UNSUBSCRIBE, "OptOut", Register.UNSUBSCRIBED_FROM),
+    ),
+    "opt-in of a preference message": (
+        a_preference("subscribe", CONFIGURATION_SET),
+        Row("preference-opt-in", Verdict.SUBSCRIBE, "OptIn", Register.OPTED_INTO),
+    ),
+    "preference of all email": (a_preference("unsubscribe"), PREFERENCE_UNSUBSCRIBE),
+    "preference of an undeclared stream": (a_preference("unsubscribe", "another"), PREFERENCE_UNSUBSCRIBE),
     "topic that is no declared stream": (
         a_change({"another": ("OptIn", "OptOut")}),
         counted("subscription", "Subscription"),
@@ -295,7 +314,11 @@ UNMATCHED_TABLE: dict[str, tuple[Json, Row]] = {
 
 def result_of(document: Json, streams: frozenset[str] = frozenset()) -> Row:
     """Return the result for `document` as a row; ValueError if it is no single row of the table."""
-    judgement = judge(parse_feedback(document), options=PolicyOptions(streams=streams))
+    options = PolicyOptions(streams=streams)
+    if is_preference(document):
+        judgement = judge_preference(parse_preference(document), AT, options)
+    else:
+        judgement = judge(parse_feedback(document), options=options)
     rules = {rule.name: rule for rule in policy.POLICY}
     rule = rules[judgement.rule]
     of_facts = {(fact.rule, fact.verdict, fact.register) for fact in judgement.facts}
@@ -410,6 +433,9 @@ def policy_gives_expected_results() -> bool:
     try:
         notice = find_rule("Notice")
         if replace(notice, effect="") != Rule("notice", "Notice", Verdict.IGNORE, "", "IgnoredMessage"):
+            return False
+        # A message has one of two preferences, so no document shows whether a rule applies to any other.
+        if any(rule.applies("Preference", "another", "", frozenset({Trait.NAMED_STREAM})) for rule in policy.POLICY):
             return False
         tables = [*TABLE.values(), *UNMATCHED_TABLE.values()]
         streams = frozenset({CONFIGURATION_SET})
@@ -858,6 +884,27 @@ def test_an_unsubscription_applies_to_the_only_recipient_of_the_email() -> None:
 def test_a_subscription_event_without_a_status_change_is_counted_only(preferences: object) -> None:
     judgement = judged(a_subscription(newTopicPreferences=preferences))
     assert (judgement.rule, judgement.facts, judgement.counts) == ("subscription", (), (("Subscription", 1),))
+
+
+def changes_of(document: Json) -> list[tuple[str, str]]:
+    """Return verdict and stream of each fact of a subscription event, with two declared streams."""
+    streams = frozenset({"news", "offers"})
+    return [
+        (fact.verdict.value, fact.stream) for fact in judged(document, options=PolicyOptions(streams=streams)).facts
+    ]
+
+
+def test_an_opt_in_to_all_email_also_opts_into_topics_that_changed_to_opt_in() -> None:
+    """A topic that is not OptIn is opted out of; an unchanged one changes nothing."""
+    document = a_change({"news": ("OptOut", "OptIn"), "offers": ("OptOut", "OptOut")}, unsubscribe_all=(True, False))
+    assert changes_of(document) == [("SUBSCRIBE", ""), ("SUBSCRIBE", "news"), ("UNSUBSCRIBE", "offers")]
+    document = a_change({"news": ("OptIn", "OptIn")}, unsubscribe_all=(True, False))
+    assert changes_of(document) == [("SUBSCRIBE", ""), ("UNSUBSCRIBE", "offers")]
+
+
+def test_each_topic_that_changed_is_judged_by_itself() -> None:
+    topics = {"news": ("OptIn", "OptOut"), "offers": ("OptOut", "OptIn"), "another": ("OptIn", "OptOut")}
+    assert changes_of(a_change(topics)) == [("SUBSCRIBE", "offers"), ("UNSUBSCRIBE", "news")]
 
 
 # --- Times ----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from tests.support.builders import (
     a_complaint,
     a_delivery,
     a_mail,
+    a_preference,
     a_send,
     a_subscription,
     an_open,
@@ -281,6 +282,69 @@ def test_feedback_of_another_lane_is_applied_and_counted_as_misrouted(lane: str,
     misrouted = bool(lane and kind and lane != kind)
     assert counts(report).get("MisroutedFeedback", 0) == misrouted
     assert dispositions(report)[0][0] in {"applied", "ignored"}
+
+
+STREAMS = PolicyOptions(streams=frozenset({"newsletter"}))
+
+
+@pytest.mark.parametrize("lane", ["Complaint", ""])
+def test_a_preference_message_is_applied_like_feedback(lane: str) -> None:
+    fixture = PipelineFixture(lane=lane, options=STREAMS)
+    report = fixture(a_preference(), a_preference("unsubscribe", "newsletter", address="Other <other@example.com>"))
+    assert dispositions(report) == [("applied", "")] * 2
+    assert fixture.statuses() == {RECIPIENT: Status.UNSUBSCRIBED, OTHER: Status.ACTIVE}
+    assert fixture.contacts.items[OTHER]["no_streams"] == {"L": [{"S": "newsletter"}]}
+    assert report.metric_counts.counts == {("", "OptOut"): 1, ("newsletter", "OptOut"): 1}
+    assert {configuration_set for configuration_set, _ in report.metric_counts.longest} == {"", "newsletter"}
+
+
+def test_the_copy_of_a_preference_message_changes_nothing() -> None:
+    fixture = PipelineFixture(lane="Complaint", options=STREAMS)
+    fixture(a_preference("unsubscribe", "newsletter"))
+    before = dict(fixture.contacts.items)
+    fixture(a_preference("unsubscribe", "newsletter"))
+    assert before == fixture.contacts.items
+
+
+@pytest.mark.parametrize("lane", ["Bounce", "Delivery"])
+def test_a_preference_message_in_another_lane_is_quarantined_with_the_reason(lane: str) -> None:
+    fixture = PipelineFixture(lane=lane, options=STREAMS)
+    report = fixture(a_preference(), a_bounce(recipients=[OTHER]))
+    assert dispositions(report) == [("quarantined", "preference-in-wrong-lane"), ("applied", "")]
+    assert list(fixture.statuses()) == [OTHER]
+    assert counts(report)["Quarantined"] == 1
+    assert "OptOut" not in counts(report)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (a_preference(version=2), "malformed-preference: version: value_error"),
+        (a_preference(steam="newsletter"), "malformed-preference: unknown field: extra_forbidden"),
+        (a_preference(address="nobody"), "malformed-preference: address: value_error"),
+        (a_preference("subscribe", "offers"), "undeclared-stream"),
+    ],
+)
+def test_an_unusable_preference_message_is_quarantined_with_the_reason(message: object, reason: str) -> None:
+    fixture = PipelineFixture(lane="Complaint", options=STREAMS)
+    report = fixture(message)
+    assert dispositions(report) == [("quarantined", reason)]
+    assert [(kept.reason, json.loads(kept.original)) for kept in fixture.quarantine.messages] == [(reason, message)]
+    assert fixture.statuses() == {}
+    assert "OptIn" not in counts(report)
+
+
+def test_the_log_line_of_a_preference_message_has_no_id_of_the_application() -> None:
+    fixture = PipelineFixture(lane="Complaint", options=STREAMS)
+    fixture.contacts.write_errors[RECIPIENT] = "InternalServerError"
+    (result,) = fixture(a_preference(id="ada-lovelace")).results
+    assert (result.kind, result.disposition, result.message_id) == ("Preference", Disposition.RETRY, "")
+
+
+def test_a_document_with_an_event_type_is_feedback_whatever_else_it_has() -> None:
+    fixture = PipelineFixture(lane="Bounce")
+    assert dispositions(fixture(a_bounce() | a_preference())) == [("applied", "")]
+    assert fixture.statuses() == {RECIPIENT: Status.BOUNCED}
 
 
 def test_feedback_lag_is_the_longest_delay_of_the_batch_per_configuration_set() -> None:
