@@ -39,6 +39,7 @@ def iam_patches(emulator: Emulator) -> Iterator[Patch]:
     evaluator = import_module("ministack.core.iam_evaluator")
     yield Patch(evaluator, "enforce", lambda enforce: _with_key_check(emulator, enforce))
     yield Patch(actions, "dynamodb_transaction_checks", with_partiql_actions)
+    yield Patch(actions, "dynamodb_service_context", with_batch_projections)
     yield Patch(actions, "_SES_V2_RESOURCES", lambda resources: {**resources, **_IMPORT_JOBS})
     yield Patch(actions, "_lambda_action", _with_reading_of_concurrency)
     yield Patch(lambdas, "_emit_lambda_logs", lambda emit: _logging_if_allowed(emulator, emit))
@@ -64,7 +65,11 @@ def _with_key_check(emulator: Emulator, enforce: Callable[..., Any]) -> Callable
         denied = check_and_record(access_key_id, action, service, region, **named)
         key = emulator.keys.find(named.get("resource_arn", "*"))
         for use in needed_key_actions(action) if key else ():
-            denied = denied or check_and_record(access_key_id, use, "kms", region, resource_arn=key)
+            # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+            via = {"kms:viaservice": f"{service}.{region}.amazonaws.com"}
+            denied = denied or check_and_record(
+                access_key_id, use, "kms", region, resource_arn=key, service_context=via
+            )
         return denied
 
     return replacement
@@ -93,6 +98,27 @@ def with_partiql_actions(checks: Callable[..., Any]) -> Callable[..., Any]:
         texts = [statement["Statement"] for statement in document.get("Statements", [document])]
         tables = f"arn:aws:dynamodb:{region}:{account}:table"
         return sorted({(verb, f"{tables}/{table}") for verb, table in map(_parse_action_and_table, texts)})
+
+    return replacement
+
+
+def with_batch_projections(read_context: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Find the attributes that BatchGetItem reads. It has a projection for each table; ministack expects one.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+    """
+
+    def replacement(body: bytes) -> Any:  # noqa: ANN401 (ministack's condition keys)
+        document = json.loads(body or b"{}")
+        reads = document.get("RequestItems")
+        if not isinstance(reads, dict) or not all(isinstance(read, dict) for read in reads.values()):
+            return read_context(body)
+        contexts = [read_context(json.dumps(read).encode()) for read in reads.values()]
+        everything = next((context for context in contexts if "dynamodb:Attributes" not in context), None)
+        if everything is not None:
+            return everything
+        attributes = {name for context in contexts for name in context["dynamodb:Attributes"]}
+        return {**contexts[0], "dynamodb:Attributes": sorted(attributes)}
 
     return replacement
 

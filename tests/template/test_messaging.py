@@ -161,6 +161,23 @@ class TestQueues:
             "Condition": DENY_INSECURE_TRANSPORT,
         }
 
+    def test_the_complaint_queue_denies_senders_other_than_its_topic_and_principals_of_this_account(self) -> None:
+        """Both conditions must hold, and a key that is absent is unequal: a service has no account of ours.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+        """
+        assert stack().resource_policy("ComplaintQueuePolicy")["DenyOtherSenders"] == {
+            "Sid": "DenyOtherSenders",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:SendMessage",
+            "Resource": "${ComplaintQueue.Arn}",
+            "Condition": {
+                "ArnNotEquals": {"aws:SourceArn": "${ComplaintTopic}"},
+                "StringNotEquals": {"aws:PrincipalAccount": "${AWS::AccountId}"},
+            },
+        }
+
     @pytest.mark.parametrize("queue", QUEUES)
     def test_only_the_topics_of_a_queue_may_send_to_it(self, queue: str) -> None:
         """Quarantine and dead letters are sent with the permissions of a role, so their policies allow no service."""
@@ -170,6 +187,6 @@ class TestQueues:
         allows = [statement for statement in statements if statement["Effect"] == "Allow"]
         sources = [allow["Condition"]["ArnEquals"]["aws:SourceArn"] for allow in allows]
         assert sources == ([topics[queue]] if queue in topics else [])
-        assert len(statements) == len(allows) + 1
+        assert len(statements) == len(allows) + (2 if queue == "ComplaintQueue" else 1)
         assert {allow["Principal"]["Service"] for allow in allows} <= {"sns.amazonaws.com"}
         assert {allow["Action"] for allow in allows} <= {"sqs:SendMessage"}

@@ -1,10 +1,10 @@
-"""The IAM actions that PartiQL statements require."""
+"""The IAM actions that PartiQL statements require, and the attributes that BatchGetItem reads."""
 
 import json
 
 import pytest
 
-from localaws.server.iam_enforcement import with_partiql_actions
+from localaws.server.iam_enforcement import with_batch_projections, with_partiql_actions
 
 TABLES = "arn:aws:dynamodb:us-east-1:123456789012:table"
 
@@ -47,3 +47,28 @@ def test_single_statement_requires_its_action_on_its_table(text: str, action: st
 
 def test_checks_of_other_calls_are_the_emulators() -> None:
     assert list_checks("dynamodb:TransactWriteItems", {}) == [("another", "check")]
+
+
+def read_context(body: bytes) -> dict[str, object]:
+    """Return the condition keys of a request with one projection, as ministack does."""
+    projection = json.loads(body).get("ProjectionExpression")
+    names = {"dynamodb:Attributes": projection.split(", ")} if projection else {}
+    return {**names, "dynamodb:Select": "SPECIFIC_ATTRIBUTES" if names else "ALL_ATTRIBUTES"}
+
+
+@pytest.mark.parametrize(
+    ("document", "attributes"),
+    [
+        ({"RequestItems": {"One": {"ProjectionExpression": "b, a"}}}, ["a", "b"]),
+        ({"RequestItems": {"One": {"ProjectionExpression": "a"}, "Two": {"ProjectionExpression": "b"}}}, ["a", "b"]),
+        ({"RequestItems": {"One": {"ProjectionExpression": "a"}, "Two": {}}}, None),
+        ({"RequestItems": {"One": [{"PutRequest": {}}]}}, None),
+        ({"ProjectionExpression": "a"}, ["a"]),
+        ({}, None),
+    ],
+)
+def test_attributes_of_a_batch_are_those_of_all_its_tables(document: object, attributes: list[str] | None) -> None:
+    """A batch that reads all attributes of one table counts as one that names none."""
+    context = with_batch_projections(read_context)(json.dumps(document).encode())
+    selected = "SPECIFIC_ATTRIBUTES" if attributes else "ALL_ATTRIBUTES"
+    assert (context.get("dynamodb:Attributes"), context["dynamodb:Select"]) == (attributes, selected)
