@@ -93,7 +93,7 @@ def _known_version(value: object) -> object:
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True, hide_input_in_errors=True)
 
     preference: Literal["unsubscribe", "subscribe"]
     version: Annotated[StrictInt, BeforeValidator(_known_version)]
