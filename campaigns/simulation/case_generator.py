@@ -8,7 +8,7 @@ from typing import Any
 
 from campaigns.simulation.case import Case, Fault, ForeignWrite, Outage, Reinstatement, Switch
 from campaigns.simulation.message_builder import build_message
-from campaigns.simulation.message_kinds import MessageKind, choose_kind, find_kind
+from campaigns.simulation.message_kinds import KINDS, MessageKind, choose_kind, find_kind
 from campaigns.simulation.messages import Message
 
 DAY = 86_400_000
@@ -64,12 +64,13 @@ _COMMAND_TIMES = (0, 0, 0, 100, 2_000, 3_000, 70_000, 400_000, 3 * DAY)
 _DELAYS = (0, 0, 0, 0, 0, 50, 3_000, 3_000, 80_000, 3 * DAY)
 """Milliseconds between the time of an event and its arrival. A delay that occurs more often is more likely."""
 
-THEMES = {"suspensions": 0.1, "expiry": 0.2, "windows": 0.22}
+THEMES = {"suspensions": 0.1, "expiry": 0.2, "windows": 0.22, "consent": 0.32}
 """Themes of special cases, and their cumulative probabilities. A case without a theme is the most likely.
 
 `suspensions`: cases of several months, in which suspensions end and begin again. `expiry`: cases in which feedback
 arrives at the time at which a contact with deliveries only expires. `windows`: soft bounces that are more than sixty
-days apart. They cause a suspension only if the automatic window is longer than that.
+days apart. They cause a suspension only if the automatic window is longer than that. `consent`: opt-outs, opt-ins,
+complaints and reinstatements of the same people, nearly at the same time.
 """
 EXPIRY = 60 * DAY + DAY // 2
 """Milliseconds from the start (noon) to the expiry of a contact whose last delivery was on the day of the start."""
@@ -89,6 +90,15 @@ _MAILINGS = {
     ("opt-out",): 1,
 }
 """Possible feedback about one email in a case of the theme `suspensions`, with weights for a random choice."""
+
+_REQUESTED = frozenset({"unsubscribed", "unsubscribed_from", "opted_into", "complained"})
+_REQUESTS = tuple(
+    kind
+    for _, kind in KINDS
+    if kind.event_type == "preference"
+    or (not kind.two_recipients and any(outcome.register in _REQUESTED for outcome in kind.outcomes))
+)
+"""Kinds of messages in which a person asks for less or for more email."""
 
 
 def generate_case(seed: int, theme: str = "") -> Case:
@@ -136,6 +146,7 @@ class _Generator:
             "suspensions": self._mailings,
             "expiry": self._messages_at_expiry,
             "windows": self._messages_months_apart,
+            "consent": lambda: self._requests(times),
         }.get(self.theme, lambda: self._messages(times))()
         # One case in eight has import jobs.
         backlog = rng.choice((*(None,) * 28, 0, 0, 1, 2))
@@ -186,6 +197,23 @@ class _Generator:
         """Yield soft bounces that are 75 days apart."""
         for number in range(self.rng.choice((2, 3))):
             yield self._feedback_on(75 * number * DAY, find_kind("soft bounce"), self.contacts[0], number)
+
+    def _requests(self, times: list[int]) -> Iterator[Message]:
+        """Yield requests and complaints of few people, at few times: the latest decides, and an opt-out wins a tie."""
+        rng = self.rng
+        numbers = count()
+        for identity in range(self.scale * rng.choice((2, 3, 4, 5))):
+            variants, at, kind = rng.choice(self.contacts), rng.choice(times), rng.choice(_REQUESTS)
+            for _ in range(rng.choice((1, 1, 2))):
+                yield build_message(
+                    kind,
+                    [(variants[0], rng.choice(variants))],
+                    at,
+                    identity=identity,
+                    arrives=max(at, 0) + rng.choice(_DELAYS),
+                    number=next(numbers),
+                    shape=rng.randrange(12),
+                )
 
     def _messages_at_expiry(self) -> Iterator[Message]:
         """Yield deliveries, and then feedback about later emails. It arrives at about the expiry of the contacts."""

@@ -26,10 +26,12 @@ from campaigns.simulation.oracle import (
     expected_registers,
     expected_status,
     holds_fact,
+    may_send_transactional,
     may_weaken,
     required_entry,
     stored_registers,
     suspension_end,
+    takes_consent,
 )
 from campaigns.simulation.release_checker import ReleaseChecker
 from campaigns.simulation.scheduler import SECOND, Scheduler
@@ -114,6 +116,8 @@ class InvariantChecker:
             stored_registers(old), stored_registers(new), self._settings
         ):
             self.add_violation("P3", f"{address} from {before} to {after}")
+        if takes_consent(old, new):
+            self.add_violation("P3", f"{address} lost a complaint or an opt-out that the person did not withdraw")
         if new.keys() - old.keys() == {FOREIGN_ATTRIBUTE} and new["rev"] == old["rev"]:
             return  # another application added its attribute
         if int(new["rev"]["N"]) != int(old["rev"]["N"]) + 1:
@@ -223,6 +227,11 @@ class InvariantChecker:
         unsendable = RANKS[status] >= _UNSENDABLE
         if (item["status"]["S"], item["may_send"]["BOOL"]) != (status, not unsendable):
             self.add_violation("P1", f"{address} is {item['status']['S']} instead of {status}")
+        no_streams = [name["S"] for name in item.get("no_streams", {"L": []})["L"]]
+        answer = item["may_send_transactional"]["BOOL"], no_streams
+        streams = [name for name in expected_opt_outs(expected) if name != "*"]
+        if answer != (may_send_transactional(status, self._settings), streams):
+            self.add_violation("P1", f"{address} is {status} without {streams}, but its item says {answer}")
         shown = tuple(item.get(name, {"S": ""})["S"] for name in ("status_at", "reason"))
         if shown != (evidence := expected_evidence(expected, self._settings)):
             self.add_violation("P1", f"{address} is {status} because of {shown} instead of {evidence}")
@@ -292,11 +301,11 @@ class InvariantChecker:
 
     def _check_history(self, facts: Iterable[ReportedFact]) -> None:
         """Check that the history has every slot, and no fact twice (P1)."""
-        expected: dict[Slot, set[tuple[int, str]]] = {}
+        expected: dict[Slot, set[tuple[int, str, str]]] = {}
         for fact in facts:
             # The time of feedback is at most the time of its carrier. If SES's clock is fast, copies with different
             # carriers have different times.
-            expected.setdefault(_slot(fact), set()).add((fact.feedback, fact.at))
+            expected.setdefault(_slot(fact), set()).add((fact.feedback, fact.at, fact.stream))
         stored = Counter(slot for slot, _ in self._history())
         if stored.keys() != expected.keys() or any(count > len(expected[slot]) for slot, count in stored.items()):
             self.add_violation("P1", f"history of {sorted(stored.items())} instead of {sorted(expected.items())}")

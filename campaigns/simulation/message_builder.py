@@ -16,6 +16,8 @@ _MALFORMED_ADDRESS = "no-domain"
 _CONFIGURATION_SET = "shop"
 _NOTICE = "Successfully validated SNS topic for Amazon SES event publishing."
 """https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-sns.html"""
+COMPLAINT_LANE = 1
+"""The lane that accepts messages of applications."""
 _SENDING_TIME = 5_000
 """Milliseconds between an email and its feedback."""
 
@@ -39,6 +41,8 @@ def build_message(
     """
     as_event, wrapped, lane = shape % 2 == 0, shape % 3 == 0, shape // 4 % 2
     configuration_set = _CONFIGURATION_SET if as_event else ""
+    if kind.event_type == "preference":
+        return _build_preference(kind, recipients[0], at, identity=identity, arrives=arrives, number=number)
     variants = [variant for _, variant in recipients]
     email_identity, mailed = email or (identity, at - _SENDING_TIME)
     status_code = kind.dsn.get("status", "") if kind.event_type == "bounce" and kind.names != "none" else ""
@@ -47,21 +51,55 @@ def build_message(
         ReportedFact(
             key,
             variant.replace("EXAMPLE", "example"),
-            kind.register,
+            outcome.register,
             dated,
-            kind.reason,
+            outcome.reason,
             configuration_set,
-            kind.verdict,
+            outcome.verdict,
             identity,
             format_milliseconds(mailed),
             f"mail-{email_identity}",
             status_code,
+            outcome.stream,
         )
         for key, variant in recipients
-        if kind.verdict
+        for outcome in kind.outcomes
     )
     body = _write_body(kind, variants, at, identity, (email_identity, mailed), as_event=as_event, wrapped=wrapped)
     return Message(kind.name, body, facts, kind.disposition, lane, arrives, number)
+
+
+def _build_preference(
+    kind: MessageKind, recipient: tuple[str, str], at: int, *, identity: int, arrives: int, number: int
+) -> Message:
+    """Return the message of an application, which may write the address in any way."""
+    key, variant = recipient
+    dated, request = format_milliseconds(min(at + kind.clock, arrives)), f"request-{identity}"
+    facts = tuple(
+        ReportedFact(
+            key,
+            "",
+            outcome.register,
+            dated,
+            outcome.reason,
+            "",
+            outcome.verdict,
+            identity,
+            dated,
+            request,
+            stream=outcome.stream,
+        )
+        for outcome in kind.outcomes
+    )
+    body = {
+        "version": 1,
+        "address": f"{canary('name', identity)} <{variant}>",
+        "reason": canary("reason", identity),
+        "time": format_milliseconds(at + kind.clock),
+        "id": request,
+        **(kind.fields or {}),
+    }
+    return Message(kind.name, json.dumps(body), facts, kind.disposition, COMPLAINT_LANE, arrives, number)
 
 
 def _bounded_time(reported: int, mailed: int, arrives: int) -> int:

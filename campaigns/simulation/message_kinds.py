@@ -9,17 +9,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
+
+from campaigns.simulation.messages import STREAMS
+
+
+class Outcome(NamedTuple):
+    """A fact of a message: its register, verdict, reason and stream."""
+
+    register: str
+    verdict: str
+    reason: str
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
     """A kind of message.
 
-    `event_type` is the key of the event's details (`bounce`, `complaint`, `delivery`), or `malformed` or `notice`.
-    `fields` are added to these details. A kind with `two_recipients` names two addresses. `register`, `verdict` and
-    `reason` are those of the fact; a kind without a verdict reports none. `disposition` is the one of the message. If
-    `only_recipient` is set, the email has no other recipient. `names` is `recipients`, `none`, `other variant`, or
+    `event_type` is the key of the event's details (`bounce`, `complaint`, `delivery`), or `malformed` or `notice`, or
+    `preference` for a message of an application. `fields` are added to these details. A kind with `two_recipients`
+    names two addresses. `register`, `verdict`, `reason` and `stream` are those of the fact; a kind without a verdict
+    reports none. `more` are further facts. `disposition` is the one of the message. If `only_recipient` is set, the
+    email has no other recipient. `names` is `recipients`, `none`, `other variant`, or
     `stranger` or `member` if the event names an address of another domain or of the same domain that the email was not
     sent to. `dsn` are the fields of a bounced recipient. The clock that dates the event is `clock` milliseconds ahead.
     """
@@ -36,6 +48,13 @@ class MessageKind:
     names: str = "recipients"
     dsn: Mapping[str, str] = field(default_factory=lambda: {"status": "5.1.1"})
     clock: int = 0
+    stream: str = ""
+    more: tuple[Outcome, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The facts about each recipient."""
+        return (Outcome(self.register, self.verdict, self.reason, self.stream), *self.more) if self.verdict else ()
 
 
 def _bounce(
@@ -61,10 +80,31 @@ def _complaint(
     return MessageKind(name, "complaint", register, verdict, f"Complaint/{reason}", fields, **options)
 
 
-def _preferences(*, old: bool, new: bool) -> Mapping[str, Any]:
-    return {"oldTopicPreferences": {"unsubscribeAll": old}, "newTopicPreferences": {"unsubscribeAll": new}}
+def _preferences(*, old: bool, new: bool, **topics: tuple[str, str]) -> Mapping[str, Any]:
+    """Return a change of unsubscribeAll, and of each topic from one status to another."""
+    statuses = [
+        [{"topicName": name, "subscriptionStatus": change[number]} for name, change in topics.items()]
+        for number in range(2)
+    ]
+    return {
+        "oldTopicPreferences": {"unsubscribeAll": old, "topicSubscriptionStatus": statuses[0]},
+        "newTopicPreferences": {"unsubscribeAll": new, "topicSubscriptionStatus": statuses[1]},
+    }
 
 
+def _topics(name: str, register: str, verdict: str, reason: str, **options: Any) -> MessageKind:  # noqa: ANN401 (as above)
+    return MessageKind(
+        name, "subscription", register, verdict, f"Subscription/{reason}", only_recipient=True, **options
+    )
+
+
+def _preference(name: str, outcome: Outcome, stream: str | None = None, **options: Any) -> MessageKind:  # noqa: ANN401 (as above)
+    fields = {"preference": outcome.verdict.lower(), **({"stream": stream} if stream else {})}
+    register, verdict, reason, in_stream = outcome
+    return MessageKind(name, "preference", register, verdict, reason, fields, stream=in_stream, **options)
+
+
+_LEFT, _JOINED = "Preference/Unsubscribe", "Preference/Subscribe"
 _ON_LIST = "OnAccountSuppressionList"
 _DAY = 86_400_000
 _DELAYED = {"action": "delayed", "status": "4.4.1"}
@@ -83,8 +123,31 @@ KINDS: tuple[tuple[int, MessageKind], ...] = (
     (1, _bounce("opt-out of a topic", "", "NOTE", "Permanent", "UnsubscribedRecipient")),
     (3, MessageKind("opt-out", "subscription", "unsubscribed", "UNSUBSCRIBE", "Subscription/UnsubscribeAll",
                     _preferences(old=False, new=True), only_recipient=True)),
-    (3, MessageKind("opt-in", "subscription", "opted_into", "SUBSCRIBE", "Subscription/SubscribeAll",
-                    _preferences(old=True, new=False), only_recipient=True)),
+    (3, _topics("opt-in", "opted_into", "SUBSCRIBE", "SubscribeAll", stream="*",
+                fields=_preferences(old=True, new=False, **dict.fromkeys(STREAMS, ("OptIn", "OptIn"))))),
+    (2, _topics("opt-in to all email and one stream", "opted_into", "SUBSCRIBE", "SubscribeAll", stream="*",
+                fields=_preferences(old=True, new=False, news=("OptOut", "OptIn"), offers=("OptOut", "OptOut")),
+                more=(Outcome("opted_into", "SUBSCRIBE", "Subscription/OptIn", "news"),
+                      Outcome("unsubscribed_from", "UNSUBSCRIBE", "Subscription/OptOut", "offers"),
+                      Outcome("unsubscribed_from", "UNSUBSCRIBE", "Subscription/OptOut", "tips")))),
+    (4, _topics("opt-out of a stream", "unsubscribed_from", "UNSUBSCRIBE", "OptOut", stream="news",
+                fields=_preferences(old=False, new=False, news=("OptIn", "OptOut"), offers=("OptOut", "OptOut")))),
+    (3, _topics("opt-in to a stream", "opted_into", "SUBSCRIBE", "OptIn", stream="news",
+                fields=_preferences(old=False, new=False, news=("OptOut", "OptIn"), other=("OptIn", "OptOut")))),
+    (3, _preference("preference: leave a stream", Outcome("unsubscribed_from", "UNSUBSCRIBE", _LEFT, "news"), "news")),
+    (2, _preference("preference: leave another stream", Outcome("unsubscribed_from", "UNSUBSCRIBE", _LEFT, "offers"),
+                    "offers")),
+    (3, _preference("preference: join a stream", Outcome("opted_into", "SUBSCRIBE", _JOINED, "news"), "news")),
+    (2, _preference("preference: leave everything", Outcome("unsubscribed", "UNSUBSCRIBE", _LEFT))),
+    (1, _preference("preference: leave an undeclared stream", Outcome("unsubscribed", "UNSUBSCRIBE", _LEFT), "gone")),
+    (2, _preference("preference: join everything", Outcome("opted_into", "SUBSCRIBE", _JOINED, "*"),
+                    more=tuple(Outcome("opted_into", "SUBSCRIBE", _JOINED, stream) for stream in STREAMS))),
+    (1, _preference("preference: join by a fast clock", Outcome("opted_into", "SUBSCRIBE", _JOINED, "news"), "news",
+                    clock=4 * _DAY)),
+    (1, MessageKind("preference: join an undeclared stream", "preference", "", "", disposition="quarantined",
+                    fields={"preference": "subscribe", "stream": "gone"})),
+    (1, MessageKind("preference with a misspelled field", "preference", "", "", disposition="quarantined",
+                    fields={"preference": "unsubscribe", "steam": "news"})),
     (2, _bounce("bounce without a recipient", "nameless", "SOFT_BOUNCE", "Permanent", "NoEmail",
                 only_recipient=True, names="none")),
     (2, MessageKind("forwarded bounce", "bounce", "soft_bounced", "SOFT_BOUNCE", "Permanent/General (forwarded)",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+STREAMS = ("news", "offers", "tips")
+"""The streams that the stack declares. None is the configuration set of the messages."""
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 """Time at which the virtual clock is 0."""
 
@@ -27,7 +29,8 @@ class ReportedFact:
 
     `address` is the contact's key, `variant` the address as SES wrote it. `register` is empty if the fact is stored in
     the history only. `feedback` identifies the SES event: copies of a message share it. `mailed_at` and `message_id`
-    identify the email; several facts can be about one email.
+    identify the email, or the preference message; several facts can be about one email. `stream` is that of an opt-out
+    or an opt-in, `*` for an opt-in to all email. A fact of a preference message has no `variant`.
     """
 
     address: str
@@ -41,6 +44,7 @@ class ReportedFact:
     mailed_at: str = ""
     message_id: str = ""
     status_code: str = ""
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)

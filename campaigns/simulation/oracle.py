@@ -83,16 +83,27 @@ def expected_registers(
     registers |= {name: _kept(name, found) for name, found in numbers.items() if found}
     soft = [fact for fact in facts if fact.register in _SOFT]
     late = max((min(_days_late(fact), _MAX_LATENESS) for fact in soft), default=0)
-    subscribed = [_evidence_of(fact) for fact in facts if fact.register == "opted_into"]
-    variants = {fact.variant for fact in facts} | ({address} if commands else set())
+    variants = {fact.variant for fact in facts if fact.variant} | ({address} if commands else set())
     return {
         **registers,
         **({"late": late} if late else {}),
-        **({"opted_into": {"*": max(subscribed)}} if subscribed else {}),
+        **{name: requests for name in _BY_STREAM if (requests := _latest_requests(name, facts))},
         "variants": sorted(variants),
     }
 
 
+def _latest_requests(register: str, facts: Iterable[ReportedFact]) -> dict[str, tuple[str, ...]]:
+    """Return the latest opt-out or opt-in of each stream."""
+    latest: dict[str, tuple[str, ...]] = {}
+    for fact in facts:
+        if fact.register == register:
+            latest[fact.stream] = max(latest.get(fact.stream, _evidence_of(fact)), _evidence_of(fact))
+    return latest
+
+
+_BY_STREAM = ("unsubscribed_from", "opted_into")
+"""Registers that have evidence by stream."""
+_WITHOUT_SINGLE_EVIDENCE = frozenset({"delivered", *_BY_STREAM})
 _SOFT = frozenset({"soft_bounced", "nameless"})
 """Facts that are soft bounces."""
 
@@ -101,7 +112,7 @@ def _expected_evidence(facts: Sequence[ReportedFact], commands: Sequence[Command
     """Return the latest evidence of each register."""
     evidence: dict[str, tuple[str, ...]] = {}
     for name, new in (
-        *((fact.register, _evidence_of(fact)) for fact in facts if fact.register not in {"delivered", "opted_into"}),
+        *((fact.register, _evidence_of(fact)) for fact in facts if fact.register not in _WITHOUT_SINGLE_EVIDENCE),
         *(("soft_bounced", _evidence_of(fact)) for fact in facts if fact.register in _SOFT),
         *((command.kind, (command.at, "operator", "", "", "")) for command in commands),
     ):
@@ -224,10 +235,33 @@ def expected_evidence(registers: Mapping[str, Any], settings: Settings) -> tuple
 
 
 def expected_opt_outs(registers: Mapping[str, Any]) -> list[str]:
-    """Return what the person opted out of: `*` for all email."""
-    subscribed = registers["opted_into"]["*"][0] if "opted_into" in registers else ""
-    unsubscribed = registers.get("unsubscribed_at", "")
-    return ["*"] if unsubscribed > registers.get("opted_in_at", "") and unsubscribed >= subscribed else []
+    """Return what the person opted out of: names of streams, and `*` for all email."""
+    requests = {stream: evidence[0] for stream, evidence in registers.get("unsubscribed_from", {}).items()}
+    requests["*"] = registers.get("unsubscribed_at", "")
+    opt_ins = registers.get("opted_into", {})
+    return sorted(
+        stream
+        for stream, at in requests.items()
+        if at > registers.get("opted_in_at", "") and at >= opt_ins.get(stream, ("",))[0]
+    )
+
+
+def may_send_transactional(status: str, settings: Settings) -> bool:
+    """True if receipts may be sent to a contact of this status: unless SES blocks them by an entry of its list."""
+    blocked = {"complained", "bounced"}
+    blocked |= {"unsubscribed"} if settings.list_unsubscribed else set()
+    return status not in blocked | ({"suspended"} if settings.list_suspended else set())
+
+
+def takes_consent(before: Item, after: Item) -> bool:
+    """True if a write removed a complaint or an opt-out without the person's own request."""
+    if any(before.get(name) != after.get(name) for name in ("opted_in_at", "opted_into")):
+        return False
+    removed = {name["S"] for name in before.get("no_streams", {"L": []})["L"]}
+    removed -= {name["S"] for name in after.get("no_streams", {"L": []})["L"]}
+    was, became = before["status"]["S"], after["status"]["S"]
+    weaker = was in {"complained", "unsubscribed"} and RANKS[became] < RANKS[was]
+    return bool(removed) or weaker
 
 
 def _is_bounced(registers: Mapping[str, Any], reinstated: str, settings: Settings) -> bool:
@@ -323,11 +357,12 @@ def stored_registers(item: Item) -> Registers:
     registers |= {name: [int(one["N"]) for one in item[name]["L"]] for name in _NUMBERS if name in item}
     if "late" in item:
         registers["late"] = int(item["late"]["N"])
-    if "opted_into" in item:
-        registers["opted_into"] = {
-            stream: tuple(evidence["M"].get(part, {"S": ""})["S"] for part in _PARTS)
-            for stream, evidence in item["opted_into"]["M"].items()
-        }
+    for name in _BY_STREAM:
+        if name in item:
+            registers[name] = {
+                stream: tuple(evidence["M"].get(part, {"S": ""})["S"] for part in _PARTS)
+                for stream, evidence in item[name]["M"].items()
+            }
     return registers | {"variants": [one["S"] for one in item["variants"]["L"]]}
 
 
@@ -338,18 +373,18 @@ def holds_fact(item: Item | None, fact: ReportedFact) -> bool:
     if item is None:
         return False
     registers = stored_registers(item)
-    if fact.variant not in registers["variants"]:
+    if fact.variant and fact.variant not in registers["variants"]:
         return False
     alone = expected_registers(fact.address, [fact], [])
     both = {name: _joined(name, registers.get(name), value) for name, value in alone.items() if name in _JOINED}
     if any(registers.get(name) != value for name, value in both.items()):
         return False
-    if fact.register in {"delivered", "opted_into"}:
+    if fact.register in _WITHOUT_SINGLE_EVIDENCE:
         return True
     return tuple(registers.get(f"{fact.register}_{part}", "") for part in _PARTS) >= _evidence_of(fact)
 
 
-_JOINED = frozenset({"delivered", "soft_bounces", "nameless_days", "late", "opted_into"})
+_JOINED = frozenset({"delivered", "soft_bounces", "nameless_days", "late", *_BY_STREAM})
 
 
 def _joined(name: str, stored: Any, new: Any) -> Any:  # noqa: ANN401 (numbers, a number, or evidence by stream)
@@ -358,8 +393,8 @@ def _joined(name: str, stored: Any, new: Any) -> Any:  # noqa: ANN401 (numbers, 
         return new
     if name == "late":
         return max(stored, new)
-    if name == "opted_into":
-        return {"*": max(stored["*"], new["*"])}
+    if name in _BY_STREAM:
+        return stored | {stream: max(evidence, stored.get(stream, evidence)) for stream, evidence in new.items()}
     return _kept(name, {*stored, *new})
 
 

@@ -12,6 +12,7 @@ from campaigns.simulation.fault_injector import FaultInjector
 from campaigns.simulation.import_service import ImportingSesV2Client, ImportService, S3Client
 from campaigns.simulation.invariants import InvariantChecker
 from campaigns.simulation.lanes import FeedbackWorker, Handler, Lanes
+from campaigns.simulation.messages import STREAMS
 from campaigns.simulation.oracle import Settings
 from campaigns.simulation.scheduler import MAX_STEPS, Scheduler
 from campaigns.simulation.stream_workers import RELEASES_A_RUN, Operator, StreamPoller, SuppressionWorker, Sweeper
@@ -22,6 +23,7 @@ from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers.feedback import FeedbackHandler
 from ses_feedback.handlers.suppression import SuppressionHandler
+from ses_feedback.judging.policy import PolicyOptions
 from ses_feedback.processing.pipeline import Pipeline
 from ses_feedback.settings import Settings as StackSettings
 from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
@@ -162,7 +164,8 @@ class Simulation:
         """Compose a feedback function, as its handler module does."""
         sqs: Any = SqsClient(self.checker.quarantined, self.injector, self.checker.check_text)
         quarantine = Quarantine(lambda: sqs, "quarantine")
-        pipeline = Pipeline(self.contacts(), quarantine, now=self.injector.now)
+        options = PolicyOptions(streams=frozenset(STREAMS))
+        pipeline = Pipeline(self.contacts(), quarantine, now=self.injector.now, options=options)
         return FeedbackHandler(pipeline, cast("Metrics", self.output), cast("Logger", self.output), self.injector.now)
 
     def suppression_function(self) -> Handler:

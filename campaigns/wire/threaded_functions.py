@@ -8,6 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from campaigns.simulation.lanes import Handler
+from campaigns.simulation.messages import STREAMS
 from campaigns.simulation.scheduler import Scheduler
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock, local_clients
@@ -34,6 +35,7 @@ def settings_of(case: Case, url: str) -> Settings:
         soft_bounce_limit=stack.soft_bounces,
         soft_bounce_window_days=SOFT_BOUNCE_WINDOW_DAYS,
         suspension_days=stack.suspension_days,
+        streams=STREAMS,
         list_suspended=stack.list_suspended,
         suppress_unsubscribed=stack.list_unsubscribed,
         suppression_rate=100.0,

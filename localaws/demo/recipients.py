@@ -26,10 +26,12 @@ class Recipients(NamedTuple):
     deliverable: tuple[str, ...]
     soft_bouncing: tuple[str, ...]
     suppressed: tuple[str, ...]
+    reader: str
+    """A person who leaves the newsletter, and still gets receipts."""
 
     @property
     def all(self) -> tuple[str, ...]:
-        """All recipients, in the order of sending."""
+        """All recipients of the first email, in the order of sending."""
         return (*self.simulated, *self.deliverable, *self.soft_bouncing, *self.suppressed)
 
     @property
@@ -46,6 +48,7 @@ def create_recipients(run: str) -> Recipients:
         tuple(f"{name}.{run}@example.com" for name in _NAMES.split()),
         (f"mailboxfull+sue.{run}@example.com", f"latefull+max.{run}@example.com"),
         (f"bounce+bob.{run}@example.com", f"complaint+zoe.{run}@example.com"),
+        f"nia.{run}@example.com",
     )
 
 

@@ -12,12 +12,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from localaws.demo.recipients import create_recipients, expected_status
 from localaws.demo.screen import Screen, create_console, save_svg
-from localaws.demo.stack_readings import StatusEvents, read_metrics, read_reports
+from localaws.demo.stack_readings import PublishedEvents, read_metrics, read_reports
 from localaws.deployment import sam_cli
 from localaws.deployment.deployed_stack import DeployedStack
 from localaws.deployment.running_server import LocalAwsError
 from localaws.deployment.server_process import LocalAws
+from ses_feedback.client import Contacts, Preferences
 
+_NEWSLETTER = "newsletter"
+"""The stream that the local stack declares (samconfig.toml)."""
 _TIMEOUT_SECONDS, _LOG_TIMEOUT_SECONDS = 120.0, 60.0
 
 Contact = dict[str, Any]
@@ -75,7 +78,7 @@ class Demo:
         self._console = console
         self._started_at = datetime.now(UTC)
         self._recipients = create_recipients(f"{int(self._started_at.timestamp()) % 1_000_000:06d}")
-        self._status_events = StatusEvents(stack, f"demo-{self._recipients.run}")
+        self._events = PublishedEvents(stack, f"demo-{self._recipients.run}")
 
     def run(self) -> None:
         """Send two rounds of emails, wait for their results, and show them.
@@ -94,6 +97,7 @@ class Demo:
             contacts = self._stack.contacts()
             self._send(progress, "second emails to suppressed contacts", suppressed, "Our news again")
             self._wait_for(progress, "second reports from SES", suppressed, self._has_two_reports)
+            self._leave_newsletter(progress)
         self._wait_for_metrics()
         self._show(contacts)
 
@@ -116,6 +120,25 @@ class Demo:
                 count = f"only {done} of {len(addresses)} in {_TIMEOUT_SECONDS:.0f} s"
                 raise LocalAwsError(f"{description}: {count}; see .local/aws.log")
             time.sleep(0.3)
+
+    def _leave_newsletter(self, progress: Progress) -> None:
+        """Report the opt-out of a reader as an application does, then send a receipt to the reader."""
+        reader = (self._recipients.reader,)
+        preferences = Preferences(self._stack.outputs["ComplaintQueueUrl"], client=self._stack.client("sqs"))
+        for address in progress.track(reader, description="opt-outs sent by the application"):
+            preferences.unsubscribe(address, stream=_NEWSLETTER, reason="demo")
+        self._wait_for(progress, "contacts without newsletter", reader, _has_left_newsletter)
+        self._send(progress, "receipts sent", reader, "Your receipt")
+        self._wait_for(progress, "receipts delivered", reader, _has_delivery)
+
+    def _answers(self) -> dict[str, bool]:
+        """Return the answers to an application that asks whether it may send to the reader."""
+        reader = self._recipients.reader
+        contacts = Contacts(self._stack.outputs["ContactsTableName"], client=self._stack.client("dynamodb"))
+        return {
+            "newsletter": contacts.may_send(reader, stream=_NEWSLETTER),
+            "receipt": contacts.may_send_transactional(reader),
+        }
 
     def _wait_for_metrics(self) -> None:
         """Wait until the metrics are complete. They come from log lines, which a function writes when it ends.
@@ -145,11 +168,20 @@ class Demo:
         screen.show_contacts([contacts[address] for address in recipients.remarkable], others)
         screen.show_suppression_list(listed)
         screen.show_reports(reports)
-        screen.show_metrics(metrics, self._status_events.count_and_remove())
+        screen.show_reader(self._stack.contacts()[recipients.reader], self._answers())
+        screen.show_metrics(metrics, self._events.count_and_remove())
 
 
 def _has_expected_status(contact: Contact) -> bool:
     return bool(contact["status"]["S"] == expected_status(contact["address"]["S"]))
+
+
+def _has_left_newsletter(contact: Contact) -> bool:
+    return any(name["S"] == _NEWSLETTER for name in contact.get("no_streams", {"L": []})["L"])
+
+
+def _has_delivery(contact: Contact) -> bool:
+    return "delivered" in contact
 
 
 def _is_synced(contact: Contact) -> bool:

@@ -68,14 +68,24 @@ class Screen:
             table.add_row(self._shorten(address), *reasons[:2])
         self._print_part("Reports from SES", "read from the history in DynamoDB", table)
 
-    def show_metrics(self, metrics: Mapping[str, str], events: int) -> None:
-        """Show the metrics, and the number of published events."""
+    def show_reader(self, contact: Mapping[str, Any], answers: Mapping[str, bool]) -> None:
+        """Show a contact after an opt-out, and the answer to "may I send?" for each kind of email."""
+        table = _create_table("address", "no_streams", *(f"may send {kind}" for kind in answers), "last delivery")
+        left = ", ".join(name["S"] for name in contact.get("no_streams", {"L": []})["L"])
+        delivered = "receipt" if "delivered" in contact else ""
+        sends = [Text("yes", "green") if answer else Text("no", "red") for answer in answers.values()]
+        table.add_row(self._shorten(contact["address"]["S"]), left, *sends, delivered)
+        self._print_part("A person left the newsletter", "and got a receipt afterwards", table)
+
+    def show_metrics(self, metrics: Mapping[str, str], events: Mapping[str, int]) -> None:
+        """Show the metrics, and the number of published events by detail-type."""
         table = Table.grid(padding=(0, 3))
         cells = [f"{name} [bold]{value}[/bold]" for name, value in metrics.items()]
         for number in range(0, len(cells), 3):
             table.add_row(*cells[number : number + 3])
         self._print_part("Metrics", "read from CloudWatch", table)
-        self._console.print(f'  Events "Contact Status Changed" on EventBridge: [bold]{events}[/bold]\n')
+        counts = ", ".join(f"{name} [bold]{number}[/bold]" for name, number in sorted(events.items()))
+        self._console.print(f"  Events on EventBridge: {counts}\n", highlight=False)
 
     def _print_part(self, title: str, source: str, table: RenderableType) -> None:
         self._console.print(Rule(Text.assemble((title, "bold"), (f", {source} ", "dim")), align="left", style="dim"))

@@ -1,5 +1,7 @@
 """Readings from the deployed stack: history, metrics and published events."""
 
+import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from localaws.deployment.deployed_stack import DeployedStack
@@ -34,18 +36,18 @@ def read_metrics(stack: DeployedStack, since: datetime) -> dict[str, str]:
     return readings
 
 
-class StatusEvents:
-    """A queue that receives the stack's events `Contact Status Changed` from EventBridge."""
+class PublishedEvents:
+    """A queue that receives the stack's events from EventBridge."""
 
     def __init__(self, stack: DeployedStack, name: str) -> None:
         """Create the queue and its rule, both with this name."""
         self._stack = stack
         self._name = name
-        self._queue = stack.subscribe_to_events(name, {"detail-type": ["Contact Status Changed"]})
+        self._queue = stack.subscribe_to_events(name, {"source": ["ses-feedback"]})
 
-    def count_and_remove(self) -> int:
-        """Return the number of events received, and delete the queue and the rule."""
-        count = len(self._stack.take_messages(self._queue))
+    def count_and_remove(self) -> Counter[str]:
+        """Return the number of events received by detail-type, and delete the queue and the rule."""
+        count = Counter(json.loads(body)["detail-type"] for body in self._stack.take_messages(self._queue))
         events = self._stack.client("events")
         events.remove_targets(Rule=self._name, Ids=[self._name])
         events.delete_rule(Name=self._name)

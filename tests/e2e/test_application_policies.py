@@ -116,38 +116,28 @@ def test_reader_may_read_no_other_attribute_and_write_nothing(stack: StackUnderT
                 call()
 
 
-def test_complaint_queue_refuses_another_service_even_if_a_statement_allows_it(stack: StackUnderTest) -> None:
-    """Otherwise a rule, or a topic of another account, could report opt-outs."""
-    sqs, events, queue = stack.client("sqs"), stack.client("events"), stack.outputs["ComplaintQueueUrl"]
+def test_complaint_queue_refuses_another_topic_even_if_a_statement_allows_it(stack: StackUnderTest) -> None:
+    sqs, sns, queue = stack.client("sqs"), stack.client("sns"), stack.outputs["ComplaintQueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy", "QueueArn"])["Attributes"]
     policy, arn = json.loads(attributes["Policy"]), attributes["QueueArn"]
-    allow = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
+    # The key policy allows topics whose names begin with that of the stack.
+    topic = sns.create_topic(Name=f"{stack.name}-another")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    sns_may_send = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    allow = {**sns_may_send, "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}
 
     def set_statements(statements: list[Any]) -> None:
         document = json.dumps({**policy, "Statement": statements})
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": document})
 
-    def publish(address: str) -> None:
-        events.put_events(
-            Entries=[{"Source": "an-application", "DetailType": "Preference", "Detail": preference(address)}]
-        )
-
-    events.put_rule(Name="preferences", EventPattern=json.dumps({"source": ["an-application"]}))
-    events.put_targets(Rule="preferences", Targets=[{"Id": "queue", "Arn": arn, "InputPath": "$.detail"}])
     refused, delivered = stack.create_address("success"), stack.create_address("success")
     set_statements([*policy["Statement"], allow])
-    publish(refused)
+    sns.publish(TopicArn=topic, Message=preference(refused))
     set_statements([*(each for each in policy["Statement"] if each["Sid"] != "DenyOtherSenders"), allow])
-    publish(delivered)
+    sns.publish(TopicArn=topic, Message=preference(delivered))
     assert wait_for(partial(stack.contact, delivered)).get("status") == "unsubscribed"
     set_statements(policy["Statement"])
-    events.remove_targets(Rule="preferences", Ids=["queue"])
-    events.delete_rule(Name="preferences")
+    sns.delete_topic(TopicArn=topic)
     assert stack.contact(refused) == {}
 
 

@@ -60,7 +60,7 @@ def aws() -> Iterator[EmbeddedAws]:
 @pytest.fixture(scope="module")
 def functions(aws: EmbeddedAws) -> Functions:
     """The functions in that AWS."""
-    return Functions(aws, Settings(aws.table_name, aws.quarantine_url))
+    return Functions(aws, Settings(aws.table_name, aws.quarantine_url, streams=("newsletter", "tips")))
 
 
 @pytest.fixture(scope="module", params=FILES)

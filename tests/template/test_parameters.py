@@ -147,9 +147,9 @@ class TestStages:
         overrides = production["deploy"]["parameters"]["parameter_overrides"]
         assert {"DeletionProtection=true", "CustomerManagedKey=true"} <= set(overrides.split())
 
-    def test_local_overrides_only_architecture_protection_log_retention_and_key(self) -> None:
+    def test_local_overrides_only_architecture_protection_log_retention_key_and_streams(self) -> None:
         overrides = STAGES["local"]["global"]["parameters"]["parameter_overrides"].split()
-        rest = ["DeletionProtection=false", "LogRetentionDays=1", "CustomerManagedKey=true"]
+        rest = ["DeletionProtection=false", "LogRetentionDays=1", "CustomerManagedKey=true", "Streams=newsletter"]
         assert overrides == ["Architecture=x86_64", *rest]
 
     def test_local_builds_outside_the_folder_that_sam_deploy_uses(self) -> None:

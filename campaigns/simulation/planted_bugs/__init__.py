@@ -5,6 +5,7 @@ Most are bugs of public SES feedback processors. A planted bug replaces attribut
 """
 
 from campaigns.simulation.planted_bugs import (
+    consent,
     contacts,
     expiry,
     import_jobs,
@@ -23,6 +24,7 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *judging.PLANTED_BUGS,
     *suspensions.PLANTED_BUGS,
     *expiry.PLANTED_BUGS,
+    *consent.PLANTED_BUGS,
     *list_sync.PLANTED_BUGS,
 )
 """Planted bugs that ordinary cases must find."""

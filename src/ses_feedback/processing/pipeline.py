@@ -29,7 +29,7 @@ _LANE_OF_KIND = {"Bounce": "Bounce", "Complaint": "Complaint", PREFERENCE: "Comp
 _WITH_RECIPIENT = frozenset({"Bounce", "Complaint"})
 _LANES_WITH_PREFERENCES = frozenset({"Complaint", ""})
 WRONG_LANE = "preference-in-wrong-lane"
-"""Problem of a preference message in another lane than that of complaints."""
+"""Reason of a preference message in another lane than that of complaints."""
 
 
 class FactStore(Protocol):
@@ -124,7 +124,7 @@ class Pipeline:
         # Only the complaint queue has a sender beside SES. In another queue, the message is not from an application
         # that may send it.
         if self._lane not in _LANES_WITH_PREFERENCES:
-            return Judgement(PREFERENCE, "", problem=WRONG_LANE)
+            raise EnvelopeError(WRONG_LANE)
         return judge_preference(parse_preference(fields), sent_at, self._options)
 
     def _store_facts(self, batch: list[_JudgedRecord], until: datetime | None) -> None:

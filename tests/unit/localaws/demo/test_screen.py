@@ -19,6 +19,11 @@ CONTACT = {
     "may_send": {"BOOL": True},
     "reason": {"S": "Transient/MailboxFull"},
 }
+READER = {
+    "address": {"S": f"nia.{RUN}@example.com"},
+    "no_streams": {"L": [{"S": "newsletter"}]},
+    "delivered": {"L": [{"N": "1"}]},
+}
 REPORTS = {
     f"complaint+zoe.{RUN}@example.com": ["Complaint/abuse", "Complaint/OnAccountSuppressionList"],
     f"bounce+{RUN}@simulator.amazonses.com": ["Permanent/General"],
@@ -30,7 +35,8 @@ def print_screen(console: Console) -> None:
     screen = Screen(console, RUN)
     screen.show_contacts([CONTACT], Counter(active=16))
     screen.show_reports(REPORTS)
-    screen.show_metrics({"Delivery": "17"}, 3)
+    screen.show_reader(READER, {"newsletter": False, "receipt": True})
+    screen.show_metrics({"Delivery": "17"}, {"Contact Status Changed": 13, "Contact Preferences Changed": 1})
 
 
 def test_screen_shows_short_addresses_in_eighty_columns() -> None:
@@ -38,6 +44,8 @@ def test_screen_shows_short_addresses_in_eighty_columns() -> None:
     print_screen(Console(file=output, width=80))
     text = output.getvalue()
     assert max(map(len, text.splitlines())) <= 80
+    assert "may send newsletter may send receipt last delivery" in re.sub(" +", " ", text)
+    assert re.search(r"nia@example.com +newsletter +no +yes +receipt", text)
     shown = ("mailboxfull+sue@example.com", "and 16 more @example.com", "complaint+zoe@example.com", "bounce@simulator")
     assert [address for address in shown if address not in text] == []
     assert RUN not in text
@@ -65,6 +73,12 @@ def test_image_refers_to_no_other_file(tmp_path: Path, capsys: pytest.CaptureFix
 def test_committed_image_has_the_current_titles_and_no_local_path() -> None:
     """If this test fails, `make demo-image` writes a current image."""
     text = (ROOT / "docs" / "demo.svg").read_text().replace("&#160;", " ")
-    titles = ("Contacts after the first email", "SES suppression list", "Reports from SES", "Metrics")
+    titles = (
+        "Contacts after the first email",
+        "SES suppression list",
+        "Reports from SES",
+        "A person left the newsletter",
+        "Metrics",
+    )
     assert [title for title in titles if title not in text] == []
     assert re.findall(r"/(?:home|root|tmp|Users|work)/", text) == []
