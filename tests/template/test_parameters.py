@@ -124,6 +124,12 @@ class TestEnvironment:
         assert stack(**parameters).environment("BounceFunction")["METRIC_CONFIGURATION_SETS"] == sets
 
 
+def is_allowed(value: str, parameter: dict[str, Any]) -> bool:
+    """Return True if a value is one of those that a parameter allows, or has the form that it requires."""
+    pattern = parameter.get("AllowedPattern")
+    return value in map(str, parameter.get("AllowedValues", [])) or bool(pattern and re.fullmatch(pattern, value))
+
+
 class TestStages:
     """The stages of samconfig.toml."""
 
@@ -132,11 +138,7 @@ class TestStages:
         overrides = " ".join(command["parameters"].get("parameter_overrides", "") for command in commands)
         given = [override.partition("=")[::2] for override in overrides.split()]
         declared = template()["Parameters"]
-        refused = [
-            (name, value)
-            for name, value in given
-            if value not in map(str, declared.get(name, {}).get("AllowedValues", []))
-        ]
+        refused = [(name, value) for name, value in given if not is_allowed(value, declared.get(name, {}))]
         assert refused == []
         assert given != []
 
