@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ses_feedback.reading.envelope import Document, EnvelopeError, open_record, read_records
+from ses_feedback.reading.preference_messages import PreferenceError, is_preference, parse_preference
 from ses_feedback.reading.ses_events import FeedbackError, parse_feedback
 from tests.support.builders import (
     RECIPIENT,
@@ -20,6 +21,7 @@ from tests.support.builders import (
     a_delivery,
     a_delivery_delay,
     a_fact,
+    a_preference,
     a_rendering_failure,
     a_send,
     a_subscription,
@@ -45,6 +47,8 @@ DOCUMENTS = [
     a_click(link_tags={"a": ["b"]}),
     a_rendering_failure(),
     a_delivery_delay(),
+    a_preference(),
+    a_preference("subscribe", "undeclared"),
     an_sns_envelope(a_bounce()),
     a_bus_event(a_bounce()),
 ]
@@ -170,8 +174,8 @@ def error_for(text: str) -> Exception | None:
     try:
         opened = open_record(record)
         if isinstance(opened, Document):
-            parse_feedback(opened.fields)
-    except (EnvelopeError, FeedbackError) as error:
+            (parse_preference if is_preference(opened.fields) else parse_feedback)(opened.fields)
+    except (EnvelopeError, FeedbackError, PreferenceError) as error:
         return error
     return None
 

@@ -334,6 +334,22 @@ def test_an_unusable_preference_message_is_quarantined_with_the_reason(message: 
     assert "OptIn" not in counts(report)
 
 
+def test_a_redrive_never_changes_the_time_of_a_preference_message() -> None:
+    """The application's clock is ahead, so that the message has the time at which it was first sent."""
+    first = format_timestamp(AT)
+    message = a_preference(time="2031-01-01T00:00:00Z")
+    fixture = PipelineFixture(lane="Complaint", options=STREAMS)
+    for later in (1, 5):
+        record = an_sqs_record(
+            message,
+            attributes={"SentTimestamp": str(int((AT + timedelta(days=later)).timestamp() * 1000))},
+            messageAttributes={"sent-at": {"stringValue": first, "dataType": "String"}},
+        )
+        fixture.pipeline.process({"Records": [record]})
+    assert fixture.contacts.items[RECIPIENT]["unsubscribed_at"] == {"S": first}
+    assert fixture.contacts.items[RECIPIENT]["rev"] == {"N": "1"}
+
+
 def test_the_log_line_of_a_preference_message_has_no_id_of_the_application() -> None:
     fixture = PipelineFixture(lane="Complaint", options=STREAMS)
     fixture.contacts.write_errors[RECIPIENT] = "InternalServerError"
