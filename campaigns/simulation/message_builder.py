@@ -78,7 +78,7 @@ def _build_preference(
     facts = tuple(
         ReportedFact(
             key,
-            "",
+            key,
             outcome.register,
             dated,
             outcome.reason,

@@ -30,7 +30,7 @@ class ReportedFact:
     `address` is the contact's key, `variant` the address as SES wrote it. `register` is empty if the fact is stored in
     the history only. `feedback` identifies the SES event: copies of a message share it. `mailed_at` and `message_id`
     identify the email, or the preference message; several facts can be about one email. `stream` is that of an opt-out
-    or an opt-in, `*` for an opt-in to all email. A fact of a preference message has no `variant`.
+    or an opt-in, `*` for an opt-in to all email. The `variant` of a preference message is the key.
     """
 
     address: str

@@ -83,7 +83,7 @@ def expected_registers(
     registers |= {name: _kept(name, found) for name, found in numbers.items() if found}
     soft = [fact for fact in facts if fact.register in _SOFT]
     late = max((min(_days_late(fact), _MAX_LATENESS) for fact in soft), default=0)
-    variants = {fact.variant for fact in facts if fact.variant} | ({address} if commands else set())
+    variants = {fact.variant for fact in facts} | ({address} if commands else set())
     return {
         **registers,
         **({"late": late} if late else {}),
@@ -373,7 +373,7 @@ def holds_fact(item: Item | None, fact: ReportedFact) -> bool:
     if item is None:
         return False
     registers = stored_registers(item)
-    if fact.variant and fact.variant not in registers["variants"]:
+    if fact.variant not in registers["variants"]:
         return False
     alone = expected_registers(fact.address, [fact], [])
     both = {name: _joined(name, registers.get(name), value) for name, value in alone.items() if name in _JOINED}

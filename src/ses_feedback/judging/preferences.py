@@ -25,8 +25,9 @@ def judge_preference(message: PreferenceMessage, sent_at: datetime, options: Pol
     declared = message.stream in options.streams
     rule = find_rule(KIND, message.preference, traits=_DECLARED if declared else frozenset())
     at = min(message.time, sent_at)
-    # SES reported no variant: an application may write the address in another way than the emails did.
-    address = Address(message.address.key, "")
+    # SES reported no variant, and an application may write the address in another way than the emails did. The list
+    # entry of an unsubscribed contact that was never emailed has the key, so the key is a variant that stays known.
+    address = Address(message.address.key, message.address.key)
     counted_under = SIMULATOR if is_simulator(address.key) else message.stream if declared else ""
     if message.stream and not declared and message.preference == SUBSCRIBE:
         return Judgement(KIND, rule.name, problem=UNDECLARED_STREAM, at=at, counted_under=counted_under)

@@ -34,10 +34,10 @@ def test_a_request_is_not_later_than_its_carrier() -> None:
     assert (judgement.at, [fact.at for fact in judgement.facts]) == (AT, [AT])
 
 
-def test_a_message_adds_no_address_variant() -> None:
+def test_the_address_variant_of_a_message_is_the_key() -> None:
     """The application may write the address in another way than the emails did."""
     (fact,) = judged(a_preference(address="Recipient@Example.com")).facts
-    assert (fact.address.key, fact.address.variant) == (RECIPIENT, "")
+    assert (fact.address.key, fact.address.variant) == (RECIPIENT, RECIPIENT)
 
 
 def test_an_opt_out_of_an_undeclared_stream_means_all_email() -> None:
