@@ -53,8 +53,9 @@ def test_the_client_reads_only_attributes_that_the_policy_allows() -> None:
     ],
 )
 def test_the_key_adds_its_use_through_one_service(policy: str, service: str, actions: set[str]) -> None:
-    added = statements(policy).keys() - statements(policy, **WITHOUT_KEY).keys()
-    (use,) = (statements(policy)[sid] for sid in added)
+    with_key = statements(policy, CustomerManagedKey="true")
+    added = with_key.keys() - statements(policy, **WITHOUT_KEY).keys()
+    (use,) = (with_key[sid] for sid in added)
     assert (set(as_list(use["Action"])), use["Resource"]) == (actions, "${Key.Arn}")
     assert use["Condition"] == {"StringEquals": {"kms:ViaService": f"{service}.${{AWS::Region}}.amazonaws.com"}}
 
