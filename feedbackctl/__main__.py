@@ -6,8 +6,17 @@ from feedbackctl.lazy_group import LazyCommand
 from feedbackctl.operator_group import OperatorGroup
 
 COMMANDS = {
+    "contact": LazyCommand("feedbackctl.commands.contact:contact", "Inspect and change contacts."),
     "replay": LazyCommand("feedbackctl.commands.replay:replay", "Show the effect of feedback, without an AWS account."),
-    "reinstate": LazyCommand("feedbackctl.commands.reinstate:reinstate", "Allow email to an address again."),
+    "quarantine": LazyCommand(
+        "feedbackctl.commands.queues:quarantine", "Inspect and redrive messages that could not be read."
+    ),
+    "dead-letters": LazyCommand(
+        "feedbackctl.commands.queues:dead_letters", "Inspect and redrive messages that a lane could not process."
+    ),
+    "undelivered": LazyCommand(
+        "feedbackctl.commands.queues:undelivered", "Inspect and redrive messages that SNS could not deliver."
+    ),
     "redrive": LazyCommand("feedbackctl.commands.redrive:redrive", "Move the messages of a queue to another queue."),
     "doctor": LazyCommand("feedbackctl.commands.doctor:doctor", "Find the hop at which feedback stops, and its fix."),
     "iam": LazyCommand("feedbackctl.commands.iam:iam", "Print least-privilege IAM policies for operators."),

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from botocore.config import Config
 from botocore.session import Session
 
-from ses_feedback.aws.clients import Clients
-
 _CONFIG = Config(
     connect_timeout=5, read_timeout=30, max_pool_connections=32, retries={"mode": "standard", "total_max_attempts": 6}
 )
+
+_ONE_ATTEMPT = Config(retries={"mode": "standard", "total_max_attempts": 1})
 
 
 class Caller(NamedTuple):
@@ -53,10 +53,10 @@ class AwsSession:
             self._clients[service] = self.session.create_client(service, config=_CONFIG)
         return self._clients[service]
 
-    @property
+    @cached_property
     def ses(self) -> Any:  # noqa: ANN401
         """The SESv2 client without retries: each call waits for the stack's rate limiter."""
-        return self._function_clients.sesv2
+        return self.session.create_client("sesv2", config=_CONFIG.merge(_ONE_ATTEMPT))
 
     @cached_property
     def caller(self) -> Caller:
@@ -66,7 +66,3 @@ class AwsSession:
         """
         identity = self.client("sts").get_caller_identity()
         return Caller(str(identity["Account"]), str(identity["Arn"]))
-
-    @cached_property
-    def _function_clients(self) -> Clients:
-        return Clients(self.session)

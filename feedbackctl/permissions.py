@@ -16,6 +16,8 @@ class Resource(StrEnum):
     STACK = "stack"
     TABLE = "table"
     INDEXES = "indexes"
+    RATE_LIMITER = "rate limiter"
+    """The item of the table that all SES calls reserve their moment on."""
     QUEUES = "queues"
     LANE_QUEUES = "lane queues"
     IMPORTS = "import objects"
@@ -108,8 +110,87 @@ _SMOKE = _command(
     Permission("sqs:GetQueueAttributes", Resource.QUEUES),
     changes=True,
 )
+_READ_CONTACT = (Permission("dynamodb:BatchGetItem", Resource.TABLE), *_TABLE_KEY)
+_READ_HISTORY = (Permission("dynamodb:Query", Resource.TABLE), *_TABLE_KEY)
+_SEARCH = (
+    Permission("dynamodb:Query", Resource.INDEXES),
+    Permission("dynamodb:Scan", Resource.TABLE),
+    *_READ_CONTACT,
+    *_READ_HISTORY,
+)
+_WRITE_CONTACT = (
+    Permission("dynamodb:PartiQLInsert", Resource.TABLE),
+    Permission("dynamodb:PartiQLUpdate", Resource.TABLE),
+    *_READ_CONTACT,
+)
+_RATE_LIMITER = (
+    Permission("dynamodb:GetItem", Resource.RATE_LIMITER),
+    Permission("dynamodb:UpdateItem", Resource.RATE_LIMITER),
+)
+_READ_QUEUE = (
+    Permission("sqs:ChangeMessageVisibility", Resource.QUEUES),
+    Permission("sqs:ReceiveMessage", Resource.QUEUES),
+    *_TABLE_KEY,
+)
+"""Reading a message hides it until it is made visible again."""
+_REDRIVE = (
+    *_READ_QUEUE,
+    Permission("sqs:DeleteMessage", Resource.QUEUES),
+    Permission("sqs:SendMessage", Resource.LANE_QUEUES),
+    Permission("kms:GenerateDataKey", Resource.KEY),
+)
+
 COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType(
-    {"doctor": _DOCTOR, "smoke": _SMOKE, "iam read": _command(), "iam change": _command()}
+    {
+        "contact show": _command(
+            *_READ_CONTACT,
+            *_RATE_LIMITER,
+            Permission("ses:GetAccount"),
+            Permission("ses:GetSuppressedDestination"),
+        ),
+        "contact explain": _command(
+            *_READ_CONTACT, *_READ_HISTORY, *_RATE_LIMITER, Permission("ses:GetMessageInsights")
+        ),
+        "contact list": _command(*_SEARCH),
+        "contact export": _command(*_SEARCH),
+        "contact operations": _command(*_READ_HISTORY),
+        "contact reinstate": _command(
+            *_SEARCH,
+            *_WRITE_CONTACT,
+            *_RATE_LIMITER,
+            Permission("dynamodb:PutItem", Resource.TABLE),
+            Permission("s3:DeleteObject", Resource.IMPORTS),
+            Permission("s3:PutObject", Resource.IMPORTS),
+            Permission("kms:GenerateDataKey", Resource.KEY),
+            Permission("ses:CreateImportJob"),
+            Permission("ses:GetImportJob"),
+            changes=True,
+        ),
+        "contact suppress": _command(*_WRITE_CONTACT, changes=True),
+        "contact unsubscribe": _command(*_WRITE_CONTACT, changes=True),
+        "contact resubscribe": _command(*_WRITE_CONTACT, changes=True),
+        "contact erase": _command(
+            *_READ_CONTACT,
+            *_READ_HISTORY,
+            *_RATE_LIMITER,
+            Permission("dynamodb:BatchWriteItem", Resource.TABLE),
+            Permission("dynamodb:DeleteItem", Resource.TABLE),
+            Permission("dynamodb:PutItem", Resource.TABLE),
+            Permission("ses:DeleteSuppressedDestination"),
+            changes=True,
+        ),
+        "doctor": _DOCTOR,
+        "smoke": _SMOKE,
+        "quarantine list": _command(*_READ_QUEUE),
+        "quarantine show": _command(*_READ_QUEUE),
+        "quarantine redrive": _command(*_REDRIVE, changes=True),
+        "dead-letters list": _command(*_READ_QUEUE),
+        "dead-letters redrive": _command(*_REDRIVE, changes=True),
+        "undelivered list": _command(*_READ_QUEUE),
+        "undelivered redrive": _command(*_REDRIVE, changes=True),
+        "iam read": _command(),
+        "iam change": _command(),
+    }
 )
 """Permissions by the command's words after `feedbackctl`."""
 
@@ -144,4 +225,9 @@ def policy_document(*, changes: bool, arns: Mapping[Resource, tuple[str, ...]]) 
 
 def _statement(resource: Resource, actions: Iterable[str], arns: tuple[str, ...]) -> dict[str, Any]:
     sid = "".join(word.capitalize() for word in resource.value.split())
-    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(arns)}
+    statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(arns)}
+    return statement | ({"Condition": _RATE_LIMITER_ONLY} if resource is Resource.RATE_LIMITER else {})
+
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+_RATE_LIMITER_ONLY = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["suppression-list"]}}

@@ -52,6 +52,8 @@ def stack_arns(stack: "Stack") -> dict[Resource, tuple[str, ...]]:
         Resource.STACK: (f"arn:{partition}:cloudformation:{region}:{account}:stack/{stack.name}/*",),
         Resource.TABLE: (table,),
         Resource.INDEXES: (f"{table}/index/*",),
+        Resource.RATE_LIMITER: (table,),
+        Resource.IMPORTS: _imports(stack, partition),
         Resource.QUEUES: queues("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl"),
         Resource.LANE_QUEUES: queues("BounceQueueUrl", "ComplaintQueueUrl", "DeliveryQueueUrl"),
         Resource.KEY: (stack.outputs["KeyArn"],) if "KeyArn" in stack.outputs else (),
@@ -74,3 +76,8 @@ def stack_arns(stack: "Stack") -> dict[Resource, tuple[str, ...]]:
         Resource.ANY: ("*",),
     }
     return {resource: found for resource, found in arns.items() if found}
+
+
+def _imports(stack: "Stack", partition: str) -> tuple[str, ...]:
+    bucket = stack.outputs.get("ImportBucketName")
+    return (f"arn:{partition}:s3:::{bucket}/imports/operator-*",) if bucket else ()

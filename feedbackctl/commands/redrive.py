@@ -3,6 +3,7 @@
 import base64
 import gzip
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -68,8 +69,10 @@ class Redriven(NamedTuple):
     newer: int
 
 
-def redrive_queue(sqs: RedriveClient, source: str, target: str) -> Redriven:
-    """Move the messages that are on the queue `source` now to `target`, in their original form.
+def redrive_queue(
+    sqs: RedriveClient, source: str, target: str, is_chosen: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> Redriven:
+    """Move the messages that are on the queue `source` now and `is_chosen` to `target`, in their original form.
 
     A message that quarantine packed is unpacked. It stays if the target refuses its characters or its length. Messages
     that arrive during the run stay, too: a lane may send back each message, and the run would not end.
@@ -80,7 +83,7 @@ def redrive_queue(sqs: RedriveClient, source: str, target: str) -> Redriven:
     """
     if source.rstrip("/") == target.rstrip("/"):
         raise OperatorError("both queues are the same; name the queue to empty and a lane's (docs/operate/runbook.md)")
-    run = _Run(sqs, source, target)
+    run = _Run(sqs, source, target, is_chosen)
     try:
         run.move_messages()
     except AWS_ERRORS as error:
@@ -102,6 +105,7 @@ class _Run:
     sqs: RedriveClient
     source: str
     target: str
+    is_chosen: Callable[[dict[str, Any]], bool]
     moved: int = 0
     unsendable: set[str] = field(default_factory=set)
     newer: set[str] = field(default_factory=set)
@@ -121,7 +125,8 @@ class _Run:
             old = [message for message in messages if _sent_at(message) <= began]
             self.newer |= {message["MessageId"] for message in messages if _sent_at(message) > began}
             for message in old:
-                self._move(message)
+                if self.is_chosen(message):
+                    self._move(message)
             receives_without_old = 0 if old else receives_without_old + 1
 
     def _receive(self) -> dict[str, Any]:
@@ -136,7 +141,7 @@ class _Run:
         return response
 
     def _move(self, message: dict[str, Any]) -> None:
-        text = _original_text(message)
+        text = original_text(message)
         if text is None or not self._send(text, _first_sent_at(message)):
             self.unsendable.add(message["MessageId"])
             return
@@ -190,17 +195,30 @@ def _first_sent_at(message: dict[str, Any]) -> str:
     return attribute if parse_timestamp(attribute) else format_timestamp(_sent_at(message))
 
 
-def _original_text(message: dict[str, Any]) -> str | None:
+def original_text(message: dict[str, Any]) -> str | None:
     """Return the original text of a message, or None if it cannot be unpacked or SQS cannot carry it."""
-    encoding = message.get("MessageAttributes", {}).get("encoding", {})
-    if encoding.get("StringValue") != PACKED:
+    text = unpacked_text(message)
+    if text is None or not _is_packed(message):
+        return text
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return text if text and size <= MAX_MESSAGE_BYTES and not SQS_INVALID_CHARACTER.search(text) else None
+
+
+def unpacked_text(message: dict[str, Any]) -> str | None:
+    """Return the text of a message, also if SQS cannot carry it, or None if it cannot be unpacked.
+
+    A small packed text can be huge when unpacked, so a text is cut off after SQS's greatest size.
+    """
+    if not _is_packed(message):
         return str(message["Body"])
     try:
         with gzip.open(BytesIO(base64.b64decode(message["Body"]))) as packed:
-            # A small packed text can be huge when unpacked.
             raw = packed.read(MAX_MESSAGE_BYTES + 1)
         # Lone surrogates stay as quarantine packed them. SQS does not carry them, and no other text may replace them.
-        text = raw.decode("utf-8", "surrogatepass")
+        return raw.decode("utf-8", "surrogatepass")
     except (ValueError, EOFError, OSError, zlib.error):
         return None
-    return text if text and len(raw) <= MAX_MESSAGE_BYTES and not SQS_INVALID_CHARACTER.search(text) else None
+
+
+def _is_packed(message: dict[str, Any]) -> bool:
+    return bool(message.get("MessageAttributes", {}).get("encoding", {}).get("StringValue") == PACKED)

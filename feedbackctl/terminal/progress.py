@@ -1,5 +1,6 @@
 """Progress of work that takes longer than two seconds, on standard error."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,12 @@ DELAY = 2.0
 
 
 @contextmanager
-def show_progress(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def show_progress(
+    label: str, total: int | None = None, *, rows_are_printed: bool = False
+) -> Iterator[Callable[[int], None]]:
     """Show progress if standard error is a terminal and the work takes longer than `DELAY`.
+
+    With `rows_are_printed` it is not shown if standard output is a terminal as well, because the rows show it.
 
     Yields a function that takes the number of items done since the last call.
     """
@@ -21,10 +26,11 @@ def show_progress(label: str, total: int | None = None) -> Iterator[Callable[[in
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
     task = bar.add_task(label, total=total)
     began = time.monotonic()
+    is_shown = bar.console.is_terminal and not (rows_are_printed and sys.stdout.isatty())
 
     def advance(done: int) -> None:
         bar.update(task, advance=done)
-        if bar.console.is_terminal and not bar.live.is_started and time.monotonic() - began > DELAY:
+        if is_shown and not bar.live.is_started and time.monotonic() - began > DELAY:
             bar.start()
 
     try:

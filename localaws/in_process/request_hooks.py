@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 
-# The paths of the suppression list's operations.
-_LIST_PATHS = "(suppression/addresses(/.*)?|import-jobs(/.*)?|account(/suppression)?)"
+# The paths of the suppression list's operations, and of message insights, which only SES has.
+_LIST_PATHS = "(suppression/addresses(/.*)?|import-jobs(/.*)?|account(/suppression)?|insights/.*)"
 
 MOTO_CONFIG: "DefaultConfig" = {
     "core": {

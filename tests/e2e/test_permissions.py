@@ -231,6 +231,6 @@ def _list_and_reinstate_address(stack: StackUnderTest, runner: CliRunner) -> Non
     bounced_at = datetime.now(UTC) - timedelta(hours=1)
     stack.client("sns").publish(TopicArn=topic, Message=create_bounce(address, bounced_at, **HARD_BOUNCE))
     assert wait_for(lambda: address in stack.listed()), "the address is not listed although it has bounced"
-    options = ["--table", stack.outputs["ContactsTableName"], "--reason", "test"]
-    assert runner.invoke(main, ["reinstate", address, *options]).exit_code == 0
+    options = ["--stack", stack.name, "--reason", "test"]
+    assert runner.invoke(main, ["contact", "reinstate", address, *options]).exit_code == 0
     assert wait_for(lambda: address not in stack.listed()), "the address is still listed after a reinstatement"

@@ -19,10 +19,16 @@ from ses_feedback.handlers import feedback, suppression
 from ses_feedback.settings import Settings
 from tests.support.deployed_functions import FakeContext
 
-STACK = "ses-feedback"
+STACK, BUCKET = "ses-feedback", "imports"
 CALLER = "arn:aws:sts::123456789012:user/moto"
 """The identity that moto's STS returns."""
-PARAMETERS = {"SoftBounceLimit": "5", "SuspensionDays": "30", "DeliveriesBy": "Topic", "Streams": "newsletter,offers"}
+PARAMETERS = {
+    "SoftBounceLimit": "5",
+    "SuspensionDays": "30",
+    "DeliveriesBy": "Topic",
+    "Streams": "newsletter,offers",
+    "SuppressionRate": "100",
+}
 
 
 class OperatedStack:
@@ -33,7 +39,9 @@ class OperatedStack:
     ) -> None:
         self.aws = aws
         self.cloudformation = cloudformation
-        self.settings = Settings(aws.table_name, streams=tuple(parameters.get("Streams", "").split(",")))
+        self.settings = Settings(
+            aws.table_name, aws.quarantine_url, streams=tuple(parameters.get("Streams", "").split(","))
+        )
         self._clients = Clients(aws.session)
         self.queues = {
             "QuarantineQueueUrl": aws.quarantine_url,
@@ -43,13 +51,19 @@ class OperatedStack:
             },
             "UndeliveredQueueUrl": aws.client("sqs").create_queue(QueueName="Undelivered")["QueueUrl"],
         }
+        aws.client("s3").create_bucket(Bucket=BUCKET)
         cloudformation.create_stack(STACK, self.outputs, parameters)
 
     @property
     def outputs(self) -> dict[str, str]:
         """Outputs of the stack, as template.yaml names them."""
         arn = f"arn:aws:dynamodb:us-east-1:123456789012:table/{self.aws.table_name}"
-        return {"ContactsTableName": self.aws.table_name, "ContactsTableArn": arn, **self.queues}
+        bucket = {"ImportBucketName": BUCKET}
+        lanes = ("Bounce", "Complaint", "Delivery")
+        topics = {f"{lane}TopicArn": f"arn:aws:sns:us-east-1:123456789012:{lane}" for lane in lanes}
+        functions = {f"{name}FunctionName": f"{name}Function" for name in (*lanes, "Suppression")}
+        table = {"ContactsTableName": self.aws.table_name, "ContactsTableArn": arn}
+        return {**table, **bucket, **topics, **functions, **self.queues}
 
     def receive(self, *events: Mapping[str, Any]) -> None:
         """Process SES events, each by itself, and sync the list."""
@@ -66,7 +80,7 @@ class OperatedStack:
 
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
         """Run `feedbackctl` with the arguments."""
-        return CliRunner().invoke(main, list(arguments), input=stdin)
+        return CliRunner().invoke(main, list(arguments), input=stdin, prog_name="feedbackctl")
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """Run `feedbackctl` with the arguments and `--json`, and return the object that it prints."""
@@ -74,6 +88,23 @@ class OperatedStack:
         assert result.exit_code == 0, result.output
         document: dict[str, Any] = json.loads(result.stdout)
         return document
+
+    def status(self, address: str) -> str:
+        """Return the status of a contact."""
+        return str(self.item(address)["status"]["S"])
+
+    def records(self, address: str) -> list[str]:
+        """Return the sort keys of the items under an address."""
+        found = self.aws.client("dynamodb").query(
+            TableName=self.aws.table_name,
+            KeyConditionExpression="address = :address",
+            ExpressionAttributeValues={":address": {"S": address}},
+        )
+        return [item["record"]["S"] for item in found["Items"]]
+
+    def listed(self) -> set[str]:
+        """Return the addresses on the suppression list."""
+        return {entry.email_address for entry in self.aws.suppression_list.entries()}
 
     def item(self, address: str, record: str = "contact") -> dict[str, Any]:
         """Return an item of the table, or an empty one."""

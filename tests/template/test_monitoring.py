@@ -181,9 +181,9 @@ class TestOutputs:
         topics = {f"{lane}TopicArn" for lane in LANES}
         functions = {f"{function}Name" for function in FUNCTIONS}
         queues = {f"{queue}Url" for queue in QUEUES}
-        policies = {"SendPreferencesPolicyArn", "ReadContactsPolicyArn"}
-        rest = {"ConfigurationSetName", "ContactsTableName", "ContactsTableArn", "KeyArn", "DashboardUrl"}
-        rest |= {"OperatorPolicyArn"}
+        table, bucket = {"ContactsTableName", "ContactsTableArn"}, {"ImportBucketName"}
+        policies = {"SendPreferencesPolicyArn", "ReadContactsPolicyArn", "OperatorPolicyArn"}
+        rest = {"ConfigurationSetName", "KeyArn", "DashboardUrl", *table, *bucket}
         assert topics | functions | queues | policies | rest == set(stack().outputs)
         assert set(stack(DeliveriesBy="Firehose").outputs) - set(stack().outputs) == {"DeliveryBucketName"}
         assert set(stack(AlarmEmail=EMAIL).outputs) - set(stack().outputs) == {"AlarmTopicArn"}

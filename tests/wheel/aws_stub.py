@@ -1,15 +1,17 @@
-"""A stub of AWS's JSON protocols on the loopback interface: each operation has one fixed response."""
+"""A stub of AWS's JSON and query protocols on the loopback interface: each operation has one fixed response."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl
 
 Json = dict[str, Any]
-Responses = Mapping[str, list[Json]]
+Responses = Mapping[str, Sequence[Any]]
+"""Bodies by operation: objects, or texts of XML for the query protocol."""
 
 
 @dataclass
@@ -28,17 +30,20 @@ class Stub:
 @contextmanager
 def aws_stub(responses: Responses) -> Iterator[Stub]:
     """Run a stub. An operation returns its responses in order, and the last one again and again."""
-    pending = {operation: list(bodies) for operation, bodies in responses.items()}
+    pending: dict[str, list[Any]] = {operation: list(bodies) for operation, bodies in responses.items()}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            operation = str(self.headers["X-Amz-Target"]).rpartition(".")[2]
-            request = self.rfile.read(int(self.headers["Content-Length"]))
-            stub.requests.append((operation, json.loads(request)))
+            text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            target = self.headers["X-Amz-Target"]
+            request: Json = json.loads(text) if target else dict(parse_qsl(text))
+            operation = target.rpartition(".")[2] if target else request["Action"]
+            stub.requests.append((operation, request))
             bodies = pending[operation]
-            body = json.dumps(bodies.pop(0) if len(bodies) > 1 else bodies[0]).encode()
+            answer = bodies.pop(0) if len(bodies) > 1 else bodies[0]
+            body = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Type", "application/x-amz-json-1.0" if target else "text/xml")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

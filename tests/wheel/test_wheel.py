@@ -108,6 +108,20 @@ AWS = {
 }
 
 
+_OUTPUTS = "".join(
+    f"<member><OutputKey>{name}</OutputKey><OutputValue>Contacts</OutputValue></member>"
+    for name in ("ContactsTableName", "QuarantineQueueUrl")
+)
+STACK = (
+    "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>s</StackName>"
+    f"<Outputs>{_OUTPUTS}</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+)
+CALLER = (
+    "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>"
+    "<Arn>arn:aws:iam::123456789012:user/operator</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+
+
 def test_wheel_has_the_three_packages_and_the_license_only(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
@@ -118,7 +132,7 @@ def test_wheel_has_the_three_packages_and_the_license_only(wheel: Path) -> None:
 
 def test_help_lists_the_commands(environment: Environment) -> None:
     finished = environment.run("feedbackctl", "--help")
-    assert (finished.returncode, finished.stderr, "reinstate" in finished.stdout) == (0, "", True)
+    assert (finished.returncode, finished.stderr, "contact" in finished.stdout) == (0, "", True)
 
 
 def test_each_module_of_the_functions_and_of_the_command_line_can_be_imported(
@@ -157,13 +171,16 @@ def test_reinstate_writes_the_contact_to_dynamodb(environment: Environment) -> N
     responses: Responses = {
         "BatchGetItem": [{"Responses": {"Contacts": []}, "UnprocessedKeys": {}}],
         "BatchExecuteStatement": [{"Responses": [{"TableName": "Contacts"}]}],
+        "DescribeStacks": [STACK],
+        "GetCallerIdentity": [CALLER],
     }
     with aws_stub(responses) as stub:
-        arguments = ["reinstate", "someone@example.com", "--table", "Contacts", "--reason", "asked by phone"]
+        arguments = ["contact", "reinstate", "someone@example.com", "--stack", "s", "--reason", "asked by phone"]
         finished = environment.run("feedbackctl", *arguments, AWS_ENDPOINT_URL=stub.url, **AWS)
-    assert (finished.returncode, finished.stdout) == (0, "The contact is active.\n")
-    assert stub.operations == ["BatchGetItem", "BatchExecuteStatement"]
-    assert "asked by phone" in json.dumps(stub.requests[1][1])
+    assert (finished.returncode, "someone@example.com  active" in finished.stdout) == (0, True)
+    reads, writes = ["DescribeStacks", "GetCallerIdentity", "BatchGetItem"], ["BatchExecuteStatement"] * 2
+    assert stub.operations == [*reads, *writes]
+    assert all("asked by phone" in json.dumps(request) for _, request in stub.requests[-2:])
 
 
 def test_redrive_moves_a_message(environment: Environment) -> None:

@@ -271,6 +271,22 @@ class ContactRepository:
                 break
         return LOST_RACE if outcome == _CONFLICT else outcome
 
+    def store_history(self, items: Iterable[Item]) -> dict[str, str]:
+        """Store history items that do not exist yet; return the addresses that failed, with the reason."""
+        writes = [_Write(item["address"]["S"], item["record"]["S"], insert(self._table, item)) for item in items]
+        failed: dict[str, str] = {}
+        for attempt in range(ATTEMPTS):
+            if not writes:
+                break
+            self._pause(attempt)
+            batches = list(batched(writes, WRITE_AT_ONCE))
+            outcomes = [outcome for batch in self._run_concurrently(self._execute, batches) for outcome in batch]
+            results = list(zip(writes, outcomes, strict=True))
+            writes = [write for write, outcome in results if outcome == _UNPROCESSED]
+            failed |= {write.address: outcome for write, outcome in results if outcome and outcome != _UNPROCESSED}
+        failed |= {write.address: _UNPROCESSED for write in writes}
+        return failed
+
     def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield contacts that must be synchronized by `before`: the due time and the address, the earliest time first.
 

@@ -1,0 +1,1 @@
+"""Contacts as an operator sees and changes them."""

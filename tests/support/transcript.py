@@ -1,0 +1,50 @@
+"""Output of commands as one text that can be compared with a file: times of this run and random ids are replaced."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.operated_stack import OperatedStack
+
+_OPERATION = re.compile(r"\b20\d{6}-[0-9a-f]{8}\b")
+_TIME = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)T\d\d:\d\d:\d\d\.\d{3}Z")
+_DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
+_BUILDERS = "2026-03-0"
+"""Days of the feedback that the builders return; these times are kept."""
+WRITE = "WRITE_GOLDEN"
+"""Environment variable with which the files are written instead of compared."""
+
+
+def transcript(stack: OperatedStack, commands: Iterable[tuple[str, ...]]) -> str:
+    """Run the commands one after the other, and return them with their output and exit codes."""
+    return "\n".join(_run(stack, arguments) for arguments in commands)
+
+
+def compare_with_file(text: str, path: Path) -> None:
+    """Assert that a file has this text."""
+    if os.environ.get(WRITE):
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+def _run(stack: OperatedStack, arguments: tuple[str, ...]) -> str:
+    latest = stack.aws.client("dynamodb").query(
+        TableName=stack.aws.table_name,
+        KeyConditionExpression="address = :address",
+        ExpressionAttributeValues={":address": {"S": "operations"}},
+    )["Items"]
+    operation = latest[-1]["record"]["S"].removeprefix("operation#") if latest else ""
+    result = stack.run(*(argument.replace("OPERATION", operation) for argument in arguments))
+    words = " ".join(f"'{argument}'" if " " in argument else argument for argument in arguments)
+    text = f"$ feedbackctl {words}\n{result.stdout}"
+    if result.stderr:
+        text += f"--- standard error\n{result.stderr}"
+    return _normalize(f"{text}--- exit code {result.exit_code}\n")
+
+
+def _normalize(text: str) -> str:
+    text = _OPERATION.sub("OPERATION        ", text)
+    text = _TIME.sub(lambda found: found[0] if found[0].startswith(_BUILDERS) else "TIME                    ", text)
+    text = _DATE.sub(lambda found: found[0] if found[0].startswith(_BUILDERS) else "DATE      ", text)
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
