@@ -44,7 +44,7 @@ class BulkReinstatement:
         store = OperationStore(self.stack)
         by_job = ListDeletion(self.stack)
         uses_jobs = by_job.is_available and operation.contacts >= JOB_THRESHOLD
-        for chunks in _for_one_job(store.chunks(operation, operation.done)):
+        for chunks in group_for_jobs(store.chunks(operation, operation.done)):
             entries = [entry for chunk in chunks for one in chunk for entry in one.entries]
             unlisted = uses_jobs and by_job.delete(entries, f"{operation.id}-{operation.done}") is Deletion.COMPLETED
             for chunk in chunks:
@@ -104,7 +104,7 @@ class BulkReinstatement:
             self.counts[f"still {changed.after.value}"] += 1
 
 
-def _for_one_job(chunks: Iterator[list[Selected]]) -> Iterator[list[list[Selected]]]:
+def group_for_jobs(chunks: Iterator[list[Selected]]) -> Iterator[list[list[Selected]]]:
     """Yield runs of chunks whose list entries fit one job."""
     group: list[list[Selected]] = []
     entries = 0

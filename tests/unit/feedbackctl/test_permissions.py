@@ -1,5 +1,6 @@
 """IAM actions that each command calls are the actions that it declares."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,13 +9,16 @@ from typing import Any
 import pytest
 from botocore import handlers
 
+from feedbackctl.aws_session import AwsSession
+from feedbackctl.commands.iam import stack_arns
 from feedbackctl.contacts import bulk_reinstatement
 from feedbackctl.permissions import COMMANDS, Resource, policy_document
 from feedbackctl.queues import STORED
+from feedbackctl.stack import find_stack
 from ses_feedback.aws.quarantine import Quarantine
 from tests.support.aws_calls import RENAMED
 from tests.support.builders import OTHER_RECIPIENT, RECIPIENT, a_bounce, a_complaint
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import STACK, OperatedStack, operated_stack
 
 REASON = ("--reason", "test")
 RUNS: dict[str, list[tuple[str, ...]]] = {
@@ -118,6 +122,13 @@ def test_policy_has_each_declared_action_once_for_each_resource(*, changes: bool
         for permission in command.permissions
     }
     assert printed == declared
+
+
+@pytest.mark.parametrize(("command", "changes"), [("read", False), ("change", True)])
+def test_command_prints_the_policy_of_the_stack(stack: OperatedStack, command: str, *, changes: bool) -> None:
+    printed = json.loads(stack.run("iam", command).stdout)
+    expected = policy_document(changes=changes, arns=stack_arns(find_stack(AwsSession(), STACK)))
+    assert printed == expected
 
 
 def test_policy_for_reading_writes_only_the_rate_limiter() -> None:

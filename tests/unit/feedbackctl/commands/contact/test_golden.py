@@ -44,8 +44,6 @@ READS = [
     ("contact", "list", "--since", "yesterday"),
     ("contact", "operations", "--json"),
     ("contact", "export", "--status", "unsubscribed"),
-    ("iam", "read"),
-    ("iam", "change"),
 ]
 CHANGES = [
     ("contact", "reinstate", RECIPIENT, "--reason", "asked by phone"),
