@@ -1,6 +1,5 @@
 """Output of commands as one text that can be compared with a file: times of this run and random ids are replaced."""
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,8 +11,6 @@ _TIME = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)T\d\d:\d\d:\d\d\.\d{3}Z")
 _DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 _BUILDERS = "2026-03-0"
 """Days of the feedback that the builders return; these times are kept."""
-WRITE = "WRITE_GOLDEN"
-"""Environment variable with which the files are written instead of compared."""
 
 
 def transcript(stack: OperatedStack, commands: Iterable[tuple[str, ...]]) -> str:
@@ -21,9 +18,9 @@ def transcript(stack: OperatedStack, commands: Iterable[tuple[str, ...]]) -> str
     return "\n".join(_run(stack, arguments) for arguments in commands)
 
 
-def compare_with_file(text: str, path: Path) -> None:
-    """Assert that a file has this text."""
-    if os.environ.get(WRITE):
+def compare_with_file(text: str, path: Path, *, update: bool) -> None:
+    """Assert that a file has this text; with `update`, write it first."""
+    if update:
         path.write_text(text, "utf-8")
     assert text == path.read_text("utf-8")
 

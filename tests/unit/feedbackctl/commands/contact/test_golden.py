@@ -1,4 +1,4 @@
-"""Output of each command on a small stack, compared with files. `WRITE_GOLDEN=1 pytest …` writes them."""
+"""Output of each command on a small stack, compared with files. `pytest --update-golden` writes them."""
 
 from pathlib import Path
 
@@ -87,10 +87,12 @@ def used(stack: OperatedStack) -> OperatedStack:
 
 
 @pytest.mark.parametrize(("name", "commands"), [("reads", READS), ("changes", CHANGES)])
-def test_output_is_that_of_the_file(used: OperatedStack, name: str, commands: list[tuple[str, ...]]) -> None:
+def test_output_is_that_of_the_file(
+    used: OperatedStack, request: pytest.FixtureRequest, name: str, commands: list[tuple[str, ...]]
+) -> None:
     text = transcript(used, commands)
     assert all(one.isprintable() or one == "\n" for one in text)
-    compare_with_file(text, GOLDEN / f"{name}.txt")
+    compare_with_file(text, GOLDEN / f"{name}.txt", update=request.config.getoption("--update-golden"))
 
 
 def test_no_address_is_in_a_reason_that_is_published(used: OperatedStack) -> None:
