@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
@@ -27,16 +28,33 @@ class Terminal:
         self._descriptor = descriptor
         self.screen = ""
 
-    def wait_for(self, text: str) -> None:
+    def wait_for(self, text: str, patience: float = PATIENCE) -> None:
         """Read until the text is on the screen."""
+        assert self._appears(text, patience), self.screen
+        self._seen, self.screen = self.screen.split(text, 1)
+
+    def interrupt_until(self, text: str) -> None:
+        """Press Ctrl-C until the text is on the screen.
+
+        A signal that arrives just before the process begins to wait for a key has an effect only after the next key.
+        """
         until = time.monotonic() + PATIENCE
-        while text not in self.screen and time.monotonic() < until:
+        self.type(CTRL_C)
+        while not self._appears(text, 2.0) and time.monotonic() < until:
+            self.type(CTRL_C)
+        self.wait_for(text, 0.0)
+
+    def _appears(self, text: str, patience: float) -> bool:
+        until = time.monotonic() + patience
+        while text not in self.screen:
+            readable, _, _ = select.select([self._descriptor], [], [], max(0.0, until - time.monotonic()))
+            if not readable:
+                return False
             try:
                 self.screen += os.read(self._descriptor, 65_536).decode(errors="replace")
             except OSError:  # Linux reports the end of the other side as an error
                 break
-        assert text in self.screen, self.screen
-        self._seen, self.screen = self.screen.split(text, 1)
+        return text in self.screen
 
     def type(self, text: str) -> None:
         """Type text."""
@@ -89,8 +107,7 @@ def test_operation_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: 
         terminal.wait_for(f"Type the number {READERS} to reinstate them")
         terminal.type(f"{READERS}\n")
         terminal.wait_for("WRITING")
-        terminal.type(CTRL_C)
-        terminal.wait_for("Interrupted. Run the same command again to continue.")
+        terminal.interrupt_until("Interrupted. Run the same command again to continue.")
         terminal.wait_for("is unfinished")
         terminal.wait_for("Continue it?")
         terminal.type("y\n")
@@ -103,7 +120,6 @@ def test_ctrl_c_at_the_question_changes_nothing(tmp_path: Path) -> None:
     with session(tmp_path, *COMMAND) as terminal:
         for _ in range(2):
             terminal.wait_for(f"Type the number {READERS} to reinstate them")
-            terminal.type(CTRL_C)
-            terminal.wait_for("Interrupted.")
+            terminal.interrupt_until("Interrupted.")
         left = state(terminal)
     assert left["operator_items"] == {"0": READERS + 5}
