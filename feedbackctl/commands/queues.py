@@ -91,7 +91,9 @@ def _redrive_command(name: str) -> click.Command:
     @click.argument("ids", nargs=-1, metavar="[MESSAGE]...")
     @click.option("--reason", default="", metavar="TEXT", help="Messages whose reason contains this.")
     @click.option("--all", "every", is_flag=True, help="All messages.")
-    @click.option("--to", "lane", type=click.Choice(list(LANES)), default="complaint", show_default=True, help="The lane.")
+    @click.option(
+        "--to", "lane", type=click.Choice(list(LANES)), default="complaint", show_default=True, help="The lane."
+    )
     @yes_option
     @json_option
     @stack_options
@@ -122,7 +124,8 @@ def _redrive_command(name: str) -> click.Command:
 
 _REDRIVE_HELP = """Move messages of {name} to a lane, in their original form.
 
-Choose them by id, by reason, or all. Only the complaint lane accepts every message. Feedback that was applied before changes nothing."""
+Choose them by id, by reason, or all. Only the complaint lane accepts every message.
+Feedback that was applied before changes nothing."""
 
 
 def _describe_choice(ids: tuple[str, ...], reason: str) -> str:
