@@ -1,6 +1,7 @@
 """A stack that is deployed to the local AWS."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import botocore.session
@@ -124,14 +125,24 @@ class DeployedStack:
         return str(response["MessageId"])
 
 
-def create_client(server: RunningServer, service: str, session: botocore.session.Session | None = None) -> Any:  # noqa: ANN401
-    """Return a client of the local AWS with the credentials of the root user."""
+def create_client(
+    server: RunningServer,
+    service: str,
+    session: botocore.session.Session | None = None,
+    credentials: Mapping[str, str] | None = None,
+) -> Any:  # noqa: ANN401
+    """Return a client of the local AWS, with the credentials of the root user or with those that STS returned."""
     environment = server.environment
+    keys = credentials or {
+        "AccessKeyId": environment["AWS_ACCESS_KEY_ID"],
+        "SecretAccessKey": environment["AWS_SECRET_ACCESS_KEY"],
+    }
     return (session or botocore.session.Session()).create_client(
         service,
         region_name=environment["AWS_REGION"],
         endpoint_url=server.url,
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys.get("SessionToken"),
         config=Config(retries={"mode": "standard", "total_max_attempts": 8}, read_timeout=120),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from localaws.server.kms_keys import needed_key_actions
+from localaws.server.kms_keys import name_service, needed_key_actions
 from localaws.server.ministack_internals import Emulator
 from localaws.server.monkey_patch import Patch
 
@@ -40,6 +40,7 @@ def iam_patches(emulator: Emulator) -> Iterator[Patch]:
     yield Patch(evaluator, "enforce", lambda enforce: _with_key_check(emulator, enforce))
     yield Patch(actions, "dynamodb_transaction_checks", with_partiql_actions)
     yield Patch(actions, "dynamodb_service_context", with_batch_projections)
+    yield Patch(actions, "request_tag_context", with_event_keys)
     yield Patch(actions, "_SES_V2_RESOURCES", lambda resources: {**resources, **_IMPORT_JOBS})
     yield Patch(actions, "_lambda_action", _with_reading_of_concurrency)
     yield Patch(lambdas, "_emit_lambda_logs", lambda emit: _logging_if_allowed(emulator, emit))
@@ -62,13 +63,15 @@ def _with_key_check(emulator: Emulator, enforce: Callable[..., Any]) -> Callable
 
     def replacement(access_key_id: str, action: str, service: str, region: str, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
         named = dict(zip(("resource_arn", "service_context"), rest, strict=False)) | options
-        denied = check_and_record(access_key_id, action, service, region, **named)
+        denied = None
+        for entry_context in split_by_entry(named.get("service_context") or {}):
+            named["service_context"] = entry_context
+            denied = denied or check_and_record(access_key_id, action, service, region, **named)
         key = emulator.keys.find(named.get("resource_arn", "*"))
+        context = {"kms:viaservice": name_service(action, region)}
         for use in needed_key_actions(action) if key else ():
-            # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
-            via = {"kms:viaservice": f"{service}.{region}.amazonaws.com"}
             denied = denied or check_and_record(
-                access_key_id, use, "kms", region, resource_arn=key, service_context=via
+                access_key_id, use, "kms", region, resource_arn=key, service_context=context
             )
         return denied
 
@@ -121,6 +124,32 @@ def with_batch_projections(read_context: Callable[[bytes], Any]) -> Callable[[by
         return {**contexts[0], "dynamodb:Attributes": sorted(attributes)}
 
     return replacement
+
+
+def with_event_keys(read_context: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Add the condition keys of PutEvents.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+
+    def replacement(service: str, action: str, body: bytes, *rest: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401
+        context = read_context(service, action, body, *rest, **options)
+        if action != "events:PutEvents":
+            return context
+        entries = json.loads(body).get("Entries", [])
+        keys = {"events:source": "Source", "events:detail-type": "DetailType"}
+        return {**context, **{key: [entry.get(name) for entry in entries] for key, name in keys.items()}}
+
+    return replacement
+
+
+def split_by_entry(context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the condition keys of each event of PutEvents, or the same keys for another operation."""
+    keys = [key for key in ("events:source", "events:detail-type") if key in context]
+    if not keys:
+        return [dict(context)]
+    entries = zip(*(context[key] for key in keys), strict=True)
+    return [{**context, **dict(zip(keys, values, strict=True))} for values in entries]
 
 
 def _parse_action_and_table(statement: str) -> tuple[str, str]:

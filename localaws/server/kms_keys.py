@@ -61,6 +61,14 @@ def needed_key_actions(action: str) -> tuple[str, ...]:
     return _NEEDED.get(action, ())
 
 
+def name_service(action: str, region: str) -> str:
+    """Return the service that uses a key for an action, as in the condition key kms:ViaService.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    return f"{action.partition(':')[0]}.{region}.amazonaws.com"
+
+
 def _read_bucket_key(properties: Mapping[str, Any]) -> object:
     for rule in (properties.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration", ()):
         return (rule.get("ServerSideEncryptionByDefault") or {}).get("KMSMasterKeyID")

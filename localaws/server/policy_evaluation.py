@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from localaws.server.kms_keys import ResourceKeys, needed_key_actions
+from localaws.server.kms_keys import ResourceKeys, name_service, needed_key_actions
 
 
 class PolicyEvaluator:
@@ -24,10 +24,15 @@ class PolicyEvaluator:
         Lambda and EventBridge Scheduler act in the role of a function or a schedule.
         """
         key = self._keys.find(resource)
-        key_uses = [(use, key) for use in needed_key_actions(action)] if key else []
-        return all(self._role_allows(role_arn, *request, region) for request in [(action, resource), *key_uses])
+        via = {"kms:viaservice": name_service(action, region)}
+        uses = [(use, key) for use in needed_key_actions(action)] if key else []
+        return self._role_allows(role_arn, action, resource, region, {}) and all(
+            self._role_allows(role_arn, use, used_key, region, via) for use, used_key in uses
+        )
 
-    def _role_allows(self, role_arn: str, action: str, resource: str, region: str) -> bool:
+    def _role_allows(
+        self, role_arn: str, action: str, resource: str, region: str, service_context: Mapping[str, str]
+    ) -> bool:
         account, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
         context = self._evaluator.EvalContext(
             principal_arn=role_arn,
@@ -36,6 +41,7 @@ class PolicyEvaluator:
             action=action,
             resource_arn=resource,
             region=region,
+            service_context=dict(service_context),
         )
         result = self._evaluator.evaluate(context, self._evaluator._gather_role_policies(role, account))  # noqa: SLF001
         if action.startswith("kms:"):

@@ -170,3 +170,9 @@ def named(reference: str) -> str:
 def as_list(value: Any) -> list[Any]:  # noqa: ANN401 (IAM accepts a string or a list of strings)
     """Return `value` as a list."""
     return value if isinstance(value, list) else [value]
+
+
+def key_services(made: Stack, function: str) -> list[str]:
+    """Return the patterns of the services through which a function may use the key."""
+    uses = [each for each in made.statements(function) if "kms:Decrypt" in as_list(each["Action"])]
+    return [text for use in uses for text in as_list(use["Condition"]["StringLike"]["kms:ViaService"])]

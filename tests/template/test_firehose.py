@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import bill
 from ses_feedback.aws.objects import MAX_OBJECT_BYTES, PREFIX
-from tests.support.sam_template import DAY, FUNCTIONS, Stack, as_list, stack, template
+from tests.support.sam_template import DAY, FUNCTIONS, Stack, as_list, key_services, stack, template
 
 BUCKET_NAME = "deliveries-${2 of ${AWS::StackId} by /}"
 """The id of the stack, which a deployment inserts, has no upper-case letters."""
@@ -69,6 +69,13 @@ class TestParameter:
         for function in set(FUNCTIONS) - {"DeliveryFunction"}:
             difference = made.environment(function).items() - stack().environment(function).items()
             assert difference == {("DELIVERIES_BY", "Firehose")}
+
+    def test_only_firehose_lets_the_delivery_lane_use_the_key_through_s3(self) -> None:
+        services = [
+            {text.partition(".")[0] for text in key_services(made, "DeliveryFunction")}
+            for made in (stack(), with_firehose())
+        ]
+        assert services == [{"dynamodb", "sqs"}, {"dynamodb", "sqs", "s3"}]
 
     def test_topic_mentions_no_bucket(self) -> None:
         assert "DELIVERY_BUCKET" not in stack().environment("DeliveryFunction")
@@ -271,6 +278,7 @@ class TestFunction:
         assert found == {
             "s3:GetObject": f"${{DeliveryBucket.Arn}}/{PREFIX}*",
             "s3:ListBucket": "${DeliveryBucket.Arn}",
+            "kms:Decrypt": "${Key.Arn}",
         }
 
     def test_a_batch_has_at_most_ten_objects(self) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from ses_feedback.aws.events import SOURCE
 from ses_feedback.contacts.contact import Contact
+from ses_feedback.contacts.preferences_change import DETAIL_TYPE as PREFERENCES_CHANGED
 from ses_feedback.contacts.record import ContactRecord, encode
 from ses_feedback.contacts.status import Limits
+from ses_feedback.contacts.status_change import DETAIL_TYPE as STATUS_CHANGED
 from ses_feedback.suppression import lease
 from ses_feedback.suppression.import_jobs.objects import PREFIX
 from tests.support.aws_calls import Code, actions, client_calls
@@ -21,6 +24,7 @@ from tests.support.sam_template import (
     MINUTE,
     Stack,
     as_list,
+    key_services,
     named,
     stack,
 )
@@ -210,6 +214,38 @@ class TestRoles:
         """To decrypt the queue, the table and the stream, and to encrypt quarantined messages and import objects."""
         added = allowed(stack(), function) - allowed(stack(**WITHOUT_KEY), function)
         assert added == {"kms:Decrypt", "kms:GenerateDataKey"}
+
+    @pytest.mark.parametrize("path", BOTH_PATHS, ids=str)
+    @pytest.mark.parametrize("function", FUNCTIONS)
+    def test_a_role_uses_the_key_only_through_the_services_that_it_calls_and_that_store_data(
+        self, function: str, path: dict[str, str]
+    ) -> None:
+        """CloudWatch Logs uses the key with a permission of its own."""
+        made = stack(**path)
+        called = {action.partition(":")[0] for action in allowed(made, function)}
+        services = called & {"dynamodb", "s3", "sqs"}
+        assert sorted(key_services(made, function)) == [
+            f"{service}.${{AWS::Region}}.amazonaws.com*" for service in sorted(services)
+        ]
+
+    @pytest.mark.parametrize("name", ["SuppressionRole", "DeliveryRole", "DeliveryStreamRole"])
+    def test_a_role_reads_and_writes_objects_only_in_buckets_of_this_account(self, name: str) -> None:
+        """A bucket with the name of a deleted one can belong to another account."""
+        role = stack(DeliveriesBy="Firehose").properties(name)
+        statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+        found = [
+            each.get("Condition")
+            for each in statements
+            if set(as_list(each["Action"])) & {"s3:PutObject", "s3:GetObject", "s3:DeleteObject"}
+        ]
+        assert found == [{"StringEquals": {"aws:ResourceAccount": "${AWS::AccountId}"}}]
+
+    def test_the_list_sync_publishes_only_the_events_of_this_project(self) -> None:
+        (statement,) = [
+            each for each in stack().statements("SuppressionFunction") if "events:PutEvents" in as_list(each["Action"])
+        ]
+        kinds = [STATUS_CHANGED, PREFERENCES_CHANGED]
+        assert statement["Condition"] == {"StringEquals": {"events:source": SOURCE, "events:detail-type": kinds}}
 
     def test_the_iam_action_of_every_client_call_in_the_package_is_known(self, code: Code) -> None:
         called = {method for tree in code.modules.values() for method in client_calls(tree)}

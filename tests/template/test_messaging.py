@@ -142,6 +142,17 @@ class TestQueues:
         assert (redrive["deadLetterTargetArn"], redrive["maxReceiveCount"]) == ("${DeadLetterQueue.Arn}", 1000)
         assert round(redrive["maxReceiveCount"] * queue["VisibilityTimeout"] / DAY) == 5
 
+    def test_only_the_lanes_may_use_the_dead_letter_queue(self) -> None:
+        """A redrive applies its messages as feedback. The ARNs are written out, because the lanes refer to it."""
+        names = [stack().properties(f"{lane}Queue")["QueueName"] for lane in LANES]
+        allowed = stack().properties("DeadLetterQueue")["RedriveAllowPolicy"]
+        arn = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}"
+        assert allowed == {"redrivePermission": "byQueue", "sourceQueueArns": [f"{arn}:{name}" for name in names]}
+
+    @pytest.mark.parametrize("queue", ["UndeliveredQueue", "QuarantineQueue"])
+    def test_no_queue_may_use_another_queue_for_dead_letters(self, queue: str) -> None:
+        assert stack().properties(queue)["RedriveAllowPolicy"] == {"redrivePermission": "denyAll"}
+
     def test_the_quarantine_queue_accepts_the_largest_message_of_a_lane_and_a_reason(self) -> None:
         sizes = {stack().properties(f"{lane}Queue")["MaximumMessageSize"] for lane in LANES}
         assert sizes == {256 * 1024}

@@ -155,9 +155,11 @@ class TestKey:
 
     def test_sns_may_encrypt_messages_to_the_queues_for_topics_of_this_stack(self) -> None:
         statement = stack().resource_policy("Key")["SnsDeliverToQueues"]
-        topics = "arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-*"
+        topics = [topic["TopicName"] for topic in stack().of_type("AWS::SNS::Topic").values()]
+        arns = [f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{topic}" for topic in topics]
         assert sorted(statement["Action"]) == ["kms:Decrypt", "kms:GenerateDataKey*"]
-        assert statement["Condition"] == {"ArnLike": {"aws:SourceArn": topics}}
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": arns}}
+        assert "*" not in "".join(arns)
 
     def test_cloudwatch_logs_may_encrypt_the_log_groups_of_this_stack(self) -> None:
         """The actions are those of the CloudWatch Logs user guide.
