@@ -19,6 +19,9 @@ COMMANDS = {
     ),
     "redrive": LazyCommand("feedbackctl.commands.redrive:redrive", "Move the messages of a queue to another queue."),
     "doctor": LazyCommand("feedbackctl.commands.doctor:doctor", "Find the hop at which feedback stops, and its fix."),
+    "contact-hash": LazyCommand(
+        "feedbackctl.commands.contact_hash:contact_hash", "Print the hash of an address in the logs."
+    ),
     "iam": LazyCommand("feedbackctl.commands.iam:iam", "Print least-privilege IAM policies for operators."),
     "smoke": LazyCommand("feedbackctl.commands.smoke:smoke", "Check a deployed stack with test email."),
     "local": LazyCommand("localaws.commands:local", "Run AWS services on this machine."),

@@ -38,7 +38,7 @@ def _catch_another_error(patch: pytest.MonkeyPatch) -> None:
 
 
 def _log_addresses(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(pipeline, "contact_hash", lambda text: text)
+    patch.setattr(pipeline, "contact_hash", lambda text, _: text)
 
 
 def _quote_malformed_values(patch: pytest.MonkeyPatch) -> None:

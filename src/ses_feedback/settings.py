@@ -69,6 +69,7 @@ class Settings:
     import_bucket: str = ""
     delivery_bucket: str = ""
     stack_name: str = ""
+    stack_id: str = ""
 
     @property
     def limits(self) -> Limits:
@@ -135,6 +136,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
         delivery_bucket=read("DELIVERY_BUCKET", str, "the name of the DeliveryBucket", ""),
         stack_name=read("STACK_NAME", str, "the name of the stack", ""),
+        stack_id=read("STACK_ID", str, "the id of the stack", ""),
     )
 
 

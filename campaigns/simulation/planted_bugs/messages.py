@@ -51,7 +51,7 @@ def _fail_whole_batch(self: Any, records: list[Any], until: datetime | None) -> 
             record.failures = {"all": "malformed"}
 
 
-def _log_address(address: str) -> str:
+def _log_address(address: str, _: str) -> str:
     return address
 
 

@@ -110,7 +110,14 @@ def pipeline_factory(
     store = ContactRepository(
         clients.dynamodb, settings.table_name, settings.limits, history_days=settings.history_days, now=now, sleep=sleep
     )
-    return lambda quarantine: Pipeline(store, quarantine, now=now, options=settings.policy_options, lane=settings.lane)
+    return lambda quarantine: Pipeline(
+        store,
+        quarantine,
+        now=now,
+        options=settings.policy_options,
+        lane=settings.lane,
+        hash_key=settings.stack_id,
+    )
 
 
 def compose_quarantine(settings: Settings, clients: Clients) -> Quarantine:

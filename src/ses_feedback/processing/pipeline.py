@@ -75,13 +75,18 @@ class Pipeline:
         now: Callable[[], datetime],
         options: PolicyOptions = _DEFAULT_OPTIONS,
         lane: str = "",
+        hash_key: str = "",
     ) -> None:
-        """Store facts in `contacts`. `lane` is the kind of feedback that is expected; empty accepts every kind."""
+        """Store facts in `contacts`. `lane` is the kind of feedback that is expected; empty accepts every kind.
+
+        `hash_key` is the key of the hashes that stand for contacts in the results (`contact_hash`).
+        """
         self._contacts = contacts
         self._quarantine = quarantine
         self._now = now
         self._options = options
         self._lane = lane
+        self._hash_key = hash_key
 
     def process(self, event: object, until: datetime | None = None) -> BatchReport:
         """Process the records of a Lambda event, and return the result of each.
@@ -151,12 +156,12 @@ class Pipeline:
         judgement = judged.judgement
         if disposition is Disposition.RETRY:
             metric_counts.count_retry(age_of(judged.record, now))
-            return _result(judged, disposition, reason)
+            return _result(judged, disposition, reason, self._hash_key)
         if disposition is Disposition.QUARANTINED:
             metric_counts.count(judgement.counted_under if judgement else "", "Quarantined")
         if judgement:
             self._count_metrics(judgement, metric_counts, now)
-        return _result(judged, disposition, reason)
+        return _result(judged, disposition, reason, self._hash_key)
 
     def _determine_disposition(self, judged: _JudgedRecord, until: datetime | None) -> tuple[Disposition, str]:
         """Return the disposition of a record and its reason. A record with a problem is sent to quarantine."""
@@ -215,7 +220,7 @@ def _diagnostic_of(fact: Fact) -> tuple[str, str]:
     return find_provider(fact.address.key.rpartition("@")[2]), enhanced_status_code(fact.details.status)
 
 
-def _result(judged: _JudgedRecord, disposition: Disposition, reason: str) -> RecordResult:
+def _result(judged: _JudgedRecord, disposition: Disposition, reason: str, hash_key: str) -> RecordResult:
     judgement = judged.judgement
     # Only the log needs the hashes, and only of records with a reason.
     addresses = dict.fromkeys(fact.address.key for fact in judged.facts) if reason else ()
@@ -225,7 +230,7 @@ def _result(judged: _JudgedRecord, disposition: Disposition, reason: str) -> Rec
         kind=judgement.kind if judgement else "",
         reason=reason,
         message_id=safe_id(judgement.message_id) if judgement else "",
-        contacts=tuple([contact_hash(address) for address in addresses]),
+        contacts=tuple([contact_hash(address, hash_key) for address in addresses]),
         template=judgement.template if judgement else "",
         error_kind=judgement.error_kind if judgement else "",
     )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from campaigns.wire.http_server import Request
 
 OTHER = "other@example.com"
+STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/ses-feedback/1b2c3d4e-0000-1111-2222-333344445555"
 
 
 @pytest.fixture
@@ -245,7 +246,7 @@ def test_an_exceptional_record_logs_a_line_without_personal_data(
     stack: EmbeddedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.dynamodb.default_fault = times_out
-    stack.feedback()(an_sqs_event(a_bounce()), FakeContext())
+    stack.feedback(stack_id=STACK_ID)(an_sqs_event(a_bounce()), FakeContext())
     logs, _ = printed(capsys)
     expected = {
         "level": "WARNING",
@@ -255,7 +256,7 @@ def test_an_exceptional_record_logs_a_line_without_personal_data(
         "kind": "Bounce",
         "reason": "ReadTimeoutError",
         "message_id": MESSAGE_ID,
-        "contacts": [contact_hash(RECIPIENT)],
+        "contacts": [contact_hash(RECIPIENT, STACK_ID)],
     }
     assert {name: logs[0][name] for name in expected} == expected
 

@@ -1,5 +1,7 @@
 """The pipeline gives each record one disposition, independently of the other records."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -41,6 +43,7 @@ from tests.support.builders import (
 from tests.support.fakes import FakeContacts, FakeQuarantine, ManualClock, QuarantinedMessage
 
 OTHER = "other@example.com"
+STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/ses-feedback/1b2c3d4e-0000-1111-2222-333344445555"
 POISON = '{"eventType": "Bounce"}'
 
 
@@ -409,7 +412,7 @@ def test_an_exceptional_record_contains_kind_message_id_and_hashes_of_contacts()
     fixture.contacts.write_errors[RECIPIENT] = "ReadTimeoutError"
     [result] = fixture(a_bounce(recipients=[RECIPIENT, RECIPIENT.upper(), OTHER])).results
     found = result.exceptional, result.kind, result.message_id, result.contacts
-    assert found == (True, "Bounce", MESSAGE_ID, (contact_hash(RECIPIENT), contact_hash(OTHER)))
+    assert found == (True, "Bounce", MESSAGE_ID, (contact_hash(RECIPIENT, ""), contact_hash(OTHER, "")))
 
 
 def test_a_message_id_that_may_be_personal_data_is_omitted() -> None:
@@ -432,8 +435,24 @@ def test_a_delivery_without_recipients_is_applied_without_a_reason() -> None:
     assert dispositions(PipelineFixture()(a_delivery(recipients=[]))) == [("applied", "")]
 
 
-def test_contact_hashes_are_short_and_differ() -> None:
-    assert (len(contact_hash(RECIPIENT)), contact_hash(RECIPIENT) == contact_hash(OTHER)) == (12, False)
+def test_contact_hashes_are_short_and_differ_between_addresses_and_between_stacks() -> None:
+    hashes = [contact_hash(address, stack) for address in (RECIPIENT, OTHER) for stack in ("", STACK_ID, STACK_ID[:-1])]
+    assert ({len(each) for each in hashes}, len(set(hashes))) == ({12}, 6)
+
+
+def test_contact_hash_is_an_hmac_whose_key_is_not_in_the_logs() -> None:
+    """Without the key, a reader of the logs cannot test guessed addresses."""
+    expected = hmac.digest(STACK_ID.encode(), RECIPIENT.encode(), "sha256").hex()
+    assert contact_hash(RECIPIENT, STACK_ID) == expected[:12]
+    assert contact_hash(RECIPIENT, STACK_ID) not in hashlib.sha256(RECIPIENT.encode()).hexdigest()
+
+
+def test_the_pipeline_hashes_contacts_with_its_key() -> None:
+    fixture = PipelineFixture()
+    fixture.pipeline = Pipeline(fixture.contacts, fixture.quarantine, now=fixture.clock.now, hash_key=STACK_ID)
+    fixture.contacts.write_errors[RECIPIENT] = "ReadTimeoutError"
+    [result] = fixture(a_bounce()).results
+    assert result.contacts == (contact_hash(RECIPIENT, STACK_ID),)
 
 
 @pytest.mark.parametrize("text", [MESSAGE_ID, "a", "A.b_c-1", "x" * 128])
