@@ -189,9 +189,10 @@ mutants: .tools/mutation/installed ## mutants of the pure modules that no test n
 ##@ Benchmarks (docs/evidence/performance.md)
 
 .PHONY: bench
-bench: .venv/installed ## throughput, CPU, memory and cost compared with the baseline: 6 minutes on an idle machine
+bench: .venv/installed ## throughput, CPU, memory and cost, also of hostile events: 6 minutes on an idle machine
 	@$(run) benchmarks.throughput
 	@$(run) benchmarks.cost
+	@$(run) benchmarks.denial_of_wallet
 
 .PHONY: bench-scale
 bench-scale: .venv/installed ## time per record for growing batches and growing numbers of contacts

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,7 +22,8 @@ SAMPLE = 100
 class RecordUsage:
     """The usage of one record: calls and request units by name, and stored bytes.
 
-    `sync` is the usage of SuppressionFunction. `logged` are the bytes that one invocation of the lane logs.
+    `sync` is the usage of SuppressionFunction. `logged` are the bytes that one invocation of the lane logs. `cpu` are
+    the CPU seconds of one record on this machine, with those of the stub of AWS.
     """
 
     calls: dict[str, float]
@@ -29,6 +31,7 @@ class RecordUsage:
     sync: dict[str, float]
     logged: float
     stored: float
+    cpu: float
     metrics: frozenset[tuple[str, str]] = field(default_factory=frozenset)
 
 
@@ -43,7 +46,9 @@ def count_usage(subject: str, kind: EventKind) -> RecordUsage:
         stored = lanes.stub.table.stored_bytes().total()
         start = len(output.getvalue())
         events = messages.batches(map(kind.document, range(SAMPLE)), SAMPLE, lane=kind.lane)
+        started = time.process_time()
         usage = lanes.process(kind.lane, events)
+        cpu = (time.process_time() - started) / SAMPLE
         logged = len(output.getvalue()) - start
         sync = lanes.sync() if subject == SES_FEEDBACK else Usage()
     return RecordUsage(
@@ -54,6 +59,7 @@ def count_usage(subject: str, kind: EventKind) -> RecordUsage:
         | {"invocations": sync.invocations / SAMPLE, "slept": sync.slept / SAMPLE},
         logged=logged,
         stored=(lanes.stub.table.stored_bytes().total() - stored) / SAMPLE,
+        cpu=cpu,
         metrics=_metrics(output.getvalue()),
     )
 

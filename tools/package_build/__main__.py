@@ -23,14 +23,21 @@ start takes about three times as long. Install Python {python} and build again, 
 https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-image-repositories.html"""
 
 
-def build(directory: Path, source: Path, checkout: Path, python: str) -> None:
-    """Build the package from `source` for Python `python` into `directory`, which is emptied first."""
+def build(directory: Path, source: Path, checkout: Path, python: str, cache: Path | None = None) -> None:
+    """Build the package from `source` for Python `python` into `directory`, which is emptied first.
+
+    Installed dependencies are cached in `cache`, by default `.aws-sam/packages` of the checkout.
+    """
     compiler = find_compiler(python, checkout)
     if compiler is None:
         # `sam build` shows the standard output only.
         sys.stdout.write(UNCOMPILED.format(python=python))
     shutil.rmtree(directory, ignore_errors=True)
-    copy_tree(install_dependencies(source / "requirements.txt", python, compiler, checkout), directory)
+    files = checkout / ".aws-sam"
+    dependencies = install_dependencies(
+        source / "requirements.txt", python, compiler, files / "wheels", cache or files / "packages"
+    )
+    copy_tree(dependencies, directory)
     copy_tree(source / CODE, directory / CODE, COMPILED)
     if compiler:
         compile_modules(directory / CODE, directory, compiler)
@@ -48,7 +55,10 @@ def main() -> None:
         "--checkout",
         type=Path,
         default=CHECKOUT,
-        help="the folder with .venv and .tools; installed dependencies are cached in its .aws-sam",
+        help="the folder with .venv and .tools; downloaded wheels and installed dependencies are in its .aws-sam",
+    )
+    parser.add_argument(
+        "--cache", type=Path, help="the folder of installed dependencies; with an empty folder, all are installed anew"
     )
     parser.add_argument(
         "--python",
@@ -56,7 +66,14 @@ def main() -> None:
         help="the Python version of the functions [default: the variable SES_FEEDBACK_PYTHON, or %(default)s]",
     )
     arguments = parser.parse_args()
-    build(arguments.directory.resolve(), arguments.source.resolve(), arguments.checkout.resolve(), arguments.python)
+    cache = arguments.cache.resolve() if arguments.cache else None
+    build(
+        arguments.directory.resolve(),
+        arguments.source.resolve(),
+        arguments.checkout.resolve(),
+        arguments.python,
+        cache,
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ botocore describes every operation of 400 services, and reads the description of
 
 import gzip
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,11 +31,6 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "sqs": ("SendMessage", "SendMessageBatch"),
 }
 """The operations that the code calls, by service. A test compares them with the calls in the source."""
-_AUTHORITIES = {"Amazon", "Starfield Technologies, Inc."}
-"""Amazon Trust Services, and the Starfield authorities that it belongs to: https://www.amazontrust.com/repository/"""
-_CERTIFICATE = re.compile(
-    r"^# Issuer: [^\n]*?\bO=([^\n]*?)(?: OU=[^\n]*)?\n.*?^-----END CERTIFICATE-----\n", re.MULTILINE | re.DOTALL
-)
 _SHARED_FILES = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 _SERVICE_FILES = ("service-2", "endpoint-rule-set-1", "service-2.sdk-extras")
 
@@ -56,11 +50,6 @@ def trim(data: Path) -> None:
         services = partition["services"]
         partition["services"] = {name: services[name] for name in services if name in prefixes}
     _write(data / "endpoints.json", endpoints)
-
-
-def amazon_roots(bundle: str) -> str:
-    """Return the certificates of Amazon's authorities from a bundle, with their comments."""
-    return "\n".join(found[0] for found in _CERTIFICATE.finditer(bundle) if found[1] in _AUTHORITIES)
 
 
 def _trim_service(directory: Path, operations: tuple[str, ...]) -> str:

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 
 from tools.package_build import botocore_data, dist_info
 from tools.package_build.bytecode import Compiler, compile_modules
-from tools.package_build.file_tree import COMPILED, digest, list_files, make_readable
+from tools.package_build.certificates import amazon_roots
+from tools.package_build.file_tree import COMPILED, digest, digest_tree, list_files, make_readable
 
 MACHINES = ("x86_64", "aarch64")
 """Lambda's processors: https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html. Extension modules have the
@@ -33,51 +34,84 @@ class DifferentFilesError(Exception):
     """A dependency differs between the processors in more than its extension modules. One package cannot hold both."""
 
 
-def install_dependencies(requirements: Path, python: str, compiler: Compiler | None, checkout: Path) -> Path:
+def install_dependencies(requirements: Path, python: str, compiler: Compiler | None, wheels: Path, cache: Path) -> Path:
     """Return a folder with the dependencies that `requirements` pins, trimmed and compiled.
 
-    The folder is cached in `.aws-sam/packages` of the checkout, by the pins, this code and the compiler.
+    The folder is cached in `cache`, by the pins, this code and the compiler. It is used again only if its content still
+    has the digest that it had when it was made. Otherwise it is made again from `wheels`, the downloaded wheels, whose
+    hashes pip compares with the pins each time.
     """
-    cache = checkout / ".aws-sam" / "packages"
     sources = [requirements, *sorted(Path(__file__).parent.glob("*.py"))]
     directory = cache / digest(sources, python, compiler.build if compiler else "")
+    recorded = directory.with_suffix(".sha256")
     if directory.exists():
-        return directory
+        if recorded.exists() and recorded.read_text() == digest_tree(directory):
+            return directory
+        shutil.rmtree(directory)
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=cache) as temporary:
-        first, *others = (_install(requirements, python, machine, Path(temporary) / machine) for machine in MACHINES)
-        for other in others:
-            _merge(other, first)
-        if compiler:
-            compile_modules(first, first, compiler)
-        dist_info.write_records(first)
-        make_readable(first)
+        made = _make_packages(requirements, python, compiler, wheels, Path(temporary))
+        recorded.write_text(digest_tree(made))
         # Another build may have finished the same folder in the meantime.
         with suppress(OSError):
-            first.rename(directory)
+            made.rename(directory)
     return directory
 
 
-def _install(requirements: Path, python: str, machine: str, directory: Path) -> Path:
+def _make_packages(requirements: Path, python: str, compiler: Compiler | None, wheels: Path, temporary: Path) -> Path:
+    """Return a folder below `temporary` with the dependencies for both processors."""
+    first, *others = (_install(requirements, python, machine, wheels, temporary / machine) for machine in MACHINES)
+    for other in others:
+        _merge(other, first)
+    if compiler:
+        compile_modules(first, first, compiler)
+    dist_info.write_records(first)
+    make_readable(first)
+    return first
+
+
+def _download(requirements: Path, python: str, machine: str, wheels: Path) -> Path:
+    """Download the pinned wheels for one processor, unless they are there, and return their folder."""
+    directory = wheels / digest([requirements], python, machine)
+    if directory.exists():
+        return directory
+    wheels.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=wheels) as temporary:
+        downloaded = Path(temporary) / "wheels"
+        _run_pip("download", requirements, python, machine, f"--dest={downloaded}")
+        with suppress(OSError):
+            downloaded.rename(directory)
+    return directory
+
+
+def _install(requirements: Path, python: str, machine: str, wheels: Path, directory: Path) -> Path:
     """Install the dependencies for one processor into `directory`, trim them, and return `directory`."""
-    subprocess.run(  # noqa: S603 (this interpreter's own pip)
-        [
-            *(sys.executable, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"),
-            *("--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"),
-            *(f"--platform={platform}_{machine}" for platform in _PLATFORMS),
-            *("--implementation=cp", f"--python-version={python}"),
-            *("--target", str(directory), "--requirement", str(requirements)),
-        ],
-        check=True,
-        env={**os.environ, "PIP_USER": "0"},
-    )
+    source = _download(requirements, python, machine, wheels)
+    options = ("--no-index", f"--find-links={source}", "--no-compile", f"--target={directory}")
+    _run_pip("install", requirements, python, machine, *options)
     _remove_unused(directory)
     dist_info.trim(directory)
     botocore_data.trim(directory / "botocore" / "data")
     roots = directory / "certificates" / "amazon.pem"
     roots.parent.mkdir()
-    roots.write_text(botocore_data.amazon_roots((directory / "botocore" / "cacert.pem").read_text()))
+    roots.write_text(amazon_roots((directory / "botocore" / "cacert.pem").read_text()))
     return directory
+
+
+def _run_pip(command: str, requirements: Path, python: str, machine: str, *options: str) -> None:
+    """Run this interpreter's pip for the pinned wheels of one processor. pip refuses a wheel with another hash."""
+    subprocess.run(  # noqa: S603 (this interpreter's own pip)
+        [
+            *(sys.executable, "-m", "pip", command, "-qq", "--no-input", "--disable-pip-version-check"),
+            *("--require-hashes", "--no-deps", "--only-binary=:all:"),
+            *(f"--platform={platform}_{machine}" for platform in _PLATFORMS),
+            *("--implementation=cp", f"--python-version={python}"),
+            *options,
+            *("--requirement", str(requirements)),
+        ],
+        check=True,
+        env={**os.environ, "PIP_USER": "0"},
+    )
 
 
 def _remove_unused(directory: Path) -> None:

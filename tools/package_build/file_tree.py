@@ -26,6 +26,15 @@ def make_readable(directory: Path) -> None:
         path.chmod(_DIRECTORY_MODE if path.is_dir() else _FILE_MODE)
 
 
+def digest_tree(directory: Path) -> str:
+    """Return a digest of the names, the modes and the contents of all files below `directory`."""
+    hashed = hashlib.sha256()
+    for path in list_files(directory):
+        name = f"{path.relative_to(directory).as_posix()} {path.stat().st_mode:o} "
+        hashed.update(name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()
+
+
 def digest(paths: Iterable[Path], *words: str) -> str:
     """Return a digest of the files' contents and of `words`."""
     hashed = hashlib.sha256("\n".join(words).encode())

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import ssl
 import struct
 import subprocess
@@ -31,9 +32,10 @@ from tests.support.sam_template import ROOT, template
 from tests.support.sbom import cyclonedx_bill
 from tools.package_build import dist_info
 from tools.package_build.__main__ import PYTHON
-from tools.package_build.botocore_data import OPERATIONS, amazon_roots, trim_model
+from tools.package_build.botocore_data import OPERATIONS, trim_model
 from tools.package_build.bytecode import Compiler, find_compiler
-from tools.package_build.file_tree import digest, list_files
+from tools.package_build.certificates import AUTHORITIES, MissingAuthorityError, amazon_roots
+from tools.package_build.file_tree import digest, digest_tree, list_files
 
 Json = dict[str, Any]
 MAX_BYTES = 9_000_000
@@ -66,7 +68,7 @@ print(json.dumps({name: getattr(module, "__file__", None) for name, module in sy
 """
 
 
-def build(directory: Path) -> Path:
+def build(directory: Path, *options: str) -> Path:
     """Build the package for the Python that runs this."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = [
@@ -78,6 +80,7 @@ def build(directory: Path) -> Path:
         str(ROOT),
         "--python",
         version,
+        *options,
     ]
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603 (this repository's module)
     return directory
@@ -118,10 +121,59 @@ def test_zip_file_is_at_most_nine_megabytes(archive: zipfile.ZipFile) -> None:
     assert sum(member.compress_size for member in archive.infolist()) <= MAX_BYTES
 
 
-def test_two_builds_are_identical(package: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def dependencies_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty folder for installed dependencies."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_two_builds_are_identical_although_the_second_installs_all_dependencies_anew(
+    package: Path, dependencies_cache: Path, tmp_path: Path
+) -> None:
     """`sam deploy` uploads a package only if it has changed."""
-    second = build(tmp_path / "second")
-    assert digests(second) == digests(package)
+    assert digests(build(tmp_path / "second", "--cache", str(dependencies_cache))) == digests(package)
+
+
+def test_changed_cache_is_not_used(package: Path, dependencies_cache: Path, tmp_path: Path) -> None:
+    """A file was changed, added or removed: the dependencies are installed anew."""
+    build(tmp_path / "built", "--cache", str(dependencies_cache))
+    [cached] = [path for path in dependencies_cache.iterdir() if path.is_dir()]
+    (cached / "botocore" / "session.py").write_text("raise SystemExit('changed')")
+    (cached / "sitecustomize.py").write_text("raise SystemExit('added')")
+    (cached / "urllib3" / "__init__.py").unlink()
+    assert digests(build(tmp_path / "rebuilt", "--cache", str(dependencies_cache))) == digests(package)
+
+
+@pytest.mark.parametrize("change", ["content", "name", "mode", "new file", "missing file"])
+def test_digest_of_a_folder_depends_on_each_file(tmp_path: Path, change: str) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("1")
+    second.write_text("2")
+    before = digest_tree(tmp_path)
+    assert digest_tree(tmp_path) == before
+    match change:
+        case "content":
+            first.write_text("3")
+        case "name":
+            first.rename(tmp_path / "c")
+        case "mode":
+            first.chmod(0o755)
+        case "new file":
+            (tmp_path / "c").touch()
+        case "missing file":
+            second.unlink()
+    assert digest_tree(tmp_path) != before
+
+
+def test_changed_wheel_fails_the_build(tmp_path: Path) -> None:
+    """Pip compares each wheel with the hash in the pins, also a wheel that was downloaded before."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / ".aws-sam" / "wheels", checkout / ".aws-sam" / "wheels")
+    for wheel in checkout.rglob("urllib3-*.whl"):
+        wheel.write_bytes(wheel.read_bytes() + b"changed")
+    with pytest.raises(subprocess.CalledProcessError):
+        build(tmp_path / "built", "--checkout", str(checkout), "--cache", str(tmp_path / "cache"))
+    assert not list((tmp_path / "cache").glob("*.sha256"))
 
 
 def digests(package: Path) -> Mapping[str, str]:
@@ -377,13 +429,35 @@ def test_requests_are_the_same_with_trimmed_and_with_full_data(package: Path, se
 
 
 def test_certificates_are_the_amazon_authorities_of_botocores_bundle(package: Path) -> None:
-    """Today these are Amazon's four and the three of Starfield."""
     bundle = (Path(botocore.__file__).parent / "cacert.pem").read_text()
     roots = (package / "certificates" / "amazon.pem").read_text()
     assert roots == amazon_roots(bundle)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=roots)
-    subjects = [str(found["subject"]) for found in context.get_ca_certs()]
-    owners = ["Amazon" if "'Amazon'" in subject else "Starfield Technologies, Inc." for subject in subjects]
-    assert sorted(owners) == ["Amazon"] * 4 + ["Starfield Technologies, Inc."] * 3
-    assert all(owner in subject for owner, subject in zip(owners, subjects, strict=True))
+    subjects: list[Any] = [found["subject"] for found in context.get_ca_certs()]
+    names = [value for subject in subjects for name in subject for key, value in name if key == "commonName"]
+    assert sorted(names) == sorted(AUTHORITIES)
+
+
+@pytest.mark.parametrize("change", ["empty", "short", "twice", "only in a comment"])
+def test_bundle_without_exactly_one_certificate_of_each_authority_fails_the_build(change: str) -> None:
+    """The functions could not connect to AWS, or would trust another authority with the same name."""
+    bundle = (Path(botocore.__file__).parent / "cacert.pem").read_text()
+    first, *others = amazon_roots(bundle).split("\n\n")
+    comment = first.partition("-----BEGIN")[0]
+    changed = {
+        "empty": "",
+        "short": "\n\n".join(others),
+        "twice": "\n\n".join([first, first, *others]),
+        "only in a comment": "\n\n".join([comment + others[0].partition("\n")[2], *others]),
+    }
+    with pytest.raises(MissingAuthorityError, match="Amazon Root CA 1"):
+        amazon_roots(changed[change])
+
+
+def test_roots_of_other_authorities_are_not_trusted(package: Path) -> None:
+    """GoDaddy operates two roots of Starfield: https://www.amazontrust.com/repository/."""
+    roots = (package / "certificates" / "amazon.pem").read_text()
+    assert roots.count("BEGIN CERTIFICATE") == len(AUTHORITIES) == 5
+    assert "Starfield Class 2" not in roots
+    assert "# Starfield Root Certificate Authority" not in roots
