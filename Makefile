@@ -231,11 +231,14 @@ dashboard-image: .venv/installed ## draw docs/dashboard.svg, the dashboard with 
 	@$(run) tools.dashboard_picture
 
 # The pins hold for every supported Python and platform. They have hashes, but no index address.
+# A release younger than a week is not taken: a malicious one is usually found and removed within days. An urgent fix:
+# make pins UPGRADE='--upgrade-package NAME' NEWEST='0 days'
+NEWEST ?= 7 days
 pin = .tools/uv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-  --no-header $(UPGRADE)
+  --no-header $(if $(UPGRADE),$(UPGRADE) --exclude-newer '$(NEWEST)')
 
 .PHONY: pins
-pins: .tools/uv/installed ## pin the requirements of the *.in files; newest versions: make pins UPGRADE=--upgrade
+pins: .tools/uv/installed ## pin the requirements of the *.in files; versions of a week ago: make pins UPGRADE=--upgrade
 	$(pin) src/requirements.in --output-file src/requirements.txt
 	$(pin) requirements/dev.in --output-file requirements/dev.txt --constraint src/requirements.txt
 	$(pin) pyproject.toml --extra local --extra dns --output-file requirements/feedbackctl.txt --constraint requirements/dev.txt
@@ -245,6 +248,17 @@ pins: .tools/uv/installed ## pin the requirements of the *.in files; newest vers
 	$(pin) requirements/fuzz.in --output-file requirements/fuzz.txt --constraint src/requirements.txt --constraint requirements/dev.txt
 	$(pin) requirements/mutation.in --output-file requirements/mutation.txt --constraint requirements/dev.txt
 	$(pin) requirements/uv.in --output-file requirements/uv.txt
+	$(pin) requirements/audit.in --output-file requirements/audit.txt
+
+.PHONY: audit
+audit: .tools/audit/installed ## known vulnerabilities of all pinned packages (OSV); needs a network and says so
+	@.tools/audit/bin/python -m tools.audit src/requirements.txt $(sort $(wildcard requirements/*.txt))
+
+.PHONY: sbom
+sbom: .venv/installed .tools/audit/installed ## write .aws-sam/sbom.cdx.json, the bill of materials of the Lambda package
+	$(call check,package,$(run) tools.package_build .aws-sam/sbom-package)
+	$(call check,bill,$(run) tools.sbom .aws-sam/sbom-package .aws-sam/sbom.cdx.json)
+	$(call check,CycloneDX schema,.tools/audit/bin/python -m tools.sbom_schema .aws-sam/sbom.cdx.json)
 
 .PHONY: clean
 clean: ## remove all installed and generated files

@@ -29,13 +29,13 @@ from packaging.requirements import Requirement
 
 from tests.support.aws_calls import Code, client_calls
 from tests.support.sam_template import ROOT, template
-from tests.support.sbom import cyclonedx_bill
 from tools.package_build import dist_info
 from tools.package_build.__main__ import PYTHON
 from tools.package_build.botocore_data import OPERATIONS, trim_model
 from tools.package_build.bytecode import Compiler, find_compiler
 from tools.package_build.certificates import AUTHORITIES, MissingAuthorityError, amazon_roots
 from tools.package_build.file_tree import digest, digest_tree, list_files
+from tools.sbom import create_bill
 
 Json = dict[str, Any]
 MAX_BYTES = 9_000_000
@@ -233,15 +233,33 @@ def pins() -> Mapping[str, str]:
     return {pin.name: str(pin.specifier).removeprefix("==") for pin in pinned}
 
 
-def test_sbom_of_the_zip_file_lists_each_pinned_dependency(archive: zipfile.ZipFile) -> None:
+def test_sbom_lists_each_pinned_dependency(package: Path) -> None:
     """SBOM tools and Amazon Inspector read the same files: METADATA in each `dist-info`."""
-    bill = cyclonedx_bill(archive)
+    bill = create_bill(package)
     found = {component["purl"] for component in bill["components"]}
     assert found == {f"pkg:pypi/{name}@{version}" for name, version in pins().items()}
 
 
-def test_sbom_of_the_zip_file_names_the_license_of_each_dependency(archive: zipfile.ZipFile) -> None:
-    assert [component["name"] for component in cyclonedx_bill(archive)["components"] if not component["licenses"]] == []
+def test_sbom_names_the_license_of_each_dependency(package: Path) -> None:
+    assert [component["name"] for component in create_bill(package)["components"] if not component["licenses"]] == []
+
+
+def test_sbom_is_the_same_for_the_same_package_and_has_unique_references(package: Path) -> None:
+    bill = create_bill(package)
+    references = [component["bom-ref"] for component in bill["components"]]
+    assert (bill, len(references)) == (create_bill(package), len(set(references)))
+    assert bill["dependencies"] == [{"ref": "ses-feedback", "dependsOn": references}]
+
+
+def test_sbom_changes_with_a_shipped_file(package: Path, tmp_path: Path) -> None:
+    """The hash of a component covers the RECORD, which has the hash of each file."""
+    copy = tmp_path / "package"
+    for folder in dist_infos(package):
+        shutil.copytree(folder, copy / folder.name)
+    assert create_bill(copy) == create_bill(package)
+    record_file = next(copy.glob("urllib3-*/RECORD"))
+    record_file.write_text(record_file.read_text() + "urllib3/added.py,sha256=x,1\n")
+    assert create_bill(copy) != create_bill(package)
 
 
 def test_each_distribution_comes_with_its_license(package: Path) -> None:
