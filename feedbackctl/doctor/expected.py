@@ -99,7 +99,9 @@ def key_statements(facts: Facts) -> dict[str, dict[str, Any]]:
             "Principal": {"Service": SNS},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
             "Resource": "*",
-            "Condition": {"ArnLike": {"aws:SourceArn": stack.arn("sns", f"{stack.name}-*")}},
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": [stack.arn("sns", f"{stack.name}-{lane}Topic") for lane in LANES]}
+            },
         },
     }
 
