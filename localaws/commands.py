@@ -50,7 +50,7 @@ def status() -> None:
 def reset() -> None:
     """Delete all data: stacks, emails and the suppression list."""
     LocalAws().reset()
-    click.echo("The local AWS is empty.")
+    click.echo('The local AWS is empty. It has a new access key: eval "$(feedbackctl local env)"')
 
 
 @local.command()

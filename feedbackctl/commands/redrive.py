@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import re
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +30,9 @@ _VISIBILITY_TIMEOUT = 900
 _MAX_RECEIVES_WITHOUT_OLD_MESSAGES = 100
 """Receives in a row without a message from before the run. Standard queues are ordered on a best-effort basis only:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html"""
+_ACCOUNT = re.compile(r"/(\d{12})/[^/]+/?$")
+"""The account in the URL of a queue.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html"""
 _REFUSED_CONTENT = frozenset({"InvalidMessageContents", "InvalidParameterValue"})
 """SQS's errors for a message with unsupported characters or of excessive length.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
@@ -78,11 +82,12 @@ def redrive_queue(
     that arrive during the run stay, too: a lane may send back each message, and the run would not end.
 
     Raises:
-        OperatorError: both queues are the same, or SQS failed.
+        OperatorError: both queues are the same, or belong to different accounts, or SQS failed.
 
     """
     if source.rstrip("/") == target.rstrip("/"):
         raise OperatorError("both queues are the same; name the queue to empty and a lane's (docs/operate/runbook.md)")
+    _require_same_account(source, target)
     run = _Run(sqs, source, target, is_chosen)
     try:
         run.move_messages()
@@ -96,6 +101,17 @@ def redrive_queue(
     finally:
         run.release_messages()
     return Redriven(run.moved, len(run.unsendable), len(run.newer))
+
+
+def _require_same_account(source: str, target: str) -> None:
+    """Raise an OperatorError if the queues belong to different accounts: messages contain personal data."""
+    accounts = [match[1] if match else "" for match in map(_ACCOUNT.search, (source, target))]
+    if accounts[0] != accounts[1]:
+        raise OperatorError(
+            f"the queues belong to different accounts: {' and '.join(each or 'unknown' for each in accounts)}. Nothing "
+            "was moved. Messages contain addresses, which must not leave the account; name a queue of a lane of this "
+            "stack (docs/operate/runbook.md)"
+        )
 
 
 @dataclass(slots=True)

@@ -133,6 +133,23 @@ def test_messages_that_stay_are_visible_immediately(aws: EmbeddedAws) -> None:
     assert (len(receive_bodies(sqs, aws.quarantine_url)), len(receive_bodies(sqs, aws.quarantine_url))) == (10, 1)
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://sqs.us-east-1.amazonaws.com/999999999999/BounceQueue",
+        "https://sqs.us-east-1.amazonaws.com/999999999999/BounceQueue/",
+        "https://attacker.example.org/BounceQueue",
+    ],
+)
+def test_redrive_to_a_queue_of_another_account_is_an_error_and_moves_nothing(aws: EmbeddedAws, target: str) -> None:
+    """Messages contain addresses."""
+    sqs = aws.client("sqs")
+    sqs.send_message(QueueUrl=aws.quarantine_url, MessageBody="{}")
+    with pytest.raises(OperatorError, match=r"different accounts: .*Nothing was moved"):
+        redrive_queue(sqs, aws.quarantine_url, target)
+    assert receive_bodies(sqs, aws.quarantine_url) == ["{}"]
+
+
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_redrive_to_the_same_queue_is_an_error(aws: EmbeddedAws, slash: str) -> None:
     send(aws.client("sqs"), aws.quarantine_url, "{}")
