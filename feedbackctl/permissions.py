@@ -179,6 +179,7 @@ COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType(
             Permission("ses:DeleteSuppressedDestination"),
             changes=True,
         ),
+        "contact-hash": _command(),
         "doctor": _DOCTOR,
         "smoke": _SMOKE,
         "quarantine list": _command(*_READ_QUEUE),

@@ -49,7 +49,7 @@ def _section(words: tuple[str, ...], command: click.Command) -> str:
         parts += ["Fields of the JSON object, beside `version`:", "", _field_table(fields)]
     declared = COMMANDS.get(" ".join(words))
     if declared:
-        actions = ", ".join(sorted(f"`{permission.action}`" for permission in declared.permissions))
+        actions = ", ".join(sorted({f"`{permission.action}`" for permission in declared.permissions}))
         parts += [f"IAM: {actions}.", ""]
     return "\n".join(parts)
 

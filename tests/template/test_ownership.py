@@ -4,12 +4,18 @@ from typing import Any
 
 import pytest
 
+from feedbackctl.permissions import COMMANDS
 from tests.support.sam_template import BOTH_PATHS, as_list, named, stack
 
 ROLE, POLICY = "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 WRITES = ("Create", "Delete", "Put", "Update", "Set", "Tag", "Attach")
-ALLOWED_WRITES = {"dynamodb:PutItem", "dynamodb:UpdateItem", "sqs:DeleteMessage"}
+LIST_WRITES = {"ses:CreateImportJob", "ses:DeleteSuppressedDestination"}
+ALLOWED_WRITES = {
+    *("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "sqs:DeleteMessage"),
+    *("s3:DeleteObject", "s3:PutObject"),
+    *LIST_WRITES,
+}
 
 
 def operator_statements() -> list[dict[str, Any]]:
@@ -47,14 +53,19 @@ class TestOperatorPolicy:
         assert [action for action in actions if "*" in action] == []
         assert len(actions) == len(set(actions))
 
-    def test_it_changes_only_contacts_and_messages(self) -> None:
+    def test_it_allows_every_action_of_feedbackctl(self) -> None:
+        allowed = {action for statement in operator_statements() for action in as_list(statement["Action"])}
+        called = {permission.action for command in COMMANDS.values() for permission in command.permissions}
+        assert called - allowed == set()
+
+    def test_it_changes_only_contacts_messages_and_list_entries(self) -> None:
         actions = {action for statement in operator_statements() for action in as_list(statement["Action"])}
         assert {action for action in actions if action.partition(":")[2].startswith(WRITES)} == ALLOWED_WRITES
 
-    def test_only_readings_of_the_account_apply_to_all_resources(self) -> None:
-        (account,) = [statement for statement in operator_statements() if statement["Resource"] == "*"]
-        names = [action.partition(":")[2] for action in account["Action"]]
-        assert all(name.startswith(("Describe", "Get", "List")) for name in names)
+    def test_only_readings_of_the_account_and_writes_of_its_list_apply_to_all_resources(self) -> None:
+        everywhere = [statement for statement in operator_statements() if statement["Resource"] == "*"]
+        actions = {action for statement in everywhere for action in statement["Action"]} - LIST_WRITES
+        assert all(action.partition(":")[2].startswith(("BatchGet", "Describe", "Get", "List")) for action in actions)
 
     def test_it_covers_every_queue_and_log_of_the_stack(self) -> None:
         resources = {named(arn) for statement in operator_statements() for arn in as_list(statement["Resource"])}

@@ -49,6 +49,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
     },
     "dead-letters list": [("dead-letters", "list")],
     "undelivered list": [("undelivered", "list")],
+    "contact-hash": [("contact-hash", RECIPIENT)],
     "iam read": [("iam", "read")],
     "iam change": [("iam", "change")],
 }
