@@ -66,15 +66,16 @@ def failed_identifiers(result: dict[str, Any]) -> list[str]:
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[EmbeddedAws]:
     """An embedded AWS whose environment variables are set. No function has been initialized."""
-    with EmbeddedAws(calls_per_second=None) as aws:
+    # The changes are undone before the embedded AWS restores the environment.
+    with EmbeddedAws(calls_per_second=None) as aws, monkeypatch.context() as variables:
         for name, value in aws.environment.items():
-            monkeypatch.setenv(name, value)
+            variables.setenv(name, value)
         # The embedded AWS supports botocore only. Without credentials in variables, the direct client is not used.
         credentials = tmp_path / "credentials"
         credentials.write_text("[default]\naws_access_key_id = embedded\naws_secret_access_key = embedded\n")
-        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
-        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-        monkeypatch.setenv("LANE", "Bounce")
+        variables.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+        variables.delenv("AWS_ACCESS_KEY_ID")
+        variables.setenv("LANE", "Bounce")
         feedback._handler.cache_clear()  # noqa: SLF001 (a new process)
         suppression._handler.cache_clear()  # noqa: SLF001
         log_to_current_stdout()
