@@ -89,7 +89,8 @@ class Preferences:
     ) -> PreferenceReceipt:
         """Opt the person in again, on the person's own request (a confirmed double opt-in).
 
-        The arguments are those of `unsubscribe`. An opt-in without `stream` ends an opt-out of all bulk email.
+        The arguments are those of `unsubscribe`. An opt-in without `stream` is one to all bulk email and to each
+        declared stream. An opt-in to one stream does not end an opt-out of all bulk email.
 
         Raises:
             InvalidArgumentError: an argument is invalid.
