@@ -120,9 +120,10 @@ def test_complaint_queue_refuses_another_topic_even_if_a_statement_allows_it(sta
     sqs, sns, queue = stack.client("sqs"), stack.client("sns"), stack.outputs["ComplaintQueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy", "QueueArn"])["Attributes"]
     policy, arn = json.loads(attributes["Policy"]), attributes["QueueArn"]
-    # The key policy allows topics whose names begin with that of the stack.
-    topic = sns.create_topic(Name=f"{stack.name}-another")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    # The key policy allows the topics of the stack only, so the other topic is one of them.
+    topic = stack.outputs["BounceTopicArn"]
+    attributes = {"RawMessageDelivery": "true"}
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)["SubscriptionArn"]
     sns_may_send = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
     allow = {**sns_may_send, "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}
 
@@ -137,7 +138,7 @@ def test_complaint_queue_refuses_another_topic_even_if_a_statement_allows_it(sta
     sns.publish(TopicArn=topic, Message=preference(delivered))
     assert wait_for(partial(stack.contact, delivered)).get("status") == "unsubscribed"
     set_statements(policy["Statement"])
-    sns.delete_topic(TopicArn=topic)
+    sns.unsubscribe(SubscriptionArn=subscription)
     assert stack.contact(refused) == {}
 
 
