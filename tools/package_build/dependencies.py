@@ -87,8 +87,9 @@ def _download(requirements: Path, python: str, machine: str, wheels: Path) -> Pa
 def _install(requirements: Path, python: str, machine: str, wheels: Path, directory: Path) -> Path:
     """Install the dependencies for one processor into `directory`, trim them, and return `directory`."""
     source = _download(requirements, python, machine, wheels)
-    options = ("--no-index", f"--find-links={source}", "--no-compile", f"--target={directory}")
-    _run_pip("install", requirements, python, machine, *options)
+    # pip installs from this folder only, whatever index the environment names.
+    environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(source)}
+    _run_pip("install", requirements, python, machine, "--no-compile", f"--target={directory}", **environment)
     _remove_unused(directory)
     dist_info.trim(directory)
     botocore_data.trim(directory / "botocore" / "data")
@@ -98,8 +99,11 @@ def _install(requirements: Path, python: str, machine: str, wheels: Path, direct
     return directory
 
 
-def _run_pip(command: str, requirements: Path, python: str, machine: str, *options: str) -> None:
-    """Run this interpreter's pip for the pinned wheels of one processor. pip refuses a wheel with another hash."""
+def _run_pip(command: str, requirements: Path, python: str, machine: str, *options: str, **environment: str) -> None:
+    """Run this interpreter's pip for the pinned wheels of one processor. pip refuses a wheel with another hash.
+
+    `environment` has further environment variables for pip.
+    """
     subprocess.run(  # noqa: S603 (this interpreter's own pip)
         [
             *(sys.executable, "-m", "pip", command, "-qq", "--no-input", "--disable-pip-version-check"),
@@ -110,7 +114,7 @@ def _run_pip(command: str, requirements: Path, python: str, machine: str, *optio
             *("--requirement", str(requirements)),
         ],
         check=True,
-        env={**os.environ, "PIP_USER": "0"},
+        env={**os.environ, "PIP_USER": "0", **environment},
     )
 
 
