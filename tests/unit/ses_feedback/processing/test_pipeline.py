@@ -324,7 +324,7 @@ def test_a_preference_message_in_another_lane_is_quarantined_with_the_reason(lan
     [
         (a_preference(version=2), "malformed-preference: version: value_error"),
         (a_preference(steam="newsletter"), "malformed-preference: unknown field: extra_forbidden"),
-        (a_preference(address="nobody"), "malformed-preference: address: value_error"),
+        (a_preference(address="no-at-sign"), "malformed-preference: address: value_error"),
         (a_preference("subscribe", "offers"), "undeclared-stream"),
     ],
 )
