@@ -139,7 +139,10 @@ class ContactRepository:
         return failed
 
     def _learn_batch(self, facts: Mapping[str, list[Fact]], until: datetime | None) -> Mapping[str, str]:
-        work = _Work(_select_register_facts(facts), self._prepare_history_writes(facts))
+        return self._carry_out(_Work(_select_register_facts(facts), self._prepare_history_writes(facts)), until)
+
+    def _carry_out(self, work: "_Work", until: datetime | None = None) -> Mapping[str, str]:
+        """Store everything in `work`. Return the addresses that failed, with the reason."""
         for attempt in range(ATTEMPTS):
             # The first attempt is always completed. Otherwise, slow reads could prevent progress in every retry.
             if not work or (attempt and until and self._now() >= until):
@@ -271,21 +274,10 @@ class ContactRepository:
                 break
         return LOST_RACE if outcome == _CONFLICT else outcome
 
-    def store_history(self, items: Iterable[Item]) -> dict[str, str]:
+    def store_history(self, items: Iterable[Item]) -> Mapping[str, str]:
         """Store history items that do not exist yet; return the addresses that failed, with the reason."""
-        writes = [_Write(item["address"]["S"], item["record"]["S"], insert(self._table, item)) for item in items]
-        failed: dict[str, str] = {}
-        for attempt in range(ATTEMPTS):
-            if not writes:
-                break
-            self._pause(attempt)
-            batches = list(batched(writes, WRITE_AT_ONCE))
-            outcomes = [outcome for batch in self._run_concurrently(self._execute, batches) for outcome in batch]
-            results = list(zip(writes, outcomes, strict=True))
-            writes = [write for write, outcome in results if outcome == _UNPROCESSED]
-            failed |= {write.address: outcome for write, outcome in results if outcome and outcome != _UNPROCESSED}
-        failed |= {write.address: _UNPROCESSED for write in writes}
-        return failed
+        writes = (_Write(item["address"]["S"], item["record"]["S"], insert(self._table, item)) for item in items)
+        return self._carry_out(_Work({}, {(write.address, write.record): write for write in writes}))
 
     def find_pending(self, before: datetime) -> Iterator[tuple[datetime, str]]:
         """Yield contacts that must be synchronized by `before`: the due time and the address, the earliest time first.
