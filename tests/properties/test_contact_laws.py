@@ -252,10 +252,10 @@ def test_a_redrive_keeps_the_judgement_of_feedback_that_is_not_later_than_its_ca
 ) -> None:
     feedback = parse_or_none(document)
     mailed_at = feedback.mail.timestamp if feedback and feedback.mail else None
-    if feedback is None or any(time and time > sent_at for time in (feedback.time, mailed_at)):
+    if feedback is None or any(time and time > sent_at for time in (feedback.event_time, mailed_at)):
         return
     redriven = judge(feedback, sent_at + timedelta(days=days))
-    if feedback.time:
+    if feedback.event_time or mailed_at:
         assert judge(feedback, sent_at) == redriven
 
 

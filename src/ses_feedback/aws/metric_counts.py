@@ -45,10 +45,6 @@ class MetricCounts:
         for name, milliseconds in other.stack_longest.items():
             self.stack_longest[name] = max(self.stack_longest.get(name, 0), milliseconds)
 
-    def total(self, name: str) -> int:
-        """Return the count `name` over all configuration sets."""
-        return sum(number for (_, counted), number in self.counts.items() if counted == name)
-
     def __iter__(self) -> Iterator[tuple[str, str, int]]:
         """Yield configuration set, metric name and value of each count and delay, without those by provider."""
         for table in (self.counts, self.longest):

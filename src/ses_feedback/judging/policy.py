@@ -67,7 +67,7 @@ class Rule(Struct, frozen=True):
     ses_text: bool = False
 
     def applies(self, kind: str, type_: str, sub_type: str, traits: frozenset[Trait]) -> bool:
-        """True if this rule applies; `type_` and `sub_type` are normalized names (`ses_events.normalize_name`)."""
+        """True if this rule applies; `type_` and `sub_type` are normalized names (`names.normalize_name`)."""
         return (
             self.kind == kind
             and (not self.types or type_ in map(normalize_name, self.types))

@@ -14,7 +14,7 @@ from ses_feedback.address import MAX_LENGTH, Address, parse_address
 from ses_feedback.immutable import Struct
 from ses_feedback.timestamps import read_timestamp
 
-UNSUBSCRIBE, SUBSCRIBE = "unsubscribe", "subscribe"
+SUBSCRIBE = "subscribe"
 MALFORMED = "malformed-preference"
 MAX_REASON_LENGTH = 200
 """Characters of the application's reason."""

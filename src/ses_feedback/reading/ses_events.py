@@ -58,11 +58,6 @@ class Feedback(SesObject):
         return None
 
     @property
-    def time(self) -> datetime | None:
-        """Time of the event, or of its email if the event has none."""
-        return self.event_time or (self.mail.timestamp if self.mail else None)
-
-    @property
     def message_id(self) -> str:
         """The id that SES assigned to the email, or an empty string if it is missing."""
         return (self.mail.message_id if self.mail else None) or ""

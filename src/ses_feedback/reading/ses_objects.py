@@ -41,10 +41,7 @@ def _timestamp(value: object) -> datetime | None:
 NONE_IF_MALFORMED = _NoneIfMalformed()
 EMPTY_IF_MALFORMED = _EmptyIfMalformed()
 Text = Annotated[str | None, NONE_IF_MALFORMED]
-Flag = Annotated[bool | None, NONE_IF_MALFORMED]
-Integer = Annotated[int | None, NONE_IF_MALFORMED]
 Texts = Annotated[tuple[str, ...] | None, Field(fail_fast=True), NONE_IF_MALFORMED]
-TextsByName = Annotated[dict[str, tuple[str, ...]] | None, NONE_IF_MALFORMED]
 Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
 # An email has at most 50 recipients: https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 # Longer lists than this are malformed, so that one hostile message cannot use up the memory and time of its batch.

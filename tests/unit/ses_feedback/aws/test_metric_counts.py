@@ -3,14 +3,13 @@
 from ses_feedback.aws.metric_counts import MetricCounts
 
 
-def test_counts_add_up_by_configuration_set_and_in_total() -> None:
+def test_counts_add_up_by_configuration_set() -> None:
     metric_counts = MetricCounts()
     metric_counts.count("receipts", "Complaint")
     metric_counts.count("receipts", "Complaint", 2)
     metric_counts.count("", "Complaint")
     metric_counts.count("receipts", "Delivery", 50)
     assert list(metric_counts) == [("receipts", "Complaint", 3), ("", "Complaint", 1), ("receipts", "Delivery", 50)]
-    assert [metric_counts.total(name) for name in ("Complaint", "Delivery", "Send")] == [4, 50, 0]
 
 
 def test_the_longest_delay_of_each_configuration_set_is_kept() -> None:
@@ -30,7 +29,7 @@ def test_a_negative_delay_counts_as_zero() -> None:
 def test_a_delay_is_not_a_count() -> None:
     metric_counts = MetricCounts()
     metric_counts.delay("", "FeedbackLag", 9)
-    assert metric_counts.total("FeedbackLag") == 0
+    assert metric_counts.counts == {}
 
 
 def test_new_metric_counts_are_empty_after_others_counted() -> None:

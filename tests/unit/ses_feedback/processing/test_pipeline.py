@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -73,7 +74,10 @@ def dispositions(report: BatchReport) -> list[tuple[str, str]]:
 
 def counts(report: BatchReport) -> dict[str, int]:
     """Return the metric counts, added up over all configuration sets."""
-    return {name: report.metric_counts.total(name) for _, name in report.metric_counts.counts}
+    totals: Counter[str] = Counter()
+    for (_, name), number in report.metric_counts.counts.items():
+        totals[name] += number
+    return totals
 
 
 # --- Dispositions --------------------------------------------------------------------------------------------------

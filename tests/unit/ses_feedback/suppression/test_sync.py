@@ -7,7 +7,7 @@ from ses_feedback.suppression.entry_writer import ATTEMPTS
 from ses_feedback.suppression.interfaces import READ_AT_ONCE
 from ses_feedback.suppression.report import SyncReport
 from ses_feedback.suppression.sync import SWEEP_AFTER
-from tests.support.builders import RECIPIENT, a_fact, soft_bounce_days
+from tests.support.builders import CONFIGURATION_SET, RECIPIENT, a_fact, soft_bounce_days
 from tests.support.sync_fixture import REJECTED, UNAVAILABLE, SyncFixture
 
 
@@ -117,7 +117,7 @@ def test_the_report_of_a_sweep_covers_all_its_batches() -> None:
         1,
         {REJECTED.code: 1},
     )
-    assert report.metric_counts.total("ContactSuppressed") == number
+    assert report.metric_counts.counts == {(CONFIGURATION_SET, "ContactSuppressed"): number}
 
 
 def test_the_sweep_reads_no_further_batch_after_its_deadline() -> None:
