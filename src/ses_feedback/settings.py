@@ -40,6 +40,7 @@ _STREAM = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Name of a configuration set: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html"""
 
 _T = TypeVar("_T")
+_Number = TypeVar("_Number", int, float)
 
 
 class SettingsError(Exception):
@@ -108,12 +109,15 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         quarantine_queue_url=read("QUARANTINE_QUEUE_URL", str, "the URL of the QuarantineQueue", ""),
         lane=read("LANE", _one_of(*LANES), f"one of {', '.join(LANES)}", ""),
         soft_bounce_limit=read(
-            "SOFT_BOUNCE_LIMIT", _integer(1, MAX_SOFT_BOUNCE_LIMIT), f"a number from 1 to {MAX_SOFT_BOUNCE_LIMIT}", 5
+            "SOFT_BOUNCE_LIMIT",
+            _number(int, 1, MAX_SOFT_BOUNCE_LIMIT),
+            f"a number from 1 to {MAX_SOFT_BOUNCE_LIMIT}",
+            5,
         ),
         soft_bounce_window_days=read(
-            "SOFT_BOUNCE_WINDOW_DAYS", _integer(0, 3650), "a number of days from 0 to 3650", 0
+            "SOFT_BOUNCE_WINDOW_DAYS", _number(int, 0, 3650), "a number of days from 0 to 3650", 0
         ),
-        suspension_days=read("SUSPENSION_DAYS", _integer(0, 365), "a number of days from 0 to 365", 30),
+        suspension_days=read("SUSPENSION_DAYS", _number(int, 0, 365), "a number of days from 0 to 365", 30),
         list_suspended=read("LIST_SUSPENDED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
         deliveries_by=read("DELIVERIES_BY", _one_of(*DELIVERIES_BY), f"one of {', '.join(DELIVERIES_BY)}", "Topic"),
         streams=read(
@@ -122,7 +126,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         ambiguous_complaint=read(
             "AMBIGUOUS_COMPLAINT", AmbiguousComplaint, "unsubscribe or note", AmbiguousComplaint.UNSUBSCRIBE
         ),
-        history_days=read("HISTORY_DAYS", _integer(1, 3650), "a number of days from 1 to 3650", 365),
+        history_days=read("HISTORY_DAYS", _number(int, 1, 3650), "a number of days from 1 to 3650", 365),
         metric_configuration_sets=read(
             "METRIC_CONFIGURATION_SETS",
             _names(MAX_CONFIGURATION_SETS),
@@ -130,9 +134,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             (),
         ),
         event_bus_name=read("EVENT_BUS_NAME", _text, "the name of an event bus", "default"),
-        suppression_rate=read("SUPPRESSION_RATE", _decimal(0.1, 100), "calls a second, from 0.1 to 100", 1.0),
+        suppression_rate=read("SUPPRESSION_RATE", _number(float, 0.1, 100), "calls a second, from 0.1 to 100", 1.0),
         suppress_unsubscribed=read("SUPPRESS_UNSUBSCRIBED", _boolean, "true or false", False),  # noqa: FBT003 (a value)
-        suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _decimal(0, 24), "hours, from 0 to 24", 6.0),
+        suppression_backlog_hours=read("SUPPRESSION_BACKLOG_HOURS", _number(float, 0, 24), "hours, from 0 to 24", 6.0),
         import_bucket=read("IMPORT_BUCKET", str, "the name of the ImportBucket", ""),
         delivery_bucket=read("DELIVERY_BUCKET", str, "the name of the DeliveryBucket", ""),
         stack_name=read("STACK_NAME", str, "the name of the stack", ""),
@@ -188,19 +192,9 @@ def _one_of(*values: str) -> Callable[[str], str]:
     return parse
 
 
-def _integer(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        number = int(value)
-        if not least <= number <= most:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _decimal(least: float, most: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        number = float(value)
+def _number(kind: type[_Number], least: float, most: float) -> Callable[[str], _Number]:
+    def parse(value: str) -> _Number:
+        number = kind(value)
         if not least <= number <= most:
             raise ValueError
         return number
