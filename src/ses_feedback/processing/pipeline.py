@@ -18,6 +18,7 @@ from ses_feedback.judging.policy import PolicyOptions
 from ses_feedback.judging.preferences import KIND as PREFERENCE
 from ses_feedback.judging.preferences import judge_preference
 from ses_feedback.judging.providers import find_provider
+from ses_feedback.judging.recipients import domain_of
 from ses_feedback.processing.results import BatchReport, Disposition, RecordResult, contact_hash, safe_id
 from ses_feedback.reading.envelope import EnvelopeError, Notice, Record, open_record, read_records
 from ses_feedback.reading.preference_messages import PreferenceError, is_preference, parse_preference
@@ -217,7 +218,7 @@ def _diagnostic_of(fact: Fact) -> tuple[str, str]:
 
     The provider is that of the domain. To search the diagnostic text for others would cost a third of a bounce's CPU.
     """
-    return find_provider(fact.address.key.rpartition("@")[2]), enhanced_status_code(fact.details.status)
+    return find_provider(domain_of(fact.address)), enhanced_status_code(fact.details.status)
 
 
 def _result(judged: _JudgedRecord, disposition: Disposition, reason: str, hash_key: str) -> RecordResult:
