@@ -295,15 +295,14 @@ _evidence_registers = attrgetter(*EVIDENCE_REGISTERS)
 _evidence_texts = attrgetter(*_EVIDENCE_TEXTS)
 _number_registers = attrgetter(*_NUMBERS)
 _STREAMS = ("unsubscribed_from", "opted_into")
-_FLAGS = ("list_pending", "publish_pending", "preferences_pending")
 _BOOKKEEPING = (
     "address record rev status may_send may_send_transactional no_streams reason status_at unsendable variants late "
-    "published_status published_opted_out synced pending_since retry_at pending_shard pending_at lease leased_until "
-    "release_shard release_at expires_at"
+    "published_status published_opted_out publish_pending preferences_pending list_pending synced pending_since "
+    "retry_at pending_shard pending_at lease leased_until release_shard release_at expires_at"
 )
 _OWN = (
     frozenset(_BOOKKEEPING.split())
-    | {*_NUMBERS, *_STREAMS, *_FLAGS}
+    | {*_NUMBERS, *_STREAMS}
     | {name for _, at, fields, tags in _REGISTERS for name in (at, tags, *(attribute for attribute, _ in fields))}
 )
 
