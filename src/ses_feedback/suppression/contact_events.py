@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ses_feedback.contacts.preferences_change import change_of_preferences
+from ses_feedback.contacts.preferences_change import PreferencesChange, change_of_preferences
 from ses_feedback.contacts.record import ContactRecord, written
 from ses_feedback.contacts.status import Limits, opted_out, standing
 from ses_feedback.contacts.status_change import StatusChange
@@ -82,10 +82,9 @@ class ContactEvents:
     ) -> ContactRecord | None:
         """Write that `events` are published; return the contact as written, or None if it could not be written."""
         after = replace(stored, rev=stored.rev + 1)
-        status_published = any(isinstance(event, StatusChange) for event in events)
-        if status_published:
+        if any(isinstance(event, StatusChange) for event in events):
             after = replace(after, published=stored.status, publish_pending=False)
-        if len(events) > status_published:
+        if any(isinstance(event, PreferencesChange) for event in events):
             after = replace(after, published_opted_out=opted_out(stored.contact), preferences_pending=False)
         if not (after.list_pending or after.event_pending):
             after = replace(after, pending_since=None)
