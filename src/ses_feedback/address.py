@@ -1,9 +1,9 @@
 """Recipient addresses as immutable objects; `ses_feedback.address_syntax` parses them."""
 
-from ses_feedback.address_syntax import MAX_DOMAIN_LENGTH, MAX_LENGTH, MAX_RAW_LENGTH, AddressError, normalize_address
+from ses_feedback.address_syntax import AddressError, normalize_address
 from ses_feedback.immutable import Struct
 
-__all__ = ["MAX_DOMAIN_LENGTH", "MAX_LENGTH", "MAX_RAW_LENGTH", "Address", "AddressError", "parse_address"]
+__all__ = ["Address", "AddressError", "parse_address"]
 
 
 class Address(Struct, frozen=True):

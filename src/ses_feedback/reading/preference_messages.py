@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, StrictInt, ValidationError
 
-from ses_feedback.address import MAX_LENGTH, Address, parse_address
+from ses_feedback.address import Address, parse_address
+from ses_feedback.address_syntax import MAX_LENGTH
 from ses_feedback.immutable import Struct
 from ses_feedback.timestamps import read_timestamp
 

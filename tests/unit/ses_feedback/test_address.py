@@ -6,7 +6,8 @@ from string import ascii_lowercase, ascii_uppercase
 import pytest
 from hypothesis import given
 
-from ses_feedback.address import MAX_LENGTH, MAX_RAW_LENGTH, Address, AddressError, parse_address
+from ses_feedback.address import Address, AddressError, parse_address
+from ses_feedback.address_syntax import MAX_LENGTH, MAX_RAW_LENGTH
 from tests.support.strategies import texts, variants
 
 KELVIN = "\u212a"
