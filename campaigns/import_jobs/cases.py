@@ -40,22 +40,14 @@ _NOT_FOUND = Fault("get_import_job", 0, FAULTS["get_import_job"].index("not foun
 def generate_import_case(seed: int) -> Case:
     """Return the import case of this seed. One of three has a stream that works."""
     rng = random.Random(seed)  # noqa: S311 (repeatable, not secret)
-    case = generate_case(seed)
+    case = generate_case(seed, postpone=lambda: rng.choice(_DELAYS))
     return replace(
         case,
-        messages=tuple(_delay(one, rng.choice(_DELAYS)) for one in case.messages),
         reinstatements=tuple(replace(one, at=one.at + rng.choice(_DELAYS)) for one in case.reinstatements),
         outages=() if seed % 3 == 0 else (NO_STREAM,),
         backlog=0,
         faults=(*case.faults, _NOT_FOUND) if rng.random() < 0.1 else case.faults,
     )
-
-
-def _delay(message: Message, milliseconds: int) -> Message:
-    """Return the message with a later arrival, except one of a fast clock: its arrival bounds the time of its facts."""
-    if find_kind(message.kind).clock > 0:
-        return message
-    return replace(message, arrives=message.arrives + milliseconds)
 
 
 def two_contacts_case(plan: JobPlan, *faults: Fault) -> Case:

@@ -1,10 +1,9 @@
 """Generator of cases from seeds. Equal seeds give equal cases."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, count
-from typing import Any
 
 from campaigns.simulation.case import Case, Fault, ForeignWrite, Outage, Reinstatement, Switch
 from campaigns.simulation.message_builder import build_message
@@ -101,8 +100,11 @@ _REQUESTS = tuple(
 """Kinds of messages in which a person asks for less or for more email."""
 
 
-def generate_case(seed: int, theme: str = "") -> Case:
-    """Return the case of `seed`. `theme` is one of `THEMES`, or empty for a random one or none."""
+def generate_case(seed: int, theme: str = "", postpone: Callable[[], int] = lambda: 0) -> Case:
+    """Return the case of `seed`. `theme` is one of `THEMES`, or empty for a random one or none.
+
+    `postpone` is called for each message, and returns the milliseconds by which it arrives later.
+    """
     rng = random.Random(seed)  # noqa: S311 (a repeatable sequence, not a secret)
     scale = _LARGE_SCALE if rng.random() < _LARGE_PROBABILITY else 1
     contacts = VARIANTS if scale > 1 else rng.choice((VARIANTS[:1], VARIANTS[:1], VARIANTS[:2]))
@@ -110,7 +112,7 @@ def generate_case(seed: int, theme: str = "") -> Case:
         contacts = (SIMULATOR_VARIANTS, *contacts)
     drawn = rng.random()
     theme = theme or next((name for name, cumulative in THEMES.items() if drawn < cumulative), "")
-    return _Generator(rng, scale, contacts, theme).generate()
+    return _Generator(rng, scale, contacts, theme, postpone).generate()
 
 
 def with_imports(case: Case) -> Case:
@@ -131,7 +133,8 @@ class _Generator:
     rng: random.Random
     scale: int
     contacts: tuple[tuple[str, ...], ...]
-    theme: str = ""
+    theme: str
+    postpone: Callable[[], int]
     deliveries: bool = True
 
     def generate(self) -> Case:
@@ -205,14 +208,8 @@ class _Generator:
         for identity in range(self.scale * rng.choice((2, 3, 4, 5))):
             variants, at, kind = rng.choice(self.contacts), rng.choice(times), rng.choice(_REQUESTS)
             for _ in range(rng.choice((1, 1, 2))):
-                yield build_message(
-                    kind,
-                    [(variants[0], rng.choice(variants))],
-                    at,
-                    identity=identity,
-                    arrives=max(at, 0) + rng.choice(_DELAYS),
-                    number=next(numbers),
-                    shape=rng.randrange(12),
+                yield self._message(
+                    kind, [(variants[0], rng.choice(variants))], at, identity=identity, number=next(numbers)
                 )
 
     def _messages_at_expiry(self) -> Iterator[Message]:
@@ -242,15 +239,29 @@ class _Generator:
         """Return feedback on an email. `sent` is the time of sending."""
         rng = self.rng
         at = sent + rng.choice((5_000, 5_000, 5_000, DAY))
+        recipients = [(variants[0], rng.choice(variants))]
+        return self._message(kind, recipients, at, identity=number, number=number, email=(sent, sent))
+
+    def _message(
+        self,
+        kind: MessageKind,
+        recipients: Sequence[tuple[str, str]],
+        at: int,
+        *,
+        identity: int,
+        number: int,
+        email: tuple[int, int] | None = None,
+    ) -> Message:
+        """Return a message with a random arrival and shape: an event or a notification, on one of the lanes."""
         return build_message(
             kind,
-            [(variants[0], rng.choice(variants))],
+            recipients,
             at,
-            identity=number,
-            arrives=max(at, 0) + rng.choice(_DELAYS),
+            identity=identity,
+            arrives=max(at, 0) + self.rng.choice(_DELAYS) + self.postpone(),
             number=number,
-            shape=rng.randrange(12),
-            email=(sent, sent),
+            shape=self.rng.randrange(12),
+            email=email,
         )
 
     def _published(self, kind: MessageKind) -> MessageKind:
@@ -291,15 +302,9 @@ class _Generator:
             email = self._email(emails, identity, recipients[0][0], at)
             # A second message is a copy of the first. Its shape may differ: an event, or a notification.
             for _ in range(rng.choice((1, 1, 1, 1, 2))):
-                arrives = max(at, 0) + rng.choice(_DELAYS)
-                options: dict[str, Any] = {
-                    "identity": identity,
-                    "arrives": arrives,
-                    "number": len(messages),
-                    "shape": rng.randrange(12),
-                    "email": email,
-                }
-                messages.append(build_message(kind, recipients, at, **options))
+                messages.append(
+                    self._message(kind, recipients, at, identity=identity, number=len(messages), email=email)
+                )
         return messages
 
     def _email(self, emails: dict[str, tuple[int, int]], identity: int, address: str, at: int) -> tuple[int, int]:
