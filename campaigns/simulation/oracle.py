@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
+from campaigns.simulation.case import Case
 from campaigns.simulation.messages import START, ReportedFact
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -52,6 +53,18 @@ class Settings:
     suspension_days: int = 0
     window_days: int = 90
     deliveries_published: bool = True
+
+    @classmethod
+    def of(cls, case: Case) -> "Settings":
+        """Return the settings of the stack of `case`."""
+        return cls(
+            case.soft_bounces,
+            case.list_unsubscribed,
+            case.list_suspended,
+            case.suspension_days,
+            case.window_days,
+            case.deliveries_published,
+        )
 
     @property
     def window(self) -> int:

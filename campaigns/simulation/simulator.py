@@ -12,20 +12,17 @@ from campaigns.simulation.fault_injector import FaultInjector
 from campaigns.simulation.import_service import ImportingSesV2Client, ImportService, S3Client
 from campaigns.simulation.invariants import InvariantChecker
 from campaigns.simulation.lanes import FeedbackWorker, Handler, Lanes
-from campaigns.simulation.messages import STREAMS
 from campaigns.simulation.oracle import Settings
 from campaigns.simulation.scheduler import MAX_STEPS, Scheduler
+from campaigns.simulation.stack_settings import stack_settings
 from campaigns.simulation.stream_workers import RELEASES_A_RUN, Operator, StreamPoller, SuppressionWorker, Sweeper
 from campaigns.simulation.table import Table
 from ses_feedback.aws.events import EventPublisher
 from ses_feedback.aws.quarantine import Quarantine
 from ses_feedback.contacts.repository import ContactRepository
-from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers.feedback import FeedbackHandler
 from ses_feedback.handlers.suppression import SuppressionHandler
-from ses_feedback.judging.policy import PolicyOptions
 from ses_feedback.processing.pipeline import Pipeline
-from ses_feedback.settings import Settings as StackSettings
 from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
 from ses_feedback.suppression.import_jobs.ledger import ImportLedger
 from ses_feedback.suppression.import_jobs.objects import ImportObjects
@@ -81,19 +78,12 @@ class Simulation:
         is_long = any(outage.ends > _LONG_OUTAGE for outage in case.outages)
         self.scheduler = Scheduler(case.choices, _MAX_STEPS_LONG if is_long else MAX_STEPS)
         self.injector = make_injector(case, self.scheduler)
-        self.limits = _limits_of(case)
+        self.settings = stack_settings(case)
+        self.limits = self.settings.limits
         self.suppressed = SuppressionEntries(case.entries())
         self.objects: dict[str, bytes] = {}
         self.imports = ImportService(self.suppressed, self.objects, case.jobs, self.injector)
-        settings = Settings(
-            case.soft_bounces,
-            case.list_unsubscribed,
-            case.list_suspended,
-            case.suspension_days,
-            case.window_days,
-            case.deliveries_published,
-        )
-        self.checker = InvariantChecker(case, self.scheduler, self.suppressed, settings)
+        self.checker = InvariantChecker(case, self.scheduler, self.suppressed, Settings.of(case))
         self.table = Table(
             case.shards, lambda: self.scheduler.clock, self.checker.check_write, self.checker.check_expiry
         )
@@ -164,7 +154,7 @@ class Simulation:
         """Compose a feedback function, as its handler module does."""
         sqs: Any = SqsClient(self.checker.quarantined, self.injector, self.checker.check_text)
         quarantine = Quarantine(lambda: sqs, "quarantine")
-        options = PolicyOptions(streams=frozenset(STREAMS))
+        options = self.settings.policy_options
         pipeline = Pipeline(self.contacts(), quarantine, now=self.injector.now, options=options)
         return FeedbackHandler(pipeline, cast("Metrics", self.output), cast("Logger", self.output), self.injector.now)
 
@@ -203,17 +193,3 @@ class Simulation:
             now=self.injector.now,
             worker=f"worker-{self._workers}",
         )
-
-
-def _limits_of(case: Case) -> Limits:
-    """Return the limits of the case's stack, as its settings give them."""
-    return StackSettings(
-        "Contacts",
-        "quarantine",
-        soft_bounce_limit=case.soft_bounces,
-        soft_bounce_window_days=case.window_days,
-        suppress_unsubscribed=case.list_unsubscribed,
-        list_suspended=case.list_suspended,
-        suspension_days=case.suspension_days,
-        deliveries_by="Topic" if case.deliveries_published else "None",
-    ).limits

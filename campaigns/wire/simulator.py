@@ -85,8 +85,7 @@ class WireSimulation:
         self.counts = Counts()
         account_list = AccountSuppressionList(self.clock.now, calls_per_second=None)
         self.entries = Entries(account_list, stack.entries())
-        settings = Settings(stack.soft_bounces, stack.list_unsubscribed, stack.list_suspended)
-        self.checker = InvariantChecker(stack, self.scheduler, self.entries, settings)
+        self.checker = InvariantChecker(stack, self.scheduler, self.entries, Settings.of(stack))
         self.table = Table(
             stack.shards, lambda: self.scheduler.clock, self.checker.check_write, self.checker.check_expiry
         )

@@ -5,11 +5,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 from campaigns.simulation.lanes import Handler
-from campaigns.simulation.messages import STREAMS
 from campaigns.simulation.scheduler import Scheduler
+from campaigns.simulation.stack_settings import stack_settings
 from campaigns.wire.case import Case
 from campaigns.wire.clients import Clock, local_clients
 from campaigns.wire.simulator import Invocation, Outcome, WireSimulation
@@ -19,8 +20,6 @@ from ses_feedback.settings import Settings
 CheckText = Callable[[str, str], None]
 """Checks a text of a named place for personal data."""
 
-SOFT_BOUNCE_WINDOW_DAYS = 90
-"""As in the simulation, whose oracle computes the required status."""
 _LOGGERS = "FeedbackFunction", "SuppressionFunction"
 _composing = threading.Lock()
 """Powertools looks for a logger and then creates it, so two threads must not compose at the same time."""
@@ -28,18 +27,8 @@ _composing = threading.Lock()
 
 def settings_of(case: Case, url: str) -> Settings:
     """Return the settings of the functions."""
-    stack = case.stack
-    return Settings(
-        "Contacts",
-        f"{url}/123456789012/quarantine",
-        soft_bounce_limit=stack.soft_bounces,
-        soft_bounce_window_days=SOFT_BOUNCE_WINDOW_DAYS,
-        suspension_days=stack.suspension_days,
-        streams=STREAMS,
-        list_suspended=stack.list_suspended,
-        suppress_unsubscribed=stack.list_unsubscribed,
-        suppression_rate=100.0,
-    )
+    settings = stack_settings(case.stack)
+    return replace(settings, quarantine_queue_url=f"{url}/123456789012/quarantine", suppression_rate=100.0)
 
 
 def compose(worker: str, settings: Settings, clients: Any, clock: Clock) -> Handler:  # noqa: ANN401 (a subclass of Clients)
