@@ -173,6 +173,8 @@ class FakeAws:
         return Reply(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.0"})
 
     def _apply_list_call(self, operation: str, request: Request) -> Reply:
+        if operation == "get_account":
+            return self._entries.respond(request)
         if operation.startswith("put"):
             entry = json.loads(request.body)
             address = entry["EmailAddress"]
