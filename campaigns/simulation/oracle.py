@@ -259,22 +259,16 @@ def expected_opt_outs(registers: Mapping[str, Any]) -> list[str]:
     )
 
 
-def may_send_transactional(status: str, settings: Settings) -> bool:
-    """True if receipts may be sent to a contact of this status: unless SES blocks them by an entry of its list."""
-    blocked = {"complained", "bounced"}
-    blocked |= {"unsubscribed"} if settings.list_unsubscribed else set()
-    return status not in blocked | ({"suspended"} if settings.list_suspended else set())
-
-
-def takes_consent(before: Item, after: Item) -> bool:
-    """True if a write removed a complaint or an opt-out without the person's own request."""
+def restores_streams(before: Item, after: Item) -> bool:
+    """True if a write removed an opt-out of a stream without the person's own request."""
     if any(before.get(name) != after.get(name) for name in ("opted_in_at", "opted_into")):
         return False
-    removed = {name["S"] for name in before.get("no_streams", {"L": []})["L"]}
-    removed -= {name["S"] for name in after.get("no_streams", {"L": []})["L"]}
-    was, became = before["status"]["S"], after["status"]["S"]
-    weaker = was in {"complained", "unsubscribed"} and RANKS[became] < RANKS[was]
-    return bool(removed) or weaker
+    return not set(opted_out_streams(before)) <= set(opted_out_streams(after))
+
+
+def opted_out_streams(item: Item) -> list[str]:
+    """Return the streams that a contact's item excludes."""
+    return [name["S"] for name in item.get("no_streams", {"L": []})["L"]]
 
 
 def _is_bounced(registers: Mapping[str, Any], reinstated: str, settings: Settings) -> bool:
@@ -325,8 +319,8 @@ def _day_number(at: str) -> int:
     return (date.fromisoformat(at[:10]) - _EPOCH).days if at else -1
 
 
-def may_weaken(before: Registers, after: Registers, settings: Settings) -> bool:
-    """True if the status of a contact may become weaker when its registers change from `before` to `after`.
+def may_weaken(status: str, before: Registers, after: Registers, settings: Settings) -> bool:
+    """True if a contact's `status` may become weaker when its registers change from `before` to `after`.
 
     Only a later clean delivery or a release ends `suspended` and `bouncing`, and only the person's own opt-in ends
     `unsubscribed`. Of the reinstatements, `opted_in` overrides everything, `cleared` no complaint and no opt-out.
@@ -337,7 +331,6 @@ def may_weaken(before: Registers, after: Registers, settings: Settings) -> bool:
 
     if grows("opted_in_at"):
         return True
-    status = expected_status(before, settings)
     if status in {"suspended", "bouncing"}:
         cleared_by_delivery = last_clean_day(after) > last_clean_day(before)
         return grows("cleared_at") or cleared_by_delivery or (status == "suspended" and grows("releases"))
