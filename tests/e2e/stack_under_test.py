@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from localaws.deployment.deployed_stack import DEFAULT_STACK, DeployedStack
 from localaws.deployment.running_server import RunningServer
 from localaws.deployment.server_process import LocalAws
+from ses_feedback.timestamps import format_timestamp
 
 _T = TypeVar("_T")
 
@@ -73,7 +74,7 @@ class StackUnderTest(DeployedStack):
 
     def age_by_an_hour(self, address: str) -> None:
         """Move the lease and the pending times of a contact an hour into the past, and remove its retry time."""
-        past = (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        past = format_timestamp(datetime.now(UTC) - timedelta(hours=1))
         self.client("dynamodb").update_item(
             TableName=self.outputs["ContactsTableName"],
             Key={"address": {"S": address}, "record": {"S": "contact"}},
@@ -101,6 +102,15 @@ class StackUnderTest(DeployedStack):
     def take_events(self, url: str) -> list[dict[str, Any]]:
         """Return the events in a queue, and delete them."""
         return [json.loads(body) for body in self.take_messages(url)]
+
+    def take_quarantined(self) -> dict[str, str]:
+        """Return up to ten quarantined messages with their reasons, and delete them."""
+        sqs, url = self.client("sqs"), self.outputs["QuarantineQueueUrl"]
+        response = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10)
+        messages = response.get("Messages", [])
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return {message["Body"]: message["MessageAttributes"]["reason"]["StringValue"] for message in messages}
 
     def metric(self, namespace: str, name: str, statistic: str, since: int, **dimensions: str) -> float | None:
         """Return a statistic of a metric since a time in milliseconds, or None if it has no data.

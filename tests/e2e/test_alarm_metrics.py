@@ -5,7 +5,7 @@ docs/operate/local.md lists what the emulator cannot evaluate: the metrics of SQ
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -28,7 +28,11 @@ def read(stack: StackUnderTest, key: MetricKey, statistic: str, since: int) -> f
 
 def state(stack: StackUnderTest, name: str, since: int, **changed: float) -> str:
     """Return the state of an alarm under CloudWatch's rules, with all data since a time in one period."""
-    alarm = {**template_stack().properties(name), **changed}
+    return evaluate(stack, {**template_stack().properties(name), **changed}, since)
+
+
+def evaluate(stack: StackUnderTest, alarm: Mapping[str, Any], since: int) -> str:
+    """Return the state of an alarm with these properties, as `state` does."""
     metrics = watched_metrics(alarm)
     return evaluate_alarm(alarm, {each.key: [read(stack, each.key, each.statistic, since)] for each in metrics})
 
@@ -126,12 +130,7 @@ def test_emails_without_feedback_are_silence_until_feedback_arrives(stack: Stack
     """SES holds its events back. The alarm's floor is replaced by one email."""
     stack.drain_lanes()
     since = int(time.time() * 1000)
-    alarm = template_stack(SilenceSends="1").properties("FeedbackSilent")
-
-    def silence() -> str:
-        metrics = watched_metrics(alarm)
-        return evaluate_alarm(alarm, {each.key: [read(stack, each.key, each.statistic, since)] for each in metrics})
-
+    silence = partial(evaluate, stack, template_stack(SilenceSends="1").properties("FeedbackSilent"), since)
     assert silence() == OK
     stack.set_publishing(held=True)
     stack.send_email(stack.create_address("success"))

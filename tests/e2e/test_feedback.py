@@ -31,7 +31,7 @@ def test_automatic_reply_is_in_the_history_but_is_no_soft_bounce(stack: StackUnd
     address = stack.create_address("ooto", SIMULATOR_DOMAIN)
     stack.send_email(address)
     assert wait_for(lambda: stack.history(address)) == ["Transient/General"]
-    assert "soft_bounce_days" not in wait_for(lambda: stack.contact(address))
+    assert "soft_bounces" not in wait_for(lambda: stack.contact(address))
 
 
 @pytest.mark.parametrize(

@@ -23,16 +23,6 @@ def firehose_stack(deployed: StackUnderTest) -> Iterator[StackUnderTest]:
     sam_cli.delete(local_aws, server, name=NAME)
 
 
-def take_quarantined(stack: StackUnderTest) -> dict[str, str]:
-    """Return the quarantined messages with their reasons, and delete them."""
-    sqs, url = stack.client("sqs"), stack.outputs["QuarantineQueueUrl"]
-    response = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], MaxNumberOfMessages=10)
-    messages = response.get("Messages", [])
-    for message in messages:
-        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return {message["Body"]: message["MessageAttributes"]["reason"]["StringValue"] for message in messages}
-
-
 def put_object(stack: StackUnderTest, key: str, content: str) -> None:
     """Write an object into the delivery bucket, as Firehose does."""
     bucket = stack.outputs["DeliveryBucketName"]
@@ -68,7 +58,7 @@ def test_malformed_line_is_quarantined_and_the_other_lines_are_processed(firehos
     put_object(stack, "deliveries/1", "malformed\n".join(lines[:10]) + "".join(lines[10:]))
     for address in addresses:
         assert wait_for(partial(stack.contact, address)).get("status") == "active"
-    assert take_quarantined(stack) == {"malformed": "not-json"}
+    assert stack.take_quarantined() == {"malformed": "not-json"}
     assert stack.drain_lanes() == {}
 
 
@@ -78,7 +68,7 @@ def test_notification_about_a_missing_object_is_quarantined_at_once(firehose_sta
     record = {"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": {"key": "deliveries/gone"}}}
     notification = json.dumps({"Records": [record]})
     stack.client("sqs").send_message(QueueUrl=stack.outputs["DeliveryQueueUrl"], MessageBody=notification)
-    quarantined: dict[str, str] = wait_for(partial(take_quarantined, stack))
+    quarantined: dict[str, str] = wait_for(stack.take_quarantined)
     assert quarantined == {notification: "no-such-object"}
 
 
