@@ -10,8 +10,8 @@ from ses_feedback.client import Contacts
 from ses_feedback.contacts.contact import ALL_EMAIL, KEPT_STREAMS, Contact
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits, Status, list_reason, opted_out_streams, standing
-from ses_feedback.judging.facts import Fact, Register, Verdict
-from tests.support.builders import RECIPIENT, a_contact, a_fact, on_day, soft_bounce_days
+from ses_feedback.judging.facts import Fact, Verdict
+from tests.support.builders import RECIPIENT, a_contact, a_fact, an_opt_in, an_opt_out, on_day, soft_bounce_days
 from tests.support.dynamodb_table import Operations, Table
 from tests.support.fakes import InlineExecutor, ManualClock
 from tests.support.strategies import histories, limits
@@ -28,16 +28,6 @@ CASES: dict[Status, list[Fact]] = {
     Status.BOUNCING: soft_bounce_days(1),
     Status.ACTIVE: [],
 }
-
-
-def opted_out(stream: str, day: int = 2) -> Fact:
-    """Return an opt-out of a stream."""
-    return a_fact(Verdict.UNSUBSCRIBE, on_day(day), register=Register.UNSUBSCRIBED_FROM, stream=stream)
-
-
-def opted_in(stream: str, day: int) -> Fact:
-    """Return an opt-in to a stream."""
-    return a_fact(Verdict.SUBSCRIBE, on_day(day), register=Register.OPTED_INTO, stream=stream)
 
 
 def written(facts: Iterable[Fact], limits_: Limits) -> tuple[Operations, Contact]:
@@ -69,18 +59,21 @@ def assert_answers_agree(facts: Sequence[Fact], limits_: Limits) -> None:
 @pytest.mark.parametrize("status", Status)
 def test_contacts_agrees_for_each_status_and_each_set_of_streams(status: Status, listed: Limits) -> None:
     for chosen in product((False, True), repeat=len(STREAMS)):
-        facts = [*CASES[status], *(opted_out(name) for name, out in zip(STREAMS, chosen, strict=True) if out)]
+        facts = [
+            *CASES[status],
+            *(an_opt_out(name, on_day(2)) for name, out in zip(STREAMS, chosen, strict=True) if out),
+        ]
         assert standing(a_contact(*facts), listed).status is status
         assert_answers_agree(facts, listed)
 
 
 def test_contacts_agrees_about_opt_ins_and_about_too_many_streams() -> None:
-    everything = [a_fact(Verdict.UNSUBSCRIBE, on_day(1)), opted_in(ALL_EMAIL, 3)]
+    everything = [a_fact(Verdict.UNSUBSCRIBE, on_day(1)), an_opt_in(ALL_EMAIL, on_day(3))]
     for facts in (
-        [opted_out("newsletter", 2), opted_in("newsletter", 3)],
-        [opted_in("newsletter", 2), opted_out("newsletter", 3)],
-        [*everything, opted_out("newsletter", 2)],
-        [opted_out(f"stream-{number:02d}") for number in range(KEPT_STREAMS)],
+        [an_opt_out("newsletter", on_day(2)), an_opt_in("newsletter", on_day(3))],
+        [an_opt_in("newsletter", on_day(2)), an_opt_out("newsletter", on_day(3))],
+        [*everything, an_opt_out("newsletter", on_day(2))],
+        [an_opt_out(f"stream-{number:02d}", on_day(2)) for number in range(KEPT_STREAMS)],
     ):
         assert_answers_agree(facts, Limits())
 

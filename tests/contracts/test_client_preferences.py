@@ -2,8 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,13 +16,12 @@ from ses_feedback.reading.preference_messages import PreferenceMessage, parse_pr
 from tests.support.builders import AT, RECIPIENT, an_sqs_event, on_day
 from tests.support.dynamodb_table import Operations, Table
 from tests.support.fakes import FakeContacts, FakeQuarantine, ManualClock
+from tests.support.preference_schema import SCHEMA, VALIDATOR
 from tests.support.strategies import variants
 
 if TYPE_CHECKING:
     from tests.support.builders import Json
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs/operate/preference-message.schema.json").read_text())
-VALIDATOR: Any = import_module("jsonschema").Draft202012Validator(SCHEMA)  # the package has no types
 NAMES = st.text("abcXYZ019_-", min_size=1, max_size=64)
 REASONS = st.text(max_size=200).filter(str.isprintable)
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(8999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 (naive limits)

@@ -34,6 +34,8 @@ from tests.support.builders import (
     a_contact,
     a_fact,
     an_echo,
+    an_opt_in,
+    an_opt_out,
     on_day,
     soft_bounce_days,
 )
@@ -77,11 +79,8 @@ EMAIL = number_message(AT, Verdict.SOFT_BOUNCE.value)
         (a_fact(Verdict.SUPPRESS), {"bounced": EVIDENCE}),
         (a_fact(register=Register.GLOBALLY_SUPPRESSED), {"globally_suppressed": EVIDENCE}),
         (a_fact(Verdict.UNSUBSCRIBE), {"unsubscribed": EVIDENCE}),
-        (
-            a_fact(Verdict.UNSUBSCRIBE, register=Register.UNSUBSCRIBED_FROM, stream="news"),
-            {"unsubscribed_from": (("news", EVIDENCE),)},
-        ),
-        (a_fact(Verdict.SUBSCRIBE, stream="news"), {"opted_into": (("news", EVIDENCE),)}),
+        (an_opt_out("news"), {"unsubscribed_from": (("news", EVIDENCE),)}),
+        (an_opt_in("news"), {"opted_into": (("news", EVIDENCE),)}),
         (a_fact(Verdict.SUBSCRIBE), {"opted_into": ((ALL_EMAIL, EVIDENCE),)}),
         (a_fact(Verdict.SOFT_BOUNCE), {"soft_bounced": EVIDENCE, "soft_bounces": (EMAIL,)}),
         (
@@ -202,11 +201,7 @@ def test_the_latest_releases_and_nameless_days_are_kept() -> None:
 
 
 def test_the_least_names_of_streams_are_kept_with_their_latest_evidence() -> None:
-    opt_outs = [
-        a_fact(Verdict.UNSUBSCRIBE, on_day(at), register=Register.UNSUBSCRIBED_FROM, stream=f"{number:03d}")
-        for number in range(KEPT_STREAMS + 5)
-        for at in (1, 0)
-    ]
+    opt_outs = [an_opt_out(f"{number:03d}", on_day(at)) for number in range(KEPT_STREAMS + 5) for at in (1, 0)]
     kept = a_contact(*opt_outs).unsubscribed_from
     assert [f"{number:03d}" for number in range(KEPT_STREAMS)] == [name for name, _ in kept]
     assert {on_day(1)} == {evidence.at for _, evidence in kept}

@@ -1,9 +1,6 @@
 """Preference messages: the parser accepts exactly the documents of the published schema."""
 
-import json
 from datetime import UTC, datetime
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +15,7 @@ from ses_feedback.reading.preference_messages import (
     parse_preference,
 )
 from tests.support.builders import AT, RECIPIENT, Json, a_bounce, a_preference
-
-SCHEMA = json.loads((Path(__file__).parents[4] / "docs/operate/preference-message.schema.json").read_text())
-VALIDATOR: Any = import_module("jsonschema").Draft202012Validator(SCHEMA)  # the package has no types
+from tests.support.preference_schema import SCHEMA, VALIDATOR
 
 
 def reason_of(document: Json) -> str:
