@@ -11,6 +11,7 @@ from moto.ses.models import ses_backends
 
 from localaws.in_process.embedded_aws import ACCOUNT, EmbeddedAws
 from ses_feedback.client import Contacts, PreferenceNotSentError, Preferences
+from tests.support.builders import a_contact_item
 from tests.support.documents import placeholders_replaced, python_blocks
 
 PAGE = "docs/operate/ask-before-you-send.md"
@@ -31,13 +32,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
         aws.client("sesv2").create_email_identity(EmailIdentity="news@example.com")
         for address, (may_send, transactional, streams) in STATUSES.items():
-            item = {
-                "address": {"S": address},
-                "record": {"S": "contact"},
-                "may_send": {"BOOL": may_send},
-                "may_send_transactional": {"BOOL": transactional},
-                "no_streams": {"L": [{"S": stream} for stream in streams]},
-            }
+            item = a_contact_item(address, may_send=may_send, transactional=transactional, no_streams=streams)
             aws.client("dynamodb").put_item(TableName=aws.table_name, Item=item)
         yield aws
 

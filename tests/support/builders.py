@@ -403,3 +403,16 @@ def reinstated(contact: Contact, at: datetime | None, kind: str = "opted_in") ->
     if kind == "opted_in":
         return merge(contact, Contact(contact.address, opted_in=evidence))
     return merge(contact, Contact(contact.address, cleared=evidence))
+
+
+def a_contact_item(
+    address: str, *, may_send: bool = True, transactional: bool = True, no_streams: Sequence[str] = ()
+) -> Json:
+    """Return the part of a contact's item that an application reads."""
+    item: Json = {
+        "address": {"S": address},
+        "record": {"S": "contact"},
+        "may_send": {"BOOL": may_send},
+        "may_send_transactional": {"BOOL": transactional},
+    }
+    return item | ({"no_streams": {"L": [{"S": name} for name in no_streams]}} if no_streams else {})

@@ -12,24 +12,12 @@ from botocore.exceptions import ClientError, ParamValidationError, ReadTimeoutEr
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.client import Contacts, ContactsUnavailableError, FeedbackClientError, InvalidArgumentError
 from ses_feedback.client.aws_client import ATTEMPTS, CONNECT_TIMEOUT, READ_TIMEOUT
+from tests.support.builders import a_contact_item
 from tests.support.dynamodb_table import Item, Operations, Table
 from tests.support.faulty_client import FaultyClient
 
 ADDRESS = "ada@example.com"
 TABLE = "Contacts"
-
-
-def an_item(
-    address: str = ADDRESS, *, may_send: bool = True, transactional: bool = True, no_streams: tuple[str, ...] = ()
-) -> Item:
-    """Return the part of a contact's item that an application reads."""
-    item: Item = {
-        "address": {"S": address},
-        "record": {"S": "contact"},
-        "may_send": {"BOOL": may_send},
-        "may_send_transactional": {"BOOL": transactional},
-    }
-    return item | ({"no_streams": {"L": [{"S": name} for name in no_streams]}} if no_streams else {})
 
 
 def a_client(*items: Item) -> FaultyClient:
@@ -77,7 +65,7 @@ def test_an_address_without_an_item_may_get_every_email() -> None:
 @pytest.mark.parametrize("may_send", [True, False])
 @pytest.mark.parametrize("transactional", [True, False])
 def test_each_question_has_its_own_attribute(may_send: bool, transactional: bool) -> None:  # noqa: FBT001
-    contacts = Contacts(TABLE, client=a_client(an_item(may_send=may_send, transactional=transactional)))
+    contacts = Contacts(TABLE, client=a_client(a_contact_item(ADDRESS, may_send=may_send, transactional=transactional)))
     assert contacts.may_send(ADDRESS) is may_send
     assert contacts.may_send(ADDRESS, "newsletter") is may_send
     assert may_send_many(contacts, ADDRESS) == may_send_many(contacts, ADDRESS, stream="newsletter") == [may_send]
@@ -85,7 +73,7 @@ def test_each_question_has_its_own_attribute(may_send: bool, transactional: bool
 
 
 def test_an_opt_out_of_a_stream_concerns_that_stream_only() -> None:
-    contacts = Contacts(TABLE, client=a_client(an_item(no_streams=("newsletter", "offers"))))
+    contacts = Contacts(TABLE, client=a_client(a_contact_item(ADDRESS, no_streams=("newsletter", "offers"))))
     assert [contacts.may_send(ADDRESS, stream) for stream in ("newsletter", "offers", "Newsletter", "news", None)] == [
         False,
         False,
@@ -102,14 +90,14 @@ def test_an_opt_out_of_a_stream_concerns_that_stream_only() -> None:
     [ADDRESS, "ADA@Example.COM", "Ada <ada@example.com>", '"Lovelace, Ada" <Ada@example.com>', " ada@example.com. "],
 )
 def test_every_form_of_an_address_is_the_same_contact(address: str) -> None:
-    contacts = Contacts(TABLE, client=a_client(an_item(may_send=False, transactional=False)))
+    contacts = Contacts(TABLE, client=a_client(a_contact_item(ADDRESS, may_send=False, transactional=False)))
     assert not contacts.may_send(address)
     assert not contacts.may_send_transactional(address)
     assert list(contacts.may_send_many([address])) == [(address, False)]
 
 
 def test_an_international_domain_is_the_contact_of_its_a_labels() -> None:
-    contacts = Contacts(TABLE, client=a_client(an_item("ada@xn--bcher-kva.example", may_send=False)))
+    contacts = Contacts(TABLE, client=a_client(a_contact_item("ada@xn--bcher-kva.example", may_send=False)))
     assert not contacts.may_send("Ada <ada@B\u00dcCHER.example>")
 
 
@@ -175,8 +163,8 @@ def aws() -> Iterator[EmbeddedAws]:
     """An account with a table that has one blocked contact and one without a stream."""
     with EmbeddedAws() as aws:
         client = aws.client("dynamodb")
-        client.put_item(TableName=aws.table_name, Item=an_item(may_send=False, transactional=False))
-        client.put_item(TableName=aws.table_name, Item=an_item("bob@example.com", no_streams=("newsletter",)))
+        client.put_item(TableName=aws.table_name, Item=a_contact_item(ADDRESS, may_send=False, transactional=False))
+        client.put_item(TableName=aws.table_name, Item=a_contact_item("bob@example.com", no_streams=("newsletter",)))
         yield aws
 
 
@@ -272,8 +260,8 @@ BROKEN_ITEMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("broken", BROKEN_ITEMS.values(), ids=BROKEN_ITEMS)
 def test_an_item_that_the_stack_did_not_write_is_a_failure_of_that_contact_only(broken: dict[str, Any]) -> None:
-    item = {name: value for name, value in (an_item() | broken).items() if value is not None}
-    client = a_client(item, an_item("bob@example.com", may_send=False), an_item("eve@example.com"))
+    item = {name: value for name, value in (a_contact_item(ADDRESS) | broken).items() if value is not None}
+    client = a_client(item, a_contact_item("bob@example.com", may_send=False), a_contact_item("eve@example.com"))
     contacts = Contacts(TABLE, client=client)
     with pytest.raises(ContactsUnavailableError, match='the runbook, "Unreadable contact"'):
         contacts.may_send(ADDRESS)
@@ -317,7 +305,7 @@ class CountingOperations(Operations):
 def test_ten_thousand_addresses_take_a_hundred_calls() -> None:
     client = CountingOperations(Table())
     for number in range(0, 10_000, 3):
-        client.table.put(an_item(f"{number}@example.com", may_send=False))
+        client.table.put(a_contact_item(f"{number}@example.com", may_send=False))
     asked = (f"{number}@EXAMPLE.com" for number in range(10_000))
     answers = [answer for _, answer in Contacts(TABLE, client=client).may_send_many(asked)]
     assert answers == [number % 3 != 0 for number in range(10_000)]
@@ -360,7 +348,7 @@ def test_without_cache_seconds_each_question_is_a_read() -> None:
 
 
 def test_the_cache_answers_all_questions_about_a_contact_that_was_read() -> None:
-    client = a_client(an_item(no_streams=("newsletter",)))
+    client = a_client(a_contact_item(ADDRESS, no_streams=("newsletter",)))
     contacts = Contacts(TABLE, client=client, cache_seconds=60)
     assert may_send_many(contacts, ADDRESS, "bob@example.com") == [True, True]
     assert not contacts.may_send("ADA@example.com", "newsletter")
@@ -374,7 +362,7 @@ def test_a_failure_is_not_cached() -> None:
     contacts = Contacts(TABLE, client=client, cache_seconds=60, on_failure="open")
     assert contacts.may_send(ADDRESS)
     assert may_send_many(contacts, ADDRESS) == [True]
-    client.client.table.put(an_item(may_send=False))
+    client.client.table.put(a_contact_item(ADDRESS, may_send=False))
     client.default_fault = None
     assert not contacts.may_send(ADDRESS)
 
