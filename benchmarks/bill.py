@@ -79,12 +79,12 @@ def ses_feedback_bill(emails: float, template: Deployed, same_day: float = 0.0) 
             usage += _through_firehose(functions[kind.lane], template.stream, record, number)
         else:
             usage += _through_topic(functions[kind.lane], name, record, number, in_lane)
-        usage += _request_units(number - unchanged, record.units)
-        usage += _request_units(unchanged, count_usage(SES_FEEDBACK, SAME_DAY_DELIVERY).units)
+        usage += request_units(number - unchanged, record.units)
+        usage += request_units(unchanged, count_usage(SES_FEEDBACK, SAME_DAY_DELIVERY).units)
         usage += _list_sync(number, record, functions["Suppression"])
         stored += number * record.stored * AVERAGE_MONTHS
         metrics |= record.metrics
-    usage += _storage(stored)
+    usage += storage(stored)
     return usage, _fixed_cost(emails, template, len(metrics))
 
 
@@ -150,7 +150,7 @@ def baseline_bill(emails: float) -> tuple[Bill, Bill]:
         cpu, waiting = batch * CPU_PER_RECORD[BASELINE][name], batch * sum(record.calls.values()) * CALL_SECONDS
         usage += _messages(number, batch)
         usage += _invocations(number / batch, BASELINE_MEMORY, cpu, waiting, BASELINE_LOG)
-        usage += _request_units(number, record.units)
+        usage += request_units(number, record.units)
         stored = number * record.stored * AVERAGE_MONTHS / prices.GIGABYTE
         usage += Bill(
             {
@@ -182,7 +182,8 @@ def _invocations(number: float, memory: int, cpu: float, waiting: float, logged:
     )
 
 
-def _request_units(number: float, units: Mapping[str, float]) -> Bill:
+def request_units(number: float, units: Mapping[str, float]) -> Bill:
+    """Return the cost of `number` records, each of which uses `units` of DynamoDB."""
     writes = units.get("table writes", 0) + units.get("index writes", 0)
     return Bill(
         {
@@ -199,12 +200,13 @@ def _list_sync(number: float, record: RecordUsage, function: Function) -> Bill:
     waiting = record.sync["slept"] * busy * rate_limited_share(calls) / max(record.sync["invocations"], 1e-9)
     logged = SUPPRESSION_LOG + function.platform_log
     bill = _invocations(number * record.sync["invocations"], function.memory, 0.05, waiting, logged)
-    bill += _request_units(number, record.sync)
+    bill += request_units(number, record.sync)
     if "events:PutEvents" in record.sync:
         bill += Bill({"EventBridge": number * prices.EVENT})
     return bill
 
 
-def _storage(stored: float) -> Bill:
+def storage(stored: float) -> Bill:
+    """Return the cost of `stored` bytes in DynamoDB for a month."""
     month = prices.DYNAMODB_STORED_GIGABYTE_MONTH + prices.DYNAMODB_RECOVERABLE_GIGABYTE_MONTH
     return Bill({"DynamoDB storage": stored / prices.GIGABYTE * month})

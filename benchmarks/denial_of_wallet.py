@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from benchmarks import prices
+from benchmarks.bill import FULL_VCPU, request_units, storage
 from benchmarks.hostile_events import HOSTILE_KINDS
 from benchmarks.subjects import SES_FEEDBACK
 from benchmarks.traffic import RECEIVE_BATCH, EventKind
@@ -48,17 +49,14 @@ def measure_attack(kind: EventKind) -> Attack:
     quarantined = record.calls.get("sqs:SendMessage", 0) + record.calls.get("sqs:SendMessageBatch", 0) * RECEIVE_BATCH
     units = [record.units, record.sync]
     writes = sum(each.get("table writes", 0) + each.get("index writes", 0) for each in units)
-    reads = sum(each.get("reads", 0) for each in units)
-    stored = record.stored / prices.GIGABYTE
     dollars = (
         prices.SNS_PUBLISH * chunks
         + prices.SQS_REQUEST * (chunks + 2 * chunks / RECEIVE_BATCH + min(quarantined, 1) * chunks)
-        + writes * prices.DYNAMODB_WRITE_UNIT
-        + reads * prices.DYNAMODB_READ_UNIT
-        + stored * (prices.DYNAMODB_STORED_GIGABYTE_MONTH + prices.DYNAMODB_RECOVERABLE_GIGABYTE_MONTH)
+        + sum(request_units(1, each).total() for each in units)
+        + storage(record.stored).total()
         + record.logged / SAMPLE / prices.GIGABYTE * prices.LOGGED_GIGABYTE
         + record.sync.get("events:PutEvents", 0) * RECEIVE_BATCH * prices.EVENT
-        + record.cpu * prices.LAMBDA_GIGABYTE_SECOND * 1769 / 1024
+        + record.cpu * prices.LAMBDA_GIGABYTE_SECOND * FULL_VCPU / 1024
     )
     list_calls = sum(number for name, number in record.sync.items() if name.startswith("sesv2:"))
     return Attack(dollars, writes, list_calls, min(quarantined, 1), record.stored)
