@@ -2,7 +2,7 @@
 
     python -m benchmarks.cli_startup            # 20 pairs of runs; exit code 1 if the ratio exceeds the limit
 
-Both commands run in turn, and the median of the ratios counts, so that the load of the machine affects both alike.
+The median of the ratios counts (benchmarks.pairs).
 """
 
 import argparse
@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from statistics import median
+
+from benchmarks.pairs import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 2.5
@@ -32,11 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cli_startup", description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=20, help="number of pairs of runs")
     pairs = parser.parse_args(arguments).pairs
-    measure(IMPORT_CLICK)
-    measure(HELP)  # Both are compiled and in the file cache now.
-    times = [(measure(IMPORT_CLICK), measure(HELP)) for _ in range(pairs)]
-    ratio = median(shown / imported for imported, shown in times)
-    imported, shown = (1000 * median(column) for column in zip(*times, strict=True))
+    imported, shown, ratio = compare(partial(measure, IMPORT_CLICK), partial(measure, HELP), pairs)
     print(
         f'python -c "import click": {imported:.0f} ms; feedbackctl --help: {shown:.0f} ms; ratio {ratio:.2f} ', end=""
     )
