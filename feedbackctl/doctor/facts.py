@@ -151,17 +151,14 @@ class Facts:
 
     def ses_request(self, action: str, resource: str, source: str) -> ServiceRequest:
         """Return the request that SES makes for `source`, the resource part of an ARN."""
-        return self._service_request(SES, action, resource, self.stack.arn("ses", source))
+        return self.service_request(SES, action, resource, self.stack.arn("ses", source))
 
     def sns_request(self, action: str, resource: str, topic: str) -> ServiceRequest:
         """Return the request that SNS makes for a topic."""
-        return self._service_request(SNS, action, resource, topic)
+        return self.service_request(SNS, action, resource, topic)
 
     def service_request(self, service: str, action: str, resource: str, source_arn: str) -> ServiceRequest:
         """Return the request that a service makes for `source_arn`."""
-        return self._service_request(service, action, resource, source_arn)
-
-    def _service_request(self, service: str, action: str, resource: str, source_arn: str) -> ServiceRequest:
         context = {
             "aws:sourceaccount": self.stack.account,
             "aws:sourcearn": source_arn,

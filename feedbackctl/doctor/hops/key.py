@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from feedbackctl.doctor.aws_reader import NotFoundError
 from feedbackctl.doctor.expected import key_statements
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import LANES, SES, SNS, Facts
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, unknown
 from feedbackctl.doctor.policy_check import Decision, ServiceRequest, evaluate, statements, with_statement
 
@@ -62,13 +62,13 @@ def _needed(facts: Facts) -> dict[str, list[ServiceRequest]]:
     return {
         "AccountAccessThroughIam": [ServiceRequest(root, action, key, {}) for action in both],
         "SesPublishToTopics": [facts.ses_request(action, key, source) for action in both],
-        "SesReadImportObjects": [ServiceRequest("ses.amazonaws.com", "kms:Decrypt", key, via_s3)],
+        "SesReadImportObjects": [ServiceRequest(SES, "kms:Decrypt", key, via_s3)],
         "SnsDeliverToQueues": [facts.sns_request(action, key, facts.topics[lane]) for lane in LANES for action in both],
     }
 
 
 def _actor(request: ServiceRequest) -> str:
-    names = {"ses.amazonaws.com": "SES", "sns.amazonaws.com": "SNS"}
+    names = {SES: "SES", SNS: "SNS"}
     return names.get(request.service, "the roles of this account")
 
 
