@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ses_feedback.settings import LANES
+
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
-LANES = ("Bounce", "Complaint", "Delivery")
 PROVIDERS = ("gmail", "microsoft", "yahoo", "apple", "other")
 ALARMS = (
     *("AccountRestricted", "AccountUnknown", "BounceRate", "ComplaintRate", "FeedbackSilent"),

@@ -22,7 +22,6 @@ STEP, STEPS = timedelta(minutes=15), 96
 STACK, SET = "ses-feedback", "receipts"
 BAD_LIST = range(56, 62)
 """The steps in which a bad list is sent."""
-LANES = ("Bounce", "Complaint", "Delivery")
 
 
 class Day:

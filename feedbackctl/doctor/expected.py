@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from feedbackctl.doctor.facts import LANES, SES, SNS, Facts
+from feedbackctl.doctor.facts import SES, SNS, Facts
+from ses_feedback.settings import LANES
 
 LANE_EVENT_TYPES = {
     "Bounce": ("BOUNCE",),

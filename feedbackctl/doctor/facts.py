@@ -9,8 +9,8 @@ from typing import Any
 from feedbackctl.doctor.aws_reader import AwsReader, NotFoundError, ReadError
 from feedbackctl.doctor.policy_check import ServiceRequest
 from feedbackctl.doctor.remedies import aws_command
+from ses_feedback.settings import LANES
 
-LANES = ("Bounce", "Complaint", "Delivery")
 SES = "ses.amazonaws.com"
 SNS = "sns.amazonaws.com"
 _DAY = timedelta(days=1)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from ses_feedback.aws.batches import batched
+from ses_feedback.settings import LANES
 
 _BATCH = 100
 """https://docs.aws.amazon.com/ses/latest/APIReference/API_GetIdentityNotificationAttributes.html"""

@@ -24,7 +24,8 @@ from feedbackctl.doctor.expected import (
     topic_send_statement,
     topics_send_statement,
 )
-from feedbackctl.doctor.facts import LANES, Facts, read_stack
+from feedbackctl.doctor.facts import Facts, read_stack
+from ses_feedback.settings import LANES
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 REGION, ACCOUNT, STACK = "eu-west-1", "123456789012", "mail"

@@ -16,7 +16,7 @@ from feedbackctl.__main__ import main
 from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
 from ses_feedback.handlers import feedback, suppression
-from ses_feedback.settings import Settings
+from ses_feedback.settings import LANES, Settings
 from tests.support.deployed_functions import FakeContext
 
 STACK, BUCKET = "ses-feedback", "imports"
@@ -59,9 +59,8 @@ class OperatedStack:
         """Outputs of the stack, as template.yaml names them."""
         arn = f"arn:aws:dynamodb:us-east-1:123456789012:table/{self.aws.table_name}"
         bucket = {"ImportBucketName": BUCKET}
-        lanes = ("Bounce", "Complaint", "Delivery")
-        topics = {f"{lane}TopicArn": f"arn:aws:sns:us-east-1:123456789012:{lane}" for lane in lanes}
-        functions = {f"{name}FunctionName": f"{name}Function" for name in (*lanes, "Suppression")}
+        topics = {f"{lane}TopicArn": f"arn:aws:sns:us-east-1:123456789012:{lane}" for lane in LANES}
+        functions = {f"{name}FunctionName": f"{name}Function" for name in (*LANES, "Suppression")}
         table = {"ContactsTableName": self.aws.table_name, "ContactsTableArn": arn}
         return {**table, **bucket, **topics, **functions, **self.queues}
 

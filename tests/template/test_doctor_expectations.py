@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from feedbackctl.doctor import expected
-from feedbackctl.doctor.facts import LANES
 from feedbackctl.doctor.hops import alarms
+from ses_feedback.settings import LANES
 from tests.support.doctor_aws import ACCOUNT, KEY, REGION, STACK, DoctorAws
 from tests.support.sam_template import Stack
 

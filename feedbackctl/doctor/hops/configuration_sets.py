@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feedbackctl.doctor.expected import LANE_EVENT_TYPES
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.identities import read_default_sets
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, warn
+from ses_feedback.settings import LANES
 
 _DESTINATIONS = "https://docs.aws.amazon.com/ses/latest/dg/event-publishing-add-event-destination-sns.html"
 _SENDING = "https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutConfigurationSetSendingOptions.html"

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feedbackctl.doctor.expected import mapping_options
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok
+from ses_feedback.settings import LANES
 
 _SQS = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"
 _FILTER = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html"

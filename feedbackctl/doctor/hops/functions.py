@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from feedbackctl.doctor.aws_reader import NotFoundError
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok, warn
+from ses_feedback.settings import LANES
 
 _STATES = "https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html"
 _CONCURRENCY = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"

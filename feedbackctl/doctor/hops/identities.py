@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.identities import Identity, read_default_sets, read_identities
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, warn
+from ses_feedback.settings import LANES
 
 _VERIFY = "https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html"
 _DKIM = "https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim.html"

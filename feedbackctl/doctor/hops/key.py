@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from feedbackctl.doctor.aws_reader import NotFoundError
 from feedbackctl.doctor.expected import key_statements
-from feedbackctl.doctor.facts import LANES, SES, SNS, Facts
+from feedbackctl.doctor.facts import SES, SNS, Facts
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, unknown
 from feedbackctl.doctor.policy_check import Decision, ServiceRequest, evaluate, statements, with_statement
+from ses_feedback.settings import LANES
 
 _STATES = "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html"
 _POLICY = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"

@@ -6,10 +6,11 @@ from typing import Any
 
 from feedbackctl.doctor.aws_reader import NotFoundError
 from feedbackctl.doctor.expected import QUEUE_ATTRIBUTES, redrive_policy, topic_send_statement, topics_send_statement
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok, unknown, warn
 from feedbackctl.doctor.policy_check import Decision, evaluate, with_statement
 from feedbackctl.doctor.remedies import to_json
+from ses_feedback.settings import LANES
 
 _POLICY = "https://docs.aws.amazon.com/sns/latest/dg/subscribe-sqs-queue-to-sns-topic.html"
 _CREATE = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html"

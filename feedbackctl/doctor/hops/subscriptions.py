@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from feedbackctl.doctor.expected import redrive_policy
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok, warn
 from feedbackctl.doctor.remedies import to_json
+from ses_feedback.settings import LANES
 
 _SUBSCRIBE = "https://docs.aws.amazon.com/sns/latest/dg/subscribe-sqs-queue-to-sns-topic.html"
 _RAW = "https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html"

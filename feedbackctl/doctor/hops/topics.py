@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from feedbackctl.doctor.aws_reader import NotFoundError, NotPermittedError
 from feedbackctl.doctor.expected import ses_publish_statement
-from feedbackctl.doctor.facts import LANES, Facts
+from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.identities import read_identities
 from feedbackctl.doctor.model import Finding, fail, ok, unknown
 from feedbackctl.doctor.policy_check import Decision, evaluate, with_statement
+from ses_feedback.settings import LANES
 
 _POLICY = "https://docs.aws.amazon.com/ses/latest/dg/configure-sns-notifications.html"
 _KEY = "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import click
 import pytest
 
-from feedbackctl.doctor.facts import LANES
 from feedbackctl.doctor.model import Diagnosis, Finding, State
 from feedbackctl.doctor.path import HOPS, diagnose
 from feedbackctl.doctor.report import to_document, to_lines
 from feedbackctl.permissions import COMMANDS
+from ses_feedback.settings import LANES
 from tests.support.doctor_aws import ALARM_TOPIC, KEY, NOW, STACK, DoctorAws, policy, refuse
 
 GOLDEN = Path(__file__).parent / "golden"
