@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ses_feedback.judging.providers import PROVIDERS
 from ses_feedback.settings import LANES
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
-PROVIDERS = ("gmail", "microsoft", "yahoo", "apple", "other")
 ALARMS = (
     *("AccountRestricted", "AccountUnknown", "BounceRate", "ComplaintRate", "FeedbackSilent"),
     *("BounceRateOfHour", "BounceRateOfDay", "ComplaintRateOfHour", "ComplaintRateOfDay"),

@@ -9,9 +9,8 @@ import click
 
 from feedbackctl.contacts.filters import UNSENDABLE, ContactFilter
 from ses_feedback.contacts.status import Status
+from ses_feedback.judging.providers import PROVIDERS
 from ses_feedback.timestamps import parse_timestamp
-
-PROVIDERS = ("gmail", "yahoo", "apple", "microsoft", "other")
 
 
 class TimeParameter(click.ParamType[datetime]):

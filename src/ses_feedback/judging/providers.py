@@ -14,6 +14,8 @@ _DOMAINS = {
     "apple": ("icloud.com", "mac.com", "me.com"),
     "microsoft": ("msn.com", "passport.com"),
 }
+PROVIDERS = (*_DOMAINS, "other")
+"""Every provider that `find_provider` returns."""
 _PROVIDER_OF_DOMAIN = {domain: provider for provider, domains in _DOMAINS.items() for domain in domains}
 # Both providers have one domain for each of many countries: hotmail.fr, outlook.com.br, yahoo.co.jp.
 _PROVIDER_OF_LABEL = {"hotmail": "microsoft", "live": "microsoft", "outlook": "microsoft", "yahoo": "yahoo"}
