@@ -15,17 +15,20 @@ from ses_feedback.judging.providers import PROVIDERS
 from ses_feedback.settings import LANES
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+FUNCTIONS = (*LANES, "Suppression")
 ALARMS = (
     *("AccountRestricted", "AccountUnknown", "BounceRate", "ComplaintRate", "FeedbackSilent"),
     *("BounceRateOfHour", "BounceRateOfDay", "ComplaintRateOfHour", "ComplaintRateOfDay"),
     *("ContactsSuppressed", "ProvidersReject", "RecipientsUnmatched", "RenderingFails"),
     *("QuarantineNotEmpty", "DeadLettersNotEmpty", "UndeliveredNotEmpty", "RetriesStuck", "FunctionsThrottled"),
     *(f"{lane}LaneWaits" for lane in LANES),
-    *(f"{name}FunctionFails" for name in (*LANES, "Suppression")),
+    *(f"{name}FunctionFails" for name in FUNCTIONS),
     *("StreamStalls", "SuppressionLags"),
 )
 """The alarms of every monitored stack."""
 HOUR, DAY = 3_600, 86_400
+HEIGHT = 6
+"""The height of each row of widgets."""
 REVIEW, WARNING = "#d62728", "#ff7f0e"
 OWN, STACK = "${Set}", "${AWS::StackName}"
 Widget = dict[str, Any]
@@ -33,23 +36,13 @@ Widget = dict[str, Any]
 
 def body() -> dict[str, Any]:
     """Return the body, with placeholders of `Fn::Sub`."""
-    rows: list[tuple[int, list[Widget]]] = [
-        (6, _verdict()),
-        (6, _rates()),
-        (6, _events()),
-        (6, _lanes()),
-        (6, _list()),
-        (6, _costs()),
-    ]
     widgets: list[Widget] = []
-    top = 0
-    for height, row in rows:
+    for number, row in enumerate((_verdict(), _rates(), _events(), _lanes(), _list(), _costs())):
         left = 0
         for widget in row:
-            place = {"type": widget["type"], "x": left, "y": top, "width": widget["width"], "height": height}
-            widgets.append({**place, "properties": widget["properties"]})
+            place = {"x": left, "y": number * HEIGHT, "width": widget["width"], "height": HEIGHT}
+            widgets.append({"type": widget["type"], **place, "properties": widget["properties"]})
             left += widget["width"]
-        top += height
     return {"start": "-P1D", "periodOverride": "inherit", "widgets": widgets}
 
 
@@ -168,16 +161,7 @@ def _lanes() -> list[Widget]:
         _metric(
             6,
             "Oldest message of a lane, seconds",
-            [
-                [
-                    "AWS/SQS",
-                    "ApproximateAgeOfOldestMessage",
-                    "QueueName",
-                    f"${{{lane}Queue.QueueName}}",
-                    {"label": lane},
-                ]
-                for lane in LANES
-            ],
+            [_of_queue("ApproximateAgeOfOldestMessage", f"{lane}Queue", label=lane) for lane in LANES],
             stat="Maximum",
             annotations=_thresholds((900, "alarm")),
         ),
@@ -192,26 +176,12 @@ def _lanes() -> list[Widget]:
                 ),
             ],
         ),
-        _metric(
-            6,
-            "Errors",
-            [
-                ["AWS/Lambda", "Errors", "FunctionName", f"${{{name}Function}}", {"label": name}]
-                for name in (*LANES, "Suppression")
-            ],
-            stat="Sum",
-        ),
+        _metric(6, "Errors", [_of_function("Errors", name, label=name) for name in FUNCTIONS], stat="Sum"),
         _metric(
             6,
             "Messages that need attention",
             [
-                [
-                    "AWS/SQS",
-                    "ApproximateNumberOfMessagesVisible",
-                    "QueueName",
-                    f"${{{queue}.QueueName}}",
-                    {"label": label},
-                ]
+                _of_queue("ApproximateNumberOfMessagesVisible", queue, label=label)
                 for queue, label in (
                     ("QuarantineQueue", "quarantine"),
                     ("DeadLetterQueue", "dead letters"),
@@ -230,7 +200,7 @@ def _list() -> list[Widget]:
             "Suppression list: oldest pending change, ms",
             [
                 _ours("SuppressionLag", "ConfigurationSet", "none", label="pending"),
-                ["AWS/Lambda", "IteratorAge", "FunctionName", "${SuppressionFunction}", {"label": "stream"}],
+                _of_function("IteratorAge", "Suppression", label="stream"),
             ],
             stat="Maximum",
             annotations=_thresholds((3_600_000, "alarm")),
@@ -269,10 +239,7 @@ def _costs() -> list[Widget]:
         _metric(
             12,
             "Cost drivers: invocations",
-            [
-                ["AWS/Lambda", "Invocations", "FunctionName", f"${{{name}Function}}", {"label": name}]
-                for name in (*LANES, "Suppression")
-            ],
+            [_of_function("Invocations", name, label=name) for name in FUNCTIONS],
             stat="Sum",
             period=HOUR,
         ),
@@ -301,6 +268,14 @@ def _ours(name: str, dimension: str, value: str, **rendering: object) -> list[An
 
 def _of_lane(name: str, lane: str, **rendering: object) -> list[Any]:
     return ["SesFeedback", name, "Stack", STACK, "Lane", lane, rendering]
+
+
+def _of_function(metric: str, name: str, **rendering: object) -> list[Any]:
+    return ["AWS/Lambda", metric, "FunctionName", f"${{{name}Function}}", rendering]
+
+
+def _of_queue(metric: str, queue: str, **rendering: object) -> list[Any]:
+    return ["AWS/SQS", metric, "QueueName", f"${{{queue}.QueueName}}", rendering]
 
 
 def _metric(width: int, title: str, metrics: Sequence[Any], **properties: object) -> Widget:

@@ -104,17 +104,17 @@ def _problems_of_widget(widget: Mapping[str, Any]) -> Iterator[str]:
 
 def _problems_of_metrics(widget: Mapping[str, Any]) -> Iterator[str]:
     properties = widget["properties"]
-    renderings = [metric.rendering for metric in metrics_of(widget)]
-    for settings in (properties, *renderings, *expressions_of(widget)):
+    renderings = [*(metric.rendering for metric in metrics_of(widget)), *expressions_of(widget)]
+    for settings in (properties, *renderings):
         period, statistic = settings.get("period", 300), settings.get("stat", "Average")
         if not isinstance(period, int) or period < 60 or period % 60:  # noqa: PLR2004 (seconds of a minute)
             yield f"period {period}"
         if not _STATISTIC.fullmatch(statistic):
             yield f"statistic {statistic}"
-    for rendering in (*renderings, *expressions_of(widget)):
+    for rendering in renderings:
         if set(rendering) - _RENDERING:
             yield f"unknown rendering {sorted(set(rendering) - _RENDERING)}"
-    yield from _problems_of_ids([*renderings, *expressions_of(widget)])
+    yield from _problems_of_ids(renderings)
     for annotation in properties.get("annotations", {}).get("horizontal", []):
         if not isinstance(annotation.get("value"), int | float):
             yield "an annotation without a value"
