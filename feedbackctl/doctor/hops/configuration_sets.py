@@ -101,10 +101,10 @@ def _check_sending(facts: Facts, name: str) -> Iterator[Finding]:
 
 
 def _check_destinations(facts: Facts, name: str) -> Iterator[Finding]:
-    missing = [each for each in _REQUIRED if not _is_published(facts, name, each)]
+    missing = [each for each in _REQUIRED if not publishes_to_stack(facts, name, each)]
     if facts.deliveries_by == "None":
         missing = [each for each in missing if each != "DELIVERY"]
-    optional = [each for each in LANE_EVENT_TYPES["Delivery"] if not _is_published(facts, name, each)]
+    optional = [each for each in LANE_EVENT_TYPES["Delivery"] if not publishes_to_stack(facts, name, each)]
     if not missing and not optional:
         yield ok(name, "it publishes to the topics of this stack")
         return
@@ -116,7 +116,13 @@ def _check_destinations(facts: Facts, name: str) -> Iterator[Finding]:
     yield (fail if missing else warn)(name, message, *commands, url=_DESTINATIONS)
 
 
-def _is_published(facts: Facts, name: str, event_type: str) -> bool:
+def publishes_to_stack(facts: Facts, name: str, event_type: str) -> bool:
+    """Return True if a configuration set publishes an event type to the stack.
+
+    Raises:
+        ReadError: SES cannot be read.
+
+    """
     return any(
         each.get("Enabled") and event_type in each["MatchingEventTypes"] and _lane_of(facts, each)
         for each in facts.destinations(name)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from feedbackctl.doctor.facts import Facts
+from feedbackctl.doctor.hops.configuration_sets import publishes_to_stack
 from feedbackctl.doctor.identities import Identity, read_default_sets, read_identities
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, warn
 from ses_feedback.settings import LANES
@@ -160,21 +161,6 @@ def _judge_default_set(facts: Facts, identity: Identity, default_set: str) -> Fi
         return replace(finding, is_inferred=True)
     note = "feedback arrives only for email that names a configuration set"
     return ok(identity.name, f"{message}; {note}")
-
-
-def publishes_to_stack(facts: Facts, configuration_set: str, event_type: str) -> bool:
-    """Return True if a configuration set publishes an event type to a topic of the stack.
-
-    Raises:
-        ReadError: SES cannot be read.
-
-    """
-    return any(
-        each.get("Enabled")
-        and event_type in each["MatchingEventTypes"]
-        and each.get("SnsDestination", {}).get("TopicArn") in facts.topics.values()
-        for each in facts.destinations(configuration_set)
-    )
 
 
 def _needed(facts: Facts) -> tuple[str, ...]:
