@@ -11,6 +11,8 @@ LANE_EVENT_TYPES = {
     "Delivery": ("REJECT", "RENDERING_FAILURE", "DELIVERY_DELAY", "SUBSCRIPTION"),
 }
 """The event types that SES publishes to the topic of a lane, without deliveries."""
+SUPPRESSED_REASONS = ["BOUNCE", "COMPLAINT"]
+"""The reasons of list entries that block email with the configuration set."""
 QUEUE_ATTRIBUTES = {"MessageRetentionPeriod": "1209600", "MaximumMessageSize": "262144", "VisibilityTimeout": "420"}
 """Attributes of the queue of a lane."""
 MAX_RECEIVE_COUNT = 1000

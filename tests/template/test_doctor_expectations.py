@@ -108,6 +108,11 @@ def test_event_types_of_each_lane_are_the_template_s() -> None:
         assert {name.upper() for name in types} == {name.replace("_", "") for name in wanted}
 
 
+def test_suppressed_reasons_are_the_template_s() -> None:
+    options = TEMPLATE.properties("ConfigurationSet")["SuppressionOptions"]
+    assert options["SuppressedReasons"] == expected.SUPPRESSED_REASONS
+
+
 def test_metrics_of_aws_in_alarms_are_known() -> None:
     for alarm in TEMPLATE.of_type("AWS::CloudWatch::Alarm").values():
         if "MetricName" in alarm:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from feedbackctl.doctor.expected import SUPPRESSED_REASONS
 from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok, unknown, warn
 
@@ -10,7 +11,6 @@ _GET_ACCOUNT = "https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAc
 _SANDBOX = "https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html"
 _QUOTA = "https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html"
 _LIST = "https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html"
-_REASONS = ["BOUNCE", "COMPLAINT"]
 _QUOTA_WARNING = 0.8
 """The part of the daily quota from which an account is close to it."""
 
@@ -84,19 +84,19 @@ def check_suppressed_reasons(facts: Facts) -> Iterator[Finding]:
     if attributes is None:
         yield unknown("SuppressedReasons", "SES did not report them")
         return
-    missing = [reason for reason in _REASONS if reason not in attributes.get("SuppressedReasons", [])]
+    missing = [reason for reason in SUPPRESSED_REASONS if reason not in attributes.get("SuppressedReasons", [])]
     if not missing:
         yield ok("SuppressedReasons", "entries for bounces and complaints block email")
         return
     command = facts.command(
         "sesv2",
         "put-account-suppression-attributes",
-        suppressed_reasons=_REASONS,
+        suppressed_reasons=SUPPRESSED_REASONS,
         validation_attributes=attributes.get("ValidationAttributes"),
     )
     message = f"entries with the reason {' and '.join(missing)} do not block email in this account"
     own = (facts.configuration_set_facts(facts.configuration_set) or {}).get("SuppressionOptions", {})
-    overridden = set(_REASONS) <= set(own.get("SuppressedReasons", []))
+    overridden = set(SUPPRESSED_REASONS) <= set(own.get("SuppressedReasons", []))
     if overridden:
         message += f", except with the configuration set {facts.configuration_set}"
     yield (warn if overridden else fail)("SuppressedReasons", message, command, url=_LIST)

@@ -6,7 +6,7 @@ These are the set of the stack, the sets named as streams, and the default sets 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from feedbackctl.doctor.expected import LANE_EVENT_TYPES
+from feedbackctl.doctor.expected import LANE_EVENT_TYPES, SUPPRESSED_REASONS
 from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.identities import read_default_sets
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, warn
@@ -17,7 +17,6 @@ _SENDING = "https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutConfig
 _LEVEL = "https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list-config-level.html"
 _TENANTS = "https://docs.aws.amazon.com/ses/latest/dg/tenants.html"
 _LISTS = "https://docs.aws.amazon.com/ses/latest/dg/sending-email-list-management.html"
-_REASONS = ["BOUNCE", "COMPLAINT"]
 _REQUIRED = ("BOUNCE", "COMPLAINT", "DELIVERY")
 
 
@@ -80,14 +79,12 @@ def _sets(facts: Facts) -> list[str]:
 
 
 def _judge_missing(facts: Facts, name: str) -> Finding:
-    commands = [facts.command("sesv2", "create-configuration-set", configuration_set_name=name)]
-    if name == facts.configuration_set:
-        options = {"SuppressedReasons": _REASONS}
-        commands = [
-            facts.command("sesv2", "create-configuration-set", configuration_set_name=name, suppression_options=options)
-        ]
-    commands += [_create_destination(facts, name, lane, _event_types(facts, lane)) for lane in LANES]
-    return fail(name, "the configuration set does not exist", *commands, url=_DESTINATIONS)
+    options = {"SuppressedReasons": SUPPRESSED_REASONS} if name == facts.configuration_set else None
+    create = facts.command(
+        "sesv2", "create-configuration-set", configuration_set_name=name, suppression_options=options
+    )
+    destinations = [_create_destination(facts, name, lane, _event_types(facts, lane)) for lane in LANES]
+    return fail(name, "the configuration set does not exist", create, *destinations, url=_DESTINATIONS)
 
 
 def _check_sending(facts: Facts, name: str) -> Iterator[Finding]:
@@ -192,13 +189,13 @@ def _check_suppression(facts: Facts, name: str) -> Iterator[Finding]:
     options = (facts.configuration_set_facts(name) or {}).get("SuppressionOptions")
     if options is None or "SuppressedReasons" not in options:
         return
-    missing = [reason for reason in _REASONS if reason not in options["SuppressedReasons"]]
+    missing = [reason for reason in SUPPRESSED_REASONS if reason not in options["SuppressedReasons"]]
     if missing:
         command = facts.command(
             "sesv2",
             "put-configuration-set-suppression-options",
             configuration_set_name=name,
-            suppressed_reasons=_REASONS,
+            suppressed_reasons=SUPPRESSED_REASONS,
             suppression_scope=options.get("SuppressionScope"),
             validation_options=options.get("ValidationOptions"),
         )
