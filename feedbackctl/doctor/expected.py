@@ -1,5 +1,6 @@
 """What template.yaml declares and the remedies restore. A test compares these values with the template."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from feedbackctl.doctor.facts import SES, SNS, Facts
@@ -25,7 +26,18 @@ INDEXES = {
 TTL_ATTRIBUTE = "expires_at"
 STREAM_VIEW = "NEW_AND_OLD_IMAGES"
 SWEEP_EVENT = {"source": "ses-feedback", "detail-type": "Sweep"}
-STREAM_FILTER = '{"dynamodb": {"NewImage": {"pending_shard": {"S": [{"exists": true}]}}}}'
+STREAM_MAPPING_OPTIONS: Mapping[str, Any] = {
+    "starting_position": "TRIM_HORIZON",
+    "batch_size": 100,
+    "maximum_batching_window_in_seconds": 1,
+    "maximum_record_age_in_seconds": 3600,
+    "bisect_batch_on_function_error": True,
+    "function_response_types": ["ReportBatchItemFailures"],
+    "filter_criteria": {
+        "Filters": [{"Pattern": '{"dynamodb": {"NewImage": {"pending_shard": {"S": [{"exists": true}]}}}}'}]
+    },
+}
+"""The options of the event source mapping of the table's stream."""
 
 
 def ses_publish_statement(facts: Facts) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What `feedbackctl doctor` expects and its commands restore is what the template declares."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -73,20 +74,28 @@ def test_attributes_of_queues_are_the_template_s(lane: str) -> None:
     assert queue["RedrivePolicy"] == expected.redrive_policy(FACTS)
 
 
+def declared_options(function: str, names: Iterable[str]) -> dict[str, Any]:
+    """Return options of the event source of a function, by their names in the AWS CLI."""
+    declared = TEMPLATE.event_source(function)
+    return {name: declared["".join(word.capitalize() for word in name.split("_"))] for name in names}
+
+
 @pytest.mark.parametrize("lane", LANES)
 def test_event_sources_are_the_template_s(lane: str) -> None:
-    declared = TEMPLATE.event_source(f"{lane}Function")
-    assert expected.mapping_options(FACTS, lane) == {
-        "batch_size": declared["BatchSize"],
-        "maximum_batching_window_in_seconds": declared["MaximumBatchingWindowInSeconds"],
-        "function_response_types": declared["FunctionResponseTypes"],
-        "scaling_config": declared["ScalingConfig"],
+    options = expected.mapping_options(FACTS, lane)
+    assert options == declared_options(f"{lane}Function", options)
+    assert set(options) == {
+        *("batch_size", "maximum_batching_window_in_seconds", "function_response_types", "scaling_config")
     }
 
 
-def test_stream_filter_and_sweep_are_the_template_s() -> None:
-    (pattern,) = TEMPLATE.event_source("SuppressionFunction")["FilterCriteria"]["Filters"]
-    assert pattern["Pattern"] == expected.STREAM_FILTER
+def test_event_source_of_the_stream_is_the_template_s() -> None:
+    options = expected.STREAM_MAPPING_OPTIONS
+    assert options == declared_options("SuppressionFunction", options)
+    assert {"starting_position", "filter_criteria", "function_response_types"} <= set(options)
+
+
+def test_sweep_is_the_template_s() -> None:
     assert json.loads(TEMPLATE.properties("SuppressionFunctionSweep")["Target"]["Input"]) == expected.SWEEP_EVENT
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from feedbackctl.doctor.aws_reader import NotFoundError
-from feedbackctl.doctor.expected import STREAM_FILTER, SWEEP_EVENT
+from feedbackctl.doctor.expected import STREAM_MAPPING_OPTIONS, SWEEP_EVENT
 from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.hops.event_sources import check_state, find_mapping
 from feedbackctl.doctor.hops.functions import check_function
@@ -38,13 +38,7 @@ def check_stream(facts: Facts) -> Iterator[Finding]:
             "create-event-source-mapping",
             function_name=facts.function_name("Suppression"),
             event_source_arn=stream,
-            starting_position="TRIM_HORIZON",
-            batch_size=100,
-            maximum_batching_window_in_seconds=1,
-            maximum_record_age_in_seconds=3600,
-            bisect_batch_on_function_error=True,
-            function_response_types=["ReportBatchItemFailures"],
-            filter_criteria={"Filters": [{"Pattern": STREAM_FILTER}]},
+            **STREAM_MAPPING_OPTIONS,
         )
         yield fail("stream", "no event source mapping reads the stream of the table", command, url=_STREAM)
         return
