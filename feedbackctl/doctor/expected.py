@@ -56,27 +56,21 @@ def ses_publish_statement(facts: Facts) -> dict[str, Any]:
     }
 
 
-def topic_send_statement(facts: Facts, lane: str) -> dict[str, Any]:
-    """Return the statement of a queue policy that allows the lane's topic to send."""
+def sending_topics(facts: Facts, queue: str) -> list[str]:
+    """Return the topics that send to a queue: that of the lane, or all of them to `Undelivered`."""
+    return [facts.topics[queue]] if queue in LANES else list(facts.topics.values())
+
+
+def topic_send_statement(facts: Facts, queue: str) -> dict[str, Any]:
+    """Return the statement of the policy of a queue that allows its topics to send."""
+    topics = sending_topics(facts, queue)
     return {
-        "Sid": "TopicSendMessage",
+        "Sid": "TopicSendMessage" if len(topics) == 1 else "TopicsSendMessage",
         "Effect": "Allow",
         "Principal": {"Service": SNS},
         "Action": "sqs:SendMessage",
-        "Resource": facts.queue_arn(lane),
-        "Condition": {"ArnEquals": {"aws:SourceArn": facts.topics[lane]}},
-    }
-
-
-def topics_send_statement(facts: Facts) -> dict[str, Any]:
-    """Return the statement of the policy of UndeliveredQueue that allows all topics to send."""
-    return {
-        "Sid": "TopicsSendMessage",
-        "Effect": "Allow",
-        "Principal": {"Service": SNS},
-        "Action": "sqs:SendMessage",
-        "Resource": facts.queue_arn("Undelivered"),
-        "Condition": {"ArnEquals": {"aws:SourceArn": [facts.topics[lane] for lane in LANES]}},
+        "Resource": facts.queue_arn(queue),
+        "Condition": {"ArnEquals": {"aws:SourceArn": topics[0] if len(topics) == 1 else topics}},
     }
 
 
@@ -133,9 +127,9 @@ def import_read_statement(facts: Facts, bucket: str) -> dict[str, Any]:
     }
 
 
-def redrive_policy(facts: Facts, queue: str = "DeadLetter") -> dict[str, Any]:
+def redrive_policy(facts: Facts) -> dict[str, Any]:
     """Return the redrive policy of the queue of a lane."""
-    return {"deadLetterTargetArn": facts.queue_arn(queue), "maxReceiveCount": MAX_RECEIVE_COUNT}
+    return {"deadLetterTargetArn": facts.queue_arn("DeadLetter"), "maxReceiveCount": MAX_RECEIVE_COUNT}
 
 
 def mapping_options(facts: Facts, lane: str) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from feedbackctl.doctor.expected import (
     redrive_policy,
     ses_publish_statement,
     topic_send_statement,
-    topics_send_statement,
 )
 from feedbackctl.doctor.facts import Facts, read_stack
 from ses_feedback.settings import LANES
@@ -261,7 +260,7 @@ def _message_answers(facts: Facts) -> dict[tuple[str, str], Answer]:
                 "RedrivePolicy": json.dumps(redrive_policy(facts)),
             }
         elif name == "Undelivered":
-            attributes["Policy"] = policy(topics_send_statement(facts))
+            attributes["Policy"] = policy(topic_send_statement(facts, name))
         return {"Attributes": attributes}
 
     return {

@@ -52,7 +52,7 @@ def test_queue_policy_is_the_template_s(lane: str) -> None:
 
 
 def test_policy_of_undelivered_queue_is_the_template_s() -> None:
-    statement = expected.topics_send_statement(FACTS)
+    statement = expected.topic_send_statement(FACTS, "Undelivered")
     assert policy_of("UndeliveredQueuePolicy")[statement["Sid"]] == statement
 
 

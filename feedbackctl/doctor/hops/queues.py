@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feedbackctl.doctor.aws_reader import NotFoundError
-from feedbackctl.doctor.expected import QUEUE_ATTRIBUTES, redrive_policy, topic_send_statement, topics_send_statement
+from feedbackctl.doctor.expected import QUEUE_ATTRIBUTES, redrive_policy, sending_topics, topic_send_statement
 from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok, unknown, warn
 from feedbackctl.doctor.policy_check import Decision, evaluate, with_statement
@@ -55,15 +55,13 @@ def check_others(facts: Facts) -> Iterator[Finding]:
 
 def _check_policy(facts: Facts, name: str, attributes: Mapping[str, str]) -> Iterator[Finding]:
     policy, arn = attributes.get("Policy"), facts.queue_arn(name)
-    undelivered = name == "Undelivered"
-    statement = topics_send_statement(facts) if undelivered else topic_send_statement(facts, name)
-    for topic in facts.topics.values() if undelivered else [facts.topics[name]]:
+    for topic in sending_topics(facts, name):
         request = facts.sns_request("sqs:SendMessage", arn, topic)
         decision = evaluate(policy, request)
         if decision is Decision.UNDETERMINED:
             yield unknown(f"{name}Queue", "its policy has conditions that cannot be evaluated here")
         elif decision is not Decision.ALLOWED:
-            fixed = with_statement(policy, statement, request)
+            fixed = with_statement(policy, topic_send_statement(facts, name), request)
             command = _set(facts, name, {"Policy": fixed})
             message = f"its policy does not let the topic send ({decision})"
             yield fail(f"{name}Queue", message, command, url=_POLICY)

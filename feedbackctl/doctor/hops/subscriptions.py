@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from feedbackctl.doctor.expected import redrive_policy
 from feedbackctl.doctor.facts import Facts
 from feedbackctl.doctor.model import Finding, fail, ok, warn
 from feedbackctl.doctor.remedies import to_json
@@ -45,7 +44,7 @@ def _check_attributes(facts: Facts, lane: str, arn: str) -> Iterator[Finding]:
         message = "it is not raw. Feedback is read nevertheless, but the largest messages do not fit into the queue"
         yield warn(name, message, command, url=_RAW)
     if not attributes.get("RedrivePolicy"):
-        command = _set(facts, arn, "RedrivePolicy", to_json({"deadLetterTargetArn": facts.queue_arn("Undelivered")}))
+        command = _set(facts, arn, "RedrivePolicy", _redrive_policy(facts))
         yield warn(name, "it has no dead-letter queue, so SNS drops what it cannot deliver", command, url=_REDRIVE)
 
 
@@ -56,15 +55,18 @@ def _set(facts: Facts, arn: str, name: str, value: str) -> str:
 
 
 def _subscribe(facts: Facts, lane: str) -> str:
-    target = redrive_policy(facts, "Undelivered")["deadLetterTargetArn"]
     return facts.command(
         "sns",
         "subscribe",
         topic_arn=facts.topics[lane],
         protocol="sqs",
         endpoint=facts.queue_arn(lane),
-        attributes={"RawMessageDelivery": "true", "RedrivePolicy": to_json({"deadLetterTargetArn": target})},
+        attributes={"RawMessageDelivery": "true", "RedrivePolicy": _redrive_policy(facts)},
     )
+
+
+def _redrive_policy(facts: Facts) -> str:
+    return to_json({"deadLetterTargetArn": facts.queue_arn("Undelivered")})
 
 
 CHECKS = (check_subscriptions,)
