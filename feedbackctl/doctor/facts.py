@@ -80,9 +80,9 @@ class Facts:
     identities: tuple[str, ...] = ()
     profile: str | None = None
 
-    def command(self, service: str, operation: str, /, **options: Any) -> str:  # noqa: ANN401 (JSON)
+    def command(self, service: str, operation: str, /, *arguments: str, **options: Any) -> str:  # noqa: ANN401 (JSON)
         """Return a command of the AWS CLI for the Region of the stack."""
-        return aws_command(service, operation, self.stack.region, **options, profile=self.profile)
+        return aws_command(service, operation, self.stack.region, *arguments, **options, profile=self.profile)
 
     @property
     def configuration_set(self) -> str:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from feedbackctl.doctor.remedies import to_json
+
 _UNKNOWN_KEYS = frozenset({"aws:sourceorgid", "aws:sourceorgpaths"})
 """Keys that the request of a service has, with a value that only AWS Organizations knows.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"""
@@ -67,8 +69,7 @@ def with_statement(policy: str | None, statement: Mapping[str, Any], request: Se
     kept = [
         each for each in statements(policy) if each.get("Sid") != statement.get("Sid") and not _denies(each, request)
     ]
-    document = {"Version": "2012-10-17", "Statement": [*kept, statement]}
-    return json.dumps(document, separators=(",", ":"))
+    return to_json({"Version": "2012-10-17", "Statement": [*kept, statement]})
 
 
 def _denies(statement: Mapping[str, Any], request: ServiceRequest) -> bool:

@@ -12,13 +12,13 @@ _OPTION_NAMES = {("sns", "subscribe", "endpoint"): "notification-endpoint"}
 """Options that the AWS CLI renames: https://docs.aws.amazon.com/cli/latest/reference/sns/subscribe.html"""
 
 
-def aws_command(service: str, operation: str, region: str, /, **options: Any) -> str:  # noqa: ANN401 (JSON)
-    """Return the command of an operation, with its Region.
+def aws_command(service: str, operation: str, region: str, /, *arguments: str, **options: Any) -> str:  # noqa: ANN401 (JSON)
+    """Return the command of an operation, with its Region. `arguments` are those without an option.
 
     Names use underscores. A boolean becomes `--name` or `--no-name`, a list of texts several arguments, and another
     structure JSON: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters-types.html
     """
-    words = ["aws", service, operation]
+    words = ["aws", service, operation, *arguments]
     for name, value in options.items():
         if value is not None:
             words += _to_arguments(_OPTION_NAMES.get((service, operation, name), name.replace("_", "-")), value)

@@ -45,13 +45,13 @@ def run_command(command: str, create_client: Callable[[str], Any], region: str) 
 
 
 def _group_options(words: list[str]) -> dict[str, list[str]]:
-    """Return the values of each option. Other arguments, such as the output file of `lambda invoke`, are left out."""
+    """Return the values of each option. The arguments before, such as the file of `lambda invoke`, are left out."""
     options: dict[str, list[str]] = {}
     current: list[str] = []
     for word in words:
         if word.startswith("--"):
             current = options.setdefault(word.removeprefix("--"), [])
-        elif word != "/dev/stdout":
+        else:
             current.append(word)
     return options
 

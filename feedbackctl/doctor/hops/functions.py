@@ -82,8 +82,8 @@ def _check_variables(facts: Facts, subject: str, function: Mapping[str, Any]) ->
 
 def _check_errors(facts: Facts, subject: str, name: str) -> Iterator[Finding]:
     """Check errors and throttles. An error before the last hours is a warning only."""
-    log = facts.command("logs", "tail", since="2h", filter_pattern="ERROR")
-    log = log.replace("logs tail", f"logs tail /aws/lambda/{facts.stack.name}/{subject}", 1)
+    group = f"/aws/lambda/{facts.stack.name}/{subject}"
+    log = facts.command("logs", "tail", group, since="2h", filter_pattern="ERROR")
     errors = facts.hourly("AWS/Lambda", "Errors", timedelta(days=1), FunctionName=name)
     recent = sum(value for at, value in errors if at > facts.now - _RECENT)
     runs = facts.hourly("AWS/Lambda", "Invocations", timedelta(days=1), FunctionName=name)

@@ -22,6 +22,11 @@ def test_command_has_options_of_every_type_and_the_region() -> None:
     ]  # fmt: skip
 
 
+def test_arguments_come_before_the_options() -> None:
+    command = aws_command("logs", "tail", "eu-west-1", "/aws/lambda/mail", since="2h")
+    assert command == "aws logs tail /aws/lambda/mail --since 2h --region eu-west-1"
+
+
 def test_command_quotes_what_a_shell_would_interpret() -> None:
     command = aws_command("sns", "subscribe", "eu-west-1", endpoint="$(reboot) 'x'", protocol="sqs")
     assert "--notification-endpoint" in command
