@@ -6,6 +6,7 @@ from typing import Any
 
 from feedbackctl.doctor.aws_reader import NotFoundError
 from feedbackctl.doctor.facts import Facts
+from feedbackctl.doctor.hops.topics import set_attribute
 from feedbackctl.doctor.model import Finding, fail, ok, skipped, unknown, warn
 from feedbackctl.doctor.policy_check import Decision, evaluate, with_statement
 from ses_feedback.aws.batches import batched
@@ -141,18 +142,8 @@ def _check_topic_policy(facts: Facts, topic: str, attributes: Mapping[str, str])
     if decision is Decision.UNDETERMINED:
         yield unknown("alarm topic", "its policy has conditions that cannot be evaluated here")
         return
-    statement = {
-        "Sid": "CloudWatchPublishAlarms",
-        "Effect": "Allow",
-        "Principal": {"Service": _CLOUDWATCH},
-        "Action": "sns:Publish",
-        "Resource": topic,
-        "Condition": {"StringEquals": {"aws:SourceAccount": facts.stack.account}},
-    }
-    fixed = with_statement(attributes.get("Policy"), statement, request)
-    command = facts.command(
-        "sns", "set-topic-attributes", topic_arn=topic, attribute_name="Policy", attribute_value=fixed
-    )
+    fixed = with_statement(attributes.get("Policy"), _allow_alarms(facts, "sns:Publish", topic), request)
+    command = set_attribute(facts, topic, "Policy", fixed)
     yield fail("alarm topic", f"its policy does not let CloudWatch publish ({decision})", command, url=_ACTIONS)
 
 
@@ -170,18 +161,23 @@ def _check_topic_key(facts: Facts, attributes: Mapping[str, str]) -> Iterator[Fi
     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
         request = facts.service_request(_CLOUDWATCH, action, key_id, source)
         if evaluate(policy, request) in {Decision.DENIED, Decision.NOT_ALLOWED}:
-            statement = {
-                "Sid": "CloudWatchPublishAlarms",
-                "Effect": "Allow",
-                "Principal": {"Service": _CLOUDWATCH},
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-                "Resource": "*",
-                "Condition": {"StringEquals": {"aws:SourceAccount": facts.stack.account}},
-            }
+            statement = _allow_alarms(facts, ["kms:Decrypt", "kms:GenerateDataKey*"], "*")
             fixed = with_statement(policy, statement, request)
             command = facts.command("kms", "put-key-policy", key_id=key_id, policy_name="default", policy=fixed)
             yield fail("alarm topic", "its key does not let CloudWatch use it", command, url=_ENCRYPTED)
             return
+
+
+def _allow_alarms(facts: Facts, action: str | list[str], resource: str) -> dict[str, Any]:
+    """Return the statement that lets CloudWatch publish the alarms of this account."""
+    return {
+        "Sid": "CloudWatchPublishAlarms",
+        "Effect": "Allow",
+        "Principal": {"Service": _CLOUDWATCH},
+        "Action": action,
+        "Resource": resource,
+        "Condition": {"StringEquals": {"aws:SourceAccount": facts.stack.account}},
+    }
 
 
 def _any_alarm(facts: Facts) -> str:

@@ -21,6 +21,11 @@ def check_topics(facts: Facts) -> Iterator[Finding]:
         yield _check_topic(facts, lane, sources)
 
 
+def set_attribute(facts: Facts, topic: str, name: str, value: str) -> str:
+    """Return the command that sets an attribute of a topic."""
+    return facts.command("sns", "set-topic-attributes", topic_arn=topic, attribute_name=name, attribute_value=value)
+
+
 def _sources(facts: Facts) -> list[str]:
     """Return what SES publishes for: the configuration set, and the first identity with topics of the stack.
 
@@ -42,22 +47,14 @@ def _check_topic(facts: Facts, lane: str, sources: list[str]) -> Finding:
         return _judge_missing(facts, lane)
     key = attributes.get("KmsMasterKeyId", "")
     if key.endswith("alias/aws/sns"):
-        command = facts.command(
-            "sns",
-            "set-topic-attributes",
-            topic_arn=arn,
-            attribute_name="KmsMasterKeyId",
-            attribute_value=facts.key,
-        )
+        command = set_attribute(facts, arn, "KmsMasterKeyId", facts.key)
         return fail(name, "SES cannot publish to a topic with the key of AWS for SNS", command, url=_KEY)
     requests = [facts.ses_request("sns:Publish", arn, source) for source in sources]
     decisions = [evaluate(attributes.get("Policy"), request) for request in requests]
     for request, decision in zip(requests, decisions, strict=True):
         if decision in {Decision.DENIED, Decision.NOT_ALLOWED}:
             policy = with_statement(attributes.get("Policy"), ses_publish_statement(facts), request)
-            command = facts.command(
-                "sns", "set-topic-attributes", topic_arn=arn, attribute_name="Policy", attribute_value=policy
-            )
+            command = set_attribute(facts, arn, "Policy", policy)
             return fail(name, f"its policy does not let SES publish ({decision})", command, url=_POLICY)
     if Decision.UNDETERMINED in decisions:
         return unknown(name, "its policy has conditions that cannot be evaluated here")
@@ -74,13 +71,7 @@ def _judge_missing(facts: Facts, lane: str) -> Finding:
         attributes={"KmsMasterKeyId": facts.key} if facts.key else None,
     )
     request = facts.ses_request("sns:Publish", arn, f"configuration-set/{facts.configuration_set}")
-    allow = facts.command(
-        "sns",
-        "set-topic-attributes",
-        topic_arn=arn,
-        attribute_name="Policy",
-        attribute_value=with_statement(None, ses_publish_statement(facts), request),
-    )
+    allow = set_attribute(facts, arn, "Policy", with_statement(None, ses_publish_statement(facts), request))
     advice = "Then run doctor again: the subscription is gone, too."
     return fail(f"{lane}Topic", "the topic does not exist", create, allow, advice=advice, url=_POLICY)
 
