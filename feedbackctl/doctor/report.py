@@ -1,5 +1,6 @@
 """The diagnosis as text for people, and as JSON."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,11 +72,10 @@ def _to_hop_document(hop: Hop) -> dict[str, Any]:
 
 
 def _conclude(diagnosis: Diagnosis) -> str:
-    counts = [sum(each.state is state for hop in diagnosis.hops for each in hop.findings) for state in State]
-    by_state = dict(zip(State, counts, strict=True))
+    counts = Counter(each.state for hop in diagnosis.hops for each in hop.findings)
     if diagnosis.broken:
         return f"Feedback stops at: {diagnosis.broken.title}. The hops after it are not reached."
     if diagnosis.is_undetermined:
-        return f"No hop is broken as far as it could be read; {by_state[State.UNKNOWN]} checks could not be made."
-    warnings = by_state[State.WARN]
+        return f"No hop is broken as far as it could be read; {counts[State.UNKNOWN]} checks could not be made."
+    warnings = counts[State.WARN]
     return "The path of feedback is complete." + (f" Warnings: {warnings}." if warnings else "")
