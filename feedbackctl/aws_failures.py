@@ -7,24 +7,26 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ses_feedback.aws.errors import MalformedResponseError, error_code
 
-_DENIED = frozenset(
+DENIED = frozenset(
     {
         "AccessDenied",
         "AccessDeniedException",
         "AuthorizationError",
         "AuthorizationErrorException",
+        "KMSAccessDeniedException",
         "NotAuthorized",
         "UnauthorizedOperation",
     }
 )
+"""Error codes of a call that IAM or a resource policy refuses."""
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _INVALID = frozenset(
     {"InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"}
 )
-_THROTTLED = frozenset(
+THROTTLED = frozenset(
     {"LimitExceededException", "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException"}
 )
-"""https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"""
+"""Error codes of a call that was one too many: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html"""
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]{1,40}:[A-Za-z0-9]{1,80})")
 _CREDENTIALS = (
     exceptions.NoCredentialsError,
@@ -38,7 +40,7 @@ _NETWORK = (exceptions.ConnectionError, exceptions.HTTPClientError, OSError)
 
 def denied_action(error: ClientError) -> str | None:
     """Return the IAM action that the caller lacks (the operation's name if AWS names no action), or None."""
-    if error_code(error) not in _DENIED:
+    if error_code(error) not in DENIED:
         return None
     found = _ACTION.search(str(error.response.get("Error", {}).get("Message", "")))
     return found[1] if found else error.operation_name
@@ -77,6 +79,6 @@ def _describe_refusal(error: ClientError) -> str:
         return "The AWS credentials have expired. Sign in again, for example with `aws sso login`."
     if code in _INVALID:
         return f"AWS does not accept the credentials ({code}). Check AWS_PROFILE or --profile, and the environment."
-    if code in _THROTTLED:
+    if code in THROTTLED:
         return f"AWS throttled {error.operation_name} ({code}). Try again in a minute."
     return f"{error.operation_name} failed ({code}): {error.response.get('Error', {}).get('Message', '')}"

@@ -8,20 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from feedbackctl.aws_failures import DENIED, THROTTLED
 from ses_feedback.aws.errors import error_code
 
 _IAM_PREFIXES = {"sesv2": "ses"}
 """Prefixes of IAM actions that differ from the names of botocore's services."""
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "KMSAccessDeniedException",
-        "UnauthorizedOperation",
-    }
-)
 _MISSING = frozenset(
     {
         "404",
@@ -35,7 +26,6 @@ _MISSING = frozenset(
         "ResourceNotFoundException",
     }
 )
-_THROTTLED = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException"})
 _ATTEMPTS = 4
 """Attempts of a throttled call, beside those of botocore: the functions of the stack use the same quota of SES."""
 _PACE = 1.0
@@ -143,7 +133,7 @@ class AwsReader:
             try:
                 response: Mapping[str, Any] = getattr(client, operation)(**request)
             except ClientError as error:
-                if attempts == _ATTEMPTS or error_code(error) not in _THROTTLED:
+                if attempts == _ATTEMPTS or error_code(error) not in THROTTLED:
                     return _to_read_error(service, action, error)
                 self.sleep(_PACE * attempts)
             except (BotoCoreError, OSError) as error:
@@ -167,6 +157,6 @@ def _iam_action(client: Any, service: str, operation: str) -> str:  # noqa: ANN4
 
 def _to_read_error(service: str, action: str, error: ClientError) -> ReadError:
     code = error_code(error)
-    if code in _DENIED:
+    if code in DENIED:
         return NotPermittedError(action)
     return NotFoundError(code) if code in _MISSING else UnavailableError(f"{service} answered {code}")
