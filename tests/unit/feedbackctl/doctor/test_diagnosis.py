@@ -1,5 +1,6 @@
 """Diagnoses of an account in memory: what tests/e2e/test_doctor.py cannot break in the emulator, and the output."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -34,7 +35,7 @@ def edit(service: str, operation: str, *path: str | int, **changes: Any) -> Call
     def change(aws: DoctorAws) -> None:
         answer = aws.answers[service, operation]
         assert isinstance(answer, Mapping)
-        document = _copy(answer)
+        document = copy.deepcopy(answer)
         target: Any = document
         for step in path:
             target = target[step]
@@ -42,15 +43,6 @@ def edit(service: str, operation: str, *path: str | int, **changes: Any) -> Call
         aws.answers[service, operation] = document
 
     return change
-
-
-def _copy(document: Any) -> Any:  # noqa: ANN401 (JSON)
-    match document:
-        case Mapping():
-            return {key: _copy(value) for key, value in document.items()}
-        case list():
-            return [_copy(value) for value in document]
-    return document
 
 
 def answer(service: str, operation: str, response: Any) -> Callable[[DoctorAws], None]:  # noqa: ANN401 (JSON)
