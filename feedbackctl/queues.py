@@ -1,10 +1,10 @@
 """The queues of a stack that store messages for an operator, and their messages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from feedbackctl.stack import Stack
 from ses_feedback.aws.batches import batched
@@ -20,8 +20,16 @@ STORED = {
 LANES = {"bounce": "BounceQueueUrl", "complaint": "ComplaintQueueUrl", "delivery": "DeliveryQueueUrl"}
 """Queues that a redrive may send to. Any lane accepts SES's feedback, the complaint lane every message."""
 _BATCH_SIZE = 10
+"""Messages in one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
 _VISIBILITY_TIMEOUT = 300
 """Seconds for which a message that was read is invisible, if the command is killed before it releases it."""
+
+
+class ReceivingClient(Protocol):
+    """The methods of botocore's SQS client that receive messages and leave them in the queue."""
+
+    def receive_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
+    def change_message_visibility_batch(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
 
 class StoredMessage(NamedTuple):
@@ -43,7 +51,7 @@ class StoredMessage(NamedTuple):
 class QueueReader:
     """Reads all messages of a queue and leaves them there. Use it as a context: at its end they are visible again."""
 
-    sqs: Any
+    sqs: ReceivingClient
     url: str
     _receipts: dict[str, str] = field(default_factory=dict)
 
@@ -56,14 +64,7 @@ class QueueReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # If SQS fails, the messages become visible after the visibility timeout.
-        with suppress(*AWS_ERRORS):
-            for batch in batched(self._receipts.values(), _BATCH_SIZE):
-                entries = [
-                    {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                    for number, receipt in enumerate(batch)
-                ]
-                self.sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+        release_messages(self.sqs, self.url, self._receipts.values())
 
     def messages(self) -> Iterator[StoredMessage]:
         """Yield each message once, until SQS returns none that is new.
@@ -73,15 +74,7 @@ class QueueReader:
 
         """
         while True:
-            response = self.sqs.receive_message(
-                QueueUrl=self.url,
-                MaxNumberOfMessages=_BATCH_SIZE,
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp"],
-                VisibilityTimeout=_VISIBILITY_TIMEOUT,
-                WaitTimeSeconds=1,
-            )
-            found = response.get("Messages", [])
+            found = receive_messages(self.sqs, self.url, _VISIBILITY_TIMEOUT).get("Messages", [])
             new = [message for message in found if message["MessageId"] not in self._receipts]
             self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in found}
             if not new:
@@ -89,22 +82,56 @@ class QueueReader:
             yield from map(_describe, new)
 
 
+def receive_messages(sqs: ReceivingClient, url: str, visibility_timeout: int) -> dict[str, Any]:
+    """Return SQS's response with at most ten messages, which are invisible for `visibility_timeout` seconds.
+
+    Raises:
+        AWS_ERRORS: SQS did not answer.
+
+    """
+    response: dict[str, Any] = sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=_BATCH_SIZE,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["SentTimestamp"],
+        VisibilityTimeout=visibility_timeout,
+        WaitTimeSeconds=1,
+    )
+    return response
+
+
+def release_messages(sqs: ReceivingClient, url: str, receipts: Iterable[str]) -> None:
+    """Make received messages visible. If SQS fails, they become visible after the visibility timeout."""
+    with suppress(*AWS_ERRORS):
+        for batch in batched(receipts, _BATCH_SIZE):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+                for number, receipt in enumerate(batch)
+            ]
+            sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+
+def sent_at(message: dict[str, Any]) -> datetime:
+    """Return the time at which a received message was sent to its queue."""
+    return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
+
+
+def attribute_of(message: dict[str, Any], name: str) -> str:
+    """Return a message attribute, or an empty text."""
+    return str(message.get("MessageAttributes", {}).get(name, {}).get("StringValue", ""))
+
+
 def reason_of(message: dict[str, Any]) -> str:
     """Return why a message was quarantined, or an empty text."""
-    return _attribute(message, "reason")
+    return attribute_of(message, "reason")
 
 
 def _describe(message: dict[str, Any]) -> StoredMessage:
-    sent = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
     return StoredMessage(
         message["MessageId"],
         reason_of(message),
-        _attribute(message, "source"),
-        format_timestamp(sent),
+        attribute_of(message, "source"),
+        format_timestamp(sent_at(message)),
         len(message["Body"].encode("utf-8", "surrogatepass")),
         message,
     )
-
-
-def _attribute(message: dict[str, Any], name: str) -> str:
-    return str(message.get("MessageAttributes", {}).get(name, {}).get("StringValue", ""))

@@ -5,9 +5,8 @@ import gzip
 import re
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import Any, NamedTuple, Protocol
@@ -17,14 +16,12 @@ from botocore.exceptions import ClientError
 
 from feedbackctl.aws_clients import create_client
 from feedbackctl.errors import OperatorError
-from ses_feedback.aws.batches import batched
+from feedbackctl.queues import ReceivingClient, attribute_of, receive_messages, release_messages, sent_at
 from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
 from ses_feedback.aws.quarantine import ATTRIBUTE_BYTES, MAX_MESSAGE_BYTES, PACKED, SQS_INVALID_CHARACTER
 from ses_feedback.reading.envelope import SENT_AT
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
-_BATCH_SIZE = 10
-"""Messages in one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
 _VISIBILITY_TIMEOUT = 900
 """Seconds for which a received message is invisible. Messages that stay are not received again during this time."""
 _MAX_RECEIVES_WITHOUT_OLD_MESSAGES = 100
@@ -38,13 +35,11 @@ _REFUSED_CONTENT = frozenset({"InvalidMessageContents", "InvalidParameterValue"}
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 
 
-class RedriveClient(Protocol):
+class RedriveClient(ReceivingClient, Protocol):
     """The methods of botocore's SQS client that a redrive calls."""
 
-    def receive_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
     def send_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
     def delete_message(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
-    def change_message_visibility_batch(self, **request: Any) -> Any: ...  # noqa: ANN401, D102
 
 
 @click.command
@@ -132,29 +127,18 @@ class _Run:
         began: datetime | None = None
         receives_without_old = 0
         while receives_without_old < _MAX_RECEIVES_WITHOUT_OLD_MESSAGES:
-            response = self._receive()
+            response = receive_messages(self.sqs, self.source, _VISIBILITY_TIMEOUT)
             began = began or _response_time(response)
             messages = response.get("Messages", [])
             if not messages:
                 return
             self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
-            old = [message for message in messages if _sent_at(message) <= began]
-            self.newer |= {message["MessageId"] for message in messages if _sent_at(message) > began}
+            old = [message for message in messages if sent_at(message) <= began]
+            self.newer |= {message["MessageId"] for message in messages if sent_at(message) > began}
             for message in old:
                 if self.is_chosen(message):
                     self._move(message)
             receives_without_old = 0 if old else receives_without_old + 1
-
-    def _receive(self) -> dict[str, Any]:
-        response: dict[str, Any] = self.sqs.receive_message(
-            QueueUrl=self.source,
-            MaxNumberOfMessages=_BATCH_SIZE,
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["SentTimestamp"],
-            VisibilityTimeout=_VISIBILITY_TIMEOUT,
-            WaitTimeSeconds=1,
-        )
-        return response
 
     def _move(self, message: dict[str, Any]) -> None:
         text = original_text(message)
@@ -165,13 +149,13 @@ class _Run:
         del self._receipts[message["MessageId"]]
         self.moved += 1
 
-    def _send(self, text: str, sent_at: str) -> bool:
+    def _send(self, text: str, first_sent_at: str) -> bool:
         """Send `text` to the target, and return False if SQS refuses its content.
 
         The attribute `sent-at` has the time at which the message was first sent, so that the dates of feedback do not
         change. Text that leaves no room for attributes is sent without it.
         """
-        attributes = {SENT_AT: {"DataType": "String", "StringValue": sent_at}}
+        attributes = {SENT_AT: {"DataType": "String", "StringValue": first_sent_at}}
         fits = len(text.encode("utf-8", "surrogatepass")) <= MAX_MESSAGE_BYTES - ATTRIBUTE_BYTES
         try:
             answer = self.sqs.send_message(
@@ -185,14 +169,8 @@ class _Run:
         return True
 
     def release_messages(self) -> None:
-        """Make the messages that stay visible. If SQS fails, they become visible after the visibility timeout."""
-        with suppress(*AWS_ERRORS):
-            for batch in batched(self._receipts.values(), _BATCH_SIZE):
-                entries = [
-                    {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                    for number, receipt in enumerate(batch)
-                ]
-                self.sqs.change_message_visibility_batch(QueueUrl=self.source, Entries=entries)
+        """Make the messages that stay visible."""
+        release_messages(self.sqs, self.source, self._receipts.values())
 
 
 def _response_time(response: dict[str, Any]) -> datetime:
@@ -201,14 +179,10 @@ def _response_time(response: dict[str, Any]) -> datetime:
     return parsedate_to_datetime(require(headers, "date")) + timedelta(seconds=1)
 
 
-def _sent_at(message: dict[str, Any]) -> datetime:
-    return datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-
-
 def _first_sent_at(message: dict[str, Any]) -> str:
     """Return the time at which a message was first sent to a queue."""
-    attribute = message.get("MessageAttributes", {}).get(SENT_AT, {}).get("StringValue", "")
-    return attribute if parse_timestamp(attribute) else format_timestamp(_sent_at(message))
+    attribute = attribute_of(message, SENT_AT)
+    return attribute if parse_timestamp(attribute) else format_timestamp(sent_at(message))
 
 
 def original_text(message: dict[str, Any]) -> str | None:
@@ -237,4 +211,4 @@ def unpacked_text(message: dict[str, Any]) -> str | None:
 
 
 def _is_packed(message: dict[str, Any]) -> bool:
-    return bool(message.get("MessageAttributes", {}).get("encoding", {}).get("StringValue") == PACKED)
+    return attribute_of(message, "encoding") == PACKED
