@@ -7,7 +7,7 @@ from datetime import datetime
 
 from feedbackctl.contacts.changes import Changed, ContactChanger, refuse_newer_evidence, truncate_to_milliseconds
 from feedbackctl.contacts.history import OperatorAction
-from feedbackctl.contacts.list_deletion import MOST_ENTRIES, Deletion, ListDeletion
+from feedbackctl.contacts.list_deletion import MOST_ENTRIES, ListDeletion
 from feedbackctl.contacts.operations import Operation, OperationStore, Selected, State
 from feedbackctl.stack import Stack
 from ses_feedback.contacts.contact import Contact, Evidence
@@ -46,7 +46,7 @@ class BulkReinstatement:
         uses_jobs = by_job.is_available and operation.contacts >= JOB_THRESHOLD
         for chunks in group_for_jobs(store.chunks(operation, operation.done)):
             entries = [entry for chunk in chunks for one in chunk for entry in one.entries]
-            unlisted = uses_jobs and by_job.delete(entries, f"{operation.id}-{operation.done}") is Deletion.COMPLETED
+            unlisted = uses_jobs and by_job.delete(entries, f"{operation.id}-{operation.done}")
             for chunk in chunks:
                 for changed in self._reinstate(operation, chunk, unlisted=unlisted):
                     self._count(changed)

@@ -4,36 +4,26 @@ One DeleteSuppressedDestination takes one address, at one call a second: 50,000 
 10,000: https://docs.aws.amazon.com/ses/latest/dg/sending-email-suppression-list.html
 """
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
-from typing import Any
-
-from botocore.exceptions import ClientError
 
 from feedbackctl.stack import Stack
-from ses_feedback.aws.errors import AWS_ERRORS
+from ses_feedback.aws.refusals import Refusal
 from ses_feedback.handlers.deadline import utc_now
-from ses_feedback.judging.recipients import is_simulator
+from ses_feedback.suppression.entries import is_importable, object_lines
+from ses_feedback.suppression.import_jobs.job_client import ImportJobClient
+from ses_feedback.suppression.import_jobs.model import MAX_ENTRIES, Action, JobOutcome
+from ses_feedback.suppression.import_jobs.objects import ImportObjects
 
-MOST_ENTRIES = 10_000
-"""Addresses in one DELETE job, SES's own limit."""
+MOST_ENTRIES = MAX_ENTRIES[Action.DELETE]
+"""Addresses in one DELETE job."""
 BUCKET_OUTPUT = "ImportBucketName"
-_PREFIX = "imports/operator-"
 _PATIENCE = timedelta(minutes=5)
 """Time that a call may wait for the rate limiter."""
 _POLL_SECONDS = 5.0
 _JOB_PATIENCE = timedelta(hours=1)
-
-
-class Deletion(Enum):
-    """Result of a job. If it is not COMPLETED, the stack deletes the entries one by one."""
-
-    COMPLETED = "completed"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True)
@@ -47,63 +37,36 @@ class ListDeletion:
         """True if the stack has a bucket for the objects that SES reads."""
         return BUCKET_OUTPUT in self.stack.outputs
 
-    def delete(self, entries: Iterable[str], name: str) -> Deletion:
-        """Delete at most `MOST_ENTRIES` entries, and return once SES has done or refused it.
+    def delete(self, entries: Iterable[str], operation: str) -> bool:
+        """Delete at most `MOST_ENTRIES` entries, and return True once SES has deleted all.
 
-        Each step may be repeated: deleting an entry again changes nothing. `name` names the object.
+        Return False if there was no job or SES did not complete it: then the stack deletes the entries one by one.
+        Each step may be repeated: deleting an entry again changes nothing. `operation` names the object.
         """
-        importable = [entry for entry in entries if is_importable(entry)]
+        importable = [entry for entry in entries if is_importable([entry])]
         if not importable:
-            return Deletion.COMPLETED
-        bucket, key = self.stack.output(BUCKET_OUTPUT), f"{_PREFIX}{name}"
-        lines = "".join(json.dumps({"emailAddress": entry}, separators=(",", ":")) + "\n" for entry in importable)
-        s3 = self.stack.aws.client("s3")
+            return True
+        objects = ImportObjects(lambda: self.stack.aws.client("s3"), self.stack.output(BUCKET_OUTPUT))
+        # `feedbackctl iam` allows the objects whose names begin so.
+        name = f"operator-{operation}"
         try:
-            s3.put_object(Bucket=bucket, Key=key, Body=lines.encode())
-            return self._run(f"s3://{bucket}/{key}")
-        except ClientError:
-            return Deletion.REFUSED
+            return objects.put(name, object_lines(importable, None)) and self._run(objects.url(name), len(importable))
         finally:
-            # The object contains addresses. If this fails, the lifecycle rule of the bucket deletes it within a week.
-            _delete_object(s3, bucket, key)
+            # The object contains addresses.
+            objects.delete(name)
 
-    def _run(self, url: str) -> Deletion:
-        job = self._call(
-            "create_import_job",
-            ImportDestination={"SuppressionListDestination": {"SuppressionListImportAction": "DELETE"}},
-            ImportDataSource={"S3Url": url, "DataFormat": "JSON"},
-        )
+    def _run(self, url: str, entries: int) -> bool:
+        jobs = ImportJobClient(self.stack.aws.ses)
+        job = self._wait_for_turn() or jobs.create(url, Action.DELETE)
+        if isinstance(job, Refusal):
+            return False
         until = utc_now() + _JOB_PATIENCE
-        while job and utc_now() < until:
-            answer = self._call("get_import_job", JobId=job["JobId"])
-            status = answer.get("JobStatus") if answer else None
-            if status not in {None, "CREATED", "PROCESSING"}:
-                # A job with failed records is COMPLETED for SES:
-                # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetImportJob.html
-                complete = status == "COMPLETED" and not answer.get("FailedRecordsCount")
-                return Deletion.COMPLETED if complete else Deletion.REFUSED
+        while utc_now() < until:
+            outcome = JobOutcome.RUNNING if self._wait_for_turn() else jobs.outcome(job, entries)
+            if outcome is not JobOutcome.RUNNING:
+                return outcome is JobOutcome.COMPLETED
             time.sleep(_POLL_SECONDS)
-        return Deletion.REFUSED
+        return False
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 (the request's fields)
-        """Return the response, or an empty one if the rate limiter gives no turn."""
-        if self.stack.rate_limiter.acquire(utc_now() + _PATIENCE):
-            return {}
-        answer: dict[str, Any] = getattr(self.stack.aws.ses, operation)(**request)
-        return answer
-
-
-def is_importable(entry: str) -> bool:
-    """Return True if SES accepts `entry` in a job: one rejected entry would make the whole job fail.
-
-    SES does not list the addresses of its mailbox simulator, and a local part must be ASCII:
-    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
-    """
-    return entry.isascii() and '"' not in entry and not is_simulator(entry)
-
-
-def _delete_object(s3: Any, bucket: str, key: str) -> None:  # noqa: ANN401 (botocore's client)
-    try:
-        s3.delete_object(Bucket=bucket, Key=key)
-    except AWS_ERRORS:
-        return
+    def _wait_for_turn(self) -> Refusal | None:
+        return self.stack.rate_limiter.acquire(utc_now() + _PATIENCE)
