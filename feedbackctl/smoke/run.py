@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from feedbackctl.errors import OperatorError
+from feedbackctl.queues import STORED
+from ses_feedback.judging.recipients import SIMULATOR, SIMULATOR_DOMAIN
 
-_SIMULATOR = "simulator.amazonses.com"
 _EXPECTED = {
     "success": "active",
     "bounce": "bounced",
@@ -29,16 +30,7 @@ _DELIVERED = ("success", "ooto")
 """Mailboxes whose contact is created by a delivery only."""
 _FIREHOSE_BUFFER = 900.0
 """Seconds for which Firehose buffers deliveries: `BufferingHints` in template.yaml."""
-_CONFIGURATION_SET = "simulator"
-"""The value of the dimension ConfigurationSet in the metrics of email to the simulator."""
-REQUIRED_OUTPUTS = (
-    "ContactsTableName",
-    "ConfigurationSetName",
-    "QuarantineQueueUrl",
-    "DeadLetterQueueUrl",
-    "UndeliveredQueueUrl",
-)
-_QUEUES = ("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
+REQUIRED_OUTPUTS = ("ContactsTableName", "ConfigurationSetName", *STORED.values())
 
 
 class Check(NamedTuple):
@@ -87,7 +79,7 @@ class SmokeTest:
         table, configuration_set = outputs["ContactsTableName"], outputs["ConfigurationSetName"]
         buffered = _DELIVERED if "DeliveryBucketName" in outputs else ()
         for mailbox in _EXPECTED:
-            self._send(sender, configuration_set, mailbox, f"{mailbox}+{label}@{_SIMULATOR}")
+            self._send(sender, configuration_set, mailbox, f"{mailbox}+{label}@{SIMULATOR_DOMAIN}")
             if mailbox not in buffered:
                 yield self._check_contact(table, mailbox, self.patience)
         counted = self._find_metric(began)
@@ -104,7 +96,7 @@ class SmokeTest:
         addresses = [address for address, _ in self._sent.values()]
         return [
             *(LeftBehind("contact", address, f"in {self.outputs['ContactsTableName']}") for address in addresses),
-            LeftBehind("metrics", f"ConfigurationSet={_CONFIGURATION_SET}", "in the namespace SesFeedback"),
+            LeftBehind("metrics", f"ConfigurationSet={SIMULATOR}", "in the namespace SesFeedback"),
         ]
 
     def _check_contact(self, table: str, mailbox: str, patience: float) -> Check:
@@ -143,7 +135,7 @@ class SmokeTest:
             points = self.client("cloudwatch").get_metric_statistics(
                 Namespace="SesFeedback",
                 MetricName="PermanentBounce",
-                Dimensions=[{"Name": "ConfigurationSet", "Value": _CONFIGURATION_SET}],
+                Dimensions=[{"Name": "ConfigurationSet", "Value": SIMULATOR}],
                 StartTime=began - timedelta(minutes=1),
                 EndTime=datetime.now(UTC) + timedelta(minutes=1),
                 Period=60,
@@ -159,7 +151,7 @@ class SmokeTest:
         return dict(response.get("Item", {}))
 
     def _queue_lengths(self, outputs: Mapping[str, str]) -> dict[str, int]:
-        return {queue: self._queue_length(outputs[queue]) for queue in _QUEUES}
+        return {queue: self._queue_length(outputs[queue]) for queue in STORED.values()}
 
     def _queue_length(self, url: str) -> int:
         name = "ApproximateNumberOfMessages"
