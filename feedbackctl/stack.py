@@ -3,7 +3,7 @@
 import re
 import time
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -133,25 +133,6 @@ def read_samconfig(path: Path) -> SamConfig:
     return SamConfig(*values)
 
 
-def read_outputs(cloudformation: Any, name: str, required: Iterable[str]) -> Mapping[str, str]:  # noqa: ANN401 (botocore's client)
-    """Return the outputs of the stack `name`.
-
-    Raises:
-        OperatorError: there is no such stack, or it lacks one of the `required` outputs.
-        ClientError: CloudFormation refused the call for another reason, such as an expired token.
-
-    """
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if error_code(error) != _NO_STACK:
-            raise
-        raise OperatorError(f"There is no stack {name} in this account and Region.") from error
-    outputs = _outputs(stack)
-    _require_outputs(name, outputs, required)
-    return outputs
-
-
 def _describe(aws: AwsSession, name: str, hint: str) -> Stack:
     try:
         [found] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
@@ -160,7 +141,12 @@ def _describe(aws: AwsSession, name: str, hint: str) -> Stack:
             raise
         raise OperatorError(f"There is no stack {name} in this account in {aws.region}{hint}.") from None
     stack = _as_stack(aws, found)
-    _require_outputs(name, stack.outputs, _REQUIRED)
+    missing = ", ".join(output for output in _REQUIRED if output not in stack.outputs)
+    if missing:
+        raise OperatorError(
+            f"The stack {name} lacks the outputs {missing}. Is it a stack of ses-feedback, and is its deployment "
+            "complete?"
+        )
     return stack
 
 
@@ -178,17 +164,5 @@ def _as_stack(aws: AwsSession, found: Mapping[str, Any]) -> Stack:
         one["ParameterKey"]: one.get("ResolvedValue", one.get("ParameterValue", ""))
         for one in found.get("Parameters", [])
     }
-    return Stack(found["StackName"], _outputs(found), parameters, aws, found.get("StackId", ""))
-
-
-def _outputs(stack: Mapping[str, Any]) -> Mapping[str, str]:
-    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-
-
-def _require_outputs(name: str, outputs: Mapping[str, str], required: Iterable[str]) -> None:
-    missing = ", ".join(output for output in required if output not in outputs)
-    if missing:
-        raise OperatorError(
-            f"The stack {name} lacks the outputs {missing}. Is it a stack of ses-feedback, and is its deployment "
-            "complete?"
-        )
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    return Stack(found["StackName"], outputs, parameters, aws, found.get("StackId", ""))
