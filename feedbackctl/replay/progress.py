@@ -1,12 +1,12 @@
 """The progress bar of a replay."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+from feedbackctl.terminal.progress import show_bar
 
 DELAY = 1.0
 """Seconds after which the bar appears."""
@@ -25,17 +25,6 @@ def show_progress(files: Sequence[Path]) -> Iterator[Callable[[int, int], None]]
         TextColumn("{task.fields[messages]:,} messages"),
         TimeRemainingColumn(),
     )
-    began = time.monotonic()
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=sum(file.stat().st_size for file in files), messages=0)
-
-    def advance(messages: int, size: int) -> None:
-        bar.update(task, advance=size, messages=messages)
-        if bar.console.is_terminal and not bar.live.is_started and time.monotonic() - began > DELAY:
-            bar.start()
-
-    try:
-        yield advance
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+    total = sum(file.stat().st_size for file in files)
+    with show_bar(*columns, total=total, delay=DELAY, messages=0) as update:
+        yield lambda messages, size: update(advance=size, messages=messages)
