@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from feedbackctl.contacts.attributes import map_of, text_of
+from feedbackctl.contacts.pages import read_pages
 from ses_feedback.contacts.record import Item
 from ses_feedback.judging.facts import Tags
 from ses_feedback.timestamps import format_timestamp
@@ -78,19 +79,14 @@ def query_records(dynamodb: Any, table: str, address: str, prefix: str) -> Itera
         AWS_ERRORS: DynamoDB did not answer.
 
     """
-    request: dict[str, Any] = {
-        "TableName": table,
-        "KeyConditionExpression": "address = :address AND begins_with(#record, :prefix)",
-        "ExpressionAttributeNames": {"#record": "record"},
-        "ExpressionAttributeValues": {":address": {"S": address}, ":prefix": {"S": prefix}},
-        "ConsistentRead": True,
-    }
-    while True:
-        page = dynamodb.query(**request)
-        yield from page["Items"]
-        if "LastEvaluatedKey" not in page:
-            return
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    return read_pages(
+        dynamodb.query,
+        TableName=table,
+        KeyConditionExpression="address = :address AND begins_with(#record, :prefix)",
+        ExpressionAttributeNames={"#record": "record"},
+        ExpressionAttributeValues={":address": {"S": address}, ":prefix": {"S": prefix}},
+        ConsistentRead=True,
+    )
 
 
 def decode_entry(item: Item) -> HistoryEntry:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from feedbackctl.contacts.filters import UNSENDABLE, ContactFilter, Match
 from feedbackctl.contacts.history import HistoryEntry, read_history
+from feedbackctl.contacts.pages import read_pages
 from feedbackctl.contacts.view import current_evidence
 from feedbackctl.errors import OperatorError
 from feedbackctl.stack import Stack
@@ -93,23 +94,19 @@ class ContactSearch:
 
     def _shard_keys(self, partition: str) -> Iterator[tuple[str, str]]:
         since, until = self.wanted.since, self.wanted.until
-        request: dict[str, Any] = {
-            "TableName": self.stack.table,
-            "IndexName": "Unsendable",
-            "KeyConditionExpression": "unsendable = :partition AND status_at BETWEEN :since AND :until",
-            "ExpressionAttributeValues": {
+        items = read_pages(
+            self._dynamodb.query,
+            TableName=self.stack.table,
+            IndexName="Unsendable",
+            KeyConditionExpression="unsendable = :partition AND status_at BETWEEN :since AND :until",
+            ExpressionAttributeValues={
                 ":partition": {"S": partition},
                 ":since": {"S": format_timestamp(since) if since else _FIRST},
                 ":until": {"S": format_timestamp(until) if until else _LAST},
             },
-            "Limit": _PAGE,
-        }
-        while True:
-            page = self._dynamodb.query(**request)
-            yield from ((item["status_at"]["S"], item["address"]["S"]) for item in page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            Limit=_PAGE,
+        )
+        return ((item["status_at"]["S"], item["address"]["S"]) for item in items)
 
     def _read(self, addresses: Iterable[str]) -> Iterator[ContactRecord]:
         for some in batched(addresses, READ_AT_ONCE):
@@ -127,19 +124,15 @@ class ContactSearch:
 
     def _scan(self) -> Iterator[ContactRecord]:
         """Yield all contacts. There is no index of contacts that may be emailed."""
-        request: dict[str, Any] = {
-            "TableName": self.stack.table,
-            "FilterExpression": "#record = :contact",
-            "ExpressionAttributeNames": {"#record": "record"},
-            "ExpressionAttributeValues": {":contact": {"S": RECORD}},
-        }
-        while True:
-            page = self._dynamodb.scan(**request)
-            for item in page["Items"]:
-                try:
-                    yield decode(item)
-                except ContactRecordError:
-                    self.counts["unreadable"] += 1
-            if "LastEvaluatedKey" not in page:
-                return
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        items = read_pages(
+            self._dynamodb.scan,
+            TableName=self.stack.table,
+            FilterExpression="#record = :contact",
+            ExpressionAttributeNames={"#record": "record"},
+            ExpressionAttributeValues={":contact": {"S": RECORD}},
+        )
+        for item in items:
+            try:
+                yield decode(item)
+            except ContactRecordError:
+                self.counts["unreadable"] += 1
