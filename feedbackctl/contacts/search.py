@@ -45,7 +45,7 @@ class ContactSearch:
     stack: Stack
     wanted: ContactFilter
     with_history: bool = False
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=lambda: Counter(undetermined=0, unreadable=0))
 
     def find(self) -> Iterator[Found]:
         """Yield the contacts that meet the filter: by status, and within a status by time.
@@ -58,23 +58,25 @@ class ContactSearch:
         with ThreadPoolExecutor(CALLS_AT_ONCE) as executor:
             for records in batched(self._records(), READ_AT_ONCE):
                 candidates = [candidate for record in records if (candidate := self._judge(record))]
-                yield from (found for found in executor.map(self._judge_history, candidates) if found)
+                for found, match in executor.map(self._judge_history, candidates):
+                    if match is Match.YES:
+                        yield found
+                    elif match is Match.UNDETERMINED:
+                        self.counts["undetermined"] += 1
 
     def _judge(self, record: ContactRecord) -> tuple[ContactRecord, Evidence | None, Match] | None:
         evidence = current_evidence(record, self.stack.settings.limits)
         match = self.wanted.match_contact(record, evidence)
         return None if match is Match.NO else (record, evidence, match)
 
-    def _judge_history(self, candidate: tuple[ContactRecord, Evidence | None, Match]) -> Found | None:
+    def _judge_history(self, candidate: tuple[ContactRecord, Evidence | None, Match]) -> tuple[Found, Match]:
         record, evidence, match = candidate
         history: tuple[HistoryEntry, ...] = ()
         if match is Match.UNDETERMINED or self.with_history:
             history = tuple(read_history(self._dynamodb, self.stack.table, record.contact.address))
         if match is Match.UNDETERMINED:
             match = self.wanted.match_history(record, evidence, history)
-        if match is Match.UNDETERMINED:
-            self.counts["undetermined"] += 1
-        return Found(record, evidence, history) if match is Match.YES else None
+        return Found(record, evidence, history), match
 
     @property
     def _dynamodb(self) -> Any:  # noqa: ANN401 (botocore's client)

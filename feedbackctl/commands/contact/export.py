@@ -45,14 +45,12 @@ def export(target: Target, wanted: ContactFilter, output_format: Format, sqlite:
     with_history = output_format is not Format.CSV
     search = ContactSearch(stack, wanted, with_history=with_history)
     limits = stack.settings.limits
-    counts = {"undetermined": 0, "unreadable": 0}
 
     def found() -> Iterator[Found]:
         with show_progress("Contacts", rows_are_printed=sqlite is None) as advance:
             for one in search.find():
                 advance(1)
                 yield one
-        counts.update({name: search.counts[name] for name in counts})
 
     if sqlite is not None:
         _write_file(sqlite, found(), limits)
@@ -61,8 +59,8 @@ def export(target: Target, wanted: ContactFilter, output_format: Format, sqlite:
     else:
         rows = (_describe(one, limits) for one in found())
         lines = Format.NDJSON if output_format is Format.TABLE else output_format
-        print_in_format(lines, "contacts", FIELDS, rows, counts)
-    for name, number in counts.items():
+        print_in_format(lines, "contacts", FIELDS, rows, search.counts)
+    for name, number in search.counts.items():
         if number:
             click.echo(f"Left out: {number} contacts ({name}).", err=True)
 

@@ -43,19 +43,17 @@ def list_contacts(target: Target, wanted: ContactFilter, limit: int | None, outp
     """
     stack = target.find_stack()
     search = ContactSearch(stack, wanted)
-    counts = {"undetermined": 0, "unreadable": 0}
 
     def rows() -> Iterator[dict[str, Any]]:
         with show_progress("Contacts", rows_are_printed=True) as advance:
             for found in islice(search.find(), limit):
                 advance(1)
                 yield describe_contact(found.record, stack.settings.limits)
-        counts.update({name: search.counts[name] for name in counts})
 
-    found_any = print_in_format(output_format, "contacts", COLUMNS, rows(), counts)
+    found_any = print_in_format(output_format, "contacts", COLUMNS, rows(), search.counts)
     if output_format is Format.TABLE and not found_any:
         click.echo("No contact meets the conditions.", err=True)
-    if counts["undetermined"]:
-        click.echo(f"Could not determine, because their history has expired: {counts['undetermined']}", err=True)
-    if counts["unreadable"]:
-        click.echo(f"Unreadable: {counts['unreadable']} items; see docs/operate/runbook.md.", err=True)
+    if search.counts["undetermined"]:
+        click.echo(f"Could not determine, because their history has expired: {search.counts['undetermined']}", err=True)
+    if search.counts["unreadable"]:
+        click.echo(f"Unreadable: {search.counts['unreadable']} items; see docs/operate/runbook.md.", err=True)
