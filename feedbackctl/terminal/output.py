@@ -75,19 +75,19 @@ def print_in_format(
     `columns` maps each field of the table to its header; CSV has all fields of the first row. `summary` is added to a
     JSON object, and read after the last row.
     """
-    count = itertools.count()
-    counted = (row for row in rows if next(count) >= 0)
+    remaining = iter(rows)
+    first = next(remaining, None)
+    found = itertools.chain([] if first is None else [first], remaining)
     match output_format:
         case Format.JSON:
-            print_json_rows(name, counted, summary)
+            print_json_rows(name, found, summary)
         case Format.NDJSON:
-            print_ndjson(counted)
+            print_ndjson(found)
         case Format.CSV:
-            first = next(counted, None)
-            print_csv(list(first or columns), itertools.chain([first] if first else [], counted))
+            print_csv(list(first or columns), found)
         case Format.TABLE:
-            print_rows(list(columns.values()), _cells(columns, counted))
-    return next(count) > 0
+            print_rows(list(columns.values()), _cells(columns, found))
+    return first is not None
 
 
 def safe_cell(value: object) -> str:

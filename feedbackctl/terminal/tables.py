@@ -26,21 +26,18 @@ _COLOURS = {
 """Colours of cells with a status. click removes them if the output is not a terminal, or if NO_COLOR is set."""
 
 
-def print_rows(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-    """Print the rows under their headers, and return the number of rows. Without rows nothing is printed."""
+def print_rows(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print the rows under their headers. Without rows nothing is printed."""
     from rich.cells import cell_len  # noqa: PLC0415 (only tables need it)
 
     widths = [cell_len(header) for header in headers]
-    printed = 0
-    for page in _pages(rows):
+    for number, page in enumerate(_pages(rows)):
         for row in page:
             widths = [max(width, cell_len(cell)) for width, cell in zip(widths, row, strict=True)]
-        if not printed:
+        if not number:
             click.secho(_line(headers, widths, cell_len, colours={}), bold=True)
         for row in page:
             click.echo(_line(row, widths, cell_len, _COLOURS))
-        printed += len(page)
-    return printed
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
