@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from feedbackctl.contacts.changes import Changed, ContactChanger, refuse_newer_evidence, truncate_to_milliseconds
+from feedbackctl.contacts.grouping import grouped
 from feedbackctl.contacts.history import OperatorAction
 from feedbackctl.contacts.list_deletion import MOST_ENTRIES, ListDeletion
 from feedbackctl.contacts.operations import Operation, OperationStore, Selected, State
@@ -106,18 +107,8 @@ class BulkReinstatement:
 
 def group_for_jobs(chunks: Iterator[list[Selected]]) -> Iterator[list[list[Selected]]]:
     """Yield runs of chunks whose list entries fit one job."""
-    group: list[list[Selected]] = []
-    entries = 0
     # A chunk always fits: 500 contacts have at most 17 entries each.
-    for chunk in chunks:
-        size = sum(len(one.entries) for one in chunk)
-        if group and entries + size > MOST_ENTRIES:
-            yield group
-            group, entries = [], 0
-        group.append(chunk)
-        entries += size
-    if group:
-        yield group
+    return grouped(chunks, lambda chunk: sum(len(one.entries) for one in chunk), MOST_ENTRIES)
 
 
 def _old_evidence(operation: Operation, selected: Selected, now: datetime) -> Callable[[ContactRecord], Contact | str]:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from feedbackctl.contacts.attributes import text_of
+from feedbackctl.contacts.grouping import grouped
 from feedbackctl.contacts.history import query_records
 from feedbackctl.errors import OperatorError
 from feedbackctl.stack import Stack
@@ -95,7 +96,7 @@ class OperationStore:
     def add_contacts(self, operation: Operation, selected: Iterable[Selected]) -> Operation:
         """Store the selected contacts, and return the operation as one that may run."""
         contacts = number = 0
-        for number, chunk in enumerate(_chunks(map(encode_selected, selected)), 1):
+        for number, chunk in enumerate(grouped(map(encode_selected, selected), _size, CHUNK_BYTES, CHUNK), 1):
             contacts += len(chunk)
             key = {"address": {"S": f"{_OPERATION}{operation.id}"}, "record": {"S": f"{_CHUNK}{number - 1:06d}"}}
             self._put(operation, {**key, "selected": {"S": json.dumps(chunk)}})
@@ -155,19 +156,8 @@ def _decode_operation(item: Item) -> Operation:
     )
 
 
-def _chunks(selected: Iterable[list[Any]]) -> Iterator[list[list[Any]]]:
-    """Yield runs of encoded contacts that fit one item each."""
-    chunk: list[list[Any]] = []
-    size = 0
-    for one in selected:
-        length = len(json.dumps(one)) + 2
-        if chunk and (len(chunk) == CHUNK or size + length > CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(one)
-        size += length
-    if chunk:
-        yield chunk
+def _size(encoded: list[Any]) -> int:
+    return len(json.dumps(encoded)) + 2
 
 
 def encode_selected(selected: Selected) -> list[Any]:
