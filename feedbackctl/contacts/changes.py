@@ -1,6 +1,6 @@
 """Changes of contacts by an operator, through the merge and the repository of the stack."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,18 +55,15 @@ class ContactChanger:
         """
         with ThreadPoolExecutor(CALLS_AT_ONCE) as executor:
             for some in batched(evidence, READ_AT_ONCE):
-                results, attempted = [], list[Changed]()
+                results: dict[str, Changed] = {}
                 waiting = {address: evidence[address] for address in some}
                 for _ in range(_ATTEMPTS):
-                    attempted = list(self._attempt(executor, waiting))
-                    lost = {one.address for one in attempted if one.problem == LOST_RACE}
-                    results += [one for one in attempted if one.address not in lost]
-                    waiting = {address: waiting[address] for address in lost}
+                    results |= {one.address: one for one in self._attempt(executor, waiting)}
+                    waiting = {address: evidence[address] for address in waiting if _has_lost(results[address])}
                     if not waiting:
                         break
-                results += [one for one in attempted if one.address in waiting]
-                self._store_history(results)
-                yield from results
+                self._store_history(results.values())
+                yield from results.values()
 
     def _attempt(self, executor: ThreadPoolExecutor, evidence: Mapping[str, Evidence]) -> Iterator[Changed]:
         unread: dict[str, str] = {}
@@ -91,7 +88,7 @@ class ContactChanger:
         refusal = self.stack.repository.write(self.finish(stored, changed))
         return Changed(address, before, changed.status, changed=refusal is None, problem=refusal or "")
 
-    def _store_history(self, results: Sequence[Changed]) -> None:
+    def _store_history(self, results: Iterable[Changed]) -> None:
         keep = self.stack.settings.history_days
         items = [
             operator_item(one.address, self.action, keep)
@@ -105,6 +102,10 @@ class ContactChanger:
                 f"The history of {len(failed)} contacts could not be written ({reasons}). "
                 "The contacts are changed. Run the command again."
             )
+
+
+def _has_lost(result: Changed) -> bool:
+    return result.problem == LOST_RACE
 
 
 def refuse_newer_evidence(stored: ContactRecord, addition: Contact, stack: Stack, at: datetime) -> Contact | str:
