@@ -6,14 +6,13 @@ from datetime import datetime
 
 import click
 
-from feedbackctl.commands.contact.reinstate import describe_change
+from feedbackctl.commands.contact.reinstate import print_changes
 from feedbackctl.contacts.addresses import parse_argument, read_addresses
 from feedbackctl.contacts.changes import ContactChanger, require_all, truncate_to_milliseconds
 from feedbackctl.contacts.history import OperatorAction
 from feedbackctl.operator_options import Target, json_option, reason_option, stack_options, yes_option
 from feedbackctl.terminal.confirmation import confirm
-from feedbackctl.terminal.output import Format, print_document
-from feedbackctl.terminal.tables import print_rows
+from feedbackctl.terminal.output import Format
 from ses_feedback.address import Address
 from ses_feedback.contacts.contact import ALL_EMAIL, Contact, Evidence
 from ses_feedback.contacts.status import opted_out_streams
@@ -124,10 +123,7 @@ def _store(
     additions = {address.key: evidence(address, now) for address in addresses}
     changer = ContactChanger(stack, action)
     results = list(changer.apply({key: lambda stored: additions[stored.contact.address] for key in additions}))
-    if output_format is Format.JSON:
-        print_document({"changes": [describe_change(one) for one in results]})
-    else:
-        print_rows(("Contact", "Before", "Now"), ((one.address, one.before, one.after) for one in results))
+    print_changes(results, output_format)
     if name == "resubscribe" and not stream and len(results) == 1:
         stored = stack.repository.read([results[0].address], {}, consistent=True)
         streams = [name for record in stored.values() for name in opted_out_streams(record.contact)]

@@ -1,7 +1,6 @@
 """`feedbackctl contact reinstate`: allow email to contacts again, one by one or all that meet conditions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -101,10 +100,7 @@ def _reinstate_addresses(
     if len(addresses) > 1:
         confirm(f"Reinstate {len(addresses)} contacts?", yes=yes)
     results = reinstate_contacts(stack, addresses, reason, they_asked=they_asked)
-    if output_format is Format.JSON:
-        print_document({"changes": [describe_change(one) for one in results]})
-    else:
-        print_rows(("Contact", "Before", "Now"), ((one.address, one.before, one.after) for one in results))
+    print_changes(results, output_format)
     if any(one.after in _PERSONS for one in results):
         click.echo(
             "Complaints and opt-outs stay: only the person can withdraw them. Give --they-asked if the person asked.",
@@ -137,6 +133,9 @@ def reinstate_contacts(
     return list(ContactChanger(stack, action).apply(dict.fromkeys(by_key, clear)))
 
 
-def describe_change(change: Changed) -> dict[str, Any]:
-    """Return a change as fields of JSON."""
-    return change._asdict()
+def print_changes(results: Sequence[Changed], output_format: Format) -> None:
+    """Print the results of a change of contacts that the operator named."""
+    if output_format is Format.JSON:
+        print_document({"changes": [one._asdict() for one in results]})
+    else:
+        print_rows(("Contact", "Before", "Now"), ((one.address, one.before, one.after) for one in results))
