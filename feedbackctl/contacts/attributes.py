@@ -1,7 +1,5 @@
 """Attributes of a DynamoDB item as plain values."""
 
-from typing import Any
-
 from ses_feedback.contacts.record import Item
 
 
@@ -19,19 +17,3 @@ def texts_of(item: Item, name: str) -> list[str]:
 def map_of(item: Item, name: str) -> dict[str, str]:
     """Return a map of texts, or an empty one."""
     return {key: str(one["S"]) for key, one in item.get(name, {}).get("M", {}).items() if "S" in one}
-
-
-def plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 (any JSON value)
-    """Return an attribute value in DynamoDB JSON as a value of JSON."""
-    [(kind, content)] = value.items()
-    match kind:
-        case "N":
-            return int(content) if str(content).lstrip("-").isdecimal() else float(content)
-        case "L":
-            return [plain(one) for one in content]
-        case "M":
-            return {name: plain(one) for name, one in content.items()}
-        case "NULL":
-            return None
-        case _:
-            return content

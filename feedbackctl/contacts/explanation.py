@@ -24,11 +24,13 @@ _ACTIONS = {
 
 def describe_entry(entry: HistoryEntry) -> dict[str, Any]:
     """Return the JSON object of one history entry."""
-    shared = {"at": entry.at, "kind": entry.kind, "message_id": entry.message_id}
     if entry.is_operator_action:
         names = ("action", "caller", "reason", "operation", "stream")
         return {"at": entry.at, "kind": "Operator", **{name: getattr(entry, name) for name in names}}
-    return shared | {
+    return {
+        "at": entry.at,
+        "kind": entry.kind,
+        "message_id": entry.message_id,
         "type": entry.type,
         "sub_type": entry.sub_type,
         "action": entry.action,

@@ -75,6 +75,7 @@ def _delete_entries(stack: Stack, contact: Contact) -> None:
     ses = SuppressionListClient(stack.aws.ses)
     for entry in entries_of(contact, None):
         refusal = stack.rate_limiter.acquire(utc_now() + _PATIENCE) or ses.delete(entry)
-        code = getattr(refusal, "code", "")  # the client returns SES's time or None for a success
-        if code:
-            raise OperatorError(f"SES did not delete the list entry ({code}). The contact is unchanged. Try again.")
+        if refusal:
+            raise OperatorError(
+                f"SES did not delete the list entry ({refusal.code}). The contact is unchanged. Try again."
+            )

@@ -8,7 +8,7 @@ from feedbackctl.contacts.addresses import parse_argument
 from feedbackctl.contacts.list_entries import AccountList, ListEntry, look_up_entries, read_account_list
 from feedbackctl.contacts.reading import read_contact
 from feedbackctl.contacts.remedies import describe_undo
-from feedbackctl.contacts.view import FIELDS, describe_contact
+from feedbackctl.contacts.view import describe_contact
 from feedbackctl.operator_options import Target, json_option, stack_options
 from feedbackctl.terminal.output import Format, print_document
 from feedbackctl.terminal.tables import print_fields
@@ -113,6 +113,3 @@ def _describe_entry(entry: dict[str, Any]) -> str:
 
 def _yes_no(value: bool) -> str:  # noqa: FBT001 (the value to print)
     return "yes" if value else "no"
-
-
-__all__ = ["FIELDS", "JSON_FIELDS", "show"]
