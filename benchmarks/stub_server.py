@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.aws_stub import Reply, Stub
+from benchmarks.table import Table
 
 _END = b"\r\n\r\n"
 
@@ -73,7 +74,7 @@ def _response(reply: Reply) -> bytes:
 
 async def serve(port: int, seconds: float) -> None:
     """Serve on a loopback port, or on a free one if `port` is 0, until the process ends."""
-    stub = Stub()
+    stub = Stub(Table(billed=False))
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stub, seconds), "127.0.0.1", port)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -8,6 +8,7 @@ therefore arrive in any order and any number of times; the contact ends the same
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from ses_feedback.immutable import Struct
@@ -184,6 +185,7 @@ def _evidence(fact: Fact) -> Evidence:
     )
 
 
+@lru_cache(1024)
 def enhanced_status_code(status: str) -> str:
     """Return the enhanced status code at the start of a DSN's status, or an empty string.
 

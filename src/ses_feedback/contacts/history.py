@@ -38,8 +38,9 @@ def history_item(fact: Fact, keep_days: int, now: datetime) -> Item:
         "rule": {"S": fact.rule},
         "expires_at": {"N": str(int(max(min(fact.at, now) + timedelta(days=keep_days), now).timestamp()))},
     }
-    texts = (*_fact_texts(fact), *_detail_texts(details))
-    item |= {name: {"S": text} for name, text in zip(_TEXTS, texts, strict=True) if text}
+    for name, text in zip(_TEXTS, _fact_texts(fact) + _detail_texts(details), strict=True):
+        if text:
+            item[name] = {"S": text}
     if details.tags:
         item["tags"] = {"M": {name: {"S": text} for name, text in details.tags}}
     return item

@@ -197,8 +197,9 @@ def _has_deliveries_only(contact: Contact) -> bool:
 
 def _add_evidence(item: Item, contact: Contact) -> None:
     registers: tuple[Evidence | None, ...] = _evidence_registers(contact)
-    for evidence, (_, at, fields, tags) in zip(registers, _REGISTERS, strict=True):
+    for evidence, names in zip(registers, _REGISTERS, strict=True):
         if evidence:
+            _, at, fields, tags = names
             item[at] = {"S": format_timestamp(evidence.at)}
             for (attribute, _), text in zip(fields, _evidence_texts(evidence), strict=True):
                 if text:

@@ -203,7 +203,8 @@ class Pipeline:
         if self._lane and judgement.kind != "Notice" and lane != self._lane:
             metric_counts.count(configuration_set, "MisroutedFeedback")
         if judgement.kind == "Bounce":
-            metric_counts.diagnostics.update(map(_diagnostic_of, judgement.facts))
+            for fact in judgement.facts:
+                metric_counts.diagnostics[_diagnostic_of(fact)] += 1
         if judgement.at:
             metric_counts.delay(configuration_set, "FeedbackLag", round((now - judgement.at).total_seconds() * 1000))
 
