@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from campaigns.simulation.fault_injector import FaultInjector
-from campaigns.simulation.messages import START, Message
+from campaigns.simulation.messages import START, Message, format_milliseconds
 from campaigns.simulation.scheduler import SECOND
 
 VISIBILITY = 420 * SECOND
@@ -77,6 +77,7 @@ class Lanes:
         self.waiting = {message.number: (message.arrives * 1000, message) for message in messages}
         self.received: Counter[int] = Counter()
         self.dead: list[Message] = []
+        self._redriven: dict[int, int] = {}
 
     def due(self) -> int | None:
         """Return the time at which the next message becomes visible, or None if the lanes are empty."""
@@ -100,10 +101,29 @@ class Lanes:
         return self.received.total() - len(self.received)
 
     def redrive(self, messages: Sequence[Message]) -> None:
-        """Move `messages` back to their lanes, with a receive count of 0."""
+        """Send `messages` to their lanes again as `feedbackctl` does, with a receive count of 0."""
         for message in messages:
             self.waiting[message.number] = self.clock(), message
             self.received.pop(message.number, None)
+            self._redriven[message.number] = self.clock() // 1000
+
+    def sqs_record(self, message: Message) -> dict[str, Any]:
+        """Return the record of a message in a Lambda event.
+
+        SQS assigns a new `SentTimestamp` to a redriven message. `feedbackctl` adds the first one as an attribute.
+        https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+        """
+        redriven = self._redriven.get(message.number)
+        record: dict[str, Any] = {
+            "messageId": str(message.number),
+            "body": message.body,
+            "attributes": {"SentTimestamp": str(_EPOCH_MS + (message.arrives if redriven is None else redriven))},
+            "eventSource": "aws:sqs",
+        }
+        if redriven is not None:
+            first = {"dataType": "String", "stringValue": format_milliseconds(message.arrives)}
+            record["messageAttributes"] = {"sent-at": first}
+        return record
 
     def take_dead(self) -> list[Message]:
         """Remove and return all messages of the dead-letter queue."""
@@ -160,7 +180,9 @@ class FeedbackWorker:
         # The function is kept only if it returns. A crash or an exception therefore discards it.
         handler, self._handler = self._handler or self._compose(), None
         try:
-            result = handler({"Records": [sqs_record(message) for message in batch]}, LambdaContext(self._injector))
+            result = handler(
+                {"Records": [self._lanes.sqs_record(message) for message in batch]}, LambdaContext(self._injector)
+            )
         except Exception as error:  # noqa: BLE001 (Lambda also handles any exception)
             self._checker.check_failure(error)
             return
@@ -186,16 +208,3 @@ class FeedbackWorker:
             if self._lanes.waiting.pop(message.number, None):
                 self._checker.check_acknowledgement(message)
         return {}
-
-
-def sqs_record(message: Message) -> dict[str, Any]:
-    """Return the record of a message in a Lambda event.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-    """
-    return {
-        "messageId": str(message.number),
-        "body": message.body,
-        "attributes": {"SentTimestamp": str(_EPOCH_MS + message.arrives)},
-        "eventSource": "aws:sqs",
-    }
