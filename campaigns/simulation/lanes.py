@@ -108,22 +108,8 @@ class Lanes:
             self._redriven[message.number] = self.clock() // 1000
 
     def sqs_record(self, message: Message) -> dict[str, Any]:
-        """Return the record of a message in a Lambda event.
-
-        SQS assigns a new `SentTimestamp` to a redriven message. `feedbackctl` adds the first one as an attribute.
-        https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-        """
-        redriven = self._redriven.get(message.number)
-        record: dict[str, Any] = {
-            "messageId": str(message.number),
-            "body": message.body,
-            "attributes": {"SentTimestamp": str(_EPOCH_MS + (message.arrives if redriven is None else redriven))},
-            "eventSource": "aws:sqs",
-        }
-        if redriven is not None:
-            first = {"dataType": "String", "stringValue": format_milliseconds(message.arrives)}
-            record["messageAttributes"] = {"sent-at": first}
-        return record
+        """Return the record of a message in a Lambda event."""
+        return sqs_record(message, self._redriven.get(message.number))
 
     def take_dead(self) -> list[Message]:
         """Remove and return all messages of the dead-letter queue."""
@@ -208,3 +194,21 @@ class FeedbackWorker:
             if self._lanes.waiting.pop(message.number, None):
                 self._checker.check_acknowledgement(message)
         return {}
+
+
+def sqs_record(message: Message, redriven: int | None = None) -> dict[str, Any]:
+    """Return the record of a message in a Lambda event. `redriven` is the time of its redrive in milliseconds.
+
+    SQS assigns a new `SentTimestamp` to a redriven message. `feedbackctl` adds the first one as an attribute.
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    record: dict[str, Any] = {
+        "messageId": str(message.number),
+        "body": message.body,
+        "attributes": {"SentTimestamp": str(_EPOCH_MS + (message.arrives if redriven is None else redriven))},
+        "eventSource": "aws:sqs",
+    }
+    if redriven is not None:
+        first = {"dataType": "String", "stringValue": format_milliseconds(message.arrives)}
+        record["messageAttributes"] = {"sent-at": first}
+    return record
