@@ -47,6 +47,13 @@ def test_pins_of_the_wheel_are_those_of_the_tests() -> None:
     assert {name: version for name, version in wheel.items() if tests.get(name, version) != version} == {}
 
 
+def test_pins_of_the_mutation_tools_have_everything_that_the_tests_import() -> None:
+    mutation = pins("requirements/mutation.txt")
+    assert {
+        name: version for name, version in pins("requirements/dev.txt").items() if mutation.get(name) != version
+    } == {}
+
+
 def test_dependencies_of_the_functions_are_dependencies_of_the_wheel() -> None:
     lines = (ROOT / "src" / "requirements.in").read_text().splitlines()
     functions = {Requirement(line).name for line in lines if not line.startswith("#")}
