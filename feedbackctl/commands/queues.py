@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from feedbackctl.commands.redrive import redrive_queue, unpacked_text
+from feedbackctl.commands.redrive import redrive_queue, require_own_queues, show_queues, unpacked_text
 from feedbackctl.errors import OperatorError
 from feedbackctl.operator_options import Target, json_option, row_options, stack_options, yes_option
 from feedbackctl.printable import printable, printable_lines
@@ -103,15 +103,16 @@ def _redrive_command(name: str) -> click.Command:
         if sum((bool(ids), bool(reason), every)) != 1:
             raise click.UsageError("Give messages, or --reason, or --all.")
         stack = target.find_stack()
+        queues = stack.output(STORED[name]), stack.output(LANES[lane])
+        require_own_queues(stack.aws.caller.account, *queues)
+        show_queues(*queues)
         confirm(f"Move {_describe_choice(ids, reason)} of {name} to the {lane} lane?", yes=yes)
 
         def is_chosen(message: dict[str, Any]) -> bool:
             has_reason = bool(reason) and reason.casefold() in reason_of(message).casefold()
             return every or has_reason or message["MessageId"] in ids
 
-        result = redrive_queue(
-            stack.aws.client("sqs"), stack.output(STORED[name]), stack.output(LANES[lane]), is_chosen
-        )
+        result = redrive_queue(stack.aws.client("sqs"), *queues, is_chosen)
         if output_format is Format.JSON:
             print_document({"moved": result.moved, "left": result.unsendable})
         else:
@@ -124,8 +125,9 @@ def _redrive_command(name: str) -> click.Command:
 
 _REDRIVE_HELP = """Move messages of {name} to a lane, in their original form.
 
-Choose them by id, by reason, or all. Only the complaint lane accepts every message.
-Feedback that was applied before changes nothing."""
+Choose them by id, by reason, or all. Only the complaint lane accepts every message. A message
+that contains others, such as a Lambda event, is moved as the messages inside. Feedback that was
+applied before changes nothing."""
 
 
 def _describe_choice(ids: tuple[str, ...], reason: str) -> str:

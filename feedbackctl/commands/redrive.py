@@ -1,24 +1,26 @@
 """`feedbackctl redrive`: move the messages of one queue to another queue."""
 
-import base64
-import gzip
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from io import BytesIO
 from typing import Any, NamedTuple, Protocol
 
 import click
 from botocore.exceptions import ClientError
 
 from feedbackctl.aws_clients import create_client
+from feedbackctl.aws_session import AwsSession
 from feedbackctl.errors import OperatorError
+from feedbackctl.operator_options import yes_option
+from feedbackctl.printable import printable
 from feedbackctl.queues import ReceivingClient, attribute_of, receive_messages, release_messages, sent_at
+from feedbackctl.terminal.confirmation import confirm
+from feedbackctl.unpacking.containers import as_queue_message, is_event, unpack_received
+from feedbackctl.unpacking.packed_text import unpack_text
 from ses_feedback.aws.errors import AWS_ERRORS, error_code, require
-from ses_feedback.aws.quarantine import ATTRIBUTE_BYTES, MAX_MESSAGE_BYTES, PACKED, SQS_INVALID_CHARACTER
+from ses_feedback.aws.quarantine import ATTRIBUTE_BYTES, MAX_MESSAGE_BYTES, SQS_INVALID_CHARACTER
 from ses_feedback.reading.envelope import SENT_AT
 from ses_feedback.timestamps import format_timestamp, parse_timestamp
 
@@ -45,13 +47,19 @@ class RedriveClient(ReceivingClient, Protocol):
 @click.command
 @click.option("--from", "source", required=True, metavar="URL", help="The queue to empty, for example quarantine.")
 @click.option("--to", "target", required=True, metavar="URL", help="The queue of a lane. Any lane takes any feedback.")
-def redrive(source: str, target: str) -> None:
-    """Move the messages of one queue to another queue, in their original form.
+@yes_option
+def redrive(source: str, target: str, *, yes: bool) -> None:
+    """Move the messages of one queue to another queue of your account, in their original form.
 
-    Feedback that was applied before changes nothing. Two kinds of messages stay in the queue: those that SQS cannot
-    carry in their original form, and those that arrive during the run.
+    A message that contains others, such as a Lambda event, is moved as the messages inside. Feedback that was applied
+    before changes nothing. Two kinds of messages stay in the queue: those that SQS cannot carry in their original form,
+    and those that arrive during the run.
     """
-    redriven = redrive_queue(create_client("sqs"), source, target)
+    sqs = create_client("sqs")
+    require_own_queues(AwsSession().caller.account, source, target)
+    show_queues(source, target)
+    confirm("Move all messages?", yes=yes)
+    redriven = redrive_queue(sqs, source, target)
     click.echo(f"Moved {redriven.moved}, left {redriven.unsendable} that SQS cannot carry in their original form.")
     if redriven.newer:
         click.echo(
@@ -77,12 +85,9 @@ def redrive_queue(
     that arrive during the run stay, too: a lane may send back each message, and the run would not end.
 
     Raises:
-        OperatorError: both queues are the same, or belong to different accounts, or SQS failed.
+        OperatorError: SQS failed.
 
     """
-    if source.rstrip("/") == target.rstrip("/"):
-        raise OperatorError("both queues are the same; name the queue to empty and a lane's (docs/operate/runbook.md)")
-    _require_same_account(source, target)
     run = _Run(sqs, source, target, is_chosen)
     try:
         run.move_messages()
@@ -98,15 +103,29 @@ def redrive_queue(
     return Redriven(run.moved, len(run.unsendable), len(run.newer))
 
 
-def _require_same_account(source: str, target: str) -> None:
-    """Raise an OperatorError if the queues belong to different accounts: messages contain personal data."""
-    accounts = [match[1] if match else "" for match in map(_ACCOUNT.search, (source, target))]
-    if accounts[0] != accounts[1]:
-        raise OperatorError(
-            f"the queues belong to different accounts: {' and '.join(each or 'unknown' for each in accounts)}. Nothing "
-            "was moved. Messages contain addresses, which must not leave the account; name a queue of a lane of this "
-            "stack (docs/operate/runbook.md)"
-        )
+def require_own_queues(account: str, source: str, target: str) -> None:
+    """Require two different queues of the caller's account: messages contain personal data, which must not leave it.
+
+    Raises:
+        OperatorError: both queues are the same, or one belongs to another account.
+
+    """
+    if source.rstrip("/") == target.rstrip("/"):
+        raise OperatorError("both queues are the same; name the queue to empty and a lane's (docs/operate/runbook.md)")
+    for url in (source, target):
+        owner = _ACCOUNT.search(url)
+        if not owner or owner[1] != account:
+            raise OperatorError(
+                f"the queue {url} belongs to {f'the account {owner[1]}' if owner else 'an unknown account'}, and you "
+                f"are signed in to {account}. Nothing was moved. Messages contain addresses, which must not leave the "
+                "account; name a queue of this stack, or sign in to its account (docs/operate/runbook.md)"
+            )
+
+
+def show_queues(source: str, target: str) -> None:
+    """Print both queues on standard error, so that the operator sees them before the confirmation."""
+    click.echo(printable(f"From {source}"), err=True)
+    click.echo(printable(f"To   {target}"), err=True)
 
 
 @dataclass(slots=True)
@@ -141,8 +160,10 @@ class _Run:
             receives_without_old = 0 if old else receives_without_old + 1
 
     def _move(self, message: dict[str, Any]) -> None:
-        text = original_text(message)
-        if text is None or not self._send(text, _first_sent_at(message)):
+        """Send the messages inside a message, and delete it once SQS has all of them."""
+        first_sent_at = _first_sent_at(message)
+        texts = queue_texts(message)
+        if not texts or not all(self._send(text, earlier or first_sent_at) for text, earlier in texts):
             self.unsendable.add(message["MessageId"])
             return
         self.sqs.delete_message(QueueUrl=self.source, ReceiptHandle=message["ReceiptHandle"])
@@ -185,30 +206,29 @@ def _first_sent_at(message: dict[str, Any]) -> str:
     return attribute if parse_timestamp(attribute) else format_timestamp(sent_at(message))
 
 
-def original_text(message: dict[str, Any]) -> str | None:
-    """Return the original text of a message, or None if it cannot be unpacked or SQS cannot carry it."""
-    text = unpacked_text(message)
-    if text is None or not _is_packed(message):
-        return text
+def queue_texts(message: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the texts of the messages inside a message, each with the time at which it was first sent, or without.
+
+    Return an empty list if the message cannot be unpacked, or if SQS cannot carry one of them. An event of
+    SuppressionFunction is one text.
+    """
+    whole = unpacked_text(message)
+    if whole is None:
+        return []
+    inside = list(unpack_received(message))
+    if any(isinstance(one.content, dict) and is_event(one.content) for one in inside):
+        texts = [(whole, "")]
+    else:
+        found = [as_queue_message(one.content) for one in inside]
+        texts = [(text, format_timestamp(first_sent) if first_sent else "") for text, first_sent in found]
+    return texts if all(_is_sendable(text) for text, _ in texts) else []
+
+
+def _is_sendable(text: str) -> bool:
     size = len(text.encode("utf-8", "surrogatepass"))
-    return text if text and size <= MAX_MESSAGE_BYTES and not SQS_INVALID_CHARACTER.search(text) else None
+    return bool(text) and size <= MAX_MESSAGE_BYTES and not SQS_INVALID_CHARACTER.search(text)
 
 
 def unpacked_text(message: dict[str, Any]) -> str | None:
-    """Return the text of a message, also if SQS cannot carry it, or None if it cannot be unpacked.
-
-    A small packed text can be huge when unpacked, so a text is cut off after SQS's greatest size.
-    """
-    if not _is_packed(message):
-        return str(message["Body"])
-    try:
-        with gzip.open(BytesIO(base64.b64decode(message["Body"]))) as packed:
-            raw = packed.read(MAX_MESSAGE_BYTES + 1)
-        # Lone surrogates stay as quarantine packed them. SQS does not carry them, and no other text may replace them.
-        return raw.decode("utf-8", "surrogatepass")
-    except (ValueError, EOFError, OSError, zlib.error):
-        return None
-
-
-def _is_packed(message: dict[str, Any]) -> bool:
-    return attribute_of(message, "encoding") == PACKED
+    """Return the text of a message, also if SQS cannot carry it, or None if it cannot be unpacked."""
+    return unpack_text(str(message["Body"]), attribute_of(message, "encoding"))

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from feedbackctl.replay.message_files import Message
+from feedbackctl.unpacking.containers import is_event
 from ses_feedback.reading.envelope import Carrier, Document, EnvelopeError, Record, open_record, read_records
 from ses_feedback.reading.preference_messages import PreferenceError, is_preference, parse_preference
 from ses_feedback.reading.ses_events import Feedback, FeedbackError, parse_feedback
@@ -19,8 +21,7 @@ def find_newest_time(messages: Iterable[Message]) -> datetime | None:
 
 def _times(message: Message) -> Iterator[datetime]:
     content = message.content
-    records = [Record(Carrier.INVOKE, "", content)] if isinstance(content, str) else read_records(content)
-    for record in records:
+    for record in _records(content):
         try:
             document = open_record(record)
             if isinstance(document, Document) and is_preference(document.fields):
@@ -30,6 +31,12 @@ def _times(message: Message) -> Iterator[datetime]:
                 yield from _times_of(parse_feedback(document.fields), document.sent_at)
         except (EnvelopeError, FeedbackError, PreferenceError):
             continue  # the functions put it in quarantine
+
+
+def _records(content: str | dict[str, Any]) -> list[Record]:
+    if isinstance(content, str):
+        return [Record(Carrier.INVOKE, "", content)]
+    return read_records(content if is_event(content) else {"Records": [content]})
 
 
 def _times_of(feedback: Feedback, sent_at: datetime | None) -> Iterator[datetime]:

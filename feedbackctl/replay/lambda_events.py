@@ -17,29 +17,43 @@ https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def group_messages(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    """Yield batches of queue messages, as Lambda receives them from SQS, and each Lambda event by itself."""
+    """Yield batches of messages from one queue, as Lambda receives them from SQS, and each other message by itself."""
     group: list[Message] = []
     size = 0
     for message in messages:
-        is_text = isinstance(message.content, str)
-        if group and (not is_text or len(group) == BATCH_SIZE or size + message.size > BATCH_BYTES):
+        is_first = bool(group) and queue_of(message) != queue_of(group[0])
+        if group and (is_first or len(group) == BATCH_SIZE or size + message.size > BATCH_BYTES):
             yield group
             group, size = [], 0
-        if is_text:
+        if queue_of(message) is None:
+            yield [message]
+        else:
             group.append(message)
             size += message.size
-        else:
-            yield [message]
     if group:
         yield group
 
 
-def sqs_record(number: int, message: Message) -> dict[str, Any]:
-    """Return a record as Lambda receives it from SQS: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html.
+def queue_of(message: Message) -> str | None:
+    """Return the ARN of the queue of a message, an empty text if it is unknown, or None if it is not of a queue."""
+    if isinstance(message.content, str):
+        return ""
+    if message.content.get("eventSource") != "aws:sqs":
+        return None
+    return str(message.content.get("eventSourceARN", ""))
 
-    It has no SentTimestamp. The time of sending is unknown, and no feedback may get a later date from it.
+
+def lambda_record(number: int, message: Message) -> dict[str, Any]:
+    """Return a message as a record of a Lambda event.
+
+    A text has no SentTimestamp: the time of sending is unknown, and no feedback may get a later date from it. Ids of
+    queue messages are new, because several files may have the same message.
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
-    return {"messageId": f"replayed-{number}", "body": message.content, "attributes": {}, "eventSource": "aws:sqs"}
+    id_ = f"replayed-{number}"
+    if isinstance(message.content, str):
+        return {"messageId": id_, "body": message.content, "attributes": {}, "eventSource": "aws:sqs"}
+    return message.content if queue_of(message) is None else message.content | {"messageId": id_}
 
 
 def record_id(record: object) -> str:

@@ -1,25 +1,23 @@
-"""Read messages from files: Lambda events, SNS messages, SES notifications, plain text, or NDJSON of any of them.
+"""Read messages from files, in every form in which AWS, its tools and other programs store them.
 
-A JSON object with `Records`, or the sweep's event, is a Lambda event. All other text is a queue message. It stays
-unchanged, even if the functions cannot read it.
+A file has one value or many: NDJSON, concatenated JSON, or an array; as UTF-8, UTF-16 or UTF-32, compressed by gzip or
+not. Containers are opened (`feedbackctl.unpacking.containers`), so that each message inside counts by itself. All other
+text is a queue message. It stays unchanged, even if the functions cannot read it.
 """
 
-import json
-from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ses_feedback.aws.events import SOURCE
-from ses_feedback.reading.s3_notifications import split_messages
+from feedbackctl.unpacking.containers import unpack
+from feedbackctl.unpacking.file_bytes import DamagedFileError, is_plain, open_utf8
+from feedbackctl.unpacking.json_values import JsonValue, split_values
 
 NOT_MESSAGES = frozenset({".md", ".toml"})
 """Suffixes of files in a folder that describe the messages beside them."""
-
-MAX_EVENT_BYTES = 64 * 1_048_576
-"""No Lambda event, SQS message or EventBridge event is this long, so a longer file is NDJSON."""
 
 
 class MessageFileError(Exception):
@@ -28,9 +26,10 @@ class MessageFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message: its source (file, line, document), and a Lambda event or the text of a queue message.
+    """A message: its source (file, line, record), and what it is.
 
-    `size` is the number of bytes in the file.
+    `content` is the text of a queue message, a record of a Lambda event, or a whole Lambda event. `size` is the number
+    of bytes that it takes in the file.
     """
 
     source: str
@@ -57,7 +56,7 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_messages(files: Iterable[Path]) -> Iterator[Message]:
-    """Yield the messages in `files`, one line of NDJSON at a time.
+    """Yield the messages in `files`, one at a time.
 
     Raises:
         MessageFileError: a file cannot be read.
@@ -66,9 +65,23 @@ def read_messages(files: Iterable[Path]) -> Iterator[Message]:
     for file in files:
         try:
             with file.open("rb") as stream:
-                yield from _messages(str(file), stream)
+                yield from _messages(str(file), open_utf8(stream))
+        except DamagedFileError as error:
+            raise MessageFileError(f"{file}: {error.strerror}. Copy or create the file again") from None
         except OSError as error:
             raise MessageFileError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def total_size(files: Iterable[Path]) -> int | None:
+    """Return the sum of the sizes of all messages, or None if only reading them would tell."""
+    total = 0
+    with suppress(OSError):  # reading reports it
+        for file in files:
+            with file.open("rb") as stream:
+                if not is_plain(stream):
+                    return None
+            total += file.stat().st_size
+    return total
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -79,87 +92,46 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _messages(name: str, stream: BinaryIO) -> Iterator[Message]:
-    """Yield one message per line if the file is NDJSON, or the whole file as one message.
+    names = _Names(name)
+    for value, after in pairwise(chain(split_values(stream), [None])):
+        if value is not None:
+            yield from _messages_in(names.name(value, after), value)
 
-    The file is NDJSON if its first line is a JSON object, or if another line is one and the whole file is not JSON. The
-    second condition finds files whose first line is malformed.
+
+class _Names:
+    """Names of the values in a file: file, line, document if a line has several, and record.
+
+    A value that is alone in its file is named by the file, and so is an array at the beginning of the file.
     """
-    first = stream.readline()
-    if _is_object(first):
-        yield from _ndjson(name, chain([first], stream))
-        return
-    whole = first + stream.read(MAX_EVENT_BYTES)
-    rest = stream.readline()
-    if rest or (not _is_json(whole) and any(map(_is_object, whole.splitlines()))):
-        lines = _numbered(chain((whole + rest).splitlines(keepends=True), stream))
-        yield from _messages_of_lines(name, lines)
-    else:
-        yield _message(name, whole)
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._before: JsonValue | None = None
+        self._is_in_first = True
+        self._document = 0
+
+    def name(self, value: JsonValue, after: JsonValue | None) -> str:
+        """Return the name of a value that is followed by `after`. Call it once for each value, in order."""
+        before, self._before = self._before, value
+        continues = before is not None and value.number > 1
+        self._is_in_first &= before is None or continues
+        if value.number:
+            place = self._file if self._is_in_first else f"{self._file}:{value.line}"
+            return f"{place} record {value.number}"
+        if before is None and after is None:
+            return self._file
+        follows = before is not None and before.line == value.line
+        self._document = self._document + 1 if follows else 1
+        has_several = follows or (after is not None and after.line == value.line)
+        return f"{self._file}:{value.line}" + (f" document {self._document}" if has_several else "")
 
 
-def _ndjson(name: str, lines: Iterable[bytes]) -> Iterator[Message]:
-    """Yield the messages of a file whose first line is a JSON object. A single line is named by its file alone."""
-    numbered = _numbered(lines)
-    first, second = next(numbered), next(numbered, None)
-    if second is None:
-        yield from _documents_of_line(name, first[1])
-    else:
-        yield from _messages_of_lines(name, chain([first, second], numbered))
-
-
-def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-
-
-def _messages_of_lines(name: str, lines: Iterable[tuple[int, bytes]]) -> Iterator[Message]:
-    for number, line in lines:
-        yield from _documents_of_line(f"{name}:{number}", line)
-
-
-def _documents_of_line(source: str, line: bytes) -> Iterator[Message]:
-    """Yield the messages in a line: the line itself, or each of several JSON documents without a separator.
-
-    Firehose writes documents without a separator: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-firehose-contents.html
-    """
-    documents = _documents(line)
-    # A line of Unicode spaces has no document.
-    if len(documents) <= 1:
-        yield _message(source, line)
-        return
-    rest = len(line)
-    for number, document in enumerate(documents, start=1):
-        size = rest if number == len(documents) else len(document)
-        rest -= size
-        yield replace(_message(f"{source} document {number}", document), size=size)
-
-
-def _documents(line: bytes) -> list[bytes]:
-    documents = split_messages(line.removeprefix(BOM_UTF8))
-    return [document.encode("utf-8", "surrogateescape") for document in documents]
-
-
-def _message(source: str, content: bytes) -> Message:
+def _messages_in(source: str, value: JsonValue) -> Iterator[Message]:
+    """Yield the messages inside a value. Its size is that of the last one."""
     # Bytes that are not UTF-8 become lone surrogates. Queues do not carry these, but quarantine keeps them.
-    text = content.decode("utf-8", "surrogateescape")
-    event = _decode(text.removeprefix("\ufeff")) if '"Records"' in text or SOURCE in text else None
-    if isinstance(event, dict) and (isinstance(event.get("Records"), list) or event.get("source") == SOURCE):
-        return Message(source, event, len(content))
-    return Message(source, text, len(content))
-
-
-def _is_object(line: bytes) -> bool:
-    """Return True if a line is a JSON object or starts with one."""
-    if not line.removeprefix(BOM_UTF8).lstrip().startswith(b"{"):
-        return False
-    return isinstance(_decode(line), dict) or isinstance(_decode(_documents(line)[0]), dict)
-
-
-def _is_json(content: bytes) -> bool:
-    return _decode(content) is not None
-
-
-def _decode(content: str | bytes) -> object:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
+    text = value.text.decode("utf-8", "surrogateescape")
+    whole = f'{{"{value.array}": [{text}]}}' if value.array else text
+    found = [inner._replace(content=text) if inner.content == whole else inner for inner in unpack(whole)]
+    for number, inner in enumerate(found, 1):
+        records = "".join(f" record {one}" for one in inner.numbers)
+        yield Message(f"{source}{records}", inner.content, value.size if number == len(found) else 0)

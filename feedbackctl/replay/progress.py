@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
+from feedbackctl.replay.message_files import total_size
 from feedbackctl.terminal.progress import show_bar
 
 DELAY = 1.0
@@ -25,6 +26,5 @@ def show_progress(files: Sequence[Path]) -> Iterator[Callable[[int, int], None]]
         TextColumn("{task.fields[messages]:,} messages"),
         TimeRemainingColumn(),
     )
-    total = sum(file.stat().st_size for file in files)
-    with show_bar(*columns, total=total, delay=DELAY, messages=0) as update:
+    with show_bar(*columns, total=total_size(files), delay=DELAY, messages=0) as update:
         yield lambda messages, size: update(advance=size, messages=messages)

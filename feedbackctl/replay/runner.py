@@ -12,14 +12,15 @@ from typing import Any
 from feedbackctl.replay.lambda_events import (
     BATCH_SIZE,
     group_messages,
+    lambda_record,
     must_retry,
     record_id,
     retry_reasons,
-    sqs_record,
 )
 from feedbackctl.replay.message_files import Message
 from feedbackctl.replay.result import Finding, ReplayResult
 from feedbackctl.replay.unapplied_messages import find_ignored, find_quarantined
+from feedbackctl.unpacking.containers import is_event
 from localaws.in_process.embedded_aws import EmbeddedAws, QuarantinedMessage
 from localaws.in_process.lambda_functions import Functions, Invocation
 from ses_feedback.aws.batches import batched
@@ -70,25 +71,19 @@ class ReplayRunner:
 
     def _deliver(self, group: Sequence[Message]) -> None:
         first = group[0]
-        if isinstance(first.content, str):
-            event = {"Records": [sqs_record(number, message) for number, message in enumerate(group)]}
-            self._deliver_feedback(event, [message.source for message in group])
-        elif "Records" not in first.content:
-            self._deliver_to_suppression(first.source, first.content)
-        else:
+        if isinstance(first.content, dict) and is_event(first.content):
             self._deliver_event(first.source, first.content)
+        else:
+            event = {"Records": [lambda_record(number, message) for number, message in enumerate(group)]}
+            self._deliver_feedback(event, [message.source for message in group])
 
     def _deliver_event(self, source: str, event: Mapping[str, Any]) -> None:
-        records = event["Records"]
-        if not records:
+        """Deliver an event of SuppressionFunction: changes of the table, or the sweep's."""
+        if event.get("Records") == []:
             self._result.messages += 1
             self._result.ignored.append(Finding(source, "no records"))
-        elif all(isinstance(record, Mapping) and record.get("eventSource") == "aws:dynamodb" for record in records):
-            self._deliver_to_suppression(source, event)
-        elif len(records) == 1:
-            self._deliver_feedback(event, [source])
         else:
-            self._deliver_feedback(event, [f"{source} record {number + 1}" for number in range(len(records))])
+            self._deliver_to_suppression(source, event)
 
     def _deliver_feedback(self, event: Mapping[str, Any], sources: Iterable[str]) -> None:
         waiting = list(zip(event["Records"], sources, strict=True))

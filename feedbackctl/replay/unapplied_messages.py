@@ -4,13 +4,12 @@ The functions count ignored messages and log only some of the quarantined ones, 
 its source. Therefore ignored messages are read again, and the quarantine queue is compared with the input.
 """
 
-import base64
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from feedbackctl.replay.result import Finding
-from ses_feedback.aws.quarantine import PACKED
+from feedbackctl.unpacking.json_values import MAX_VALUE_BYTES
+from feedbackctl.unpacking.packed_text import unpack_text
 from ses_feedback.reading.envelope import EnvelopeError, Notice, open_record, read_records
 
 if TYPE_CHECKING:
@@ -50,6 +49,5 @@ def find_quarantined(
 
 def original_text(body: str, attributes: Mapping[str, str]) -> str:
     """Return the text of a message before quarantine packed it."""
-    if attributes.get("encoding") != PACKED:
-        return body
-    return gzip.decompress(base64.b64decode(body)).decode("utf-8", "surrogatepass")
+    text = unpack_text(body, attributes.get("encoding", ""), MAX_VALUE_BYTES)
+    return body if text is None else text

@@ -82,8 +82,8 @@ def test_redrive_command_moves_quarantined_messages_to_a_lane(stack: StackUnderT
     address = stack.create_address("bounce")
     quarantine, lane = stack.outputs["QuarantineQueueUrl"], stack.outputs["DeliveryQueueUrl"]
     stack.client("sqs").send_message(QueueUrl=quarantine, MessageBody=create_bounce(address))
-    result = runner.invoke(main, ["redrive", "--from", quarantine, "--to", lane])
-    assert (result.exit_code, result.output) == (0, "Moved 1, left 0 that SQS cannot carry in their original form.\n")
+    result = runner.invoke(main, ["redrive", "--from", quarantine, "--to", lane, "--yes"])
+    assert (result.exit_code, result.stdout) == (0, "Moved 1, left 0 that SQS cannot carry in their original form.\n")
     assert wait_for(partial(stack.contact, address)).get("status") == "bounced"
     assert stack.drain_lanes() == {}
 

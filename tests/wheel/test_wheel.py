@@ -194,15 +194,17 @@ def test_redrive_moves_a_message(environment: Environment) -> None:
         "ReceiveMessage": [{"Messages": [message]}, {}],
         "SendMessage": [{"MessageId": "2"}],
         "DeleteMessage": [{}],
+        "GetCallerIdentity": [CALLER],
     }
     with aws_stub(responses) as stub:
         source, target = f"{stub.url}/123456789012/Quarantine", f"{stub.url}/123456789012/Bounce"
-        arguments = ["redrive", "--from", source, "--to", target]
+        arguments = ["redrive", "--from", source, "--to", target, "--yes"]
         finished = environment.run("feedbackctl", *arguments, AWS_ENDPOINT_URL=stub.url, **AWS)
     expected = "Moved 1, left 0 that SQS cannot carry in their original form.\n"
     assert (finished.returncode, finished.stdout) == (0, expected)
-    assert stub.operations == ["ReceiveMessage", "SendMessage", "DeleteMessage", "ReceiveMessage"]
-    sent = stub.requests[1][1]
+    moved = ["ReceiveMessage", "SendMessage", "DeleteMessage", "ReceiveMessage"]
+    assert stub.operations == ["GetCallerIdentity", *moved]
+    sent = stub.requests[2][1]
     assert (sent["QueueUrl"], sent["MessageBody"]) == (target, "text")
 
 

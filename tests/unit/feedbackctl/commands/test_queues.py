@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from feedbackctl.aws_session import AwsSession, Caller
 from ses_feedback.aws.quarantine import Quarantine
 from tests.support.operated_stack import OperatedStack, operated_stack
 
@@ -83,6 +84,21 @@ def test_redrive_of_all_moves_the_original_texts(filled: OperatedStack) -> None:
     """SQS cannot carry the text with an escape character."""
     document = filled.json("quarantine", "redrive", "--all", "--yes")
     assert (document["moved"], document["left"], bodies(filled, "ComplaintQueueUrl")) == (2, 1, ["[]", "{}"])
+
+
+def test_redrive_shows_both_queues_before_it_asks(filled: OperatedStack) -> None:
+    result = filled.run("quarantine", "redrive", "--all")
+    queues = filled.queues["QuarantineQueueUrl"], filled.queues["ComplaintQueueUrl"]
+    assert result.stderr.startswith("From {}\nTo   {}\nError: This change asks for confirmation".format(*queues))
+
+
+def test_queue_of_another_account_is_refused(filled: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack's outputs name it, for example after a change by hand."""
+    foreign = Caller("999999999999", "arn:aws:iam::999999999999:user/x")
+    monkeypatch.setattr(AwsSession, "caller", foreign)
+    result = filled.run("quarantine", "redrive", "--all", "--yes")
+    assert (result.exit_code, "you are signed in to 999999999999" in result.stderr) == (1, True)
+    assert len(ids(filled)) == 3
 
 
 @pytest.mark.parametrize("name", ["dead-letters", "undelivered"])

@@ -19,7 +19,7 @@ from localaws.in_process.embedded_aws import EmbeddedAws
 from ses_feedback.aws.clients import Clients
 from ses_feedback.aws.quarantine import MAX_MESSAGE_BYTES, Quarantine
 from ses_feedback.timestamps import parse_timestamp
-from tests.support.builders import a_bounce
+from tests.support.builders import a_bounce, a_complaint, an_sqs_event, an_sqs_record
 from tests.support.faulty_client import Fault, FaultyClient, returns_garbage, times_out
 
 HOUR = timedelta(hours=1)
@@ -56,8 +56,9 @@ def test_messages_are_moved_in_their_original_form_except_those_that_sqs_cannot_
     quarantine = Quarantine(lambda: sqs, aws.quarantine_url)
     text = json.dumps(a_bounce())
     assert [quarantine.store(original, "unknown-kind", "1") for original in (text, "a\0b", text)] == ["", "", ""]
-    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", target])
-    assert (result.exit_code, result.output) == (0, "Moved 2, left 1 that SQS cannot carry in their original form.\n")
+    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", target, "--yes"])
+    assert (result.exit_code, result.stdout) == (0, "Moved 2, left 1 that SQS cannot carry in their original form.\n")
+    assert result.stderr == f"From {aws.quarantine_url}\nTo   {target}\n"
     bodies = [message["Body"] for message in sqs.receive_message(QueueUrl=target, MaxNumberOfMessages=10)["Messages"]]
     assert bodies == [text, text]
 
@@ -133,27 +134,76 @@ def test_messages_that_stay_are_visible_immediately(aws: EmbeddedAws) -> None:
     assert (len(receive_bodies(sqs, aws.quarantine_url)), len(receive_bodies(sqs, aws.quarantine_url))) == (10, 1)
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "https://sqs.us-east-1.amazonaws.com/999999999999/BounceQueue",
-        "https://sqs.us-east-1.amazonaws.com/999999999999/BounceQueue/",
-        "https://attacker.example.org/BounceQueue",
-    ],
+FOREIGN = (
+    "https://sqs.us-east-1.amazonaws.com/999999999999/BounceQueue",
+    "https://sqs.us-east-1.amazonaws.com/999999999999/BounceQueue/",
+    "https://attacker.example.org/BounceQueue",
 )
-def test_redrive_to_a_queue_of_another_account_is_an_error_and_moves_nothing(aws: EmbeddedAws, target: str) -> None:
-    """Messages contain addresses."""
-    sqs = aws.client("sqs")
-    sqs.send_message(QueueUrl=aws.quarantine_url, MessageBody="{}")
-    with pytest.raises(OperatorError, match=r"different accounts: .*Nothing was moved"):
-        redrive_queue(sqs, aws.quarantine_url, target)
-    assert receive_bodies(sqs, aws.quarantine_url) == ["{}"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("own", FOREIGN[0]), ("own", FOREIGN[1]), ("own", FOREIGN[2]), (FOREIGN[0], "own"), FOREIGN[:2]],
+)
+def test_queue_of_another_account_than_the_callers_is_an_error_and_nothing_is_moved(
+    aws: EmbeddedAws, source: str, target: str
+) -> None:
+    """Messages contain addresses. STS names the caller's account."""
+    send(aws.client("sqs"), aws.quarantine_url, "{}")
+    queues = [aws.quarantine_url if url == "own" else url for url in (source, target)]
+    result = CliRunner().invoke(main, ["redrive", "--from", queues[0], "--to", queues[1], "--yes"])
+    assert (result.exit_code, result.stdout, len(aws.quarantined())) == (1, "", 1)
+    if source.rstrip("/") != target.rstrip("/"):
+        assert "you are signed in to 123456789012. Nothing was moved." in result.stderr
+
+
+def test_redrive_asks_before_it_moves_anything(aws: EmbeddedAws) -> None:
+    send(aws.client("sqs"), aws.quarantine_url, "{}")
+    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", create_target(aws)])
+    assert (result.exit_code, "Give --yes" in result.stderr, len(aws.quarantined())) == (1, True, 1)
+
+
+# Messages that contain messages
+
+
+def test_messages_inside_a_message_are_sent_each_by_itself(aws: EmbeddedAws) -> None:
+    """A lane would quarantine a Lambda event, which a queue for failed invocations has as its messages."""
+    sqs, target = aws.client("sqs"), create_target(aws)
+    event = an_sqs_event(a_bounce(), a_complaint())
+    send(sqs, aws.quarantine_url, json.dumps({"requestContext": {}, "requestPayload": event}))
+    assert redrive_queue(sqs, aws.quarantine_url, target) == (1, 0, 0)
+    assert sorted(receive_bodies(sqs, target)) == sorted(record["body"] for record in event["Records"])
+
+
+def test_message_stays_if_sqs_cannot_carry_one_of_the_messages_inside(aws: EmbeddedAws) -> None:
+    sqs, target = aws.client("sqs"), create_target(aws)
+    send(sqs, aws.quarantine_url, json.dumps({"Records": [an_sqs_record(a_bounce()), an_sqs_record("a\0b")]}))
+    assert redrive_queue(sqs, aws.quarantine_url, target) == (0, 1, 0)
+    assert (receive_bodies(sqs, target), len(aws.quarantined())) == ([], 1)
+
+
+@pytest.mark.parametrize("body", ["[]", '{"Records": []}', '{"source": "ses-feedback"}'])
+def test_event_without_feedback_is_moved_unchanged(aws: EmbeddedAws, body: str) -> None:
+    sqs, target = aws.client("sqs"), create_target(aws)
+    send(sqs, aws.quarantine_url, body)
+    assert (redrive_queue(sqs, aws.quarantine_url, target), receive_bodies(sqs, target)) == ((1, 0, 0), [body])
+
+
+def test_time_of_a_message_inside_is_its_own(aws: EmbeddedAws) -> None:
+    sqs, target = aws.client("sqs"), create_target(aws)
+    record = an_sqs_record(a_bounce(), attributes={"SentTimestamp": "1772366405000"})
+    send(sqs, aws.quarantine_url, json.dumps({"Records": [record]}))
+    redrive_queue(sqs, aws.quarantine_url, target)
+    (message,) = sqs.receive_message(QueueUrl=target, MessageAttributeNames=["All"])["Messages"]
+    assert message["MessageAttributes"]["sent-at"]["StringValue"] == "2026-03-01T12:00:05.000Z"
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_redrive_to_the_same_queue_is_an_error(aws: EmbeddedAws, slash: str) -> None:
     send(aws.client("sqs"), aws.quarantine_url, "{}")
-    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", aws.quarantine_url + slash])
+    result = CliRunner().invoke(
+        main, ["redrive", "--from", aws.quarantine_url, "--to", aws.quarantine_url + slash, "--yes"]
+    )
     assert (result.exit_code, "both queues are the same" in result.output, len(aws.quarantined())) == (1, True, 1)
 
 
@@ -194,8 +244,8 @@ def test_messages_that_a_lane_returns_are_not_moved_again(aws: EmbeddedAws, monk
     for number in range(20):
         send(aws.client("sqs"), aws.quarantine_url, f"not JSON {number}")
     monkeypatch.setattr(Clients, "sqs", ReturnsMessages(aws.client("sqs"), aws.quarantine_url))
-    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", target])
-    assert (result.exit_code, result.output.splitlines()) == (
+    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", target, "--yes"])
+    assert (result.exit_code, result.stdout.splitlines()) == (
         0,
         [
             "Moved 20, left 0 that SQS cannot carry in their original form.",
@@ -220,12 +270,14 @@ def test_missing_target_is_an_error_and_each_message_stays_visible(aws: Embedded
     send(sqs, aws.quarantine_url, "hello", encoding="gzip+base64")
     send(sqs, aws.quarantine_url, "{}")
     send(sqs, aws.quarantine_url, "{}")
-    result = CliRunner().invoke(main, ["redrive", "--from", aws.quarantine_url, "--to", aws.quarantine_url + "Not"])
+    result = CliRunner().invoke(
+        main, ["redrive", "--from", aws.quarantine_url, "--to", aws.quarantine_url + "Not", "--yes"]
+    )
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == (
+    assert result.stderr.splitlines()[-1] == (
         "Error: SQS failed (SendMessage: AWS.SimpleQueueService.NonExistentQueue). Moved 0, left 1 that SQS cannot "
         "carry in their original form; the others are still in the queue. Fix the cause and run the command again. "
-        "Feedback that is moved twice changes nothing\n"
+        "Feedback that is moved twice changes nothing"
     )
     assert len(receive_bodies(sqs, aws.quarantine_url)) == 3
 

@@ -16,6 +16,7 @@ from feedbackctl.replay.message_files import Message
 from feedbackctl.replay.result import Finding, ReplayResult
 from feedbackctl.replay.runner import SWEEP, VISIBILITY_TIMEOUT, ReplayRunner
 from feedbackctl.replay.unapplied_messages import NO_REASON
+from feedbackctl.unpacking.containers import unpack
 from localaws.in_process.embedded_aws import EmbeddedAws
 from localaws.in_process.lambda_functions import Functions
 from localaws.in_process.virtual_clock import VirtualClock
@@ -51,9 +52,18 @@ def settings(aws: EmbeddedAws) -> Settings:
 
 def replay(aws: EmbeddedAws, *contents: str | dict[str, Any], log: list[str] | None = None) -> ReplayResult:
     """Replay messages, numbered from 1."""
-    messages = (Message(str(number), content, 1) for number, content in enumerate(contents, start=1))
+    messages = (message for number, content in enumerate(contents, start=1) for message in opened(str(number), content))
     lines: list[str] = [] if log is None else log
     return ReplayRunner(aws, settings(aws), lines.append).run(messages)
+
+
+def opened(source: str, content: str | dict[str, Any]) -> Iterator[Message]:
+    """Yield the messages in a text or in a Lambda event."""
+    if isinstance(content, str):
+        yield Message(source, content, 1)
+        return
+    for inner in unpack(json.dumps(content)):
+        yield Message(source + "".join(f" record {number}" for number in inner.numbers), inner.content, 1)
 
 
 def a_hard_bounce(address: str = RECIPIENT) -> str:
@@ -142,9 +152,10 @@ def test_more_messages_are_quarantined_than_one_receive_returns(aws: EmbeddedAws
 # Deliveries
 
 
-def test_texts_are_delivered_in_batches_up_to_the_next_event(aws: EmbeddedAws) -> None:
+def test_messages_are_delivered_in_batches_of_one_queue(aws: EmbeddedAws) -> None:
     log: list[str] = []
-    replay(aws, *[NOTICE] * (BATCH_SIZE + 1), an_sqs_event(a_bounce()), NOTICE, log=log)
+    queued = {"Records": [an_sqs_record(a_bounce(), eventSourceARN="arn:aws:sqs:us-east-1:123456789012:q")]}
+    replay(aws, *[NOTICE] * (BATCH_SIZE + 1), queued, NOTICE, log=log)
     batches = [entry["records"] for entry in map(json.loads, log) if entry["message"] == "batch"]
     assert batches == [BATCH_SIZE, 1, 1, 1]
 
@@ -194,11 +205,11 @@ def test_only_a_message_that_cannot_be_stored_is_delivered_again_and_finally_una
     assert [entry["records"] for entry in map(json.loads, log) if entry["message"] == "batch"] == [3, 1, 1]
 
 
-def test_sns_event_that_cannot_be_stored_is_unapplied_as_a_whole(aws: EmbeddedAws) -> None:
-    """An SNS invocation can only fail as a whole."""
+def test_only_the_sns_record_that_cannot_be_stored_is_unapplied(aws: EmbeddedAws) -> None:
+    """An SNS invocation can only fail as a whole, so each record has its own."""
     make_unreadable(aws, RECIPIENT)
     result = replay(aws, an_sns_event(a_bounce(), NOTICE))
-    assert [finding.source for finding in result.unapplied] == ["1 record 1", "1 record 2"]
+    assert [finding.source for finding in result.unapplied] == ["1 record 1"]
     assert "unreadable-contact" in result.unapplied[0].reason
 
 
@@ -270,6 +281,10 @@ def test_output_of_the_functions_is_captured(aws: EmbeddedAws, capsys: pytest.Ca
 
 def test_progress_is_reported_after_each_delivery(aws: EmbeddedAws) -> None:
     reported: list[tuple[int, int]] = []
-    messages = [Message("1", NOTICE, 10), Message("2", NOTICE, 20), Message("3", an_sqs_event(NOTICE, NOTICE), 300)]
+    messages = [
+        Message("1", NOTICE, 10),
+        Message("2", NOTICE, 20),
+        Message("3", an_sns_event(NOTICE)["Records"][0], 300),
+    ]
     ReplayRunner(aws, settings(aws)).run(messages, lambda number, size: reported.append((number, size)))
-    assert reported == [(2, 30), (4, 300)]
+    assert reported == [(2, 30), (3, 300)]
