@@ -1,6 +1,5 @@
 """`feedbackctl replay`: show the effect of feedback on contacts and suppression list, without an AWS account."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -9,18 +8,27 @@ from typing import Any
 import click
 from rich.console import Console
 
+from feedbackctl.commands.contact.explain import print_explanation
+from feedbackctl.contacts.addresses import parse_argument
 from feedbackctl.errors import OperatorError
 from feedbackctl.local_extra import local_extra
 from feedbackctl.replay.json_output import to_json
-from feedbackctl.replay.message_files import MessageFileError, find_files
+from feedbackctl.replay.message_files import MessageFileError, MissingMessagesError, find_files, spooled_input
+from feedbackctl.replay.policy_options import policy_options
 from feedbackctl.replay.progress import show_progress
 from feedbackctl.replay.result import ReplayResult
 from feedbackctl.replay.tables import print_tables
-from ses_feedback.contacts.contact import MAX_SOFT_BOUNCE_LIMIT
-from ses_feedback.judging.policy import AmbiguousComplaint
-from ses_feedback.settings import parse_streams
+from feedbackctl.terminal.output import Format, print_document
 from ses_feedback.timestamps import parse_timestamp
 
+JSON_FIELDS = {
+    "contacts": "each contact with its status, what may be sent, and the days of its deliveries and soft bounces",
+    "suppression_list": "entries, each with `address` and `reason`",
+    "metrics": "sums of the metrics; of lags the longest, in milliseconds",
+    "ignored": "messages that are not about an email, each with `source` (file, line, record) and `why`",
+    "quarantined": "malformed messages, each with `source` and `why`",
+    "contact, history, insights, undo": "with --explain only these: as `contact explain`",
+}
 _PIPE_WIDTH = 160
 """Columns of output that is not a terminal: wide enough for most addresses."""
 _MAX_PRINTED_FAILURES = 20
@@ -33,56 +41,23 @@ def _parse_time(_context: click.Context, _parameter: click.Parameter, text: str 
     return time
 
 
-def _parse_streams(_context: click.Context, _parameter: click.Parameter, text: str) -> tuple[str, ...]:
-    try:
-        return parse_streams(text)
-    except ValueError:
-        raise click.BadParameter("give at most 20 names of letters, digits, hyphens and underscores") from None
+def _parse_address(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    return parse_argument(text).key if text is not None else None
 
 
 @click.command
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True, path_type=Path)
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 @click.option("--all", "all_rows", is_flag=True, help="Print every row of each table.")
 @click.option("--logs", is_flag=True, help="Print the functions' log lines to standard error.")
 @click.option("--sandbox", is_flag=True, help="Refuse suppression list entries, as SES does in its sandbox.")
 @click.option(
-    "--soft-bounce-limit",
-    type=click.IntRange(1, MAX_SOFT_BOUNCE_LIMIT),
-    metavar="DAYS",
-    default=5,
-    show_default=True,
-    help="Number of days with a soft bounce that suspends a contact.",
-)
-@click.option(
-    "--soft-bounce-window-days",
-    type=click.IntRange(0, 3650),
-    metavar="DAYS",
-    default=0,
-    show_default=True,
-    help="Length of the period that contains these days. 0 means 365.",
-)
-@click.option(
-    "--ambiguous-complaint",
-    type=click.Choice([choice.value for choice in AmbiguousComplaint]),
-    default=AmbiguousComplaint.UNSUBSCRIBE.value,
-    show_default=True,
-    help="Effect of a complaint that names several recipients.",
-)
-@click.option(
-    "--suspension-days",
-    type=click.IntRange(0, 365),
-    metavar="DAYS",
-    default=30,
-    show_default=True,
-    help="Days after which a suspension ends. 0 means never.",
-)
-@click.option(
-    "--streams",
-    callback=_parse_streams,
-    metavar="NAMES",
-    default="",
-    help="Streams that a person can opt out of, separated by commas.",
+    "--explain",
+    callback=_parse_address,
+    metavar="ADDRESS",
+    help="Print the history of this contact instead, as `feedbackctl contact explain` does.",
 )
 @click.option(
     "--at",
@@ -90,8 +65,7 @@ def _parse_streams(_context: click.Context, _parameter: click.Parameter, text: s
     metavar="TIME",
     help="Time of the replay, as in 2026-11-22T12:00:00Z. [default: right after the newest event]",
 )
-@click.option("--list-suspended", is_flag=True, help="Add suspended contacts to the suppression list.")
-@click.option("--suppress-unsubscribed", is_flag=True, help="Add unsubscribed contacts to the suppression list.")
+@policy_options
 def replay(
     paths: tuple[Path, ...],
     *,
@@ -99,14 +73,20 @@ def replay(
     all_rows: bool,
     logs: bool,
     sandbox: bool,
-    ambiguous_complaint: str,
+    explain: str | None,
     at: datetime | None,
     **parameters: Any,  # noqa: ANN401 (the stack's parameters, which click has validated)
 ) -> None:
     """Show the effect of the messages in PATH on contacts and suppression list.
 
-    PATH is a file, or a folder of files. A file has one message, or one message per line (NDJSON): a Lambda event, an
-    SNS message, an EventBridge event, an SES notification or event, or any other text that a queue can carry.
+    PATH is a file, a folder of files, or `-` for standard input. A file has one message or many: an array, one message
+    per line (NDJSON), or one after the other; as UTF-8, UTF-16 or UTF-32, with or without gzip. A message is an SES
+    notification or event, an SNS message, an EventBridge event, or any other text that a queue can carry. Output of
+    `aws sqs receive-message`, Lambda events and records of failed invocations are opened, also inside of messages, and
+    bodies that quarantine packed are unpacked. Each message inside counts by itself.
+
+    The replay runs at the time of the newest event, or at the time of --at: suspensions that end until then have ended.
+    So the same files have the same result on any day.
 
     The messages go through the same code that is deployed, on AWS emulated in this process. A replay needs no
     account, no credentials and no network, but it needs the extra `local`.
@@ -119,24 +99,27 @@ def replay(
         from feedbackctl.replay.embedded_stack import replay_files  # noqa: PLC0415 (needs the extra `local`)
 
     try:
-        files = find_files(paths)
-    except MessageFileError as error:
+        with spooled_input(paths) as spooled:
+            files = find_files(spooled)
+            with show_progress(files) as progress:
+                result = replay_files(
+                    files,
+                    sandbox=sandbox,
+                    log=_print_error if logs else _discard,
+                    progress=progress,
+                    at=at,
+                    explain=explain,
+                    **parameters,
+                )
+    except MissingMessagesError as error:
         raise click.UsageError(str(error)) from None
-    try:
-        with show_progress(files) as progress:
-            result = replay_files(
-                files,
-                sandbox=sandbox,
-                log=_print_error if logs else _discard,
-                progress=progress,
-                at=at,
-                ambiguous_complaint=AmbiguousComplaint(ambiguous_complaint),
-                **parameters,
-            )
     except MessageFileError as error:
         raise OperatorError(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(to_json(result), indent=2))
+    if result.explained:
+        one = result.explained
+        print_explanation(one.record, one.limits, one.history, Format.JSON if as_json else Format.TABLE, {})
+    elif as_json:
+        print_document(to_json(result))
     else:
         print_tables(_console(), result, len(files), monotonic() - began, all_rows=all_rows)
     if not report_failures(result):

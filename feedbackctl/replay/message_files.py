@@ -5,11 +5,14 @@ not. Containers are opened (`feedbackctl.unpacking.containers`), so that each me
 text is a queue message. It stays unchanged, even if the functions cannot read it.
 """
 
+import shutil
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from feedbackctl.unpacking.containers import unpack
@@ -19,9 +22,16 @@ from feedbackctl.unpacking.json_values import JsonValue, split_values
 NOT_MESSAGES = frozenset({".md", ".toml"})
 """Suffixes of files in a folder that describe the messages beside them."""
 
+_STANDARD_INPUT, _SPOOLED = Path("-"), "standard input of feedbackctl"
+"""The argument for standard input, and the name of the temporary file with its content."""
+
 
 class MessageFileError(Exception):
-    """A file or folder has no messages, or cannot be read. The message names it."""
+    """A file cannot be read. The message names it."""
+
+
+class MissingMessagesError(MessageFileError):
+    """A path does not exist, or a folder has no messages. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +47,34 @@ class Message:
     size: int
 
 
+@contextmanager
+def spooled_input(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    """Yield the paths. Standard input, which is `-`, is a temporary file, because a replay reads each file twice."""
+    with ExitStack() as files:
+        yield [_spool(files) if path == _STANDARD_INPUT else path for path in paths]
+
+
+def _spool(files: ExitStack) -> Path:
+    path = Path(files.enter_context(TemporaryDirectory())) / _SPOOLED
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
+
+
 def find_files(paths: Iterable[Path]) -> list[Path]:
     """Return the files in `paths` and in their folders, sorted by folder, without hidden files and documents.
 
     Raises:
-        MessageFileError: a path does not exist, or a folder has no messages.
+        MissingMessagesError: a path does not exist, or a folder has no messages.
 
     """
     files: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise MessageFileError(f"{path} does not exist")
+            raise MissingMessagesError(f"{path} does not exist")
         selected = sorted(_files_below(path)) if path.is_dir() else [path]
         if not selected:
-            raise MessageFileError(f"the folder {path} has no messages (hidden files and documents do not count)")
+            raise MissingMessagesError(f"the folder {path} has no messages (hidden files and documents do not count)")
         files += selected
     return files
 
@@ -65,7 +89,7 @@ def read_messages(files: Iterable[Path]) -> Iterator[Message]:
     for file in files:
         try:
             with file.open("rb") as stream:
-                yield from _messages(str(file), open_utf8(stream))
+                yield from _messages("-" if file.name == _SPOOLED else str(file), open_utf8(stream))
         except DamagedFileError as error:
             raise MessageFileError(f"{file}: {error.strerror}. Copy or create the file again") from None
         except OSError as error:

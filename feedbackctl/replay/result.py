@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ses_feedback.contacts.record import Item
+from feedbackctl.contacts.history import HistoryEntry
+from ses_feedback.contacts.record import ContactRecord, Item
+from ses_feedback.contacts.status import Limits
 
 if TYPE_CHECKING:
     from localaws.suppression_list.entries import SuppressedDestination
@@ -19,12 +21,21 @@ class Finding:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainedContact:
+    """A contact with its history, and the limits by which it is judged."""
+
+    record: ContactRecord
+    limits: Limits
+    history: Sequence[HistoryEntry]
+
+
 @dataclass(slots=True)
 class ReplayResult:
     """Counts, findings, contacts and suppression list after a replay.
 
     `unapplied` are messages that no number of deliveries applied. `settled` is False if the suppression list still
-    differs from the contacts.
+    differs from the contacts. `explained` is the contact whose history was asked for.
     """
 
     messages: int = 0
@@ -36,6 +47,7 @@ class ReplayResult:
     contacts: Sequence[Item] = ()
     suppression_list: "Sequence[SuppressedDestination]" = ()
     settled: bool = True
+    explained: ExplainedContact | None = None
 
     @property
     def applied(self) -> int:

@@ -44,7 +44,14 @@ _Number = TypeVar("_Number", int, float)
 
 
 class SettingsError(Exception):
-    """An environment variable is missing or invalid. The message contains its name and the values that are valid."""
+    """An environment variable is missing or invalid. The message contains its name and the values that are `valid`."""
+
+    def __init__(self, name: str, valid: str) -> None:
+        """Describe the variable `name` and its valid values."""
+        super().__init__(
+            f"the environment variable {name} must be {valid}; the template sets it, so deploy the template again"
+        )
+        self.valid = valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +180,7 @@ class _Reader:
         try:
             return parse(value)
         except ValueError:
-            message = (
-                f"the environment variable {name} must be {valid}; the template sets it, so deploy the template again"
-            )
-            raise SettingsError(message) from None
+            raise SettingsError(name, valid) from None
 
 
 def _text(value: str) -> str:

@@ -1,8 +1,8 @@
 """`feedbackctl contact explain`: the whole history of a contact."""
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
 
 import click
 
@@ -19,6 +19,8 @@ from feedbackctl.stack import Stack
 from feedbackctl.terminal.output import Format, print_document
 from feedbackctl.terminal.tables import print_fields
 from ses_feedback.aws.errors import AWS_ERRORS, error_code
+from ses_feedback.contacts.record import ContactRecord
+from ses_feedback.contacts.status import Limits
 from ses_feedback.handlers.deadline import utc_now
 
 JSON_FIELDS = {
@@ -52,21 +54,32 @@ def explain(target: Target, address: str, output_format: Format, *, insights: bo
     record = read_contact(stack, parsed.key)
     history = read_history(stack.aws.client("dynamodb"), stack.table, parsed.key)
     found = _read_insights(stack, history) if insights else {}
-    contact, undo = describe_contact(record, stack.settings.limits), describe_undo(record, stack.settings.limits)
+    print_explanation(record, stack.settings.limits, history, output_format, found)
+
+
+def print_explanation(
+    record: ContactRecord,
+    limits: Limits,
+    history: Sequence[HistoryEntry],
+    output_format: Format,
+    insights: Mapping[str, str],
+) -> None:
+    """Print a contact with its history, the insights of its messages, and what would undo its status."""
+    contact, undo = describe_contact(record, limits), describe_undo(record, limits)
     if output_format is Format.JSON:
         entries = [describe_entry(entry) for entry in history]
-        print_document({"contact": contact, "history": entries, "insights": found, "undo": undo})
+        print_document({"contact": contact, "history": entries, "insights": insights, "undo": undo})
         return
     click.echo(printable(f"{contact['address']} is {contact['status']}."))
     if not history:
         click.echo("No history is stored: there was only delivered email, or it has expired (HistoryDays).")
     print_fields(narrate(history))
-    for message_id, insight in found.items():
+    for message_id, insight in insights.items():
         click.echo(printable(f"insights of {message_id}: {insight}"))
     click.echo(printable(f"To undo: {undo}."))
 
 
-def _read_insights(stack: Stack, history: list[HistoryEntry]) -> dict[str, Any]:
+def _read_insights(stack: Stack, history: list[HistoryEntry]) -> dict[str, str]:
     """Return the insights of the latest messages, or why SES has none.
 
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetMessageInsights.html

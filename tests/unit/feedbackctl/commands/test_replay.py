@@ -5,7 +5,9 @@ import json
 import os
 import socket
 import sys
-from datetime import datetime
+import time
+from dataclasses import fields
+from datetime import datetime, timedelta, tzinfo
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,8 +20,12 @@ from feedbackctl.__main__ import main
 from feedbackctl.commands import replay
 from feedbackctl.local_extra import local_extra
 from feedbackctl.replay import progress
+from feedbackctl.replay.policy_options import RESOURCES, WITHOUT_EFFECT, option_names
 from feedbackctl.replay.result import Finding, ReplayResult
+from feedbackctl.replay.runner import ReplayRunner
 from feedbackctl.replay.tables import print_tables
+from localaws.in_process.embedded_aws import EmbeddedAws
+from ses_feedback.settings import Settings, from_environment
 from ses_feedback.timestamps import format_timestamp
 from tests.support.builders import (
     RECIPIENT,
@@ -32,6 +38,16 @@ from tests.support.builders import (
     on_day,
     text,
 )
+
+
+class LaterClock(datetime):
+    """A clock that is more than a year ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "LaterClock":
+        """Return a later time."""
+        return super().now(tz) + timedelta(days=400)
+
 
 NOTICE = "Successfully validated SNS topic for Amazon SES event publishing."
 
@@ -88,6 +104,7 @@ def test_json_has_contacts_list_metrics_and_findings_with_their_source(messages:
     lags = [printed["metrics"].pop(name) for name in ("FeedbackLag", "SuppressionLag")]
     assert lags[0] > lags[1] >= 0
     assert printed == {
+        "version": 1,
         "contacts": [
             {
                 "address": RECIPIENT,
@@ -183,7 +200,98 @@ def test_suspension_has_ended_at_a_later_time(tmp_path: Path) -> None:
     assert released["status"] != "suspended"
 
 
-@pytest.mark.parametrize("option", ["--at=yesterday", "--streams=two words", "--soft-bounce-limit=0"])
+# Every setting that is not the name of a resource, with another value than its default.
+PARAMETERS = {
+    "soft_bounce_limit": "3",
+    "soft_bounce_window_days": "90",
+    "suspension_days": "7",
+    "list_suspended": "",
+    "deliveries_by": "None",
+    "streams": "newsletter,offers",
+    "ambiguous_complaint": "note",
+    "history_days": "30",
+    "metric_configuration_sets": "newsletter",
+    "suppression_rate": "0.5",
+    "suppress_unsubscribed": "",
+}
+
+
+def test_every_setting_of_the_policy_is_an_option_with_its_default(
+    messages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new setting is an option, or the name of a resource."""
+    assert set(option_names()) == PARAMETERS.keys()
+    assert {field.name for field in fields(Settings)} == PARAMETERS.keys() | RESOURCES | WITHOUT_EFFECT
+    used: list[Settings] = []
+
+    def record(aws: EmbeddedAws, settings: Settings, *arguments: Any) -> ReplayRunner:  # noqa: ANN401
+        used.append(settings)
+        return ReplayRunner(aws, settings, *arguments)
+
+    monkeypatch.setattr("feedbackctl.replay.embedded_stack.ReplayRunner", record)
+    options = [f"--{name.replace('_', '-')}" + (value and f"={value}") for name, value in PARAMETERS.items()]
+    for arguments in ([], options):
+        replay_as_json(messages, *arguments)
+    defaults = from_environment({"TABLE_NAME": "Contacts"})
+    changed = from_environment(
+        {"TABLE_NAME": "Contacts"} | {name.upper(): value or "true" for name, value in PARAMETERS.items()}
+    )
+    for name in PARAMETERS:
+        assert [getattr(one, name) for one in used] == [getattr(one, name) for one in (defaults, changed)]
+        assert getattr(defaults, name) != getattr(changed, name)
+
+
+def test_same_file_has_the_same_result_on_any_day(messages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No part of the result comes from the clock of this machine."""
+    (messages / "undated.json").write_text('{"eventType": "Bounce"}')
+    for options in ([], ["--explain", RECIPIENT], ["--at=2027-01-01T00:00:00Z"]):
+        first = replay_as_json(messages, *options)
+        with monkeypatch.context() as another_day:
+            real = time.time()
+            another_day.setattr(time, "time", lambda real=real: real + 400 * 86_400)
+            another_day.setattr("localaws.in_process.virtual_clock.datetime", LaterClock)
+            another_day.setattr("ses_feedback.handlers.deadline.datetime", LaterClock)
+            assert replay_as_json(messages, *options) == first
+
+
+def test_without_a_dated_message_the_result_does_not_depend_on_the_day(tmp_path: Path) -> None:
+    bounce = a_bounce()
+    del bounce["bounce"]["timestamp"], bounce["mail"]["timestamp"]
+    (tmp_path / "undated.json").write_text(text(bounce))
+    [contact] = replay_as_json(tmp_path)["contacts"]
+    assert (contact["status"], contact["status_at"]) == ("bounced", "2000-01-01T00:00:01.000Z")
+
+
+def test_standard_input_is_read_as_a_file(messages: Path) -> None:
+    stdin = (messages / "more.ndjson").read_bytes()
+    result = CliRunner().invoke(main, ["replay", "--json", "-", str(messages / "bounce.json")], input=stdin)
+    printed = json.loads(result.stdout)
+    assert (result.exit_code, printed["quarantined"]) == (0, [{"source": "-:2", "why": "not-json"}])
+    assert [contact["address"] for contact in printed["contacts"]] == [RECIPIENT, "x@example.org"]
+
+
+def test_explain_prints_the_history_of_one_contact_as_contact_explain_does(messages: Path) -> None:
+    result = feedbackctl("replay", messages, "--explain", f"Name <{RECIPIENT.upper()}>")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{RECIPIENT} is bounced.\n2026-03-01T12:00:05.000Z  Bounce Permanent/General")
+    assert result.stdout.splitlines()[-1].startswith("To undo: `feedbackctl contact reinstate ADDRESS")
+    document = replay_as_json(messages, "--explain", RECIPIENT)
+    assert document.keys() == {"version", "contact", "history", "insights", "undo"}
+    assert (document["contact"]["status"], [entry["kind"] for entry in document["history"]]) == ("bounced", ["Bounce"])
+    assert replay_as_json(messages, "--explain", "unknown@example.com")["contact"]["known"] is False
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--at=yesterday",
+        "--streams=two words",
+        "--soft-bounce-limit=0",
+        "--suppression-rate=fast",
+        "--deliveries-by=Mail",
+        "--explain=nobody",
+    ],
+)
 def test_invalid_parameter_is_a_usage_error(messages: Path, option: str) -> None:
     result = feedbackctl("replay", option, messages)
     assert (result.exit_code, result.stdout, "Usage: " in result.stderr) == (2, "", True)
