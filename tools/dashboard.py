@@ -50,7 +50,7 @@ def _verdict() -> list[Widget]:
     return [
         _metric(
             4,
-            "Account restricted by SES (0 = no)",
+            "Account restricted (0 = no)",
             [_ours("AccountRestricted", "Stack", STACK, label="restricted")],
             view="singleValue",
             sparkline=True,
@@ -160,14 +160,14 @@ def _lanes() -> list[Widget]:
     return [
         _metric(
             6,
-            "Oldest message of a lane, seconds",
+            "Oldest message of a lane (s)",
             [_of_queue("ApproximateAgeOfOldestMessage", f"{lane}Queue", label=lane) for lane in LANES],
             stat="Maximum",
             annotations=_thresholds((900, "alarm")),
         ),
         _metric(
             6,
-            "Retries of a lane, and age of the oldest, ms",
+            "Retries, and age of the oldest (ms)",
             [
                 *(_of_lane("Retried", lane, label=f"{lane}: retried", stat="Sum") for lane in LANES),
                 *(
@@ -197,7 +197,7 @@ def _list() -> list[Widget]:
     return [
         _metric(
             6,
-            "Suppression list: oldest pending change, ms",
+            "List: oldest pending change (ms)",
             [
                 _ours("SuppressionLag", "ConfigurationSet", "none", label="pending"),
                 _of_function("IteratorAge", "Suppression", label="stream"),
@@ -207,7 +207,7 @@ def _list() -> list[Widget]:
         ),
         _log(
             6,
-            "Suppression list: calls, and changes still pending",
+            "List: calls, and pending changes",
             "stats sum(put) + sum(deleted) as calls, max(still_pending) as pending by bin(1h)",
             view="timeSeries",
         ),
@@ -223,7 +223,7 @@ def _list() -> list[Widget]:
         ),
         _metric(
             6,
-            "Streams: changes of preference, emails stopped by an opt-out",
+            "Streams: opt-outs, emails stopped",
             [
                 _ours("Subscription", "ConfigurationSet", OWN, label="changes"),
                 _ours("UnsubscribedRecipient", "ConfigurationSet", OWN, label="not sent"),

@@ -10,18 +10,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from benchmarks import messages
+from localaws.cloudwatch.alarms import MetricKey
+from localaws.cloudwatch.metric_math import Series
 from localaws.in_process.embedded_aws import EmbeddedAws
 from localaws.in_process.lambda_functions import Functions, Invocation
 from localaws.in_process.virtual_clock import VirtualClock
 from ses_feedback.settings import Settings
-from tools.cloudwatch.alarms import MetricKey
-from tools.cloudwatch.metric_math import Series
 
 START = messages.SENT.replace(hour=0)
 STEP, STEPS = timedelta(minutes=15), 96
 STACK, SET = "ses-feedback", "receipts"
 BAD_LIST = range(56, 62)
 """The steps in which a bad list is sent."""
+MALFORMED, REDRIVEN = 36, 44
+"""The steps in which a malformed message arrives, and in which an operator has removed it."""
 
 
 class Day:
@@ -71,6 +73,11 @@ def replay() -> Day:
             for lane, documents in _feedback(step, sent).items():
                 if documents:
                     _record(day, step, lane, functions.feedback(_event(documents, lane, clock.now())))
+            if step == MALFORMED:
+                _record(day, step, "Bounce", functions.feedback(_event([{"not": "feedback"}], "Bounce", clock.now())))
+            waiting = len(aws.quarantined()) if step < REDRIVEN else 0
+            quarantine = {"QueueName": "${QuarantineQueue.QueueName}"}
+            day.add(step, "AWS/SQS", "ApproximateNumberOfMessagesVisible", waiting, **quarantine)
             _record(day, step, "Suppression", functions.suppression({"Records": aws.stream_records()}))
             _record(day, step, "Suppression", functions.suppression({}))
     return day
@@ -96,6 +103,9 @@ def _feedback(step: int, sent: int) -> dict[str, list[dict[str, Any]]]:
     if step % 24 == 10:  # noqa: PLR2004 (a provider rejects the sender every six hours)
         bounces.append(_rejected(messages.bounce(first + 999, sequence=at, soft=True)))
     complaints = [messages.complaint(first + 2, sequence=at)] if step % 32 == 20 else []  # noqa: PLR2004
+    if step % 16 == 14:  # noqa: PLR2004 (an opt-out every four hours, and one email that it stops)
+        complaints.append(_opted_out(messages.complaint(first + 3, sequence=at)))
+        bounces.append(_not_sent(messages.bounce(first + 4, sequence=at)))
     deliveries = [messages.delivery(first + n, sequence=at) for n in range(sent) if (first + n) % every > 1]
     return {"Bounce": bounces, "Complaint": complaints, "Delivery": deliveries}
 
@@ -104,6 +114,25 @@ def _rejected(bounce: dict[str, Any]) -> dict[str, Any]:
     recipient = bounce["bounce"]["bouncedRecipients"][0]
     recipient |= {"status": "4.7.28", "diagnosticCode": "smtp; 421-4.7.28 unusual rate of unsolicited mail - gsmtp"}
     return bounce
+
+
+def _opted_out(complaint: dict[str, Any]) -> dict[str, Any]:
+    """Return a change of preference of the person that complained."""
+    subscription = {
+        "contactList": "Shop",
+        "timestamp": complaint["complaint"]["timestamp"],
+        "source": "UnsubscribeHeader",
+        "oldTopicPreferences": {"unsubscribeAll": False, "topicSubscriptionStatus": []},
+        "newTopicPreferences": {"unsubscribeAll": True, "topicSubscriptionStatus": []},
+    }
+    return {"eventType": "Subscription", "mail": complaint["mail"], "subscription": subscription}
+
+
+def _not_sent(bounce: dict[str, Any]) -> dict[str, Any]:
+    """Return an email that SES did not send, because its recipient had opted out."""
+    recipients = [{"emailAddress": each["emailAddress"]} for each in bounce["bounce"]["bouncedRecipients"]]
+    detail = {"bounceSubType": "UnsubscribedRecipient", "bouncedRecipients": recipients}
+    return {**bounce, "bounce": {**bounce["bounce"], **detail}}
 
 
 def _event(documents: list[dict[str, Any]], lane: str, now: datetime) -> dict[str, Any]:

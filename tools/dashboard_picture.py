@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from localaws.cloudwatch.alarms import MetricKey
+from localaws.cloudwatch.metric_math import Series, evaluate
 from tools import dashboard
-from tools.cloudwatch.alarms import MetricKey
 from tools.cloudwatch.dashboards import expressions_of, metrics_of
-from tools.cloudwatch.metric_math import Series, evaluate
 from tools.dashboard_data import SET, STACK, STEPS, Day, replay
 
 PICTURE = Path(__file__).parent.parent / "docs/dashboard.svg"
@@ -25,6 +25,7 @@ CAPTION = (
 COLUMN, UNIT, MARGIN, TOP = 50, 32, 4, 34
 COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f")
 NO_DATA = "no data in a replay"
+LEGEND_ROW, LABEL_HEIGHT, LABEL_WIDTH = 12, 9, 74
 Line = tuple[str, Series, str]
 """A label, values over the day, and the side of its axis."""
 
@@ -115,28 +116,62 @@ def _key(metric: tuple[str, str, tuple[tuple[str, str], ...]]) -> MetricKey:
 
 
 def _draw_graph(lines: list[Line], properties: dict[str, Any], width: float, height: float) -> Iterator[str]:
-    left, right, top, bottom = 44.0, width - 44, 28.0, height - 24
+    legend, rows = _legend(lines, width, height)
+    left, right, top, bottom = 44.0, width - 44, 28.0, height - 12 - LEGEND_ROW * rows
     annotations = properties.get("annotations", {}).get("horizontal", [])
     tops = {side: _top(lines, side, annotations if side == "left" else []) for side in ("left", "right")}
     yield f'<path d="M{left} {bottom}H{right}M{left} {top}V{bottom}" stroke="#aab7b8" fill="none"/>'
-    yield _text(left - 4, top + 8, f"{tops['left']:g}", size=9, anchor="end")
+    yield _text(left - 4, top + 8, format_number(tops["left"]), size=9, anchor="end")
     yield _text(left - 4, bottom, "0", size=9, anchor="end")
     if any(side == "right" for *_, side in lines):
-        yield _text(right + 4, top + 8, f"{tops['right']:g}", size=9)
-    for line in annotations:
-        y = bottom - line["value"] / tops["left"] * (bottom - top)
-        yield f'<path d="M{left} {y:.1f}H{right}" stroke="{line["color"]}" stroke-dasharray="4 3"/>'
-        yield _text(right - 2, y - 2, line["label"], size=8, anchor="end")
+        yield _text(right + 4, top + 8, format_number(tops["right"]), size=9)
+    yield from _annotations(annotations, Area(left, right, bottom, (bottom - top) / tops["left"]))
     if not any(value is not None for _, values, _ in lines for value in values):
-        yield _text((left + right) / 2, (top + bottom) / 2 + 10, NO_DATA, size=11, anchor="middle", color="#879596")
+        yield _text((left + right) / 2, bottom - 8, NO_DATA, size=11, anchor="middle", color="#879596")
     for number, (_, values, side) in enumerate(lines):
         color = COLORS[number % len(COLORS)]
         yield _polyline(values, color, Area(left, right, bottom, (bottom - top) / tops[side]))
-    x = 8.0
-    for number, (label, *_) in enumerate(lines):
-        yield f'<rect x="{x:.0f}" y="{height - 14:.0f}" width="8" height="8" fill="{COLORS[number % len(COLORS)]}"/>'
-        yield _text(x + 11, height - 6.5, label, size=9)
-        x += 18 + 5.0 * len(label)
+    yield from legend
+
+
+def _annotations(annotations: Sequence[dict[str, Any]], area: "Area") -> Iterator[str]:
+    """Draw thresholds. The label of a line that is close to the line below stands further left."""
+    indent, previous = 0, float("inf")
+    for line in sorted(annotations, key=lambda each: float(each["value"])):
+        y = area.bottom - line["value"] * area.scale
+        indent = indent + 1 if previous - y < LABEL_HEIGHT else 0
+        previous = y
+        label = f"{line['label']} {format_number(line['value'])}"
+        yield f'<path d="M{area.left} {y:.1f}H{area.right}" stroke="{line["color"]}" stroke-dasharray="4 3"/>'
+        yield _text(area.right - 2 - LABEL_WIDTH * indent, y - 2, label, size=8, anchor="end")
+
+
+def _legend(lines: list[Line], width: float, height: float) -> tuple[list[str], int]:
+    """Return the legend, which begins a row when it is wider than the widget, and its number of rows."""
+    x, rows = 8.0, 1
+    places: list[tuple[float, int, str]] = []
+    for label, *_ in lines:
+        needed = 20 + 5.2 * len(label)
+        if x + needed > width and places:
+            x, rows = 8.0, rows + 1
+        places.append((x, rows, label))
+        x += needed
+    parts = []
+    for number, (x, row, label) in enumerate(places):
+        y = height - 6.5 - LEGEND_ROW * (rows - row)
+        parts.append(
+            f'<rect x="{x:.0f}" y="{y - 7.5:.1f}" width="8" height="8" fill="{COLORS[number % len(COLORS)]}"/>'
+        )
+        parts.append(_text(x + 11, y, label, size=9))
+    return parts, rows
+
+
+def format_number(value: float) -> str:
+    """Return a number with at most three digits, as at the axes of CloudWatch: `3.78M`, `0.138`."""
+    for limit, unit in ((1e6, "M"), (1e4, "k")):
+        if value >= limit:
+            return f"{value / limit * (10 if unit == 'k' else 1):.3g}{unit}"
+    return f"{value:.3g}"
 
 
 def _top(lines: list[Line], side: str, annotations: Sequence[dict[str, Any]]) -> float:
@@ -155,16 +190,21 @@ class Area(NamedTuple):
 
 
 def _polyline(values: Series, color: str, area: Area) -> str:
-    path, drawing = "", False
+    """Return a line through neighboring values, and a dot for a value without neighbors."""
+    path, dots = "", ""
+    known = [None, *values, None]
     for number, value in enumerate(values):
         if value is None:
-            drawing = False
             continue
         x = area.left + (number + 0.5) / len(values) * (area.right - area.left)
         y = area.bottom - value * area.scale
-        path += f"{'L' if drawing else 'M'}{x:.1f} {y:.1f}" + ("" if drawing else "h1")
-        drawing = True
-    return f'<path d="{path or "M0 0"}" stroke="{color}" stroke-width="1.5" fill="none"/>'
+        before, after = known[number], known[number + 2]
+        if before is None and after is None:
+            dots += f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{color}"/>'
+        else:
+            path += f"{'M' if before is None else 'L'}{x:.1f} {y:.1f}"
+    line = f'<path d="{path}" stroke="{color}" stroke-width="1.5" fill="none"/>' if path else ""
+    return line + dots
 
 
 def _text(

@@ -9,8 +9,10 @@ import os
 import resource
 import sys
 from importlib import import_module
+from typing import Any
 
 from localaws.listen_address import check_listen_address
+from localaws.server.alarm_states import alarm_patches
 from localaws.server.asgi_app import AsgiApp
 from localaws.server.cloudwatch_patches import cloudwatch_patches
 from localaws.server.function_credentials import credential_patches
@@ -19,6 +21,8 @@ from localaws.server.ministack_internals import Emulator
 from localaws.server.ministack_patches import behavior_patches
 from localaws.server.monkey_patch import apply_patches
 from localaws.server.request_guard import RequestGuard
+from localaws.server.service_metrics import metric_patches, sample_forever
+from localaws.server.topic_redrive import redrive_patches
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -34,6 +38,7 @@ def main() -> None:
     app = AsgiApp(emulator, RequestGuard(access_key, addresses, emulator.has_access_key))
     iam = os.environ["AUTH"] == "true"
     apply_patches([*behavior_patches(emulator, app.ses.publish_destination_notice), *cloudwatch_patches()])
+    apply_patches([*alarm_patches(), *metric_patches(emulator), *redrive_patches(emulator)])
     apply_patches([*iam_patches(emulator), *credential_patches(emulator, iam=iam)])
     # The functions inherit the environment. They must import this project from their own package only, and log at the
     # level in the template (Powertools reads LOG_LEVEL too).
@@ -44,7 +49,14 @@ def main() -> None:
     config.bind = [f"[{address}]:{port}" if ":" in address else f"{address}:{port}" for address in listening]
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    asyncio.run(import_module("hypercorn.asyncio").serve(app, config))
+    asyncio.run(_serve(emulator, app, config))
+
+
+async def _serve(emulator: Emulator, app: AsgiApp, config: Any) -> None:  # noqa: ANN401 (a class without types)
+    """Serve, and publish the metrics of AWS's own services meanwhile."""
+    sampling = asyncio.create_task(sample_forever(emulator))
+    await import_module("hypercorn.asyncio").serve(app, config)
+    sampling.cancel()
 
 
 def _configure_ministack(port: str, access_key: str) -> None:

@@ -1,6 +1,6 @@
 """Patches of CloudWatch: what ministack lacks is accepted and stored, so that the template can be deployed.
 
-Metric math is not evaluated, and saved queries are not run.
+`alarm_states` evaluates the alarms. Saved queries are not run.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ def cloudwatch_patches() -> Iterator[Patch]:
 
 
 def _with_metric_math(record: Callable[[str, Mapping[str, Any]], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Store an alarm on metric math. Without a metric of its own, ministack never evaluates it."""
+    """Store an alarm on metric math."""
 
     def replacement(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         metrics = properties.get("Metrics")

@@ -3,7 +3,7 @@
 import base64
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -194,6 +194,27 @@ class Emulator:
     def record_metric(self, metric: MetricValue) -> None:
         """Add a value to a CloudWatch metric."""
         self._cloudwatch.record_metric(metric.namespace, metric.name, metric.value, metric.unit, metric.dimensions)
+
+    def record_service_metric(self, namespace: str, name: str, value: float, **dimensions: str) -> None:
+        """Add a value to a CloudWatch metric that AWS publishes about a resource."""
+        self._cloudwatch.record_metric(namespace, name, value, "None", dimensions)
+
+    def enter_scopes(self) -> Iterator[Scope]:
+        """Make each account and Region that has queues or alarms the current one, and yield it."""
+        stores = (self.service("sqs")._queues, self._cloudwatch._alarms)  # noqa: SLF001
+        for account, region in sorted({key[:2] for store in stores for key in list(store._data)}):  # noqa: SLF001
+            self._responses.set_request_account_id(account)
+            self._responses.set_request_region(region)
+            yield Scope(account, region)
+
+    def queues(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Return the messages of each queue of the current account and Region, by URL."""
+        queues = self.service("sqs")._queues  # noqa: SLF001
+        return {url: list(queue["messages"]) for url, queue in queues.items()}
+
+    def evaluate_alarms(self) -> None:
+        """Evaluate the alarms of the current account and Region."""
+        self._cloudwatch._evaluate_all_alarms()  # noqa: SLF001
 
     def function_processes(self) -> dict[str, list[int]]:
         """Return the process ids of the running functions, by function name."""

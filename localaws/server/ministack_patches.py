@@ -27,9 +27,11 @@ def behavior_patches(emulator: Emulator, on_destination: Callable[[str, str], No
     yield Patch(
         lambdas,
         "_execute_function",
-        partial(_with_retry_of_stream_batch, lambdas._emit_lambda_metrics),  # noqa: SLF001
+        partial(_with_retry_of_stream_batch, emulator, lambdas._emit_lambda_metrics),  # noqa: SLF001
     )
     yield Patch(lambdas, "_poll_dynamodb_streams", _StreamPoller)
+    # A second instead of ten, so that "run every schedule now" means now.
+    yield Patch(emulator.service("scheduler"), "_SCHEDULE_TICK_INTERVAL", lambda _: 1)
 
 
 def _with_notice(put: Callable[..., Any], on_destination: Callable[[str, str], None]) -> Callable[..., Any]:
@@ -99,7 +101,9 @@ def _find_item(dynamodb: Any, table: Any, conditions: Iterable[tuple[str, str, A
     return table["items"].get(key.get(table["pk_name"]), {}).get(key.get(table["sk_name"]))
 
 
-def _with_retry_of_stream_batch(emit: Callable[..., None], execute: Callable[..., Any]) -> Callable[..., Any]:
+def _with_retry_of_stream_batch(
+    emulator: Emulator, emit: Callable[..., None], execute: Callable[..., Any]
+) -> Callable[..., Any]:
     """Deliver a stream batch again if the function reports failed records, and count invocations by event sources.
 
     `emit` records the metrics of an invocation; ministack does so for other invocations only.
@@ -109,9 +113,14 @@ def _with_retry_of_stream_batch(emit: Callable[..., None], execute: Callable[...
     """
 
     def replacement(func: Any, event: Any, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
+        name = (func.get("config") or func)["FunctionName"]
+        if _is_from_stream(event):
+            age = time.time() - event["Records"][-1]["dynamodb"]["ApproximateCreationDateTime"]
+            emulator.record_service_metric("AWS/Lambda", "IteratorAge", max(0, age) * 1000, FunctionName=name)
         result = execute(func, event, *rest, **options)
-        if _is_from_event_source(event):
-            name = (func.get("config") or func)["FunctionName"]
+        # A throttled invocation is neither an invocation nor an error; ministack has counted it:
+        # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+        if _is_from_event_source(event) and not result.get("throttle"):
             emit(name, duration_ms=0.0, error=bool(result.get("error")), throttle=False)
         body = result.get("body")
         if _is_from_stream(event) and isinstance(body, dict) and body.get("batchItemFailures"):
@@ -122,8 +131,9 @@ def _with_retry_of_stream_batch(emit: Callable[..., None], execute: Callable[...
 
 
 def _is_from_event_source(event: Any) -> bool:  # noqa: ANN401
+    """Return True for an event of a queue, a stream, a rule or a schedule."""
     match event:
-        case {"Records": [{"eventSource": "aws:sqs" | "aws:dynamodb"}, *_]}:
+        case {"Records": [{"eventSource": "aws:sqs" | "aws:dynamodb"}, *_]} | {"source": str(), "detail-type": str()}:
             return True
     return False
 

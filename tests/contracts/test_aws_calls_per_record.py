@@ -15,9 +15,9 @@ from benchmarks.lanes import STREAM_BATCH, Lanes, Usage
 from benchmarks.table import Table
 from benchmarks.template_facts import Stream, read_template
 from benchmarks.traffic import records_per_object
+from localaws.cloudwatch.alarms import watched_metrics
 from tests.support.dynamodb_table import INDEXES
 from tests.support.sam_template import stack
-from tools.cloudwatch.alarms import watched_metrics
 
 Documents = Iterable[dict[str, Any]]
 

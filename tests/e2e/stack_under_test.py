@@ -112,18 +112,21 @@ class StackUnderTest(DeployedStack):
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return {message["Body"]: message["MessageAttributes"]["reason"]["StringValue"] for message in messages}
 
-    def metric(self, namespace: str, name: str, statistic: str, since: int, **dimensions: str) -> float | None:
-        """Return a statistic of a metric since a time in milliseconds, or None if it has no data.
+    def metric(
+        self, namespace: str, name: str, statistic: str, since: int, *, until: int | None = None, **dimensions: str
+    ) -> float | None:
+        """Return a statistic of a metric between times in milliseconds, or None if it has no data.
 
-        A `configuration_set` is the dimension `ses:configuration-set`.
+        Without `until`, all later data counts. A `configuration_set` is the dimension `ses:configuration-set`.
         """
         names = {"configuration_set": "ses:configuration-set"}
+        end = datetime.now(UTC) + timedelta(minutes=1) if until is None else datetime.fromtimestamp(until / 1000, UTC)
         response = self.client("cloudwatch").get_metric_statistics(
             Namespace=namespace,
             MetricName=name,
             Dimensions=[{"Name": names.get(key, key), "Value": value} for key, value in dimensions.items()],
             StartTime=datetime.fromtimestamp(since / 1000, UTC),
-            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            EndTime=end,
             Period=86_400,
             Statistics=[statistic],
         )

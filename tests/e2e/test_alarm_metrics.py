@@ -1,140 +1,146 @@
-"""The metrics that alarms watch are produced by their real causes, and CloudWatch's rules then raise the alarms.
+"""Each alarm is raised by its real cause: the metric is read from the local CloudWatch, and its rules are applied.
 
-docs/operate/local.md lists what the emulator cannot evaluate: the metrics of SQS, SNS and Firehose, and SES's rates.
+docs/operate/local.md lists the alarms whose cause only AWS has.
 """
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from localaws.cloudwatch.alarms import ALARM, OK, MetricKey, evaluate_alarm, watched_metrics
+from localaws.deployment import sam_cli
+from tests.e2e.alarm_causes import CAUSES, SUPPRESSED_PER_HOUR, AlarmCause
 from tests.e2e.stack_under_test import StackUnderTest, wait_for
-from tests.e2e.workload import create_bounce
 from tests.support.sam_template import stack as template_stack
-from tools.cloudwatch.alarms import ALARM, OK, MetricKey, evaluate_alarm, watched_metrics
+
+NAME = "alarmed"
+PARAMETERS = {
+    "AlarmEmail": "operator@example.com",
+    "AccountSilence": "true",
+    "SuppressedPerHour": str(SUPPRESSED_PER_HOUR),
+}
+"""The parameters of the stack with the alarms."""
+Window = tuple[int, int | None]
+"""The begin and the end of a period in milliseconds. The last period has no end."""
 
 
-def read(stack: StackUnderTest, key: MetricKey, statistic: str, since: int) -> float | None:
-    """Return a statistic of a metric of the template, whose names are replaced by those of the deployed stack."""
-    names = {"${AWS::StackName}": stack.name, "${ConfigurationSet}": stack.outputs["ConfigurationSetName"]}
-    renamed = {"ses:configuration-set": "configuration_set"}
-    dimensions = {renamed.get(name, name): names.get(value, value) for name, value in key.dimensions}
-    return stack.metric(key.namespace, key.name, statistic, since, **dimensions)
+class Alarmed(NamedTuple):
+    """A stack, and a queue that receives the notifications of its alarms."""
+
+    stack: StackUnderTest
+    notifications: str
 
 
-def state(stack: StackUnderTest, name: str, since: int, **changed: float) -> str:
-    """Return the state of an alarm under CloudWatch's rules, with all data since a time in one period."""
-    return evaluate(stack, {**template_stack().properties(name), **changed}, since)
-
-
-def evaluate(stack: StackUnderTest, alarm: Mapping[str, Any], since: int) -> str:
-    """Return the state of an alarm with these properties, as `state` does."""
-    metrics = watched_metrics(alarm)
-    return evaluate_alarm(alarm, {each.key: [read(stack, each.key, each.statistic, since)] for each in metrics})
-
-
-def send_to_lane(stack: StackUnderTest, lane: str, *messages: str) -> None:
-    """Put messages into the queue of a lane, as a topic does."""
-    for message in messages:
-        stack.client("sqs").send_message(QueueUrl=stack.outputs[f"{lane}QueueUrl"], MessageBody=message)
-
-
-def a_bounce(stack: StackUnderTest, **recipient: str) -> str:
-    """Return a bounce with other fields of its recipient."""
-    address = stack.create_address("workload")
-    at = datetime.now(UTC) - timedelta(minutes=1)
-    document: dict[str, Any] = json.loads(create_bounce(address, at, bounceType="Transient", bounceSubType="General"))
-    document["bounce"]["bouncedRecipients"][0].update(recipient)
-    return json.dumps(document)
-
-
-def reject_sender(stack: StackUnderTest) -> None:
-    """A provider rejects the sender."""
-    send_to_lane(stack, "Bounce", a_bounce(stack, status="5.7.1", diagnosticCode="smtp; 550 5.7.1 blocked"))
-
-
-def forge_recipient(stack: StackUnderTest) -> None:
-    """A bounce names a recipient that the email was not sent to."""
-    send_to_lane(stack, "Bounce", a_bounce(stack, emailAddress="another@example.org"))
-
-
-def fail_rendering(stack: StackUnderTest) -> None:
-    """A template cannot be rendered."""
-    mail = {"timestamp": "2026-03-01T12:00:00.000Z", "messageId": "m-1", "destination": ["someone@example.com"]}
-    failure = {"templateName": "Welcome", "errorMessage": "Attribute 'name' is not present"}
-    send_to_lane(stack, "Delivery", json.dumps({"eventType": "Rendering Failure", "mail": mail, "failure": failure}))
-
-
-def bounce_hard(stack: StackUnderTest) -> None:
-    """An email bounces."""
-    stack.send_email(stack.create_address("bounce"))
-
-
-CAUSES: list[tuple[str, Callable[[StackUnderTest], None]]] = [
-    ("ProvidersReject", reject_sender),
-    ("RecipientsUnmatched", forge_recipient),
-    ("RenderingFails", fail_rendering),
-    ("ContactsSuppressed", bounce_hard),
-]
-
-
-@pytest.mark.parametrize(("alarm", "cause"), CAUSES, ids=[name for name, _ in CAUSES])
-def test_the_cause_of_an_alarm_is_counted_for_the_stack(
-    stack: StackUnderTest, alarm: str, cause: Callable[[StackUnderTest], None]
-) -> None:
-    since = int(time.time() * 1000)
-    threshold = {} if alarm == "RenderingFails" else {"Threshold": 1}
-    assert state(stack, alarm, since, **threshold) == OK
-    cause(stack)
-    assert wait_for(partial(state, stack, alarm, since, **threshold), lambda found: found == ALARM, 90) == ALARM
-
-
-def test_records_returned_for_retry_are_counted_with_their_age(short_visibility_stack: StackUnderTest) -> None:
-    stack = short_visibility_stack
-    since = int(time.time() * 1000)
-    stack.inject_faults({"service": "dynamodb", "callers": "BounceFunction"})
-    stack.send_email(stack.create_address("bounce"))
-    # A second of age instead of an hour.
-    alarm = partial(state, stack, "RetriesStuck", since, Threshold=1_000)
-    assert wait_for(alarm, lambda found: found == ALARM, 90) == ALARM
-    lane = {"Stack": stack.name, "Lane": "Bounce"}
-    assert stack.metric("SesFeedback", "Retried", "Sum", since, **lane)
+@pytest.fixture(scope="module")
+def alarmed(deployed: StackUnderTest) -> Iterator[Alarmed]:
+    """Deploy a second stack, whose metrics no other test has changed."""
+    parameters = [f"{name}={value}" for name, value in PARAMETERS.items()]
+    sam_cli.deploy(deployed.local_aws, deployed.server, name=NAME, parameters=parameters)
+    stack = StackUnderTest(deployed.local_aws, deployed.server, NAME)
     stack.inject_faults()
-    assert stack.drain_lanes() == {}
+    sqs = stack.client("sqs")
+    url = sqs.create_queue(QueueName="notifications")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**allow, "Resource": arn}]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    subscription = {"TopicArn": stack.outputs["AlarmTopicArn"], "Protocol": "sqs", "Endpoint": arn}
+    stack.client("sns").subscribe(**subscription, Attributes={"RawMessageDelivery": "true"})
+    yield Alarmed(stack, url)
+    stack.inject_faults()
+    stack.set_publishing()
+    sam_cli.delete(deployed.local_aws, deployed.server, name=NAME)
 
 
-def test_the_sweep_counts_a_healthy_account(stack: StackUnderTest) -> None:
-    """tests/unit/ses_feedback/handlers shows that nothing is counted if SES does not answer."""
-    since = int(time.time() * 1000)
-    stack.run_sweep()
-    samples = partial(stack.metric, "SesFeedback", "AccountRestricted", "SampleCount", since, Stack=stack.name)
-    assert wait_for(samples, seconds=60)
-    assert (state(stack, "AccountRestricted", since), state(stack, "AccountUnknown", since)) == (OK, OK)
+def read(stack: StackUnderTest, key: MetricKey, statistic: str, window: Window) -> float | None:
+    """Return a statistic of a metric of the template, whose names are replaced by those of the deployed stack."""
+    renamed = {"ses:configuration-set": "configuration_set"}
+    dimensions = {renamed.get(name, name): physical_name(stack, value) for name, value in key.dimensions}
+    since, until = window
+    return stack.metric(key.namespace, key.name, statistic, since, until=until, **dimensions)
 
 
-def test_an_account_under_review_is_an_alarm(stack: StackUnderTest) -> None:
-    since = int(time.time() * 1000)
-    stack.server.call("ses-settings", {"enforcement": "PROBATION"}, method="PUT")
-    stack.run_sweep()
-    alarm = partial(state, stack, "AccountRestricted", since)
-    assert wait_for(alarm, lambda found: found == ALARM, 60) == ALARM
-    stack.server.call("ses-settings", {"enforcement": "HEALTHY"}, method="PUT")
-    assert any('"state":"PROBATION"' in line for line in stack.log_lines("Suppression", since))
+def physical_name(stack: StackUnderTest, reference: str) -> str:
+    """Return the name of a resource of the deployed stack for a reference such as `${BounceQueue.QueueName}`."""
+    names = {"AWS::StackName": stack.name, "ConfigurationSet": stack.outputs["ConfigurationSetName"]}
+    logical = reference.removeprefix("${").removesuffix("}").partition(".")[0]
+    if reference == logical:
+        return reference
+    return names.get(logical) or stack.resources()[logical].rpartition("/")[2].rpartition(":")[2]
 
 
-def test_emails_without_feedback_are_silence_until_feedback_arrives(stack: StackUnderTest) -> None:
-    """SES holds its events back. The alarm's floor is replaced by one email."""
-    stack.drain_lanes()
-    since = int(time.time() * 1000)
-    silence = partial(evaluate, stack, template_stack(SilenceSends="1").properties("FeedbackSilent"), since)
-    assert silence() == OK
-    stack.set_publishing(held=True)
-    stack.send_email(stack.create_address("success"))
-    assert wait_for(silence, lambda found: found == ALARM, 30) == ALARM
-    assert stack.metric("AWS/SES", "Send", "Sum", since)
-    stack.set_publishing(held=False)
-    assert wait_for(silence, lambda found: found == OK, 90) == OK
+def evaluate(stack: StackUnderTest, alarm: Mapping[str, Any], windows: Sequence[Window]) -> str:
+    """Return the state of an alarm under CloudWatch's rules, with the data of each window as one period."""
+    data = {
+        metric.key: [read(stack, metric.key, metric.statistic, window) for window in windows]
+        for metric in watched_metrics(alarm)
+    }
+    return evaluate_alarm(alarm, data)
+
+
+def states(stack: StackUnderTest, names: Sequence[str]) -> dict[str, str]:
+    """Return the states of deployed alarms, as the local CloudWatch reports them."""
+    resources = stack.resources()
+    alarms = stack.client("cloudwatch").describe_alarms(AlarmNames=[resources[name] for name in names])
+    by_name = {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms["MetricAlarms"]}
+    return {name: by_name[resources[name]] for name in names}
+
+
+def now() -> int:
+    """Return the time in milliseconds."""
+    return int(time.time() * 1000)
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=[cause.alarms[0] for cause in CAUSES])
+def test_an_alarm_is_raised_by_its_cause(alarmed: Alarmed, cause: AlarmCause) -> None:
+    stack = alarmed.stack
+    alarms = {name: {**template_stack(**PARAMETERS).properties(name), **cause.changed} for name in cause.alarms}
+    before = {name: evaluate(stack, alarm, [(now(), None)]) for name, alarm in alarms.items()}
+    assert before == {name: evaluate_alarm(alarm, {}) for name, alarm in alarms.items()}
+    windows: list[Window] = []
+    for _ in range(cause.periods):
+        wait_for_data(stack, cause, alarms, windows)
+    raised = {name: evaluate(stack, alarm, windows) for name, alarm in alarms.items()}
+    assert raised == dict.fromkeys(alarms, ALARM)
+
+
+def wait_for_data(
+    stack: StackUnderTest, cause: AlarmCause, alarms: Mapping[str, Mapping[str, Any]], windows: list[Window]
+) -> None:
+    """Cause the alarms until the data of one period is breaching. Add its window to `windows`."""
+    started = now()
+    one_period = {"EvaluationPeriods": 1, "DatapointsToAlarm": 1}
+    with cause.caused(stack):
+        for name, alarm in alarms.items():
+            read_state = partial(evaluate, stack, {**alarm, **one_period}, [(started, None)])
+            for _ in range(6):
+                if cause.sweeps:
+                    stack.run_sweep()
+                if wait_for(read_state, lambda state: state == ALARM, 6) == ALARM:
+                    break
+            assert read_state() == ALARM, name
+        if cause.evaluated_by_cloudwatch:
+            deployed = wait_for(partial(states, stack, cause.alarms), lambda found: set(found.values()) == {ALARM}, 20)
+            assert deployed == dict.fromkeys(cause.alarms, ALARM)
+        windows.append((started, now()))
+
+
+def test_the_end_of_a_cause_ends_its_alarm(alarmed: Alarmed) -> None:
+    """SES answers the sweep again, and feedback arrives. Other alarms last for their period."""
+    names = ("AccountUnknown", "FeedbackSilent")
+    alarmed.stack.run_sweep()
+    ended = wait_for(partial(states, alarmed.stack, names), lambda found: set(found.values()) == {OK}, 15)
+    assert ended == dict.fromkeys(names, OK)
+
+
+def test_an_alarm_notifies_when_it_is_raised_and_when_it_ends(alarmed: Alarmed) -> None:
+    documents = [json.loads(body) for body in alarmed.stack.take_messages(alarmed.notifications)]
+    names = {physical: logical for logical, physical in alarmed.stack.resources().items()}
+    sent = {(names[document["AlarmName"]], document["NewStateValue"]) for document in documents}
+    raised = {name for cause in CAUSES if cause.evaluated_by_cloudwatch for name in cause.alarms}
+    assert {name for name, state in sent if state == ALARM} >= raised
+    assert {("AccountUnknown", OK), ("FeedbackSilent", OK)} <= sent

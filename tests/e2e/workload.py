@@ -125,8 +125,15 @@ def import_backlog(stack: StackUnderTest, seconds: float) -> list[str]:
 @contextmanager
 def disabled_stream(stack: StackUnderTest) -> Iterator[None]:
     """Disable the stream's event source mapping, so that only sweeps update the suppression list."""
+    with disabled_mapping(stack, "Suppression"):
+        yield
+
+
+@contextmanager
+def disabled_mapping(stack: StackUnderTest, function: str) -> Iterator[None]:
+    """Disable the event source mapping of a function."""
     functions = stack.client("lambda")
-    name = stack.outputs["SuppressionFunctionName"]
+    name = stack.outputs[f"{function}FunctionName"]
     (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     yield

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from localaws.cloudwatch.alarms import ALARM, MAX_METRICS, OK, MetricKey, evaluate_alarm, watched_metrics
 from tests.support.sam_template import BOTH_PATHS, LANES, stack
-from tools.cloudwatch.alarms import ALARM, MAX_METRICS, OK, MetricKey, evaluate_alarm, watched_metrics
 from tools.cloudwatch.published import is_published
 
 WITH_ALL_ALARMS = {"AccountSilence": "true"}

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from localaws.cloudwatch.alarms import watched_metrics
+from localaws.cloudwatch.metric_math import evaluate
 from tests.support.deployed_functions import FakeContext, embedded_stack
 from tests.support.sam_template import stack
 from tools import dashboard
-from tools.cloudwatch.alarms import watched_metrics
 from tools.cloudwatch.dashboards import FREE_METRICS, expressions_of, metrics_of, problems
-from tools.cloudwatch.metric_math import evaluate
 from tools.cloudwatch.published import is_published
 
 SEARCHED = re.compile(r"SEARCH\('\{SesFeedback,(\w+)\} MetricName=\(([^)]*)\)', '(\w+)', (\d+)\)")
@@ -83,8 +83,8 @@ class TestBody:
             ("Complaint rate of the account, by SES", ["ComplaintRate"]),
             ("Our bounce rate of the set (not SES's)", ["BounceRateOfDay", "BounceRateOfHour"]),
             ("Our complaint rate of the set (not SES's)", ["ComplaintRateOfDay", "ComplaintRateOfHour"]),
-            ("Oldest message of a lane, seconds", ["BounceLaneWaits"]),
-            ("Suppression list: oldest pending change, ms", ["SuppressionLags"]),
+            ("Oldest message of a lane (s)", ["BounceLaneWaits"]),
+            ("List: oldest pending change (ms)", ["SuppressionLags"]),
         ],
     )
     def test_the_threshold_of_an_alarm_is_drawn_where_its_metric_is(self, title: str, alarms: list[str]) -> None:

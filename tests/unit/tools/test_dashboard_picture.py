@@ -47,7 +47,7 @@ def test_a_graph_without_data_says_so_and_others_do_not() -> None:
     without = {title for title, part in parts.items() if dashboard_picture.NO_DATA in part}
     assert "Bounce rate of the account, by SES" in without
     assert "SES events of the set" not in without
-    assert "Suppression list: calls, and changes still pending" not in without
+    assert "List: calls, and pending changes" not in without
 
 
 def test_a_rate_is_that_of_the_data() -> None:

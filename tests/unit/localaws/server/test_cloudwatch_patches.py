@@ -16,7 +16,6 @@ def record(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_an_alarm_on_metric_math_is_stored_without_a_metric_of_its_own() -> None:
-    """Ministack evaluates no alarm without a metric."""
     stored = _with_metric_math(record)("throttled", {"Metrics": MATH, "Threshold": 0})
     assert stored == {"AlarmName": "throttled", "MetricName": "", "Namespace": "", "Metrics": MATH}
 

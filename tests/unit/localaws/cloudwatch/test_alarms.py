@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.cloudwatch.alarms import ALARM, INSUFFICIENT_DATA, OK, MetricKey, alarm_values, evaluate_alarm, next_state
+from localaws.cloudwatch.alarms import ALARM, INSUFFICIENT_DATA, OK, MetricKey, alarm_values, evaluate_alarm, next_state
 
 CURRENT = "current state"
 POINTS = {"0": False, "X": True, "-": None}

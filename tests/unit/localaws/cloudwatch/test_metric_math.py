@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.cloudwatch.metric_math import MetricMathError, Series, evaluate
+from localaws.cloudwatch.metric_math import MetricMathError, Series, evaluate
 
 M1: Series = (30.0, 20.0, 0.0, 0.0)
 M2: Series = (20.0, None, 20.0, None)

@@ -1,0 +1,1 @@
+"""CloudWatch's rules: the state of an alarm, and metric math."""
