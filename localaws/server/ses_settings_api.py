@@ -137,6 +137,12 @@ class SettingsApi:
             "SigningEnabled": settings.signing,
             "Status": settings.dkim,
         }
+        if settings.mail_from:
+            document["MailFromAttributes"] = {
+                "MailFromDomain": settings.mail_from,
+                "MailFromDomainStatus": settings.mail_from_status,
+                "BehaviorOnMxFailure": settings.on_mx_failure,
+            }
         if settings.configuration_set:
             document["ConfigurationSetName"] = settings.configuration_set
         return _json(document)
@@ -150,6 +156,9 @@ class SettingsApi:
                 settings.signing = bool(asked.get("SigningEnabled"))
             case "feedback":
                 settings.forwarding = bool(asked.get("EmailForwardingEnabled"))
+            case "mail-from":
+                settings.mail_from = asked.get("MailFromDomain") or ""
+                settings.on_mx_failure = asked.get("BehaviorOnMxFailure") or "USE_DEFAULT_VALUE"
             case _:
                 return None
         return _json({})

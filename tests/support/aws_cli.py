@@ -5,15 +5,19 @@ https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters-types.html
 """
 
 import json
+import os
 import shlex
+import sys
 from collections.abc import Callable
 from typing import Any
 
+import botocore.session
+import jmespath  # type: ignore[import-untyped]
 from botocore import xform_name
 
 _SERVICES = {"s3api": "s3"}
 _RENAMED = {("sns", "subscribe"): {"notification-endpoint": "endpoint"}}
-_IGNORED = {"cli-binary-format", "query"}
+_IGNORED = {"cli-binary-format", "query", "output"}
 
 
 def run_command(command: str, create_client: Callable[[str], Any], region: str) -> Any:  # noqa: ANN401 (JSON)
@@ -64,8 +68,34 @@ def _convert(shape: Any, values: list[str], *, negated: bool) -> Any:  # noqa: A
             return int(values[0])
         case "list" if shape.member.type_name == "string" and not values[0].startswith("["):
             return values
+        case "list" if shape.member.type_name == "structure" and not values[0].startswith("["):
+            # https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-shorthand.html
+            return [dict(pair.split("=", 1) for pair in value.split(",")) for value in values]
         case "structure" | "map" | "list":
             return json.loads(values[0])
         case "blob":
             return values[0].encode()
     return values[0]
+
+
+def main() -> None:
+    """Execute the command in the arguments, as the program `aws` does, and print the response as JSON or text."""
+    words = sys.argv[1:]
+    session = botocore.session.Session()
+    response = run_command(shlex.join(["aws", *words]), session.create_client, os.environ["AWS_REGION"])
+    # Times are text in the AWS CLI, also in --query.
+    response = json.loads(json.dumps(response, default=lambda value: value.isoformat()))
+    response.pop("ResponseMetadata")
+    options = _group_options(words)
+    found = jmespath.search(options["query"][0], response) if "query" in options else response
+    print(_as_text(found) if options.get("output") == ["text"] else json.dumps(found))  # noqa: T201 (its purpose)
+
+
+def _as_text(found: Any) -> str:  # noqa: ANN401 (JSON)
+    if not isinstance(found, list):
+        return str(found)
+    return "\n".join("\t".join(map(str, row)) if isinstance(row, list) else str(row) for row in found)
+
+
+if __name__ == "__main__":
+    main()

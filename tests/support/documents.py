@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+_SHELL = re.compile(r"^( *)```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -20,6 +21,12 @@ def python_blocks(document: str, heading: str) -> list[str]:
     if not blocks:
         raise LookupError(f"{document} has no Python code under the heading {heading!r}")
     return [str(block) for block in blocks]
+
+
+def shell_blocks(document: str) -> list[str]:
+    """Return the shell code of a document, one text for each block."""
+    found = _SHELL.findall((ROOT / document).read_text())
+    return ["\n".join(line.removeprefix(indent) for line in code.splitlines()) for indent, code in found]
 
 
 def placeholders_replaced(code: str, **values: str) -> str:

@@ -1,7 +1,11 @@
 """The alarms, the dashboard and the outputs of template.yaml."""
 
-import pytest
+import re
 
+import pytest
+from click.testing import CliRunner
+
+from feedbackctl.__main__ import main
 from tests.support.sam_template import BOTH_PATHS, FUNCTIONS, LANES, QUEUES, ROOT, named, stack
 
 ALARM = "AWS::CloudWatch::Alarm"
@@ -48,8 +52,16 @@ class TestAlarms:
         assert {name for name, alarm in alarms.items() if not alarm.get("AlarmDescription")} == set()
 
     @pytest.mark.parametrize("name", ["ProvidersReject", "ContactsSuppressed"])
-    def test_the_description_names_the_command_that_undoes_suppressions(self, name: str) -> None:
-        assert "feedbackctl contact reinstate --where" in stack().properties(name)["AlarmDescription"]
+    def test_the_description_has_the_command_that_undoes_suppressions(self, name: str) -> None:
+        """Every word of the command is an option that it has. CloudWatch accepts 1,024 characters."""
+        description = stack().properties(name)["AlarmDescription"].replace("${AWS::StackName}", "mail")
+        command = description[description.index("feedbackctl contact reinstate --where") :].split()
+        result = CliRunner().invoke(main, ["contact", "reinstate", "--help"])
+        assert {word for word in command if word.startswith("--")} - set(
+            result.output.replace(",", " ").split()
+        ) == set()
+        assert command[command.index("--stack") + 1] == "mail"
+        assert len(description) <= 1_024
 
     @pytest.mark.parametrize(
         ("parameters", "topics"),
@@ -80,6 +92,12 @@ class TestAlarms:
         headings = " ".join(line for line in RUNBOOK.read_text().splitlines() if line.startswith("#"))
         alarms = {name for path in BOTH_PATHS for name in stack(**path, AccountSilence="true").of_type(ALARM)}
         assert {name for name in alarms if name not in headings} == set()
+
+    def test_the_section_of_each_alarm_names_a_command(self) -> None:
+        sections = re.split(r"^## ", RUNBOOK.read_text(), flags=re.MULTILINE)[1:]
+        alarms = {name for path in BOTH_PATHS for name in stack(**path, AccountSilence="true").of_type(ALARM)}
+        of_alarms = [each for each in sections if alarms & set(re.findall(r"\w+", each.splitlines()[0]))]
+        assert [each.splitlines()[0] for each in of_alarms if "feedbackctl " not in each] == []
 
     @pytest.mark.parametrize("queue", QUEUES)
     def test_the_runbook_names_each_queue(self, queue: str) -> None:

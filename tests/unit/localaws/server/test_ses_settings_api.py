@@ -58,6 +58,14 @@ def test_identities_of_both_versions_are_listed_with_their_status() -> None:
     }
 
 
+def test_mail_from_domain_is_returned_with_the_identity() -> None:
+    settings = AccountSettings()
+    assert "MailFromAttributes" not in ask_v2(settings, "GET", "identities/example.com")
+    assert ask_v2(settings, "PUT", "identities/example.com/mail-from", MailFromDomain="m.example.com") == {}
+    attributes = ask_v2(settings, "GET", "identities/example.com")["MailFromAttributes"]
+    assert (attributes["MailFromDomain"], attributes["BehaviorOnMxFailure"]) == ("m.example.com", "USE_DEFAULT_VALUE")
+
+
 def test_default_configuration_set_is_returned_with_the_identity() -> None:
     settings = AccountSettings()
     assert ask_v2(settings, "PUT", "identities/example.com/configuration-set", ConfigurationSetName="mail") == {}
