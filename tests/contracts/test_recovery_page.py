@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
 from localaws.in_process.contacts_table import CREATE_TABLE
 from localaws.in_process.embedded_aws import EmbeddedAws
+from tests.support.sam_template import template
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "recovery.md"
 OLD, NEW = "Restored", "Current"
@@ -51,3 +53,16 @@ def test_code_of_the_page_copies_missing_contacts_with_their_history_and_keeps_n
         assert read_items(dynamodb, NEW) == [an_item("lost@example.com"), history, an_item("newer@example.com", rev=7)]
         copy_items(OLD, NEW)
         assert capsys.readouterr().out == "0 items copied, 3 items already there\n"
+
+
+def test_template_of_the_page_has_the_properties_of_the_table_in_the_template() -> None:
+    """Without the conditions on the key and on deletion protection. Otherwise the deployment would change the table."""
+    [text] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    page = yaml_parse(text)["Resources"]["ContactsTable"]
+    table = template()["Resources"]["ContactsTable"]
+    conditional = {"DeletionProtectionEnabled", "SSESpecification"}
+    assert page["Properties"].keys() == table["Properties"].keys()
+    for name in page["Properties"].keys() - conditional:
+        assert page["Properties"][name] == table["Properties"][name]
+    policies = ("Type", "DeletionPolicy", "UpdateReplacePolicy")
+    assert [page[name] for name in policies] == [table[name] for name in policies]

@@ -30,6 +30,8 @@ def run_command(command: str, create_client: Callable[[str], Any], region: str) 
     program, service, operation, *words = shlex.split(command)
     assert program == "aws", command
     client = create_client(_SERVICES.get(service, service))
+    if operation == "wait":
+        return _wait(client, words)
     method = operation.replace("-", "_")
     assert method in client.meta.method_to_api_mapping, command
     model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
@@ -46,6 +48,17 @@ def run_command(command: str, create_client: Callable[[str], Any], region: str) 
             name, shape = members[renamed.removeprefix("no-") if negated else renamed]
             request[name] = _convert(shape, values, negated=negated)
     return getattr(client, method)(**request)
+
+
+def _wait(client: Any, words: list[str]) -> None:  # noqa: ANN401 (botocore's client)
+    """Execute `aws SERVICE wait STATE`, whose options are all texts."""
+    waiter = client.get_waiter(words[0].replace("-", "_"))
+    options = _group_options(words[1:]).items()
+    members = {
+        xform_name(name, "-"): name
+        for name in client.meta.service_model.operation_model(waiter.config.operation).input_shape.members
+    }
+    waiter.wait(**{members[option]: values[0] for option, values in options}, WaiterConfig={"Delay": 1})
 
 
 def _group_options(words: list[str]) -> dict[str, list[str]]:
