@@ -1,5 +1,6 @@
 """`feedbackctl local` and `feedbackctl demo`: AWS on this machine, with the real template.yaml deployed to it."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -57,7 +58,7 @@ def reset() -> None:
 def env() -> None:
     """Print the variables that make other tools use the local AWS, as commands for a shell."""
     for name, value in LocalAws().require_server().environment.items():
-        click.echo(f"export {name}={value}")
+        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @local.command()

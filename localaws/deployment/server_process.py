@@ -71,11 +71,11 @@ class LocalAws:
                 the server ended at once.
 
         """
+        if also_on is not None:
+            _require_listen_address(also_on)
         running = self.find_server()
         if running is not None:
             return running
-        if also_on is not None:
-            _require_listen_address(also_on)
         self._require_installation()
         free_port, access_key = _find_free_port(port), secrets.token_hex(20)
         self.state_directory.mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ server. Three kinds of callers are refused:
   itself is the secret.
 """
 
+import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator
 from hmac import compare_digest
@@ -27,6 +28,8 @@ _HEADER_KEYS = (
 )
 # In a presigned URL: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 _QUERY_KEYS = frozenset({"X-Amz-Credential", "AWSAccessKeyId"})
+# https://www.rfc-editor.org/rfc/rfc3986#section-3.2
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 _CONTROL = "/_"
 """The start of the paths of ministack's own endpoints and of ours. No AWS service has such a path."""
 
@@ -60,7 +63,8 @@ class RequestGuard:
     def _has_key(self, scope: Message, authorizations: list[str]) -> bool:
         """Return True if the request has an access key, and each that it has is admitted for its path."""
         keys = list(_find_keys(authorizations, scope["query_string"].decode("latin-1")))
-        is_control = scope["path"].startswith(_CONTROL)
+        # Neither `//_` nor `/bucket/../_` is a way around.
+        is_control = posixpath.normpath("/" + scope["path"].lstrip("/")).startswith(_CONTROL)
         return bool(keys) and all(
             compare_digest(key.encode(), self._access_key) or (not is_control and self._is_issued(key)) for key in keys
         )
@@ -77,6 +81,6 @@ def _find_keys(authorizations: list[str], query: str) -> Iterator[str]:
 
 
 def _read_host_name(host: str) -> str:
-    """Return the name or the address in a Host header, without port and brackets."""
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return name.lower()
+    """Return the name or the address in a Host header, without port and brackets, or an empty text if it is invalid."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found else ""

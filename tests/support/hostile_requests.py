@@ -57,6 +57,10 @@ HOSTILE_REQUESTS = [
         ),
         "old browser after DNS rebinding": HostileRequest("GET", _CONTROL, (_KNOWN,), b"", "attacker.example.org"),
         "host that begins like an address": HostileRequest("GET", _CONTROL, (_KNOWN,), b"", "127.0.0.1.example.org"),
+        "host that begins with brackets": HostileRequest("GET", _CONTROL, (_KNOWN,), b"", "[::1]attacker.example.org"),
+        "host with a name for a port": HostileRequest(
+            "GET", _CONTROL, (_KNOWN,), b"", "localhost:attacker.example.org"
+        ),
         "host that ends like a name": HostileRequest("GET", _CONTROL, (_KNOWN,), b"", "attacker-localhost"),
         "no key": HostileRequest("POST", "/", (_FORM,), _CREATE_ROLE),
         "no key to the control API": HostileRequest("GET", _CONTROL, (), b""),

@@ -27,11 +27,15 @@ def make_readable(directory: Path) -> None:
 
 
 def digest_tree(directory: Path) -> str:
-    """Return a digest of the names, the modes and the contents of all files below `directory`."""
+    """Return a digest of the names, the modes and the contents of everything below `directory`.
+
+    A symbolic link counts with its target, which is not followed: a copy of the tree would contain what it leads to.
+    """
     hashed = hashlib.sha256()
-    for path in list_files(directory):
-        name = f"{path.relative_to(directory).as_posix()} {path.stat().st_mode:o} "
-        hashed.update(name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(directory.rglob("*")):
+        content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+        name = f"{path.relative_to(directory).as_posix()} {path.lstat().st_mode:o} "
+        hashed.update(name.encode() + hashlib.sha256(content).digest())
     return hashed.hexdigest()
 
 

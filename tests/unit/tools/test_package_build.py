@@ -144,7 +144,7 @@ def test_changed_cache_is_not_used(package: Path, dependencies_cache: Path, tmp_
     assert digests(build(tmp_path / "rebuilt", "--cache", str(dependencies_cache))) == digests(package)
 
 
-@pytest.mark.parametrize("change", ["content", "name", "mode", "new file", "missing file"])
+@pytest.mark.parametrize("change", ["content", "name", "mode", "new file", "missing file", "link", "linked folder"])
 def test_digest_of_a_folder_depends_on_each_file(tmp_path: Path, change: str) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("1")
@@ -162,6 +162,11 @@ def test_digest_of_a_folder_depends_on_each_file(tmp_path: Path, change: str) ->
             (tmp_path / "c").touch()
         case "missing file":
             second.unlink()
+        case "link":  # To a file with the same content.
+            second.rename(tmp_path.parent / f"{tmp_path.name}-b")
+            second.symlink_to(tmp_path.parent / f"{tmp_path.name}-b")
+        case "linked folder":  # A copy of the tree would contain its files.
+            (tmp_path / "c").symlink_to(tmp_path.parent, target_is_directory=True)
     assert digest_tree(tmp_path) != before
 
 

@@ -151,6 +151,17 @@ def test_address_that_other_machines_could_reach_is_refused(tmp_path: Path, addr
         install_emulator(tmp_path, "").start(also_on=address)
 
 
+def test_address_that_other_machines_could_reach_is_refused_while_the_server_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise `up` seems to accept it."""
+    local_aws = install_emulator(tmp_path, "")
+    monkeypatch.setattr(local_aws, "find_server", lambda: RunningServer(1, 14566, "key", iam=True, also_on=None))
+    with pytest.raises(LocalAwsError, match="all interfaces"):
+        local_aws.start(also_on="0.0.0.0")  # noqa: S104 (refused)
+    assert local_aws.start().port == 14566
+
+
 def test_address_of_a_bridge_is_accepted(tmp_path: Path) -> None:
     with pytest.raises(LocalAwsError, match="did not start"):
         install_emulator(tmp_path, "exit 1").start(also_on="172.17.0.1")

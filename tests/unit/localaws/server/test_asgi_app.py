@@ -216,7 +216,18 @@ def test_presigned_url_is_admitted(client: AppClient, path: str) -> None:
     assert client.send("GET", path, [("Host", "127.0.0.1")])[0]["status"] == 200
 
 
-@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/_feedbackctl/state", 403), ("/_ministack/reset", 403)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/bucket/_object", 200),
+        ("/_feedbackctl/state", 403),
+        ("/_ministack/reset", 403),
+        ("//_ministack/reset", 403),
+        ("/bucket/../_ministack/reset", 403),
+        ("/./_ministack/reset", 403),
+    ],
+)
 def test_key_of_a_function_is_admitted_to_aws_services_only(client: AppClient, path: str, status: int) -> None:
     client.emulator.response = (200, b"{}")
     assert client.call("POST", path, service="sqs", key=FUNCTION_KEY)[0] == status
