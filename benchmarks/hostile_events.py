@@ -32,6 +32,17 @@ def forged_dsn_with_recipient(number: int, strangers: int = STRANGERS) -> Json:
     return event
 
 
+def forged_dsn_of_variants(number: int, strangers: int = STRANGERS) -> Json:
+    """Return a bounce whose DSN names the email's recipient many times, with another `+tag` each time."""
+    event = messages.bounce(number, sequence=DAY)
+    user, _, domain = messages.address(number).partition("@")
+    (recipient,) = event["bounce"]["bouncedRecipients"]
+    event["bounce"]["bouncedRecipients"] = [
+        {**recipient, "emailAddress": f"{user}+{each}@{domain}"} for each in range(strangers)
+    ]
+    return event
+
+
 def giant_recipient(number: int) -> Json:
     """Return a bounce of an address of the greatest length, with a diagnostic text of 100 KB."""
     domain = ".".join(["d" * 60] * 3) + ".example.org"
@@ -100,6 +111,7 @@ HOSTILE_KINDS: Mapping[str, EventKind] = {
     "hard bounce of an invented address (for comparison)": EventKind(1.0, "Bounce", invented_recipient),
     "forged DSN: 900 strangers": EventKind(1.0, "Bounce", forged_dsn),
     "forged DSN: the recipient and 900 strangers": EventKind(1.0, "Bounce", forged_dsn_with_recipient),
+    "forged DSN: 900 variants of the recipient": EventKind(1.0, "Bounce", forged_dsn_of_variants),
     "giant recipient and diagnostic text": EventKind(1.0, "Bounce", giant_recipient),
     "address of 50 KB": EventKind(1.0, "Bounce", oversized_recipient),
     "international domains": EventKind(1.0, "Bounce", international_domain),

@@ -6,7 +6,13 @@ from functools import partial
 import pytest
 
 from benchmarks.denial_of_wallet import MAX_LIST_CALLS, Attack, measure_attack
-from benchmarks.hostile_events import HOSTILE_KINDS, STRANGERS, forged_dsn, forged_dsn_with_recipient
+from benchmarks.hostile_events import (
+    HOSTILE_KINDS,
+    STRANGERS,
+    forged_dsn,
+    forged_dsn_of_variants,
+    forged_dsn_with_recipient,
+)
 from benchmarks.messages import Json
 from benchmarks.subjects import SES_FEEDBACK
 from benchmarks.traffic import EventKind
@@ -27,7 +33,7 @@ def test_hostile_event_has_bounded_writes_storage_and_list_calls(name: str) -> N
     assert found.list_calls <= MAX_LIST_CALLS
 
 
-@pytest.mark.parametrize("create", [forged_dsn, forged_dsn_with_recipient])
+@pytest.mark.parametrize("create", [forged_dsn, forged_dsn_with_recipient, forged_dsn_of_variants])
 def test_usage_does_not_grow_with_the_number_of_unmatched_recipients(create: Callable[..., Json]) -> None:
     kinds = [EventKind(1.0, "Bounce", partial(create, strangers=strangers)) for strangers in (1, 30, STRANGERS)]
     usages = [count_usage(SES_FEEDBACK, kind) for kind in kinds]
