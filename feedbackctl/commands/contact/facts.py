@@ -1,8 +1,9 @@
 """`feedbackctl contact suppress`, `unsubscribe` and `resubscribe`: facts that an operator knows."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import click
 
@@ -10,11 +11,13 @@ from feedbackctl.commands.contact.reinstate import print_changes
 from feedbackctl.contacts.addresses import parse_argument, read_addresses
 from feedbackctl.contacts.changes import ContactChanger, require_all, truncate_to_milliseconds
 from feedbackctl.contacts.history import OperatorAction
+from feedbackctl.contacts.repetition import group_by_time
 from feedbackctl.operator_options import Target, json_option, reason_option, stack_options, yes_option
 from feedbackctl.terminal.confirmation import confirm
 from feedbackctl.terminal.output import Format
 from ses_feedback.address import Address
 from ses_feedback.contacts.contact import ALL_EMAIL, Contact, Evidence
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.status import opted_out_streams
 from ses_feedback.handlers.deadline import utc_now
 
@@ -119,10 +122,18 @@ def _store(
     if len(addresses) > 1:
         confirm(f"Change {len(addresses)} contacts ({name})?", yes=yes)
     now = truncate_to_milliseconds(utc_now())
-    action = OperatorAction(name, stack.aws.caller.arn, now, reason, stream=stream)
-    additions = {address.key: evidence(address, now) for address in addresses}
-    changer = ContactChanger(stack, action)
-    results = list(changer.apply({key: lambda stored: additions[stored.contact.address] for key in additions}))
+    by_key = {address.key: address for address in addresses}
+    groups = group_by_time(stack, {key: evidence(address, now) for key, address in by_key.items()}, now)
+    # A run that continues an interrupted one writes the same evidence and the same history items again.
+    changes = (
+        changed
+        for at, keys in groups.items()
+        for changed in ContactChanger(
+            stack, OperatorAction(name, stack.aws.caller.arn, at, reason, stream=stream), keep_unchanged_history=True
+        ).apply(dict.fromkeys(keys, partial(_addition, {key: evidence(by_key[key], at) for key in keys})))
+    )
+    order = {key: number for number, key in enumerate(by_key)}
+    results = sorted(changes, key=lambda one: order[one.address])
     print_changes(results, output_format)
     if name == "resubscribe" and not stream and len(results) == 1:
         stored = stack.repository.read([results[0].address], {}, consistent=True)
@@ -130,3 +141,7 @@ def _store(
         if streams:
             click.echo(f"Still opted out of: {', '.join(streams)} (--stream).", err=True)
     require_all(results)
+
+
+def _addition(additions: Mapping[str, Contact], stored: ContactRecord) -> Contact:
+    return additions[stored.contact.address]

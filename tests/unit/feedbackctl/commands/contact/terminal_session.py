@@ -1,6 +1,7 @@
 """Run `feedbackctl` twice in one embedded AWS on a terminal, and print the state that is left.
 
-The test types on the terminal. Arguments: the number of contacts of the incident, then the command.
+The test types on the terminal. Arguments: the number of contacts of the incident, the number of the write at which the
+test may interrupt the first run, then the command.
 """
 
 import fcntl
@@ -11,48 +12,107 @@ import sys
 import termios
 import time
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from io import StringIO
+from typing import Any
+
+from botocore import handlers
 
 from feedbackctl.__main__ import main
 from feedbackctl.contacts import operations
+from feedbackctl.queues import STORED
 from ses_feedback.contacts.repository import ContactRepository
-from tests.support.incident import incident
+from tests.support.incident import incident, reader, rejection
 from tests.support.operated_stack import OperatedStack, operated_stack
 
+CONTACTS, INTERRUPTED = int(sys.argv[1]), int(sys.argv[2])
+COMMAND = sys.argv[3:]
+WRITES = frozenset({"BatchWriteItem", "DeleteItem", "DeleteMessage", "DeleteSuppressedDestination", "SendMessage"})
+"""Calls that change something, beside the writes of contacts."""
 _write = ContactRepository.write
-WRITES_BEFORE_INTERRUPTION = 7
+_numbers: Iterator[int] = itertools.count(1)
 
 
-writes = itertools.count(1)
+def pause() -> None:
+    """At one write, tell the test that it can interrupt the command, and give it time."""
+    if next(_numbers) == INTERRUPTED:
+        print("WRITING", flush=True)  # noqa: T201 (the test waits for it)
+        time.sleep(4)
 
 
 def write_slowly(repository: ContactRepository, record: object) -> str | None:
-    """Write a contact. After some writes, tell the test that it can interrupt the command, and give it time."""
+    """Write a contact, then pause."""
     refusal = _write(repository, record)  # type: ignore[arg-type]
-    if next(writes) == WRITES_BEFORE_INTERRUPTION:
-        print("WRITING", flush=True)  # noqa: T201 (the test waits for it)
-        time.sleep(10)
+    pause()
     return refusal
 
 
+def pause_after_call(model: Any, **_: Any) -> None:  # noqa: ANN401 (botocore's event)
+    """Pause after a call that changes something."""
+    if model.name in WRITES:
+        pause()
+
+
+def store_messages(stack: OperatedStack) -> None:
+    """Store the bounce of one new reader in each queue for an operator, and some others in the first."""
+    sqs = stack.aws.client("sqs")
+    for number, output in enumerate([*STORED.values(), *[next(iter(STORED.values()))] * 4], CONTACTS):
+        sqs.send_message(QueueUrl=stack.queues[output], MessageBody=json.dumps(rejection(reader(number), number)))
+
+
+def process_lane(stack: OperatedStack) -> None:
+    """Process the messages that were moved to the complaint lane."""
+    sqs, queue = stack.aws.client("sqs"), {"QueueUrl": stack.queues["ComplaintQueueUrl"]}
+    while messages := sqs.receive_message(**queue, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            stack.receive(json.loads(message["Body"]))
+            sqs.delete_message(**queue, ReceiptHandle=message["ReceiptHandle"])
+
+
+def waiting(stack: OperatedStack) -> dict[str, int]:
+    """Return the numbers of messages in the queues for an operator."""
+    sqs, name = stack.aws.client("sqs"), "ApproximateNumberOfMessages"
+    return {
+        queue: int(sqs.get_queue_attributes(QueueUrl=stack.queues[url], AttributeNames=[name])["Attributes"][name])
+        for queue, url in STORED.items()
+    }
+
+
 def report(stack: OperatedStack) -> dict[str, object]:
-    """Return the statuses, and the operator's history items by contact."""
+    """Return the statuses, the numbers of history items by contact, the queues and the length of the list."""
     contacts = [item["address"]["S"] for item in stack.aws.contacts()]
-    items = {address: sum(name.startswith("operator#") for name in stack.records(address)) for address in contacts}
-    return {"statuses": Counter(map(stack.status, contacts)), "operator_items": Counter(items.values())}
+    records = {address: stack.records(address) for address in contacts}
+
+    def count(prefix: str) -> Counter[int]:
+        return Counter(sum(name.startswith(prefix) for name in names) for names in records.values())
+
+    return {
+        "statuses": Counter(map(stack.status, contacts)),
+        "operator_items": count("operator#"),
+        "feedback_items": count("feedback#"),
+        "waiting": waiting(stack),
+        "listed": len(stack.listed()),
+    }
 
 
 # A shell starts background jobs with this signal ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 operations.CHUNK = 5
+handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
 with operated_stack(calls_per_second=None) as running:
+    _numbers = itertools.repeat(0)
     with redirect_stdout(StringIO()):
-        running.receive(*incident(int(sys.argv[1])))
+        running.receive(*incident(CONTACTS))
+    store_messages(running)
+    _numbers = itertools.count(1)
     ContactRepository.write = write_slowly  # type: ignore[method-assign,assignment]
     for number in (1, 2):
         print(f"run {number}", flush=True)  # noqa: T201 (the test waits for it)
         with suppress(SystemExit):
-            main(sys.argv[2:], prog_name="feedbackctl")
-    print("STATE " + json.dumps(report(running)), flush=True)  # noqa: T201
+            main(COMMAND, prog_name="feedbackctl")
+    ContactRepository.write = _write  # type: ignore[method-assign]
+    with redirect_stdout(StringIO()):
+        process_lane(running)
+    print("STATE " + json.dumps(report(running)) + " END", flush=True)  # noqa: T201

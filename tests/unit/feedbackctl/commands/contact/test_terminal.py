@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.incident import WHERE
+import pytest
+
+from tests.support.incident import WHERE, reader
 
 SESSION = Path(__file__).with_name("terminal_session.py")
 READERS = 12
@@ -62,11 +64,11 @@ class Terminal:
 
 
 @contextmanager
-def session(folder: Path, *command: str) -> Iterator[Terminal]:
-    """Run the command twice on a terminal."""
+def session(folder: Path, *command: str, write: int = 7) -> Iterator[Terminal]:
+    """Run the command twice on a terminal. It pauses at the write with this number."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(  # noqa: S603 (this interpreter)
-        [sys.executable, str(SESSION), str(READERS), *command],
+        [sys.executable, str(SESSION), str(READERS), str(write), *command],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -86,8 +88,8 @@ def session(folder: Path, *command: str) -> Iterator[Terminal]:
 
 def state(terminal: Terminal) -> dict[str, Any]:
     terminal.wait_for("STATE ")
-    terminal.wait_for("}}")
-    found: dict[str, Any] = json.loads(re.sub(r"\s+", " ", terminal._seen) + "}}")  # noqa: SLF001 (of this test)
+    terminal.wait_for(" END")
+    found: dict[str, Any] = json.loads(re.sub(r"\s+", " ", terminal._seen))  # noqa: SLF001 (of this test)
     return found
 
 
@@ -123,3 +125,123 @@ def test_ctrl_c_at_the_question_changes_nothing(tmp_path: Path) -> None:
             terminal.interrupt_until("Interrupted.")
         left = state(terminal)
     assert left["operator_items"] == {"0": READERS + 5}
+
+
+# Facts of an operator
+
+ADDRESSES = [reader(number) for number in range(READERS)]
+REASON = ("--reason", "by post")
+OTHERS = {"bounced": 4, "complained": 1}
+
+
+@pytest.mark.parametrize(
+    ("command", "statuses"),
+    [
+        (("suppress",), {"bounced": READERS + 4, "complained": 1}),
+        (("unsubscribe",), {"bounced": READERS + 4, "complained": 1}),
+        (("unsubscribe", "--stream", "newsletter"), {"bounced": READERS + 4, "complained": 1}),
+    ],
+    ids=" ".join,
+)
+def test_change_that_ctrl_c_interrupts_is_finished_by_the_next_run(
+    tmp_path: Path, command: tuple[str, ...], statuses: dict[str, int]
+) -> None:
+    """Each contact has one item of the action in its history, although some were changed by the first run."""
+    name = command[0]
+    with session(tmp_path, "contact", *command, *ADDRESSES, *REASON) as terminal:
+        terminal.wait_for(f"Change {READERS} contacts ({name})?")
+        terminal.type("y\n")
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted. Run the same command again to continue.")
+        terminal.wait_for(f"Change {READERS} contacts ({name})?")
+        terminal.type("y\n")
+        left = state(terminal)
+    assert (left["statuses"], left["operator_items"]) == (statuses, {"1": READERS, "0": 5})
+
+
+@pytest.mark.parametrize(
+    ("command", "question"),
+    [
+        (("contact", "suppress", *ADDRESSES, *REASON), "(suppress)?"),
+        (("contact", "unsubscribe", *ADDRESSES, *REASON), "(unsubscribe)?"),
+        (("contact", "erase", ADDRESSES[0], *REASON), "Erase the history of the contact?"),
+        (("contact", "erase", ADDRESSES[0], "--forget", *REASON), "Erase the contact and its list entry?"),
+        (("quarantine", "redrive", "--all"), "Move all messages of quarantine to the complaint lane?"),
+        (("dead-letters", "redrive", "--all"), "Move all messages of dead-letters"),
+        (("undelivered", "redrive", "--all"), "Move all messages of undelivered"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
+)
+def test_command_that_is_not_confirmed_changes_nothing(tmp_path: Path, command: tuple[str, ...], question: str) -> None:
+    with session(tmp_path, *command) as terminal:
+        terminal.wait_for(question)
+        terminal.type("n\n")
+        terminal.wait_for("Nothing was changed.")
+        terminal.wait_for(question)
+        terminal.interrupt_until("Interrupted.")
+        left = state(terminal)
+    assert (left["operator_items"], left["feedback_items"]) == ({"0": READERS + 5}, {"1": READERS + 3, "2": 2})
+    assert (left["waiting"], left["listed"]) == (WAITING, READERS + 5)
+
+
+def test_resubscription_that_ctrl_c_interrupts_is_stored_once(tmp_path: Path) -> None:
+    """One person's own request: it is not asked for."""
+    with session(tmp_path, "contact", "resubscribe", ADDRESSES[0], *REASON, write=1) as terminal:
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted.")
+        left = state(terminal)
+    assert left["operator_items"] == {"1": 1, "0": READERS + 4}
+
+
+@pytest.mark.parametrize("write", [1, 2])
+def test_erasure_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path, write: int) -> None:
+    with session(tmp_path, "contact", "erase", ADDRESSES[0], *REASON, write=write) as terminal:
+        terminal.wait_for("Erase the history of the contact?")
+        terminal.type("y\n")
+        if write == 1:
+            terminal.wait_for("WRITING")
+            terminal.interrupt_until("Interrupted.")
+        terminal.wait_for("Erase the history of the contact?")
+        terminal.type("y\n")
+        left = state(terminal)
+    assert left["statuses"] == {"bounced": READERS + 4, "complained": 1}
+    assert (left["operator_items"], left["feedback_items"]["0"]) == ({"1": 1, "0": READERS + 4}, 1)
+
+
+@pytest.mark.parametrize("write", [1, 2, 3])
+def test_forgetting_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path, write: int) -> None:
+    """The list entry goes first: the contact still protects the address if the command ends there."""
+    with session(tmp_path, "contact", "erase", ADDRESSES[0], "--forget", *REASON, write=write) as terminal:
+        terminal.wait_for("Erase the contact and its list entry?")
+        terminal.type("y\n")
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted.")
+        terminal.wait_for("Erase the contact and its list entry?")
+        terminal.type("y\n")
+        left = state(terminal)
+    assert (left["statuses"], left["listed"]) == ({"bounced": READERS + 3, "complained": 1}, READERS + 4)
+
+
+# Messages that wait for an operator
+
+WAITING = {"quarantine": 5, "dead-letters": 1, "undelivered": 1}
+
+
+@pytest.mark.parametrize(
+    ("queue", "write"), [("quarantine", 3), ("quarantine", 4), ("dead-letters", 1), ("undelivered", 2)]
+)
+def test_redrive_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path, queue: str, write: int) -> None:
+    """A message that was sent and not yet deleted is sent again, and its feedback changes nothing the second time."""
+    with session(tmp_path, queue, "redrive", "--all", write=write) as terminal:
+        terminal.wait_for("To   ")
+        terminal.wait_for(f"Move all messages of {queue} to the complaint lane?")
+        terminal.type("y\n")
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted.")
+        terminal.wait_for(f"Move all messages of {queue} to the complaint lane?")
+        terminal.type("y\n")
+        left = state(terminal)
+    moved = WAITING[queue]
+    assert left["waiting"] == {**WAITING, queue: 0}
+    assert left["statuses"] == {"bounced": READERS + 4 + moved, "complained": 1}
+    assert left["feedback_items"] == {"1": READERS + 3 + moved, "2": 2}
