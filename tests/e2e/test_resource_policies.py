@@ -46,6 +46,8 @@ def test_topic_cannot_deliver_without_the_statement_in_the_queue_policy(stack: S
     stack.send_email(allowed)
     assert wait_for(partial(stack.contact, allowed)).get("status") == "bounced"
     assert stack.contact(refused).get("status") != "bounced"
+    (undelivered,) = stack.take_messages(stack.outputs["UndeliveredQueueUrl"])
+    assert refused in undelivered
 
 
 @contextmanager
