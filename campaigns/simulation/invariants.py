@@ -115,6 +115,7 @@ class InvariantChecker:
             self.add_violation("P3", f"{address} from rev {old['rev']['N']} to {new['rev']['N']}")
         if old.get("releases") != new.get("releases"):
             self.releases.check(old, new)
+        self.releases.note_write(old, new)
 
     def check_expiry(self, item: "Item") -> None:
         """Check that an expired contact had only deliveries, and that all of them were at least sixty days ago (P2)."""

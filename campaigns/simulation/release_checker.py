@@ -1,6 +1,7 @@
 """Checks of releases: which suspensions a sweep ends, when, and in which order."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from campaigns.simulation.messages import format_milliseconds
 from campaigns.simulation.oracle import Settings, counting_days, expected_status, stored_registers, suspension_end
@@ -8,6 +9,16 @@ from campaigns.simulation.scheduler import Scheduler
 from campaigns.simulation.stream_workers import RELEASES_A_RUN
 from ses_feedback.timestamps import format_timestamp
 from tests.support.dynamodb_table import Item
+
+
+@dataclass
+class _Sweep:
+    """The releases of a sweep, and the ends of suspensions that were in the index since it began."""
+
+    released: list[tuple[str, str]] = field(default_factory=list)
+    """The least and the greatest end that the sweep may have read of each released contact, in order."""
+    replaced: dict[str, list[str]] = field(default_factory=dict)
+    """Ends that were replaced since the sweep began, by address: it may have read the index before or after that."""
 
 
 class ReleaseChecker:
@@ -21,11 +32,17 @@ class ReleaseChecker:
         self._settings = settings
         self._add_violation = add_violation
         self._in_order = in_order
-        self._released: dict[str, list[str]] = {}
+        self._sweeps: dict[str, _Sweep] = {}
 
     def begin_sweep(self) -> None:
         """Forget the releases of the previous sweep of the running actor."""
-        self._released.pop(self._scheduler.running_actor().name, None)
+        self._sweeps[self._scheduler.running_actor().name] = _Sweep()
+
+    def note_write(self, old: Item, new: Item) -> None:
+        """Note the end of a suspension that a write replaces in the index, for the sweeps that are under way."""
+        if "release_at" in old and old["release_at"] != new.get("release_at"):
+            for sweep in self._sweeps.values():
+                sweep.replaced.setdefault(old["address"]["S"], []).append(old["release_at"]["S"])
 
     def check(self, old: Item, new: Item) -> None:
         """Check that an ended suspension is released, for its own last soft-bounce day, and nothing else (P3)."""
@@ -43,13 +60,15 @@ class ReleaseChecker:
 
     def _check_sweep(self, address: str, ended_at: str) -> None:
         """Check that a sweep releases the oldest suspensions first, and a bounded number (P8)."""
-        sweep = self._released.setdefault(self._scheduler.running_actor().name, [])
-        sweep.append(ended_at)
-        if len(sweep) > RELEASES_A_RUN:
-            self._add_violation("P8", f"{address} is release number {len(sweep)} of a sweep")
-        if self._in_order and sweep != sorted(sweep):
-            self._add_violation("P8", f"{address} is released after suspensions that ended later: {sweep}")
+        # A write that arrives late belongs to the network, which never began a sweep.
+        sweep = self._sweeps.setdefault(self._scheduler.running_actor().name, _Sweep())
+        ends = sorted([ended_at, *sweep.replaced.get(address, ())])
+        if self._in_order and any(least > ends[-1] for least, _ in sweep.released):
+            self._add_violation("P8", f"{address} is released after suspensions that ended later: {sweep.released}")
+        sweep.released.append((ends[0], ends[-1]))
+        if len(sweep.released) > RELEASES_A_RUN:
+            self._add_violation("P8", f"{address} is release number {len(sweep.released)} of a sweep")
 
     def state(self) -> object:
         """Return the releases of the present sweep of each actor."""
-        return sorted(self._released.items())
+        return sorted((name, sweep.released, sorted(sweep.replaced.items())) for name, sweep in self._sweeps.items())
