@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from feedbackctl.contacts.denials import INSERT, READ, UPDATE, describe_code
 from feedbackctl.contacts.history import OperatorAction, operator_item
 from feedbackctl.errors import OperatorError
 from feedbackctl.stack import Stack
@@ -70,7 +71,11 @@ class ContactChanger:
         stored = self.stack.repository.read(evidence, unread, consistent=True)
         yield from (
             Changed(
-                address, Status.ACTIVE, Status.ACTIVE, changed=False, problem=f"the contact cannot be read: {reason}"
+                address,
+                Status.ACTIVE,
+                Status.ACTIVE,
+                changed=False,
+                problem=f"the contact cannot be read: {describe_code(reason, READ)}",
             )
             for address, reason in unread.items()
         )
@@ -86,7 +91,8 @@ class ContactChanger:
         if changed is None:
             return Changed(address, before, before, changed=False)
         refusal = self.stack.repository.write(self.finish(stored, changed))
-        return Changed(address, before, changed.status, changed=refusal is None, problem=refusal or "")
+        problem = describe_code(refusal, UPDATE if stored.rev else INSERT) if refusal else ""
+        return Changed(address, before, changed.status, changed=refusal is None, problem=problem)
 
     def _store_history(self, results: Iterable[Changed]) -> None:
         keep = self.stack.settings.history_days
@@ -97,7 +103,7 @@ class ContactChanger:
         ]
         failed = self.stack.repository.store_history(items)
         if failed:
-            reasons = ", ".join(sorted(set(failed.values())))
+            reasons = ", ".join(sorted({describe_code(code, INSERT) for code in failed.values()}))
             raise OperatorError(
                 f"The history of {len(failed)} contacts could not be written ({reasons}). "
                 "The contacts are changed. Run the command again."

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from feedbackctl.aws_failures import describe_failure
+from feedbackctl.contacts.denials import RATE_LIMITER, describe_code
 from feedbackctl.stack import Stack
 from ses_feedback.aws.errors import AWS_ERRORS, error_code
 from ses_feedback.contacts.contact import Contact
@@ -76,7 +77,7 @@ def _call(stack: Stack, operation: str, **request: str) -> dict[str, Any] | str:
     """Return the response, an empty one if there is no such entry, or why SES did not answer."""
     refusal = stack.rate_limiter.acquire(utc_now() + _PATIENCE)
     if refusal:
-        return f"the stack's rate limiter gave no turn ({refusal.code}); try again later"
+        return f"the stack's rate limiter gave no turn ({describe_code(refusal.code, RATE_LIMITER)}); try again later"
     try:
         answer: dict[str, Any] = getattr(stack.aws.ses, operation)(**request)
     except ClientError as error:

@@ -1,5 +1,6 @@
 """One contact by its address."""
 
+from feedbackctl.contacts.denials import READ, describe_code
 from feedbackctl.errors import OperatorError, UnknownResultError
 from feedbackctl.stack import Stack
 from ses_feedback.contacts.record import UNREADABLE, ContactRecord
@@ -20,4 +21,6 @@ def read_contact(stack: Stack, address: str) -> ContactRecord:
         raise OperatorError(
             f'The contact cannot be read: {UNREADABLE}. See "Unreadable contact" in docs/operate/runbook.md.'
         )
-    raise UnknownResultError(f"DynamoDB did not return the contact ({unread[address]}). Try again.")
+    raise UnknownResultError(
+        f"DynamoDB did not return the contact ({describe_code(unread[address], READ)}). Try again."
+    )

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from feedbackctl.contacts.denials import READ, describe_code
 from feedbackctl.contacts.filters import UNSENDABLE, ContactFilter, Match
 from feedbackctl.contacts.history import HistoryEntry, read_history
 from feedbackctl.contacts.pages import read_pages
@@ -121,7 +122,7 @@ class ContactSearch:
         unreadable = [address for address, reason in unread.items() if reason == UNREADABLE]
         self.counts["unreadable"] += len(unreadable)
         if len(unread) > len(unreadable):
-            reasons = sorted({reason for reason in unread.values() if reason != UNREADABLE})
+            reasons = sorted({describe_code(reason, READ) for reason in unread.values() if reason != UNREADABLE})
             raise OperatorError(f"DynamoDB did not return all contacts ({', '.join(reasons)}). Try again.")
 
     def _scan(self) -> Iterator[ContactRecord]:
