@@ -11,6 +11,7 @@ import click
 from botocore.exceptions import ClientError
 
 from feedbackctl.aws_clients import create_client
+from feedbackctl.aws_failures import denied_action
 from feedbackctl.aws_session import AwsSession
 from feedbackctl.errors import OperatorError
 from feedbackctl.operator_options import yes_option
@@ -93,8 +94,10 @@ def redrive_queue(
         run.move_messages()
     except AWS_ERRORS as error:
         operation = f"{error.operation_name}: " if isinstance(error, ClientError) else ""
+        denied = denied_action(error) if isinstance(error, ClientError) else None
+        reason = f"your IAM policy does not allow {denied}" if denied else f"{operation}{error_code(error)}"
         raise OperatorError(
-            f"SQS failed ({operation}{error_code(error)}). Moved {run.moved}, left {len(run.unsendable)} that SQS "
+            f"SQS failed ({reason}). Moved {run.moved}, left {len(run.unsendable)} that SQS "
             "cannot carry in their original form; the others are still in the queue. Fix the cause and run the command "
             "again. Feedback that is moved twice changes nothing"
         ) from None

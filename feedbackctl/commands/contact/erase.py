@@ -6,6 +6,7 @@ import click
 
 from feedbackctl.contacts.addresses import parse_argument
 from feedbackctl.contacts.changes import truncate_to_milliseconds
+from feedbackctl.contacts.denials import RATE_LIMITER, describe_code
 from feedbackctl.contacts.erasure import erase_contact, forget_contact, receipt
 from feedbackctl.contacts.history import OperatorAction
 from feedbackctl.contacts.reading import read_contact
@@ -74,8 +75,8 @@ def _delete_entries(stack: Stack, contact: Contact) -> None:
     """
     ses = SuppressionListClient(stack.aws.ses)
     for entry in entries_of(contact, None):
-        refusal = stack.rate_limiter.acquire(utc_now() + _PATIENCE) or ses.delete(entry)
+        no_turn = stack.rate_limiter.acquire(utc_now() + _PATIENCE)
+        refusal = no_turn or ses.delete(entry)
         if refusal:
-            raise OperatorError(
-                f"SES did not delete the list entry ({refusal.code}). The contact is unchanged. Try again."
-            )
+            reason = describe_code(refusal.code, RATE_LIMITER if no_turn else "ses:DeleteSuppressedDestination")
+            raise OperatorError(f"SES did not delete the list entry ({reason}). The contact is unchanged. Try again.")

@@ -8,6 +8,7 @@ import click
 
 from feedbackctl.aws_failures import describe_failure
 from feedbackctl.contacts.addresses import parse_argument
+from feedbackctl.contacts.denials import RATE_LIMITER, describe_code
 from feedbackctl.contacts.explanation import describe_entry, narrate
 from feedbackctl.contacts.history import HistoryEntry, read_history
 from feedbackctl.contacts.reading import read_contact
@@ -93,7 +94,7 @@ def _read_insights(stack: Stack, history: list[HistoryEntry]) -> dict[str, str]:
 def _read_insight(stack: Stack, message_id: str) -> str:
     refusal = stack.rate_limiter.acquire(utc_now() + timedelta(seconds=60))
     if refusal:
-        return f"the stack's rate limiter gave no turn ({refusal.code})"
+        return f"the stack's rate limiter gave no turn ({describe_code(refusal.code, RATE_LIMITER)})"
     try:
         answer = stack.aws.ses.get_message_insights(MessageId=message_id)
     except AWS_ERRORS as error:

@@ -9,6 +9,7 @@ import pytest
 from feedbackctl.contacts.denials import describe_code
 from ses_feedback.aws.refusals import Refusal, RefusalKind
 from ses_feedback.contacts.repository import ContactRepository
+from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
 from tests.support.builders import RECIPIENT, a_bounce
 from tests.support.operated_stack import OperatedStack, operated_stack
@@ -49,6 +50,12 @@ def refuse_read(_: ContactRepository, addresses: Any, failed: dict[str, str], **
         ((ContactRepository, "read", refuse_read), ("show", RECIPIENT), "dynamodb:BatchGetItem"),
         ((ContactRepository, "read", refuse_read), ("list", "--status", "bounced"), "dynamodb:BatchGetItem"),
         ((RateLimiter, "acquire", lambda *_: REFUSAL), ("show", RECIPIENT), "dynamodb:UpdateItem"),
+        ((RateLimiter, "acquire", lambda *_: REFUSAL), ("erase", RECIPIENT, "--forget"), "dynamodb:UpdateItem"),
+        (
+            (SuppressionListClient, "delete", lambda *_: REFUSAL),
+            ("erase", RECIPIENT, "--forget"),
+            "ses:DeleteSuppressedDestination",
+        ),
     ],
 )
 def test_missing_action_is_named(
@@ -59,7 +66,7 @@ def test_missing_action_is_named(
     action: str,
 ) -> None:
     monkeypatch.setattr(*patch)
-    options = REASON if arguments[0] == "suppress" else ()
+    options = {"suppress": REASON, "erase": REASON}.get(arguments[0], ())
     result = stack.run("contact", *arguments, *options)
     assert result.exit_code in (1, 3)
     assert "your IAM policy does not allow" in result.output

@@ -1,0 +1,204 @@
+"""Operators: the policies that `feedbackctl iam` prints allow what the commands need, and nothing that changes more."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedbackctl.__main__ import main
+from feedbackctl.aws_session import AwsSession
+from feedbackctl.commands.iam import stack_arns
+from feedbackctl.permissions import COMMANDS, Permission, Resource, policy_document
+from feedbackctl.stack import find_stack
+from tests.e2e.stack_under_test import StackUnderTest, wait_for
+from tests.e2e.workload import HARD_BOUNCE, create_bounce
+
+_NUMBERS = count(1)
+REASON = ("--reason", "test")
+READING = {
+    "contact show": ("{bounced}",),
+    "contact explain": ("{bounced}", "--insights"),
+    "contact list": ("--status", "bounced", "--diagnostic", "nothing"),
+    "contact export": ("--status", "bounced"),
+    "contact operations": (),
+    "contact-hash": ("{bounced}",),
+    "doctor": (),
+    "quarantine list": (),
+    "quarantine show": ("{message}",),
+    "dead-letters list": (),
+    "undelivered list": (),
+    "iam read": (),
+    "iam change": (),
+}
+CHANGING = {
+    "contact suppress": ("{other}", *REASON),
+    "contact unsubscribe": ("{other}", *REASON),
+    "contact resubscribe": ("{other}", *REASON),
+    "contact reinstate": ("--where", "--limit", "2", *REASON, "--yes"),
+    "contact erase": ("{other}", "--forget", *REASON, "--yes"),
+    "quarantine redrive": ("--all", "--to", "bounce", "--yes"),
+    "dead-letters redrive": ("--all", "--to", "bounce", "--yes"),
+    "undelivered redrive": ("--all", "--to", "bounce", "--yes"),
+    "smoke": ("--patience", "30"),
+}
+THROTTLED_ATTEMPTS = 5
+QUEUES = ("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
+NOT_REACHED = {
+    # No Scan: `--status` selects by the index. No import jobs, no bucket for them: fewer than 300 contacts match.
+    "contact list": {"dynamodb:Scan"},
+    "contact export": {"dynamodb:Scan"},
+    "contact reinstate": {
+        "dynamodb:Scan",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "ses:CreateImportJob",
+        "ses:GetImportJob",
+        "dynamodb:PartiQLInsert",
+    },
+    # The contact exists.
+    "contact suppress": {"dynamodb:PartiQLUpdate"},
+    "contact unsubscribe": {"dynamodb:PartiQLUpdate"},
+    "contact resubscribe": {"dynamodb:PartiQLUpdate"},
+}
+"""Actions that these runs do not need. tests/unit/feedbackctl/test_permissions.py has runs for all."""
+
+
+class Operator:
+    """A user of the account whose only permissions are those of one inline policy."""
+
+    def __init__(self, stack: StackUnderTest, environment: Mapping[str, str]) -> None:
+        self._stack, self._iam, self.name = stack, stack.client("iam"), f"operator-{next(_NUMBERS)}"
+        self._iam.create_user(UserName=self.name)
+        key = self._iam.create_access_key(UserName=self.name)["AccessKey"]
+        self._key = key["AccessKeyId"]
+        self._environment = {
+            **environment,
+            "AWS_ACCESS_KEY_ID": self._key,
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    def allow(self, document: Mapping[str, Any]) -> None:
+        """Replace the policy."""
+        self._iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=json.dumps(document))
+
+    def run(self, *arguments: str) -> Result:
+        """Run `feedbackctl` as this user."""
+        return CliRunner(env=self._environment).invoke(main, [*arguments, "--stack", self._stack.name])
+
+    def delete(self) -> None:
+        """Delete the user."""
+        self._iam.delete_user_policy(UserName=self.name, PolicyName="p")
+        self._iam.delete_access_key(UserName=self.name, AccessKeyId=self._key)
+        self._iam.delete_user(UserName=self.name)
+
+
+@pytest.fixture
+def operator(stack: StackUnderTest, runner: CliRunner) -> Iterator[Operator]:
+    """Return a user without permissions."""
+    del runner  # it has set the environment
+    user = Operator(stack, stack.server.environment)
+    user.allow(policy_document(changes=False, arns={Resource.ANY: ("*",)}))
+    yield user
+    user.delete()
+
+
+@pytest.fixture
+def arns(stack: StackUnderTest, runner: CliRunner) -> Mapping[Resource, tuple[str, ...]]:
+    """Return the ARNs of the stack's resources."""
+    del runner
+    return stack_arns(find_stack(AwsSession(), stack.name))
+
+
+def prepare(stack: StackUnderTest, command: str) -> dict[str, str]:
+    """Bounce one address and store a message in each queue; return what the arguments of commands stand for."""
+    bounced, sqs = stack.create_address("workload"), stack.client("sqs")
+    if command.startswith("contact") and "{other}" not in (READING | CHANGING)[command]:
+        stack.client("sqs").send_message(
+            QueueUrl=stack.outputs["BounceQueueUrl"],
+            MessageBody=create_bounce(bounced, datetime.now(UTC), **HARD_BOUNCE),
+        )
+        assert wait_for(partial(stack.contact, bounced)).get("status") == "bounced"
+    message = ""
+    for queue in QUEUES if command.endswith(("redrive", "show")) else ():
+        sent = sqs.send_message(
+            QueueUrl=stack.outputs[queue], MessageBody=create_bounce(bounced, datetime.now(UTC), **HARD_BOUNCE)
+        )
+        message = message or sent["MessageId"]
+    return {"bounced": bounced, "message": message, "other": stack.create_address("other")}
+
+
+def run(stack: StackUnderTest, operator: Operator, command: str) -> Result:
+    """Run a command on new contacts and messages. SES may throttle it, because the stack calls SES as well."""
+    names = prepare(stack, command)
+    arguments = [*command.split(), *(one.format(**names) for one in (READING | CHANGING)[command])]
+    result = operator.run(*arguments)
+    for _ in range(THROTTLED_ATTEMPTS):
+        if "throttled" not in result.output:
+            break
+        result = operator.run(*arguments)
+    return result
+
+
+def test_each_command_is_tried() -> None:
+    assert READING.keys() == {name for name, declared in COMMANDS.items() if not declared.changes}
+    assert CHANGING.keys() == {name for name, declared in COMMANDS.items() if declared.changes}
+
+
+def test_every_reading_command_works_with_the_policy_for_reading(stack: StackUnderTest, operator: Operator) -> None:
+    operator.allow(json.loads(CliRunner().invoke(main, ["iam", "read", "--stack", stack.name]).stdout))
+    failed = {}
+    for command in READING:
+        result = run(stack, operator, command)
+        # Doctor ends with 1 if it finds something to fix.
+        if "does not allow" in result.output or result.exit_code not in ((0, 1) if command == "doctor" else (0,)):
+            failed[command] = result.output
+    assert failed == {}
+
+
+def test_no_changing_command_works_with_the_policy_for_reading(stack: StackUnderTest, operator: Operator) -> None:
+    operator.allow(json.loads(CliRunner().invoke(main, ["iam", "read", "--stack", stack.name]).stdout))
+    worked = {}
+    for command in CHANGING:
+        result = run(stack, operator, command)
+        if result.exit_code == 0 or "does not allow" not in result.output:
+            worked[command] = result.output
+    assert worked == {}
+
+
+def test_every_changing_command_works_with_the_policy_for_changes(stack: StackUnderTest, operator: Operator) -> None:
+    operator.allow(json.loads(CliRunner().invoke(main, ["iam", "change", "--stack", stack.name]).stdout))
+    results = {command: run(stack, operator, command) for command in CHANGING}
+    assert {command: one.output for command, one in results.items() if one.exit_code != 0} == {}
+
+
+@pytest.mark.parametrize("command", [name for name in READING | CHANGING if COMMANDS[name].permissions])
+def test_command_names_the_action_that_its_policy_lacks(
+    stack: StackUnderTest, operator: Operator, arns: Mapping[Resource, tuple[str, ...]], command: str
+) -> None:
+    """The policy has the declared permissions of this command alone, without one."""
+    permissions = sorted(COMMANDS[command].permissions)
+    reached = [one for one in permissions if one.resource in arns and one.action not in NOT_REACHED.get(command, ())]
+    unnamed = {}
+    for removed in reached:
+        operator.allow(_policy([one for one in permissions if one != removed], arns))
+        result = run(stack, operator, command)
+        if "does not allow" not in result.output or removed.action not in result.output:
+            unnamed[removed] = result.output
+    assert unnamed == {}
+
+
+def _policy(permissions: Sequence[Permission], arns: Mapping[Resource, tuple[str, ...]]) -> dict[str, Any]:
+    statements = [
+        {"Effect": "Allow", "Action": one.action, "Resource": list(arns[one.resource])}
+        for one in permissions
+        if one.resource in arns
+    ]
+    nothing = {"Effect": "Deny", "Action": "iam:*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [*statements, nothing]}
