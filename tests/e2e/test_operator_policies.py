@@ -1,7 +1,7 @@
 """Operators: the policies that `feedbackctl iam` prints allow what the commands need, and nothing that changes more."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -11,10 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from feedbackctl.__main__ import main
-from feedbackctl.aws_session import AwsSession
-from feedbackctl.commands.iam import stack_arns
-from feedbackctl.permissions import COMMANDS, Permission, Resource, policy_document
-from feedbackctl.stack import find_stack
+from feedbackctl.permissions import COMMANDS, Resource, policy_document
 from tests.e2e.stack_under_test import StackUnderTest, wait_for
 from tests.e2e.workload import HARD_BOUNCE, create_bounce
 
@@ -48,26 +45,6 @@ CHANGING = {
 }
 THROTTLED_ATTEMPTS = 5
 QUEUES = ("QuarantineQueueUrl", "DeadLetterQueueUrl", "UndeliveredQueueUrl")
-NOT_REACHED = {
-    # No Scan: `--status` selects by the index. No import jobs, no bucket for them: fewer than 300 contacts match.
-    "contact list": {"dynamodb:Scan"},
-    "contact export": {"dynamodb:Scan"},
-    "contact reinstate": {
-        "dynamodb:Scan",
-        "dynamodb:GetItem",
-        "dynamodb:UpdateItem",
-        "s3:PutObject",
-        "s3:DeleteObject",
-        "ses:CreateImportJob",
-        "ses:GetImportJob",
-        "dynamodb:PartiQLInsert",
-    },
-    # The contact exists.
-    "contact suppress": {"dynamodb:PartiQLUpdate"},
-    "contact unsubscribe": {"dynamodb:PartiQLUpdate"},
-    "contact resubscribe": {"dynamodb:PartiQLUpdate"},
-}
-"""Actions that these runs do not need. tests/unit/feedbackctl/test_permissions.py has runs for all."""
 
 
 class Operator:
@@ -107,13 +84,6 @@ def operator(stack: StackUnderTest, runner: CliRunner) -> Iterator[Operator]:
     user.allow(policy_document(changes=False, arns={Resource.ANY: ("*",)}))
     yield user
     user.delete()
-
-
-@pytest.fixture
-def arns(stack: StackUnderTest, runner: CliRunner) -> Mapping[Resource, tuple[str, ...]]:
-    """Return the ARNs of the stack's resources."""
-    del runner
-    return stack_arns(find_stack(AwsSession(), stack.name))
 
 
 def prepare(stack: StackUnderTest, command: str) -> dict[str, str]:
@@ -176,29 +146,3 @@ def test_every_changing_command_works_with_the_policy_for_changes(stack: StackUn
     operator.allow(json.loads(CliRunner().invoke(main, ["iam", "change", "--stack", stack.name]).stdout))
     results = {command: run(stack, operator, command) for command in CHANGING}
     assert {command: one.output for command, one in results.items() if one.exit_code != 0} == {}
-
-
-@pytest.mark.parametrize("command", [name for name in READING | CHANGING if COMMANDS[name].permissions])
-def test_command_names_the_action_that_its_policy_lacks(
-    stack: StackUnderTest, operator: Operator, arns: Mapping[Resource, tuple[str, ...]], command: str
-) -> None:
-    """The policy has the declared permissions of this command alone, without one."""
-    permissions = sorted(COMMANDS[command].permissions)
-    reached = [one for one in permissions if one.resource in arns and one.action not in NOT_REACHED.get(command, ())]
-    unnamed = {}
-    for removed in reached:
-        operator.allow(_policy([one for one in permissions if one != removed], arns))
-        result = run(stack, operator, command)
-        if "does not allow" not in result.output or removed.action not in result.output:
-            unnamed[removed] = result.output
-    assert unnamed == {}
-
-
-def _policy(permissions: Sequence[Permission], arns: Mapping[Resource, tuple[str, ...]]) -> dict[str, Any]:
-    statements = [
-        {"Effect": "Allow", "Action": one.action, "Resource": list(arns[one.resource])}
-        for one in permissions
-        if one.resource in arns
-    ]
-    nothing = {"Effect": "Deny", "Action": "iam:*", "Resource": "*"}
-    return {"Version": "2012-10-17", "Statement": [*statements, nothing]}
