@@ -131,9 +131,8 @@ def _with_retry_of_stream_batch(
 
 
 def _is_from_event_source(event: Any) -> bool:  # noqa: ANN401
-    """Return True for an event of a queue, a stream, a rule or a schedule."""
     match event:
-        case {"Records": [{"eventSource": "aws:sqs" | "aws:dynamodb"}, *_]} | {"source": str(), "detail-type": str()}:
+        case {"Records": [{"eventSource": "aws:sqs" | "aws:dynamodb"}, *_]}:
             return True
     return False
 

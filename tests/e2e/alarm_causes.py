@@ -214,19 +214,27 @@ def refuse_topic(stack: StackUnderTest) -> Iterator[None]:
 
 @contextmanager
 def break_functions(stack: StackUnderTest) -> Iterator[None]:
-    """Each function fails, because a variable of its environment is missing."""
+    """Each function fails, because a variable of its environment is missing. The stream's function fails first."""
     functions = stack.client("lambda")
-    names = [stack.outputs[f"{function}FunctionName"] for function in FUNCTIONS]
+    names = {function: stack.outputs[f"{function}FunctionName"] for function in FUNCTIONS}
     variables = {
-        name: functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"] for name in names
+        name: functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        for name in names.values()
     }
-    for name in names:
-        broken = {key: value for key, value in variables[name].items() if key != "TABLE_NAME"}
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
+
+    def break_function(function: str) -> None:
+        kept = {key: value for key, value in variables[names[function]].items() if key != "TABLE_NAME"}
+        functions.update_function_configuration(FunctionName=names[function], Environment={"Variables": kept})
+
+    break_function("Suppression")
+    address = stack.create_address("workload")
+    send_to_lane(stack, "Bounce", create_bounce(address, datetime.now(UTC), **HARD_BOUNCE))
+    wait_for(lambda: stack.contact(address))
     for lane in LANES:
+        break_function(lane)
         send_to_lane(stack, lane, hard_bounce(stack))
     yield
-    for name in names:
+    for name in names.values():
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables[name]})
 
 
@@ -270,7 +278,7 @@ CAUSES = (
     AlarmCause(("RetriesStuck",), retry, changed={"Threshold": 1_000}),
     AlarmCause(("StreamStalls",), stall_stream, changed={"Threshold": 1_000}),
     AlarmCause(("SuppressionLags",), lag_list, sweeps=True),
-    AlarmCause(tuple(f"{function}FunctionFails" for function in FUNCTIONS), break_functions, periods=2, sweeps=True),
+    AlarmCause(tuple(f"{function}FunctionFails" for function in FUNCTIONS), break_functions, periods=2),
     AlarmCause(("FunctionsThrottled",), throttle, periods=2, sweeps=True),
     AlarmCause(("ProvidersReject",), reject_sender),
     AlarmCause(("RecipientsUnmatched",), forge_recipients),
