@@ -1,5 +1,6 @@
 """AWS clients with the operator's profile, Region and credentials."""
 
+import os
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -28,8 +29,11 @@ class AwsSession:
 
     def __init__(self, profile: str | None = None, region: str | None = None) -> None:
         self.session = Session(profile=profile)
-        if region:
-            self.session.set_config_variable("region", region)
+        # botocore reads AWS_DEFAULT_REGION only. AWS's command line prefers AWS_REGION:
+        # https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+        chosen = region or os.environ.get("AWS_REGION")
+        if chosen:
+            self.session.set_config_variable("region", chosen)
         self._clients: dict[str, Any] = {}
 
     @property
