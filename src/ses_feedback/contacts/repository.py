@@ -264,15 +264,23 @@ class ContactRepository:
         Attributes that other applications wrote in the meantime are kept. Return None if the contact was written,
         `LOST_RACE` if another worker wrote it first, or the reason of the failure.
         """
-        item = encode(stored, self._limits)
-        write = self._prepare_contact_write(stored.contact.address, stored.item, item)
-        outcome: str | None = None
+        return self.write_all([stored]).get(stored.contact.address)
+
+    def write_all(self, stored: Iterable[ContactRecord]) -> dict[str, str]:
+        """Write different contacts as `write` does. Return the reasons of those that were not written, by address."""
+        writes = [
+            self._prepare_contact_write(one.contact.address, one.item, encode(one, self._limits)) for one in stored
+        ]
+        reasons: dict[str, str | None] = {}
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
-            (outcome,) = self._execute([write])
-            if outcome != _UNPROCESSED:
+            batches = list(batched(writes, WRITE_AT_ONCE))
+            outcomes = [one for some in self._run_concurrently(self._execute, batches) for one in some]
+            reasons |= {write.address: outcome for write, outcome in zip(writes, outcomes, strict=True)}
+            writes = [write for write in writes if reasons[write.address] == _UNPROCESSED]
+            if not writes:
                 break
-        return LOST_RACE if outcome == _CONFLICT else outcome
+        return {address: LOST_RACE if reason == _CONFLICT else reason for address, reason in reasons.items() if reason}
 
     def store_history(self, items: Iterable[Item]) -> Mapping[str, str]:
         """Store history items that do not exist yet; return the addresses that failed, with the reason."""
