@@ -206,6 +206,10 @@ bench-cli: .venv/installed ## time of feedbackctl --help, compared with an impor
 bench-client: .venv/installed ## import time of ses_feedback.client compared with boto3, and calls for 10,000 addresses
 	@$(run) benchmarks.sending_client
 
+.PHONY: bench-import
+bench-import: .venv/installed ## time and memory of feedbackctl contact import for a million lines: 10 minutes
+	@$(run) benchmarks.contact_import
+
 .PHONY: bench-cold
 bench-cold: .venv/installed .tools/local/installed ## instructions of a cold start (needs valgrind)
 	@$(run) benchmarks.cold_start
