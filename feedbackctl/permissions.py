@@ -169,6 +169,9 @@ COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType(
         "contact suppress": _command(*_WRITE_CONTACT, changes=True),
         "contact unsubscribe": _command(*_WRITE_CONTACT, changes=True),
         "contact resubscribe": _command(*_WRITE_CONTACT, changes=True),
+        "contact import": _command(
+            *_READ_HISTORY, *_WRITE_CONTACT, Permission("dynamodb:PutItem", Resource.TABLE), changes=True
+        ),
         "contact erase": _command(
             *_READ_CONTACT,
             *_READ_HISTORY,

@@ -12,6 +12,9 @@ import click
 from feedbackctl.__main__ import main
 from feedbackctl.contacts.view import FIELDS
 from feedbackctl.permissions import COMMANDS
+from feedbackctl.suppression_files.formats import FORMATS
+from feedbackctl.suppression_files.formats.columns import WORDS
+from feedbackctl.suppression_files.model import Kind
 
 _WIDTH = 100
 _LOCAL = frozenset({"local", "demo"})
@@ -26,6 +29,22 @@ def commands() -> str:
 def contact_fields() -> str:
     """Return a table of the fields of a contact."""
     return _field_table(FIELDS)
+
+
+def import_formats() -> str:
+    """Return a table of the formats that `contact import` recognizes."""
+    rows = [
+        f"| `{one.name}` | {one.title} | {', '.join(sorted(one.required))} | [documentation]({one.url}) |"
+        for one in FORMATS
+    ]
+    return "\n".join(["| format | content | recognized by | |", "|---|---|---|---|", *rows, ""])
+
+
+def import_words() -> str:
+    """Return a table of the words in a column of reasons."""
+    words = {kind: [word for word, its_kind in WORDS.items() if its_kind is kind] for kind in Kind}
+    rows = [f"| {kind.value} | {', '.join(found)} |" for kind, found in words.items() if found]
+    return "\n".join(["| kind | words, in any case and with any separator |", "|---|---|", *rows, ""])
 
 
 def _walk(words: tuple[str, ...], group: click.Group) -> Iterator[tuple[tuple[str, ...], click.Command]]:

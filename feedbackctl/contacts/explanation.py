@@ -20,13 +20,16 @@ _ACTIONS = {
     "import": "An operator imported the contact from another system",
     "erase": "An operator erased history, reasons and tags",
 }
+_IMPORT = ("source", "stated_reason", "stated_at")
+"""Fields of an import."""
 
 
 def describe_entry(entry: HistoryEntry) -> dict[str, Any]:
     """Return the JSON object of one history entry."""
     if entry.is_operator_action:
         names = ("action", "caller", "reason", "operation", "stream")
-        return {"at": entry.at, "kind": "Operator", **{name: getattr(entry, name) for name in names}}
+        described = {"at": entry.at, "kind": "Operator", **{name: getattr(entry, name) for name in names}}
+        return described | ({name: getattr(entry, name) for name in _IMPORT} if entry.source else {})
     return {
         "at": entry.at,
         "kind": entry.kind,
@@ -57,6 +60,9 @@ def narrate(entries: Iterable[HistoryEntry]) -> Iterable[tuple[str, str]]:
 def _operator_lines(entry: HistoryEntry) -> list[str]:
     stream = f" (stream {entry.stream})" if entry.stream else ""
     lines = [f"{_ACTIONS.get(entry.action, entry.action)}{stream}: {one_line(entry.reason, DIAGNOSTIC_LENGTH)}"]
+    if entry.source:
+        text = f": {one_line(entry.stated_reason, DIAGNOSTIC_LENGTH)}" if entry.stated_reason else ""
+        lines.append(f"from {one_line(entry.source, DIAGNOSTIC_LENGTH)}, {entry.stated_at or 'without a date'}{text}")
     lines.append(f"by {entry.caller}" + (f", operation {entry.operation}" if entry.operation else ""))
     return lines
 

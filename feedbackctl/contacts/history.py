@@ -16,7 +16,10 @@ FEEDBACK, OPERATOR = "feedback#", "operator#"
 
 
 class HistoryEntry(NamedTuple):
-    """One item of the history. The texts are empty if the item has none; `caller` is an operator's ARN."""
+    """One item of the history. The texts are empty if the item has none; `caller` is an operator's ARN.
+
+    Of an import, `source` names the other system, `stated_reason` and `stated_at` are its reason and date.
+    """
 
     record: str
     at: str
@@ -35,6 +38,9 @@ class HistoryEntry(NamedTuple):
     tags: Tags
     caller: str
     operation: str
+    source: str
+    stated_reason: str
+    stated_at: str
 
     @property
     def is_operator_action(self) -> bool:
@@ -45,7 +51,8 @@ class HistoryEntry(NamedTuple):
 class OperatorAction(NamedTuple):
     """What an operator does to contacts: the action's name, the caller's ARN, the time and the reason.
 
-    `operation` is the id of a bulk operation. `stream` and `source` are set by the actions that have them.
+    `operation` is the id of a bulk operation. `stream` and, for an import, `source`, `stated_reason` and `stated_at`
+    are set by the actions that have them.
     """
 
     name: str
@@ -55,6 +62,8 @@ class OperatorAction(NamedTuple):
     operation: str = ""
     stream: str = ""
     source: str = ""
+    stated_reason: str = ""
+    stated_at: str = ""
 
 
 def read_history(dynamodb: Any, table: str, address: str) -> list[HistoryEntry]:  # noqa: ANN401 (botocore's client)
@@ -113,6 +122,8 @@ def operator_item(address: str, action: OperatorAction, keep_days: int) -> Item:
         "operation": action.operation,
         "stream": action.stream,
         "source": action.source,
+        "stated_reason": action.stated_reason,
+        "stated_at": action.stated_at,
     }
     item: Item = {name: {"S": text} for name, text in texts.items() if text}
     item["expires_at"] = {"N": str(int((action.at + timedelta(days=keep_days)).timestamp()))}

@@ -14,6 +14,7 @@ COMMANDS = {
     "suppress": LazyCommand(f"{_PACKAGE}.facts:suppress", "Stop all email to addresses."),
     "unsubscribe": LazyCommand(f"{_PACKAGE}.facts:unsubscribe", "Store that a person opted out."),
     "resubscribe": LazyCommand(f"{_PACKAGE}.facts:resubscribe", "Store that a person opted in again."),
+    "import": LazyCommand(f"{_PACKAGE}.import_file:import_file", "Import suppressed addresses of another system."),
     "export": LazyCommand(f"{_PACKAGE}.export:export", "Export contacts with reasons and history."),
     "erase": LazyCommand(f"{_PACKAGE}.erase:erase", "Erase personal data of a contact; keep the objection."),
 }

@@ -27,13 +27,14 @@ SUPPRESSED, UNSUBSCRIBED, RESUBSCRIBED = "Operator/suppressed", "Operator/unsubs
 """Reasons of the evidence. The operator's own text is in the history only, because reasons are published."""
 
 
-def _validate_stream(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str:
+def validate_stream(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str:
+    """Return the name of a stream, or an empty text."""
     if name and not _STREAM.fullmatch(name):
         raise click.BadParameter("a stream has 1 to 64 letters, digits, `_` and `-`")
     return name or ""
 
 
-_stream_option = click.option("--stream", metavar="NAME", callback=_validate_stream, help="Only this stream.")
+_stream_option = click.option("--stream", metavar="NAME", callback=validate_stream, help="Only this stream.")
 
 
 @click.command

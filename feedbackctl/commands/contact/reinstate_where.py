@@ -71,6 +71,8 @@ def undo(stack: Stack, operation_id: str, reason: str, output_format: Format, *,
     operation = OperationStore(stack).find(operation_id)
     if operation.state is State.PREPARING:
         raise OperatorError("The operation changed no contact: it was interrupted before.")
+    if not operation.chunks:
+        raise OperatorError("The operation is an import. Reinstate its contacts instead.")
     if operation.state is State.UNDONE:
         raise OperatorError("The operation is undone already.")
     confirm(f"Take back the reinstatement of up to {operation.contacts} contacts?", yes=yes)

@@ -37,6 +37,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("contact", "resubscribe", "new@example.com", *REASON),
         ("contact", "resubscribe", RECIPIENT, *REASON),
     ],
+    "contact import": [("contact", "import", "list.csv", *REASON, "--yes")],
     "contact erase": [
         ("contact", "erase", OTHER_RECIPIENT, *REASON, "--yes"),
         ("contact", "erase", RECIPIENT, "--forget", *REASON, "--yes"),
@@ -92,6 +93,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedS
             queue = Quarantine(lambda: running.aws.client("sqs"), url)
             assert (queue.store("{}", "test", "record"), queue.store("\x00", "test", "record")) == ("", "")
         running.receive(a_bounce(), a_complaint(recipients=(OTHER_RECIPIENT,)))
+        (tmp_path / "list.csv").write_text(f"new@example.com,BOUNCE\n{RECIPIENT},COMPLAINT\n")
         yield running
 
 

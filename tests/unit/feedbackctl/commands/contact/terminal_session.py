@@ -12,7 +12,7 @@ import sys
 import termios
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typing import Any
@@ -20,8 +20,10 @@ from typing import Any
 from botocore import handlers
 
 from feedbackctl.__main__ import main
+from feedbackctl.contact_import import plan
 from feedbackctl.contacts import operations
 from feedbackctl.queues import STORED
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.repository import ContactRepository
 from tests.support.incident import incident, reader, rejection
 from tests.support.operated_stack import OperatedStack, operated_stack
@@ -30,7 +32,7 @@ CONTACTS, INTERRUPTED = int(sys.argv[1]), int(sys.argv[2])
 COMMAND = sys.argv[3:]
 WRITES = frozenset({"BatchWriteItem", "DeleteItem", "DeleteMessage", "DeleteSuppressedDestination", "SendMessage"})
 """Calls that change something, beside the writes of contacts."""
-_write = ContactRepository.write
+_write = ContactRepository.write_all
 _numbers: Iterator[int] = itertools.count(1)
 
 
@@ -41,11 +43,13 @@ def pause() -> None:
         time.sleep(4)
 
 
-def write_slowly(repository: ContactRepository, record: object) -> str | None:
-    """Write a contact, then pause."""
-    refusal = _write(repository, record)  # type: ignore[arg-type]
-    pause()
-    return refusal
+def write_slowly(repository: ContactRepository, records: Iterable[ContactRecord]) -> dict[str, str]:
+    """Write contacts, and pause after each."""
+    refused: dict[str, str] = {}
+    for record in records:
+        refused |= _write(repository, [record])
+        pause()
+    return refused
 
 
 def pause_after_call(model: Any, **_: Any) -> None:  # noqa: ANN401 (botocore's event)
@@ -101,18 +105,19 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 operations.CHUNK = 5
 handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
+plan.BATCH = 5
 with operated_stack(calls_per_second=None) as running:
     _numbers = itertools.repeat(0)
     with redirect_stdout(StringIO()):
         running.receive(*incident(CONTACTS))
     store_messages(running)
     _numbers = itertools.count(1)
-    ContactRepository.write = write_slowly  # type: ignore[method-assign,assignment]
+    ContactRepository.write_all = write_slowly  # type: ignore[method-assign,assignment]
     for number in (1, 2):
         print(f"run {number}", flush=True)  # noqa: T201 (the test waits for it)
         with suppress(SystemExit):
             main(COMMAND, prog_name="feedbackctl")
-    ContactRepository.write = _write  # type: ignore[method-assign]
+    ContactRepository.write_all = _write  # type: ignore[method-assign]
     with redirect_stdout(StringIO()):
         process_lane(running)
     print("STATE " + json.dumps(report(running)) + " END", flush=True)  # noqa: T201

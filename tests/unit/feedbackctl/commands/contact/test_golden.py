@@ -14,6 +14,7 @@ from tests.support.builders import (
     a_mail,
     a_subscription,
 )
+from tests.support.exported_files import POSTMARK, SENDGRID_BOUNCES
 from tests.support.incident import WHERE, incident, reader
 from tests.support.operated_stack import OperatedStack
 from tests.support.transcript import compare_with_file, transcript
@@ -68,6 +69,31 @@ CHANGES = [
     ("contact", "erase", OTHER_RECIPIENT, "--reason", "asked", "--forget", "--yes", "--json"),
     ("contact", "erase", RECIPIENT, "--reason", "asked"),
 ]
+IMPORTS = [
+    ("contact", "import", "suppressions.json", "--reason", "moved", "--dry-run"),
+    ("contact", "import", "suppressions.json", "--reason", "moved", "--yes"),
+    ("contact", "import", "suppressions.json", "--reason", "moved", "--yes", "--json"),
+    ("contact", "explain", "a@example.com"),
+    ("contact", "explain", "a@example.com", "--json"),
+    ("contact", "import", "suppression_bounces.csv", "--reason", "moved", "--yes", "--json"),
+    (
+        "contact",
+        "import",
+        "hostile.csv",
+        "--columns",
+        "email=1,text=2,date=3",
+        "--kind",
+        "bounce",
+        "--reason",
+        "x",
+        "--yes",
+    ),
+    ("contact", "explain", "hostile@example.com"),
+    ("contact", "import", "export.csv", "--reason", "moved"),
+    ("contact", "import", "hostile.csv", "--reason", "moved"),
+    ("contact", "import", "missing.csv", "--reason", "moved"),
+    ("contact", "operations"),
+]
 
 
 @pytest.fixture
@@ -86,10 +112,14 @@ def used(stack: OperatedStack) -> OperatedStack:
     return stack
 
 
-@pytest.mark.parametrize(("name", "commands"), [("reads", READS), ("changes", CHANGES)])
+@pytest.mark.parametrize(("name", "commands"), [("reads", READS), ("changes", CHANGES), ("imports", IMPORTS)])
 def test_output_is_that_of_the_file(
-    used: OperatedStack, request: pytest.FixtureRequest, name: str, commands: list[tuple[str, ...]]
+    used: OperatedStack, request: pytest.FixtureRequest, tmp_path: Path, name: str, commands: list[tuple[str, ...]]
 ) -> None:
+    for exported in (POSTMARK, SENDGRID_BOUNCES, SENDGRID_BOUNCES._replace(name="export.csv")):
+        (tmp_path / exported.name).write_text(exported.text)
+    quoted = HOSTILE.replace('"', '""')
+    (tmp_path / "hostile.csv").write_text(f'hostile@example.com,"{quoted}",2024-03-01\n\x1b[2J@,x,\n', newline="")
     text = transcript(used, commands)
     assert all(one.isprintable() or one == "\n" for one in text)
     compare_with_file(text, GOLDEN / f"{name}.txt", update=request.config.getoption("--update-golden"))

@@ -28,12 +28,12 @@ class Terminal:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.screen = ""
+        self.screen, self.seen = "", ""
 
     def wait_for(self, text: str, patience: float = PATIENCE) -> None:
-        """Read until the text is on the screen."""
+        """Read until the text is on the screen. What was before it is `seen`."""
         assert self._appears(text, patience), self.screen
-        self._seen, self.screen = self.screen.split(text, 1)
+        self.seen, self.screen = self.screen.split(text, 1)
 
     def interrupt_until(self, text: str) -> None:
         """Press Ctrl-C until the text is on the screen.
@@ -89,7 +89,7 @@ def session(folder: Path, *command: str, write: int = 7) -> Iterator[Terminal]:
 def state(terminal: Terminal) -> dict[str, Any]:
     terminal.wait_for("STATE ")
     terminal.wait_for(" END")
-    found: dict[str, Any] = json.loads(re.sub(r"\s+", " ", terminal._seen))  # noqa: SLF001 (of this test)
+    found: dict[str, Any] = json.loads(re.sub(r"\s+", " ", terminal.seen))
     return found
 
 
@@ -245,3 +245,40 @@ def test_redrive_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Pa
     assert left["waiting"] == {**WAITING, queue: 0}
     assert left["statuses"] == {"bounced": READERS + 4 + moved, "complained": 1}
     assert left["feedback_items"] == {"1": READERS + 3 + moved, "2": 2}
+
+
+# Imports
+
+IMPORTED = 12
+
+
+def an_import(folder: Path) -> tuple[str, ...]:
+    """Return the command that imports a file with complaints of strangers."""
+    rows = "".join(f"stranger-{number}@example.org,2024-03-01\n" for number in range(IMPORTED))
+    (folder / "complaints.csv").write_text("address,created_at\n" + rows)
+    return ("contact", "import", "complaints.csv", "--reason", "moved")
+
+
+def test_import_with_a_wrong_number_changes_nothing(tmp_path: Path) -> None:
+    with session(tmp_path, *an_import(tmp_path)) as terminal:
+        for _ in range(2):
+            terminal.wait_for(f"Type the number {IMPORTED} to import them")
+            terminal.type("y\n")
+            terminal.wait_for("That is not the number. Nothing was changed.")
+        left = state(terminal)
+    assert left["operator_items"] == {"0": READERS + 5}
+
+
+def test_import_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path) -> None:
+    with session(tmp_path, *an_import(tmp_path)) as terminal:
+        terminal.wait_for(f"Type the number {IMPORTED} to import them")
+        terminal.type(f"{IMPORTED}\n")
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted. Run the same command again to continue.")
+        terminal.wait_for("is unfinished. It is continued.")
+        terminal.wait_for("Type the number ")
+        terminal.wait_for(" to import them")
+        terminal.type(f"{terminal.seen}\n")
+        left = state(terminal)
+    assert left["statuses"]["complained"] == IMPORTED + 1
+    assert left["operator_items"] == {"1": IMPORTED, "0": READERS + 5}

@@ -1,0 +1,1 @@
+"""Import of suppressed addresses from a file into contacts."""
