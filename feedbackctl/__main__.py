@@ -7,6 +7,9 @@ from feedbackctl.operator_group import OperatorGroup
 
 COMMANDS = {
     "contact": LazyCommand("feedbackctl.commands.contact:contact", "Inspect and change contacts."),
+    "list": LazyCommand(
+        "feedbackctl.commands.list:suppression_list", "Compare the suppression list with the contacts, and repair it."
+    ),
     "replay": LazyCommand("feedbackctl.commands.replay:replay", "Show the effect of feedback, without an AWS account."),
     "quarantine": LazyCommand(
         "feedbackctl.commands.queues:quarantine", "Inspect and redrive messages that could not be read."

@@ -127,6 +127,13 @@ _RATE_LIMITER = (
     Permission("dynamodb:GetItem", Resource.RATE_LIMITER),
     Permission("dynamodb:UpdateItem", Resource.RATE_LIMITER),
 )
+_LIST = (
+    Permission("dynamodb:Query", Resource.INDEXES),
+    *_READ_CONTACT,
+    *_RATE_LIMITER,
+    Permission("ses:GetAccount"),
+    Permission("ses:ListSuppressedDestinations"),
+)
 _READ_QUEUE = (
     Permission("sqs:ChangeMessageVisibility", Resource.QUEUES),
     Permission("sqs:ReceiveMessage", Resource.QUEUES),
@@ -181,6 +188,10 @@ COMMANDS: Mapping[str, CommandPermissions] = MappingProxyType(
             Permission("dynamodb:PutItem", Resource.TABLE),
             Permission("ses:DeleteSuppressedDestination"),
             changes=True,
+        ),
+        "list diff": _command(*_LIST),
+        "list reconcile": _command(
+            *_LIST, *_WRITE_CONTACT, *_READ_HISTORY, Permission("dynamodb:PutItem", Resource.TABLE), changes=True
         ),
         "contact-hash": _command(),
         "doctor": _DOCTOR,

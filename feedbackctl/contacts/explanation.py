@@ -18,6 +18,7 @@ _ACTIONS = {
     "resubscribe": "An operator stored the person's opt-in",
     "undo": "An operator took back a reinstatement",
     "import": "An operator imported the contact from another system",
+    "reconcile": "An operator had the entry of the suppression list written again",
     "erase": "An operator erased history, reasons and tags",
 }
 _IMPORT = ("source", "stated_reason", "stated_at")

@@ -42,6 +42,8 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("contact", "erase", OTHER_RECIPIENT, *REASON, "--yes"),
         ("contact", "erase", RECIPIENT, "--forget", *REASON, "--yes"),
     ],
+    "list diff": [("list", "diff")],
+    "list reconcile": [("list", "reconcile", "--apply", *REASON, "--yes")],
     "quarantine list": [("quarantine", "list")],
     "quarantine show": [("quarantine", "show", "unknown")],
     **{
@@ -93,6 +95,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedS
             queue = Quarantine(lambda: running.aws.client("sqs"), url)
             assert (queue.store("{}", "test", "record"), queue.store("\x00", "test", "record")) == ("", "")
         running.receive(a_bounce(), a_complaint(recipients=(OTHER_RECIPIENT,)))
+        running.aws.suppression_list.delete(OTHER_RECIPIENT)
         (tmp_path / "list.csv").write_text(f"new@example.com,BOUNCE\n{RECIPIENT},COMPLAINT\n")
         yield running
 

@@ -1,0 +1,1 @@
+"""Comparison of the SES suppression list with the contacts, and repair of the differences."""
