@@ -1,18 +1,19 @@
 """Run `feedbackctl` twice in one embedded AWS on a terminal, and print the state that is left.
 
-The test types on the terminal. Arguments: the number of contacts of the incident, the number of the write at which the
-test may interrupt the first run, then the command.
+The test types on the terminal. Each session is forked from a process that has imported this module (`forkserver`):
+the imports take as long as the session.
 """
 
 import fcntl
 import itertools
 import json
+import os
 import signal
 import sys
 import termios
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typing import Any
@@ -28,17 +29,16 @@ from ses_feedback.contacts.repository import ContactRepository
 from tests.support.incident import incident, reader, rejection
 from tests.support.operated_stack import OperatedStack, operated_stack
 
-CONTACTS, INTERRUPTED = int(sys.argv[1]), int(sys.argv[2])
-COMMAND = sys.argv[3:]
 WRITES = frozenset({"BatchWriteItem", "DeleteItem", "DeleteMessage", "DeleteSuppressedDestination", "SendMessage"})
 """Calls that change something, beside the writes of contacts."""
 _write = ContactRepository.write_all
-_numbers: Iterator[int] = itertools.count(1)
+_numbers: Iterator[int] = itertools.repeat(0)
+_interrupted = 0
 
 
 def pause() -> None:
     """At one write, tell the test that it can interrupt the command, and give it time."""
-    if next(_numbers) == INTERRUPTED:
+    if next(_numbers) == _interrupted > 0:
         print("WRITING", flush=True)  # noqa: T201 (the test waits for it)
         time.sleep(4)
 
@@ -58,10 +58,10 @@ def pause_after_call(model: Any, **_: Any) -> None:  # noqa: ANN401 (botocore's 
         pause()
 
 
-def store_messages(stack: OperatedStack) -> None:
-    """Store the bounce of one new reader in each queue for an operator, and some others in the first."""
+def store_messages(stack: OperatedStack, first: int) -> None:
+    """Store the bounce of one reader, from number `first` on, in each queue for an operator, four more in one."""
     sqs = stack.aws.client("sqs")
-    for number, output in enumerate([*STORED.values(), *[next(iter(STORED.values()))] * 4], CONTACTS):
+    for number, output in enumerate([*STORED.values(), *[next(iter(STORED.values()))] * 4], first):
         sqs.send_message(QueueUrl=stack.queues[output], MessageBody=json.dumps(rejection(reader(number), number)))
 
 
@@ -100,24 +100,38 @@ def report(stack: OperatedStack) -> dict[str, object]:
     }
 
 
-# A shell starts background jobs with this signal ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-operations.CHUNK = 5
-handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
-plan.BATCH = 5
-with operated_stack(calls_per_second=None) as running:
-    _numbers = itertools.repeat(0)
-    with redirect_stdout(StringIO()):
-        running.receive(*incident(CONTACTS))
-    store_messages(running)
-    _numbers = itertools.count(1)
-    ContactRepository.write_all = write_slowly  # type: ignore[method-assign,assignment]
-    for number in (1, 2):
-        print(f"run {number}", flush=True)  # noqa: T201 (the test waits for it)
-        with suppress(SystemExit):
-            main(COMMAND, prog_name="feedbackctl")
-    ContactRepository.write_all = _write  # type: ignore[method-assign]
-    with redirect_stdout(StringIO()):
-        process_lane(running)
-    print("STATE " + json.dumps(report(running)) + " END", flush=True)  # noqa: T201
+def use_terminal(path: str) -> None:
+    """Make the terminal with this path the controlling one of this process, and its standard input and output."""
+    os.setsid()
+    descriptor = os.open(path, os.O_RDWR)
+    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
+    for number in range(3):
+        os.dup2(descriptor, number)
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
+    os.environ["TERM"] = "xterm"
+
+
+def run_session(terminal: str, folder: str, contacts: int, interrupted: int, command: Sequence[str]) -> None:
+    """Run the command twice on the terminal with this path. It pauses at the write with the number `interrupted`."""
+    global _numbers, _interrupted
+    use_terminal(terminal)
+    os.chdir(folder)
+    # A shell starts background jobs with this signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    operations.CHUNK = 5
+    plan.BATCH = 5
+    handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
+    with operated_stack(calls_per_second=None) as stack:
+        with redirect_stdout(StringIO()):
+            stack.receive(*incident(contacts))
+        store_messages(stack, contacts)
+        _numbers, _interrupted = itertools.count(1), interrupted
+        ContactRepository.write_all = write_slowly  # type: ignore[method-assign,assignment]
+        for number in (1, 2):
+            print(f"run {number}", flush=True)  # noqa: T201 (the test waits for it)
+            with suppress(SystemExit):
+                main(command, prog_name="feedbackctl")
+        ContactRepository.write_all = _write  # type: ignore[method-assign]
+        with redirect_stdout(StringIO()):
+            process_lane(stack)
+        print("STATE " + json.dumps(report(stack)) + " END", flush=True)  # noqa: T201

@@ -4,19 +4,20 @@ import json
 import os
 import re
 import select
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.incident import WHERE, reader
+from tests.unit.feedbackctl.commands.contact.terminal_session import run_session
 
-SESSION = Path(__file__).with_name("terminal_session.py")
+SESSIONS = get_context("forkserver")
+SESSIONS.set_forkserver_preload([run_session.__module__])
 READERS = 12
 COMMAND = ("contact", "reinstate", "--where", *WHERE, "--reason", "DMARC")
 CTRL_C = "\x03"
@@ -67,22 +68,17 @@ class Terminal:
 def session(folder: Path, *command: str, write: int = 7) -> Iterator[Terminal]:
     """Run the command twice on a terminal. It pauses at the write with this number."""
     ours, theirs = os.openpty()
-    process = subprocess.Popen(  # noqa: S603 (this interpreter)
-        [sys.executable, str(SESSION), str(READERS), str(write), *command],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=folder,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm"},
-    )
-    os.close(theirs)
+    arguments = os.ttyname(theirs), str(folder), READERS, write, command
+    process = SESSIONS.Process(target=run_session, args=arguments)
+    process.start()
     try:
         yield Terminal(ours)
-        assert process.wait(PATIENCE) == 0
+        process.join(PATIENCE)
+        assert process.exitcode == 0
     finally:
         process.kill()
-        process.wait()
+        process.join()
+        os.close(theirs)
         os.close(ours)
 
 
