@@ -27,9 +27,9 @@ PAGES = (
 )
 """Fields of a page with the records. The formats' modules cite the pages that document them."""
 _SCALAR = r'\s*"[^"\\]{0,100}"\s*:\s*(?:"[^"\\]{0,2000}"|[-+.\w]{1,40})\s*,'
-_PAGE = re.compile(r"\{(?:" + _SCALAR + r")*+\s*\"(?:" + "|".join(PAGES) + r")\"\s*:\s*[\[{]")
-_SPACE = re.compile(r"[\s,]*+")
-_COLON = re.compile(r"\s*+:")
+_PAGE = re.compile(r"\{(?:" + _SCALAR + r"){0,100}\s*\"(?:" + "|".join(PAGES) + r")\"\s*:\s*[\[{]")
+_SPACE = re.compile(r"[\s,]*")
+_COLON = re.compile(r"\s*:")
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 

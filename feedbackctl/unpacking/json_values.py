@@ -21,22 +21,24 @@ _BEGINNING = 64
 """Bytes that decide how a value is read."""
 
 # A JSON string contains no line break (https://www.rfc-editor.org/rfc/rfc8259#section-7), so a missing quotation mark
-# is found at the end of its line.
-_STRING = rb'"[^"\\\r\n]*+(?:\\[^\r\n][^"\\\r\n]*+)*+"'
-_WHOLE_STRING = re.compile(_STRING)
-_NO_BRACKET = re.compile(rb'[^"{}\[\]]*+(?:' + _STRING + rb'[^"{}\[\]]*+)*+')
-_ARRAY = re.compile(rb'\[\s*+(?:[{"\[]|(?:true|false|null|-?[0-9][0-9.eE+-]*+)\s*+[,\]])')
-_EMPTY_ARRAY = re.compile(rb"\[\s*+\]")
-_CONTAINER = re.compile(rb'\{\s*+"(Messages|Records)"\s*+:\s*+\[\s*+(?!\])')
-_FIRST_KEY = re.compile(rb"\{\s*+" + _STRING)
-_BETWEEN = re.compile(rb"[\s,]*+")
-_LINE = re.compile(rb"[^\n]*+")
-_SCALAR = re.compile(rb"[^,\]\r\n]*+")
+# is found at the end of its line. Each repetition of a group costs memory, so groups have a maximum.
+_MOST_ESCAPES = 1_000
+_STRING_PART = rb'[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*){0,%d}' % _MOST_ESCAPES
+_STRING = rb'"%b"' % _STRING_PART
+_PART_OF_STRING = re.compile(_STRING_PART)
+_NO_BRACKET = re.compile(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,100}' % _STRING)
+_ARRAY = re.compile(rb'\[\s*(?:[{"\[]|(?:true|false|null|-?[0-9][0-9.eE+-]*)\s*[,\]])')
+_EMPTY_ARRAY = re.compile(rb"\[\s*\]")
+_CONTAINER = re.compile(rb'\{\s*"(Messages|Records)"\s*:\s*\[\s*(?![\s\]])')
+_FIRST_KEY = re.compile(rb"\{\s*" + _STRING)
+_BETWEEN = re.compile(rb"[\s,]*")
+_LINE = re.compile(rb"[^\n]*")
+_SCALAR = re.compile(rb"[^,\]\r\n]*")
 _NEXT_VALUE = re.compile(rb"\n(?=[{\[])")
-_LINE_WITH_VALUE = re.compile(rb'^[ \t]*+[{\["]', re.MULTILINE)
+_LINE_WITH_VALUE = re.compile(rb'^[ \t]*[{\["]', re.MULTILINE)
 _BEFORE_OBJECT = b"[,:"
 """Characters after which JSON allows an object inside another value."""
-_NEWLINE, _OPEN_BRACE, _OPENING, _CLOSING = ord("\n"), ord("{"), b"{[", b"}]"
+_NEWLINE, _OPEN_BRACE, _OPENING = ord("\n"), ord("{"), b"{["
 
 
 class JsonValue(NamedTuple):
@@ -137,7 +139,7 @@ class _Splitter:
             return end
         key = _FIRST_KEY.match(self._buffer, self._at)
         if key:
-            pattern = re.compile(rb",\s*+" + re.escape(key[0]))
+            pattern = re.compile(rb",\s*" + re.escape(key[0]))
             del key
             while not (found := pattern.search(self._buffer, self._at)) and self._may_read():
                 pass
@@ -148,10 +150,18 @@ class _Splitter:
     def _find_end_of_any(self) -> int:
         if self._buffer[self._at] != ord('"'):
             return self._find_end() if self._buffer[self._at] in _OPENING else _NoEnd.MALFORMED
-        while not (found := _WHOLE_STRING.match(self._buffer, self._at)):
+        while (end := self._end_of_string(self._at)) < 0:
             if self._buffer.find(b"\n", self._at) >= 0 or not self._may_read():
                 return _NoEnd.MALFORMED
-        return found.end()
+        return end
+
+    def _end_of_string(self, start: int) -> int:
+        """Return the position after the string that begins at `start`, or -1 if the buffer or its line ends before."""
+        end, at = start + 1, start
+        while end > at and self._buffer[end : end + 1] != b'"':
+            part = _PART_OF_STRING.match(self._buffer, at := end)
+            end = part.end() if part else at
+        return end + 1 if self._buffer[end : end + 1] == b'"' else -1
 
     def _find_end(self, depth: int = 0) -> int:
         """Return the position after the bracket that closes `depth` brackets and all that are opened from here."""
@@ -173,13 +183,18 @@ class _Splitter:
         while True:
             match = _NO_BRACKET.match(self._buffer, self._at + offset)
             end = match.end() if match else len(self._buffer)
-            has_bracket = end < len(self._buffer) and self._buffer[end] != ord('"')
-            line_end = self._buffer.find(b"\n", self._at + offset, end) if self._values_are_lines else -1
-            if line_end >= 0 or (not has_bracket and self._buffer.find(b"\n", end) >= 0 and end < len(self._buffer)):
+            if self._values_are_lines and self._buffer.find(b"\n", self._at + offset, end) >= 0:
                 return _NoEnd.MALFORMED
-            if has_bracket:
-                return end
             offset = end - self._at
+            if self._buffer[end : end + 1] == b'"':
+                string_end = self._end_of_string(end)
+                if string_end > 0:
+                    offset = string_end - self._at
+                    continue
+                if self._buffer.find(b"\n", end) >= 0:
+                    return _NoEnd.MALFORMED
+            elif end < len(self._buffer):
+                return end
             if not self._may_read():
                 return _NoEnd.TOO_LONG if len(self._buffer) - self._at >= MAX_VALUE_BYTES else _NoEnd.MALFORMED
 

@@ -196,6 +196,20 @@ def test_value_longer_than_any_message_is_cut_and_the_next_is_read(file: Path, m
     assert read(file) == [(":1", '{"a": "x'), (":2", json.dumps(BOUNCE))]
 
 
+@pytest.mark.parametrize("message", [{"a": '"{' * 5_000, "b": "}"}, {"a": ["}"] * 5_000, "b": 1}])
+def test_string_with_many_escapes_and_value_with_many_strings_are_whole(file: Path, message: dict[str, object]) -> None:
+    file.write_text(lines(message, BOUNCE, message["a"], BOUNCE))
+    text = json.dumps(BOUNCE)
+    assert read(file)[:2] == [(":1", json.dumps(message)), (":2", text)]
+    assert read(file)[-1] == (":4", text)
+
+
+def test_string_with_many_escapes_and_without_end_ends_with_its_line(file: Path) -> None:
+    broken = '{"a": "' + '\\"{' * 5_000
+    file.write_text(f"{broken}\n{lines(BOUNCE)}")
+    assert read(file) == [(":1", broken), (":2", json.dumps(BOUNCE))]
+
+
 def test_sizes_of_messages_add_up_to_the_size_of_the_file(file: Path) -> None:
     file.write_text(lines(BOUNCE, "ä", SQS_EVENT) + '[{"a": "ä"}, {"b": "ä"}]')
     assert sum(message.size for message in message_files.read_messages([file])) == file.stat().st_size - 1
