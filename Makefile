@@ -131,7 +131,7 @@ coverage: .venv/installed ## make unit with coverage of statements and branches;
 	@.venv/bin/coverage report --fail-under=95
 
 .PHONY: e2e
-e2e: .venv/installed $(aws) ## all tests on the deployed stack, in about 15 minutes (docs/operate/local.md)
+e2e: .venv/installed $(aws) ## all tests on the deployed stack, in about 20 minutes (docs/operate/local.md)
 	@$(run) pytest tests/e2e
 
 SEED ?= 1

@@ -1,14 +1,17 @@
 """The queues of a stack that store messages for an operator, and their messages."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
 
+import click
+
+from feedbackctl.aws_failures import describe_failure
+from feedbackctl.printable import printable_lines
 from feedbackctl.stack import Stack
 from ses_feedback.aws.batches import batched
-from ses_feedback.aws.errors import AWS_ERRORS
+from ses_feedback.aws.errors import AWS_ERRORS, error_code
 from ses_feedback.timestamps import format_timestamp
 
 STORED = {
@@ -21,6 +24,9 @@ LANES = {"bounce": "BounceQueueUrl", "complaint": "ComplaintQueueUrl", "delivery
 """Queues that a redrive may send to. Any lane accepts SES's feedback, the complaint lane every message."""
 _BATCH_SIZE = 10
 """Messages in one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+WAIT_SECONDS = 1
+"""Seconds that SQS waits for a message, so that it asks all of its servers.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html"""
 _VISIBILITY_TIMEOUT = 300
 """Seconds for which a message that was read is invisible, if the command is killed before it releases it."""
 
@@ -95,20 +101,23 @@ def receive_messages(sqs: ReceivingClient, url: str, visibility_timeout: int) ->
         MessageAttributeNames=["All"],
         MessageSystemAttributeNames=["SentTimestamp"],
         VisibilityTimeout=visibility_timeout,
-        WaitTimeSeconds=1,
+        WaitTimeSeconds=WAIT_SECONDS,
     )
     return response
 
 
 def release_messages(sqs: ReceivingClient, url: str, receipts: Iterable[str]) -> None:
-    """Make received messages visible. If SQS fails, they become visible after the visibility timeout."""
-    with suppress(*AWS_ERRORS):
+    """Make received messages visible. If SQS fails, they become visible after the visibility timeout: print that."""
+    try:
         for batch in batched(receipts, _BATCH_SIZE):
             entries = [
                 {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
                 for number, receipt in enumerate(batch)
             ]
             sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    except AWS_ERRORS as error:
+        failure = describe_failure(error) or error_code(error)
+        click.echo(printable_lines(f"The messages that stay are hidden for some minutes. {failure}"), err=True)
 
 
 def sent_at(message: dict[str, Any]) -> datetime:

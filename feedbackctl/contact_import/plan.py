@@ -4,10 +4,12 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from feedbackctl.contact_import.judgement import Outcome, Rules
+from feedbackctl.contacts.denials import READ, describe_code
 from feedbackctl.errors import OperatorError
 from feedbackctl.suppression_files.model import BadLine, Entry, Kind
 from ses_feedback.address import Address
@@ -74,14 +76,16 @@ def make_plan(
         OperatorError: DynamoDB did not return a contact.
 
     """
-    plan = Plan()
-    entries = _without_bad_lines(lines, plan, advance)
-    for batch in batches_of_contacts(entries):
-        contacts = read_contacts(repository, batch)
-        for entry in batch:
-            contact = contacts.get(entry.address.key)
-            plan.add(entry, _judge(rules, contact, entry))
-        advance(len(batch))
+    with ExitStack() as undo:
+        plan = Plan()
+        undo.callback(plan.close)
+        for batch in batches_of_contacts(_without_bad_lines(lines, plan, advance)):
+            contacts = read_contacts(repository, batch)
+            for entry in batch:
+                contact = contacts.get(entry.address.key)
+                plan.add(entry, _judge(rules, contact, entry))
+            advance(len(batch))
+        undo.pop_all()
     return plan
 
 
@@ -106,7 +110,7 @@ def read_contacts(repository: ContactRepository, batch: Iterable[Entry]) -> dict
     """
     unread: dict[str, str] = {}
     records = repository.read({entry.address.key for entry in batch}, unread, consistent=False)
-    reasons = sorted({reason for reason in unread.values() if reason != UNREADABLE})
+    reasons = sorted({describe_code(code, READ) for code in unread.values() if code != UNREADABLE})
     if reasons:
         raise OperatorError(f"DynamoDB did not return all contacts ({', '.join(reasons)}). Run the command again.")
     return {address: record.contact for address, record in records.items()} | dict.fromkeys(unread)

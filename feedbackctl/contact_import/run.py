@@ -1,30 +1,26 @@
 """Import of planned entries: contacts and their history, in batches, at a bounded rate."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from feedbackctl.contact_import.judgement import Outcome, Rules
 from feedbackctl.contact_import.plan import batches_of_contacts
 from feedbackctl.contact_import.write_budget import WriteBudget, write_units
+from feedbackctl.contacts.batch_results import BatchResults, require_history
 from feedbackctl.contacts.history import OperatorAction, operator_item
-from feedbackctl.errors import OperatorError
 from feedbackctl.suppression_files.model import Entry
 from ses_feedback.contacts.contact import merge
 from ses_feedback.contacts.record import ContactRecord, Item, become, encode
-from ses_feedback.contacts.repository import LOST_RACE, ContactRepository
+from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.contacts.status import Limits, opted_out
 from ses_feedback.handlers.deadline import utc_now
 from ses_feedback.immutable import replace
 from ses_feedback.timestamps import format_timestamp
 
-_ATTEMPTS = 10
-"""Attempts to write a contact. Each fails if another process writes the contact between the read and the write."""
-
 
 @dataclass
 class ImportRun:
-    """Carries out an import. `counts` has the numbers of entries by result: an `Outcome`, or `failed`.
+    """Carries out an import. `results` has the numbers of entries by result: an `Outcome`, or `failed`.
 
     The history item is written before the contact, and its key depends on the entry alone. So a run that is interrupted
     anywhere can be repeated: no contact changes without its item, and no item is written twice.
@@ -37,7 +33,7 @@ class ImportRun:
     action: OperatorAction
     publish: bool = False
     budget: WriteBudget = field(default_factory=WriteBudget)
-    counts: Counter[str] = field(default_factory=Counter)
+    results: BatchResults = field(default_factory=BatchResults)
 
     def run(self, entries: Iterable[Entry], advance: Callable[[int], None]) -> None:
         """Import the entries.
@@ -47,19 +43,14 @@ class ImportRun:
 
         """
         for batch in batches_of_contacts(entries):
-            waiting: Sequence[Entry] = batch
-            for _ in range(_ATTEMPTS):
-                waiting = self._import(waiting)
-                if not waiting:
-                    break
-            self.counts["failed"] += len(waiting)
+            self.results.repeat(batch, self._import)
             advance(len(batch))
 
     def _import(self, batch: Sequence[Entry]) -> list[Entry]:
         """Import the entries of different contacts, and return those that another process was faster to change."""
         unread: dict[str, str] = {}
         stored = self.repository.read([entry.address.key for entry in batch], unread, consistent=True)
-        self.counts["failed"] += len(unread)
+        self.results.add_unread(unread)
         changed: dict[str, ContactRecord] = {}
         entries = {entry.address.key: entry for entry in batch if entry.address.key in stored}
         for address, entry in entries.items():
@@ -67,13 +58,11 @@ class ImportRun:
             if isinstance(outcome, ContactRecord):
                 changed[address] = outcome
             else:
-                self.counts[outcome.value] += 1
+                self.results.counts[outcome.value] += 1
         self._write_history([self._history_item(entries[address]) for address in changed], changed.values())
         refused = self.repository.write_all(list(changed.values()))
-        lost = [address for address, refusal in refused.items() if refusal == LOST_RACE]
-        self.counts[Outcome.IMPORT.value] += len(changed) - len(refused)
-        self.counts["failed"] += len(refused) - len(lost)
-        return [entries[address] for address in lost]
+        self.results.counts[Outcome.IMPORT.value] += len(changed) - len(refused)
+        return [entries[address] for address in self.results.add_refused(refused, stored)]
 
     def _change(self, stored: ContactRecord, entry: Entry) -> ContactRecord | Outcome:
         addition = self.rules.judge(stored.contact, entry)
@@ -97,12 +86,7 @@ class ImportRun:
         contacts = sum(write_units(encode(one, self.limits)) for one in changed)
         self.budget.spend(contacts + sum(map(write_units, items)))
         failed = self.repository.store_history(items)
-        if failed:
-            reasons = ", ".join(sorted(set(failed.values())))
-            raise OperatorError(
-                f"The history of {len(failed)} contacts could not be written ({reasons}). They are not changed. "
-                "Run the same command again to continue."
-            )
+        require_history(failed, "They are not changed. Run the same command again to continue.")
 
 
 def _without_events(stored: ContactRecord, changed: ContactRecord) -> ContactRecord:

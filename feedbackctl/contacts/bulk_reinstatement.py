@@ -21,14 +21,20 @@ from ses_feedback.message_order import number_message
 JOB_THRESHOLD = 300
 """Contacts from which list entries are deleted by jobs. The stack deletes fewer in five minutes."""
 
+MOST_PROBLEMS = 10
+
 
 @dataclass
 class BulkReinstatement:
-    """Carries out an operation. `advance` is called with the number of contacts done; `counts` has the results."""
+    """Carries out an operation. `advance` is called with the number of contacts done; `counts` has the results.
+
+    `problems` has the number of contacts by the reason why they stay as they are, of the first `MOST_PROBLEMS` reasons.
+    """
 
     stack: Stack
     advance: Callable[[int], None]
     counts: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
 
     def prepare(self, selection: str, reason: str, contacts: Iterator[Selected], at: datetime) -> Operation:
         """Store an operation with its contacts. No contact changes."""
@@ -99,6 +105,8 @@ class BulkReinstatement:
         self.advance(1)
         if changed.problem:
             self.counts["refused"] += 1
+            if changed.problem in self.problems or len(self.problems) < MOST_PROBLEMS:
+                self.problems[changed.problem] += 1
         elif changed.after.may_send:
             self.counts["reinstated"] += 1
         else:

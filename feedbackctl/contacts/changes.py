@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from feedbackctl.contacts.batch_results import ATTEMPTS, require_history
 from feedbackctl.contacts.denials import INSERT, READ, UPDATE, describe_code
 from feedbackctl.contacts.history import OperatorAction, operator_item
 from feedbackctl.errors import OperatorError
@@ -17,9 +18,6 @@ from ses_feedback.contacts.repository import CALLS_AT_ONCE, LOST_RACE, READ_AT_O
 from ses_feedback.contacts.status import Status, standing
 from ses_feedback.handlers.deadline import utc_now
 from ses_feedback.timestamps import format_timestamp
-
-_ATTEMPTS = 10
-"""Attempts to write a contact. Each fails if another process writes the contact between the read and the write."""
 
 
 class Changed(NamedTuple):
@@ -58,7 +56,7 @@ class ContactChanger:
             for some in batched(evidence, READ_AT_ONCE):
                 results: dict[str, Changed] = {}
                 waiting = {address: evidence[address] for address in some}
-                for _ in range(_ATTEMPTS):
+                for _ in range(ATTEMPTS):
                     results |= {one.address: one for one in self._attempt(executor, waiting)}
                     waiting = {address: evidence[address] for address in waiting if _has_lost(results[address])}
                     if not waiting:
@@ -102,12 +100,7 @@ class ContactChanger:
             if one.changed or (self.keep_unchanged_history and not one.problem)
         ]
         failed = self.stack.repository.store_history(items)
-        if failed:
-            reasons = ", ".join(sorted({describe_code(code, INSERT) for code in failed.values()}))
-            raise OperatorError(
-                f"The history of {len(failed)} contacts could not be written ({reasons}). "
-                "The contacts are changed. Run the command again."
-            )
+        require_history(failed, "The contacts are changed. Run the command again.")
 
 
 def _has_lost(result: Changed) -> bool:

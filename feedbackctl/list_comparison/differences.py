@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from feedbackctl.contacts.denials import READ, describe_code
 from feedbackctl.contacts.filters import ContactFilter
 from feedbackctl.contacts.search import ContactSearch
 from feedbackctl.errors import UnknownResultError
@@ -174,7 +175,7 @@ def _address(variant: str) -> str:
 def _read(stack: Stack, addresses: set[str]) -> dict[str, ContactRecord]:
     unread: dict[str, str] = {}
     records = stack.repository.read(addresses, unread, consistent=True) if addresses else {}
-    reasons = sorted({reason for reason in unread.values() if reason != UNREADABLE})
+    reasons = sorted({describe_code(code, READ) for code in unread.values() if code != UNREADABLE})
     if reasons:
         raise UnknownResultError(f"DynamoDB did not return all contacts ({', '.join(reasons)}). Try again.")
     return records

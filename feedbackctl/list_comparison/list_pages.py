@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from feedbackctl.aws_failures import describe_failure
+from feedbackctl.contacts.denials import RATE_LIMITER, describe_code
 from feedbackctl.errors import UnknownResultError
 from feedbackctl.stack import Stack
 from ses_feedback.aws.errors import AWS_ERRORS, error_code
@@ -65,7 +66,7 @@ def _read_page(stack: Stack, token: str) -> dict[str, Any] | None:
     for _ in range(ATTEMPTS):
         refusal = stack.rate_limiter.acquire(utc_now() + _PATIENCE)
         if refusal:
-            problem = f"the stack's rate limiter gave no turn ({refusal.code})"
+            problem = f"the stack's rate limiter gave no turn ({describe_code(refusal.code, RATE_LIMITER)})"
             break
         try:
             page: dict[str, Any] = stack.aws.ses.list_suppressed_destinations(**request)

@@ -1,27 +1,23 @@
 """Repair of differences: the contact is marked, and the stack writes its entry under its lease and rate limiter."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from feedbackctl.contacts.batch_results import BatchResults, require_history
 from feedbackctl.contacts.history import OperatorAction, operator_item
-from feedbackctl.errors import OperatorError
 from feedbackctl.list_comparison.listed_index import ListedIndex
 from feedbackctl.stack import Stack
 from ses_feedback.aws.batches import batched
 from ses_feedback.contacts.contact import Contact, merge
 from ses_feedback.contacts.record import ContactRecord
-from ses_feedback.contacts.repository import LOST_RACE, READ_AT_ONCE
+from ses_feedback.contacts.repository import READ_AT_ONCE
 from ses_feedback.handlers.deadline import utc_now
 from ses_feedback.immutable import replace
-
-_ATTEMPTS = 10
-"""Attempts to write a contact. Each fails if another process writes the contact between the read and the write."""
 
 
 @dataclass
 class Reconciliation:
-    """Marks contacts whose list entry must be written. `counts` has the numbers by result.
+    """Marks contacts whose list entry must be written. `results` has the numbers by result.
 
     A contact that is pending already stays as it is. Its history item is written before it, with a key that depends on
     the operation: a run that is interrupted anywhere can be repeated.
@@ -30,7 +26,7 @@ class Reconciliation:
     stack: Stack
     action: OperatorAction
     index: ListedIndex
-    counts: Counter[str] = field(default_factory=Counter)
+    results: BatchResults = field(default_factory=BatchResults)
 
     def run(self, addresses: Iterable[str], advance: Callable[[int], None]) -> None:
         """Mark the contacts.
@@ -40,34 +36,22 @@ class Reconciliation:
 
         """
         for batch in batched(addresses, READ_AT_ONCE):
-            waiting = list(dict.fromkeys(batch))
-            for _ in range(_ATTEMPTS):
-                waiting = self._mark(waiting)
-                if not waiting:
-                    break
-            self.counts["failed"] += len(waiting)
+            self.results.repeat(list(dict.fromkeys(batch)), self._mark)
             advance(len(batch))
 
-    def _mark(self, addresses: list[str]) -> list[str]:
+    def _mark(self, addresses: Sequence[str]) -> list[str]:
         """Mark contacts, and return those that another process was faster to change."""
         unread: dict[str, str] = {}
         stored = self.stack.repository.read(addresses, unread, consistent=True)
-        self.counts["failed"] += len(unread)
+        self.results.add_unread(unread)
         waiting = [record for record in stored.values() if not (record.list_pending or record.lease)]
-        self.counts["pending"] += len(stored) - len(waiting)
+        self.results.counts["pending"] += len(stored) - len(waiting)
         keep = self.stack.settings.history_days
         items = [operator_item(record.contact.address, self.action, keep) for record in waiting]
-        failed = self.stack.repository.store_history(items)
-        if failed:
-            reasons = ", ".join(sorted(set(failed.values())))
-            raise OperatorError(
-                f"The history of {len(failed)} contacts could not be written ({reasons}). Run it again."
-            )
+        require_history(self.stack.repository.store_history(items), "Run the same command again.")
         refused = self.stack.repository.write_all([self._marked(record) for record in waiting])
-        lost = [address for address, refusal in refused.items() if refusal == LOST_RACE]
-        self.counts["repaired"] += len(waiting) - len(refused)
-        self.counts["failed"] += len(refused) - len(lost)
-        return lost
+        self.results.counts["repaired"] += len(waiting) - len(refused)
+        return self.results.add_refused(refused, stored)
 
     def _marked(self, record: ContactRecord) -> ContactRecord:
         address = record.contact.address

@@ -1,6 +1,7 @@
 """A workload that uses every permission of the stack's roles, and reports which of its results are missing."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,8 @@ def create_bounce(address: str, at: datetime, **detail: str) -> str:
 
 
 def _create_mail(address: str, time_text: str) -> dict[str, object]:
-    return {"timestamp": time_text, "messageId": f"m-{address}-{time_text}", "destination": [address]}
+    message_id = re.sub("[^A-Za-z0-9]+", "-", f"m-{address}-{time_text}")
+    return {"timestamp": time_text, "messageId": message_id, "destination": [address]}
 
 
 class LaneWorkload:

@@ -39,8 +39,12 @@ class OperatedStack:
     ) -> None:
         self.aws = aws
         self.cloudformation = cloudformation
+        # The commands wait on the real clock for the calls that the functions reserved on that of the account.
         self.settings = Settings(
-            aws.table_name, aws.quarantine_url, streams=tuple(parameters.get("Streams", "").split(","))
+            aws.table_name,
+            aws.quarantine_url,
+            streams=tuple(parameters.get("Streams", "").split(",")),
+            suppression_rate=float(parameters.get("SuppressionRate", 1)),
         )
         self._clients = Clients(aws.session)
         self.queues = {

@@ -1,7 +1,6 @@
 """`feedbackctl contact import`: suppressed addresses of another system, as contacts."""
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from feedbackctl.commands.contact.import_report import print_preview, print_resu
 from feedbackctl.contact_import.judgement import Rules
 from feedbackctl.contact_import.plan import Plan, make_plan
 from feedbackctl.contact_import.run import ImportRun
+from feedbackctl.contacts.batch_results import BatchResults
 from feedbackctl.contacts.changes import truncate_to_milliseconds
 from feedbackctl.contacts.history import OperatorAction
 from feedbackctl.contacts.operations import Operation, OperationStore, State
@@ -159,7 +159,7 @@ class _Import:
         options = self.options
         if options.output_format is Format.TABLE:
             print_preview(self.file, plan)
-        operation, results = None, Counter[str]()
+        operation, results = None, BatchResults()
         if not options.dry_run and (plan.count or unfinished):
             if unfinished:
                 click.echo(f"Operation {unfinished.id} of the same file is unfinished. It is continued.", err=True)
@@ -167,10 +167,14 @@ class _Import:
                 confirm_count(plan.count, "import them", yes=options.yes)
             operation = unfinished or self._create_operation(store, rules.at, plan.count)
             results = self._write(plan, rules, operation)
-            if not results["failed"]:
+            if not results.counts["failed"]:
                 store.save(replace(operation, state=State.DONE))
-        print_result(self.file, plan, operation.id if operation else None, results, options.output_format)
-        _refuse_incomplete(plan.bad, results["failed"], dry_run=options.dry_run)
+        print_result(self.file, plan, operation.id if operation else None, results.counts, options.output_format)
+        results.require_all("entries were not imported")
+        if plan.bad and not options.dry_run:
+            raise OperatorError(
+                f"Lines that could not be read and are not imported: {plan.bad}. Correct them, and run it again."
+            )
 
     def _describe_selection(self) -> str:
         """Return text that is equal for equal imports: an interrupted one is found by it."""
@@ -202,19 +206,10 @@ class _Import:
         store.save(running)
         return running
 
-    def _write(self, plan: Plan, rules: Rules, operation: Operation) -> Counter[str]:
+    def _write(self, plan: Plan, rules: Rules, operation: Operation) -> BatchResults:
         action = OperatorAction("import", operation.caller, operation.at, operation.reason, operation.id)
         settings, repository = self.stack.settings, self.stack.repository
         run = ImportRun(repository, settings.limits, settings.history_days, rules, action, publish=self.options.publish)
         with show_progress("Importing", plan.count) as advance:
             run.run(plan.entries(), advance)
-        return run.counts
-
-
-def _refuse_incomplete(bad: int, failed: int, *, dry_run: bool) -> None:
-    if failed:
-        raise OperatorError(f"{failed} entries were not imported. Run the same command again.")
-    if bad and not dry_run:
-        raise OperatorError(
-            f"Lines that could not be read and are not imported: {bad}. Correct them, and run it again."
-        )
+        return run.results

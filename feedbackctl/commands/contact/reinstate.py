@@ -36,6 +36,7 @@ JSON_FIELDS = {
     "samples": "with --where: ten of the addresses",
     "diagnostics": "with --where: the largest groups of diagnostics, each with `text` and `contacts`",
     "results": "with --where or --undo: numbers of contacts by result",
+    "problems": "with --where or --undo: numbers of contacts by the reason why they stay as they are",
 }
 _PERSONS = frozenset({Status.COMPLAINED, Status.UNSUBSCRIBED})
 _CLEARED = (Status.BOUNCED,)

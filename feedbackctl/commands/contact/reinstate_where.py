@@ -1,5 +1,6 @@
 """`feedbackctl contact reinstate --where` and `--undo`: one operation on many contacts."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,20 @@ from ses_feedback.contacts.status import Status
 from ses_feedback.handlers.deadline import utc_now
 
 _NEVER = frozenset({Status.COMPLAINED, Status.UNSUBSCRIBED, Status.ACTIVE})
+
+_NOT_TAKEN_BACK = {
+    "import": (
+        "the operation is an import, which --undo does not take back. Its contacts keep what the other system "
+        "reported, and email to them stays blocked. To allow email to an imported contact whose mailbox works, run "
+        "`feedbackctl contact reinstate ADDRESS --reason TEXT`; complaints and opt-outs need the person "
+        "(--they-asked). `feedbackctl contact explain ADDRESS` shows what was imported."
+    ),
+    "reconcile": (
+        "the operation repaired the suppression list. It changed the status of no contact, so there is nothing to take "
+        "back. `feedbackctl list diff` compares the list with the contacts."
+    ),
+}
+"""Why an operation without stored contacts is not taken back, by the first word of its selection."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ def reinstate(stack: Stack, wanted: ContactFilter, options: Options) -> None:
         if options.output_format is Format.TABLE:
             _print_preview(preview)
         if options.dry_run or not chosen.count:
-            _print_result(options.output_format, preview | {"operation": None, "results": {}})
+            _print_result(options.output_format, preview | {"operation": None, "results": {}, "problems": {}})
             return
         confirm_count(chosen.count, "reinstate them", yes=options.yes)
         with show_progress("Reinstating", chosen.count) as advance:
@@ -58,7 +73,8 @@ def reinstate(stack: Stack, wanted: ContactFilter, options: Options) -> None:
             operation = work.run(work.prepare(selection, options.reason, chosen.contacts(), utc_now()))
     finally:
         chosen.close()
-    _print_result(options.output_format, preview | {"operation": operation.id, "results": dict(work.counts)})
+    _print_result(options.output_format, preview | {"operation": operation.id, **_describe_work(work)})
+    _require_all(work)
 
 
 def undo(stack: Stack, operation_id: str, reason: str, output_format: Format, *, yes: bool) -> None:
@@ -72,7 +88,8 @@ def undo(stack: Stack, operation_id: str, reason: str, output_format: Format, *,
     if operation.state is State.PREPARING:
         raise OperatorError("The operation changed no contact: it was interrupted before.")
     if not operation.chunks:
-        raise OperatorError("The operation is an import. Reinstate its contacts instead.")
+        kind = operation.selection.partition(" ")[0]
+        raise OperatorError(f"Nothing was changed: {_NOT_TAKEN_BACK.get(kind, _NOT_TAKEN_BACK['import'])}")
     if operation.state is State.UNDONE:
         raise OperatorError("The operation is undone already.")
     confirm(f"Take back the reinstatement of up to {operation.contacts} contacts?", yes=yes)
@@ -83,17 +100,20 @@ def undo(stack: Stack, operation_id: str, reason: str, output_format: Format, *,
         "restored": sum(number for name, number in work.counts.items() if name.startswith("still ")),
         "kept": work.counts["refused"] + work.counts["reinstated"],
     }
-    _print_result(output_format, {"operation": operation.id, "results": results}, is_undo=True)
+    fields = {"operation": operation.id, "results": results, "problems": dict(work.problems)}
+    _print_result(output_format, fields, is_undo=True)
 
 
 def _select(search: ContactSearch, wanted: ContactFilter, limit: int | None) -> Selection:
-    chosen = Selection(wanted)
-    with show_progress("Selecting") as advance:
+    with ExitStack() as undo, show_progress("Selecting") as advance:
+        chosen = Selection(wanted)
+        undo.callback(chosen.close)
         for found in search.find():
             if limit is not None and chosen.count >= limit:
                 break
             chosen.add(found)
             advance(1)
+        undo.pop_all()
     return chosen
 
 
@@ -107,8 +127,20 @@ def _continue(stack: Stack, operation: Operation, options: Options) -> None:
     with show_progress("Reinstating", operation.contacts) as advance:
         work = BulkReinstatement(stack, advance)
         work.run(operation)
-    fields = {"operation": operation.id, "matched": operation.contacts, "results": dict(work.counts)}
+    fields = {"operation": operation.id, "matched": operation.contacts, **_describe_work(work)}
     _print_result(options.output_format, fields)
+    _require_all(work)
+
+
+def _describe_work(work: BulkReinstatement) -> dict[str, Any]:
+    return {"results": dict(work.counts), "problems": dict(work.problems)}
+
+
+def _require_all(work: BulkReinstatement) -> None:
+    if work.counts["refused"]:
+        raise OperatorError(
+            f"{work.counts['refused']} contacts were not reinstated. Remove the cause, and run the same command again."
+        )
 
 
 def _print_preview(preview: dict[str, Any]) -> None:
@@ -137,5 +169,7 @@ def _print_result(output_format: Format, fields: dict[str, Any], *, is_undo: boo
         return
     for result, number in sorted(fields["results"].items()):
         click.echo(f"{result}: {number}")
+    for problem, number in sorted(fields["problems"].items()):
+        click.echo(f"  {number:>7}  {printable(problem)}")
     command = f"feedbackctl contact reinstate --undo {fields['operation']} --reason TEXT"
     click.echo(f"Operation {fields['operation']}." + ("" if is_undo else f" To take it back: {command}"))

@@ -10,6 +10,7 @@ from feedbackctl.contacts.reading import read_contact
 from feedbackctl.contacts.remedies import describe_undo
 from feedbackctl.contacts.view import describe_contact
 from feedbackctl.operator_options import Target, json_option, stack_options
+from feedbackctl.printable import printable_lines
 from feedbackctl.terminal.output import Format, print_document
 from feedbackctl.terminal.tables import print_fields
 from ses_feedback.contacts.record import ContactRecord
@@ -48,6 +49,8 @@ def show(target: Target, address: str, output_format: Format, *, all_variants: b
     else:
         print_fields(_fields(document))
     if account.problem or any(entry.problem for entry in entries):
+        if account.problem:
+            click.echo(printable_lines(f"For which reasons SES uses its list is unknown: {account.problem}"), err=True)
         click.echo("SES did not answer every question about its list.", err=True)
         raise click.exceptions.Exit(3)
 

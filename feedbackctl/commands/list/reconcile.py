@@ -10,11 +10,11 @@ import click
 
 from feedbackctl.commands.list import difference_report
 from feedbackctl.commands.list.difference_report import print_comparison
+from feedbackctl.contacts.batch_results import BatchResults
 from feedbackctl.contacts.changes import truncate_to_milliseconds
 from feedbackctl.contacts.history import OperatorAction
 from feedbackctl.contacts.list_entries import AccountList, read_account_list
 from feedbackctl.contacts.operations import Operation, OperationStore, State
-from feedbackctl.errors import OperatorError
 from feedbackctl.list_comparison.differences import Comparison, compare
 from feedbackctl.list_comparison.reconciliation import Reconciliation
 from feedbackctl.operator_options import Target, json_option, reason_option, stack_options, yes_option
@@ -72,7 +72,7 @@ class _Run:
     def finish(self, file: IO[str], *, apply: bool) -> None:
         if self.output_format is Format.TABLE:
             print_comparison(self.account, self.comparison)
-        operation, results = None, Counter[str]()
+        operation, results = None, BatchResults()
         if apply:
             store = OperationStore(self.stack)
             operation = store.find_unfinished(_SELECTION)
@@ -80,11 +80,10 @@ class _Run:
                 confirm_count(self.comparison.repairs, "repair them", yes=self.yes)
                 operation = operation or self._create(store)
                 results = self._repair(file, operation)
-            if operation and not results["failed"]:
+            if operation and not results.counts["failed"]:
                 store.save(replace(operation, state=State.DONE))
-        self._print(operation, results)
-        if results["failed"]:
-            raise OperatorError(f"{results['failed']} contacts were not repaired. Run the same command again.")
+        self._print(operation, results.counts)
+        results.require_all("contacts were not repaired")
 
     def _create(self, store: OperationStore) -> Operation:
         at = truncate_to_milliseconds(utc_now())
@@ -93,12 +92,12 @@ class _Run:
         store.save(running)
         return running
 
-    def _repair(self, file: IO[str], operation: Operation) -> Counter[str]:
+    def _repair(self, file: IO[str], operation: Operation) -> BatchResults:
         action = OperatorAction("reconcile", operation.caller, operation.at, operation.reason, operation.id)
         work = Reconciliation(self.stack, action, self.comparison.index)
         with show_progress("Repairing", self.comparison.repairs) as advance:
             work.run(_read_lines(file), advance)
-        return work.counts
+        return work.results
 
     def _print(self, operation: Operation | None, results: Counter[str]) -> None:
         if self.output_format is Format.JSON:

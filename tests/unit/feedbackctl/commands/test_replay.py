@@ -289,7 +289,7 @@ def test_explain_prints_the_history_of_one_contact_as_contact_explain_does(messa
         "--soft-bounce-limit=0",
         "--suppression-rate=fast",
         "--deliveries-by=Mail",
-        "--explain=nobody",
+        "--explain=no-address",
     ],
 )
 def test_invalid_parameter_is_a_usage_error(messages: Path, option: str) -> None:

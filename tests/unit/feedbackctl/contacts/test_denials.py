@@ -1,13 +1,18 @@
 """A refusal of IAM below the commands names the action that the operator's policy lacks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import handlers
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from feedbackctl.contacts.denials import describe_code
 from ses_feedback.aws.refusals import Refusal, RefusalKind
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.repository import ContactRepository
 from ses_feedback.suppression.list_client import SuppressionListClient
 from ses_feedback.suppression.rate_limiter import RateLimiter
@@ -71,6 +76,68 @@ def test_missing_action_is_named(
     assert result.exit_code in (1, 3)
     assert "your IAM policy does not allow" in result.output
     assert action in result.output
+
+
+def refuse_all(_: ContactRepository, records: Iterable[ContactRecord]) -> dict[str, str]:
+    return {record.contact.address: DENIED for record in records}
+
+
+def refuse_history(_: ContactRepository, items: Iterable[dict[str, Any]]) -> dict[str, str]:
+    return {item["address"]["S"]: DENIED for item in items}
+
+
+IMPORT = ("contact", "import", "bounces.csv", "--reason", "moved", "--yes")
+RECONCILE = ("list", "reconcile", "--apply", "--reason", "drift", "--yes")
+REINSTATE = ("contact", "reinstate", "--where", "--reason", "incident", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("patch", "arguments", "action"),
+    [
+        ((ContactRepository, "write_all", refuse_all), IMPORT, "dynamodb:PartiQLInsert"),
+        ((ContactRepository, "store_history", refuse_history), IMPORT, "dynamodb:PartiQLInsert"),
+        ((ContactRepository, "read", refuse_read), IMPORT, "dynamodb:BatchGetItem"),
+        ((ContactRepository, "write_all", refuse_all), RECONCILE, "dynamodb:PartiQLUpdate"),
+        ((ContactRepository, "store_history", refuse_history), RECONCILE, "dynamodb:PartiQLInsert"),
+        ((ContactRepository, "read", refuse_read), RECONCILE, "dynamodb:BatchGetItem"),
+        ((RateLimiter, "acquire", lambda *_: REFUSAL), RECONCILE, "dynamodb:UpdateItem"),
+        ((ContactRepository, "write", lambda *_: DENIED), REINSTATE, "dynamodb:PartiQLUpdate"),
+    ],
+)
+def test_bulk_command_names_the_missing_action_and_changes_no_contact(
+    stack: OperatedStack,
+    monkeypatch: pytest.MonkeyPatch,
+    patch: tuple[type, str, Any],
+    arguments: tuple[str, ...],
+    action: str,
+) -> None:
+    Path("bounces.csv").write_text("new@example.com,BOUNCE\n")
+    stack.aws.suppression_list.delete(RECIPIENT)
+    contacts = stack.aws.contacts()
+    monkeypatch.setattr(*patch)
+    result = stack.run(*arguments)
+    assert (result.exit_code in (1, 3), "Traceback" in result.output) == (True, False)
+    assert f"your IAM policy does not allow {action}" in result.output.replace("dynamodb:GetItem and ", "")
+    assert stack.aws.contacts() == contacts
+
+
+def test_messages_that_stay_hidden_are_reported(stack: OperatedStack) -> None:
+    stack.aws.client("sqs").send_message(QueueUrl=stack.queues["DeadLetterQueueUrl"], MessageBody="{}")
+
+    def refuse(model: Any, **_: Any) -> Any:  # noqa: ANN401 (botocore's event)
+        denied = {
+            "Error": {"Code": "AccessDenied", "Message": "not authorized to perform: sqs:ChangeMessageVisibility"}
+        }
+        return (AWSResponse("", 403, HTTPHeaders(), BytesIO()), denied) if model.name.startswith("ChangeMess") else None
+
+    hook = ("before-call.sqs", refuse)
+    handlers.BUILTIN_HANDLERS.append(hook)
+    try:
+        result = stack.run("dead-letters", "list")
+    finally:
+        handlers.BUILTIN_HANDLERS.remove(hook)
+    assert "The messages that stay are hidden for some minutes." in result.stderr
+    assert "your IAM policy does not allow sqs:ChangeMessageVisibility" in result.stderr
 
 
 def test_other_code_stays_as_it_is() -> None:

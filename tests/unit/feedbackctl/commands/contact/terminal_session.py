@@ -1,7 +1,7 @@
 """Run `feedbackctl` twice in one embedded AWS on a terminal, and print the state that is left.
 
-The test types on the terminal. Each session is forked from a process that has imported this module (`forkserver`):
-the imports take as long as the session.
+The test types on the terminal. Each session is forked from a process that has prepared the stack (`forkserver`): the
+imports and the feedback take longer than the commands.
 """
 
 import fcntl
@@ -11,36 +11,48 @@ import os
 import signal
 import sys
 import termios
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout, suppress
+from importlib import import_module
 from io import StringIO
+from types import FrameType
 from typing import Any
 
 from botocore import handlers
 
+from feedbackctl import queues
 from feedbackctl.__main__ import main
 from feedbackctl.contact_import import plan
 from feedbackctl.contacts import operations
 from feedbackctl.queues import STORED
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.repository import ContactRepository
-from tests.support.incident import incident, reader, rejection
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 
+PREPARED = "tests.unit.feedbackctl.commands.contact.prepared_stack"
+"""The module with the stack. Only the sessions import it."""
+READERS = 12
 WRITES = frozenset({"BatchWriteItem", "DeleteItem", "DeleteMessage", "DeleteSuppressedDestination", "SendMessage"})
 """Calls that change something, beside the writes of contacts."""
 _write = ContactRepository.write_all
 _numbers: Iterator[int] = itertools.repeat(0)
 _interrupted = 0
+_resumed = threading.Event()
 
 
 def pause() -> None:
     """At one write, tell the test that it can interrupt the command, and give it time."""
     if next(_numbers) == _interrupted > 0:
         print("WRITING", flush=True)  # noqa: T201 (the test waits for it)
-        time.sleep(4)
+        _resumed.wait(4)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """End the pause, which may be in another thread than the command, and interrupt the command."""
+    _resumed.set()
+    signal.default_int_handler(number, frame)
 
 
 def write_slowly(repository: ContactRepository, records: Iterable[ContactRecord]) -> dict[str, str]:
@@ -56,13 +68,6 @@ def pause_after_call(model: Any, **_: Any) -> None:  # noqa: ANN401 (botocore's 
     """Pause after a call that changes something."""
     if model.name in WRITES:
         pause()
-
-
-def store_messages(stack: OperatedStack, first: int) -> None:
-    """Store the bounce of one reader, from number `first` on, in each queue for an operator, four more in one."""
-    sqs = stack.aws.client("sqs")
-    for number, output in enumerate([*STORED.values(), *[next(iter(STORED.values()))] * 4], first):
-        sqs.send_message(QueueUrl=stack.queues[output], MessageBody=json.dumps(rejection(reader(number), number)))
 
 
 def process_lane(stack: OperatedStack) -> None:
@@ -111,27 +116,25 @@ def use_terminal(path: str) -> None:
     os.environ["TERM"] = "xterm"
 
 
-def run_session(terminal: str, folder: str, contacts: int, interrupted: int, command: Sequence[str]) -> None:
+def run_session(terminal: str, folder: str, interrupted: int, command: Sequence[str]) -> None:
     """Run the command twice on the terminal with this path. It pauses at the write with the number `interrupted`."""
     global _numbers, _interrupted
     use_terminal(terminal)
     os.chdir(folder)
     # A shell starts background jobs with this signal ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     operations.CHUNK = 5
     plan.BATCH = 5
+    queues.WAIT_SECONDS = 0
     handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
-    with operated_stack(calls_per_second=None) as stack:
-        with redirect_stdout(StringIO()):
-            stack.receive(*incident(contacts))
-        store_messages(stack, contacts)
-        _numbers, _interrupted = itertools.count(1), interrupted
-        ContactRepository.write_all = write_slowly  # type: ignore[method-assign,assignment]
-        for number in (1, 2):
-            print(f"run {number}", flush=True)  # noqa: T201 (the test waits for it)
-            with suppress(SystemExit):
-                main(command, prog_name="feedbackctl")
-        ContactRepository.write_all = _write  # type: ignore[method-assign]
-        with redirect_stdout(StringIO()):
-            process_lane(stack)
-        print("STATE " + json.dumps(report(stack)) + " END", flush=True)  # noqa: T201
+    stack = import_module(PREPARED).STACK
+    _numbers, _interrupted = itertools.count(1), interrupted
+    ContactRepository.write_all = write_slowly  # type: ignore[method-assign,assignment]
+    for number in (1, 2):
+        print(f"run {number}", flush=True)  # noqa: T201 (the test waits for it)
+        with suppress(SystemExit):
+            main(command, prog_name="feedbackctl")
+    ContactRepository.write_all = _write  # type: ignore[method-assign]
+    with redirect_stdout(StringIO()):
+        process_lane(stack)
+    print("STATE " + json.dumps(report(stack)) + " END", flush=True)  # noqa: T201

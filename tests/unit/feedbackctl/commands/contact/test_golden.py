@@ -93,6 +93,7 @@ IMPORTS = [
     ("contact", "import", "hostile.csv", "--reason", "moved"),
     ("contact", "import", "missing.csv", "--reason", "moved"),
     ("contact", "operations"),
+    ("contact", "reinstate", "--undo", "OPERATION", "--reason", "wrong file", "--yes"),
 ]
 
 

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 
 from tests.support.incident import WHERE, reader
-from tests.unit.feedbackctl.commands.contact.terminal_session import run_session
+from tests.unit.feedbackctl.commands.contact.terminal_session import PREPARED, READERS, run_session
 
 SESSIONS = get_context("forkserver")
-SESSIONS.set_forkserver_preload([run_session.__module__])
-READERS = 12
+SESSIONS.set_forkserver_preload([PREPARED])
 COMMAND = ("contact", "reinstate", "--where", *WHERE, "--reason", "DMARC")
 CTRL_C = "\x03"
 PATIENCE = 120.0
+BEFORE_KEY = 0.05
+"""Seconds after which a process that has printed a question waits for a key."""
 
 
 class Terminal:
@@ -42,6 +43,7 @@ class Terminal:
         A signal that arrives just before the process begins to wait for a key has an effect only after the next key.
         """
         until = time.monotonic() + PATIENCE
+        time.sleep(BEFORE_KEY)
         self.type(CTRL_C)
         while not self._appears(text, 2.0) and time.monotonic() < until:
             self.type(CTRL_C)
@@ -68,7 +70,7 @@ class Terminal:
 def session(folder: Path, *command: str, write: int = 7) -> Iterator[Terminal]:
     """Run the command twice on a terminal. It pauses at the write with this number."""
     ours, theirs = os.openpty()
-    arguments = os.ttyname(theirs), str(folder), READERS, write, command
+    arguments = os.ttyname(theirs), str(folder), write, command
     process = SESSIONS.Process(target=run_session, args=arguments)
     process.start()
     try:
