@@ -29,6 +29,7 @@ from feedbackctl.contacts import operations
 from feedbackctl.queues import STORED
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.repository import ContactRepository
+from tests.support.incident import reader
 from tests.support.operated_stack import OperatedStack
 
 PREPARED = "tests.unit.feedbackctl.commands.contact.prepared_stack"
@@ -116,8 +117,11 @@ def use_terminal(path: str) -> None:
     os.environ["TERM"] = "xterm"
 
 
-def run_session(terminal: str, folder: str, interrupted: int, command: Sequence[str]) -> None:
-    """Run the command twice on the terminal with this path. It pauses at the write with the number `interrupted`."""
+def run_session(terminal: str, folder: str, interrupted: int, unlisted: int, command: Sequence[str]) -> None:
+    """Run the command twice on the terminal with this path. It pauses at the write with the number `interrupted`.
+
+    So many readers as `unlisted` are not on the suppression list, although their contacts require it.
+    """
     global _numbers, _interrupted
     use_terminal(terminal)
     os.chdir(folder)
@@ -128,6 +132,8 @@ def run_session(terminal: str, folder: str, interrupted: int, command: Sequence[
     queues.WAIT_SECONDS = 0
     handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
     stack = import_module(PREPARED).STACK
+    for number in range(unlisted):
+        stack.aws.suppression_list.delete(reader(number))
     _numbers, _interrupted = itertools.count(1), interrupted
     ContactRepository.write_all = write_slowly  # type: ignore[method-assign,assignment]
     for number in (1, 2):
@@ -137,4 +143,5 @@ def run_session(terminal: str, folder: str, interrupted: int, command: Sequence[
     ContactRepository.write_all = _write  # type: ignore[method-assign]
     with redirect_stdout(StringIO()):
         process_lane(stack)
+        stack.sync()
     print("STATE " + json.dumps(report(stack)) + " END", flush=True)  # noqa: T201

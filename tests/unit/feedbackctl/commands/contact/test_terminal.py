@@ -67,10 +67,13 @@ class Terminal:
 
 
 @contextmanager
-def session(folder: Path, *command: str, write: int = 7) -> Iterator[Terminal]:
-    """Run the command twice on a terminal. It pauses at the write with this number."""
+def session(folder: Path, *command: str, write: int = 7, unlisted: int = 0) -> Iterator[Terminal]:
+    """Run the command twice on a terminal. It pauses at the write with this number.
+
+    So many readers as `unlisted` are not on the suppression list, although their contacts require it.
+    """
     ours, theirs = os.openpty()
-    arguments = os.ttyname(theirs), str(folder), write, command
+    arguments = os.ttyname(theirs), str(folder), write, unlisted, command
     process = SESSIONS.Process(target=run_session, args=arguments)
     process.start()
     try:
@@ -280,3 +283,43 @@ def test_import_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Pat
         left = state(terminal)
     assert left["statuses"]["complained"] == IMPORTED + 1
     assert left["operator_items"] == {"1": IMPORTED, "0": READERS + 5}
+
+
+# Repair of the suppression list
+
+RECONCILE = ("list", "reconcile", "--apply", "--reason", "drift")
+
+
+def test_repair_with_a_wrong_number_changes_nothing(tmp_path: Path) -> None:
+    with session(tmp_path, *RECONCILE, unlisted=READERS) as terminal:
+        terminal.wait_for(f"Type the number {READERS} to repair them")
+        terminal.type(f"{READERS + 1}\n")
+        terminal.wait_for("That is not the number. Nothing was changed.")
+        terminal.wait_for(f"Type the number {READERS} to repair them")
+        terminal.interrupt_until("Interrupted.")
+        left = state(terminal)
+    assert (left["operator_items"], left["listed"]) == ({"0": READERS + 5}, 5)
+
+
+@pytest.mark.parametrize("write", [1, 7, READERS])
+def test_repair_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path, write: int) -> None:
+    """The contacts that the first run marked are pending for the second, which marks the others."""
+    with session(tmp_path, *RECONCILE, write=write, unlisted=READERS) as terminal:
+        terminal.wait_for(f"Type the number {READERS} to repair them")
+        terminal.type(f"{READERS}\n")
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted. Run the same command again to continue.")
+        if write < READERS:
+            terminal.wait_for(f"Type the number {READERS - write} to repair them")
+            terminal.type(f"{READERS - write}\n")
+        left = state(terminal)
+    assert (left["operator_items"], left["listed"]) == ({"1": READERS, "0": 5}, READERS + 5)
+    assert left["statuses"] == {"bounced": READERS + 4, "complained": 1}
+
+
+def test_comparison_on_a_terminal_changes_nothing_and_asks_nothing(tmp_path: Path) -> None:
+    with session(tmp_path, "list", "diff", unlisted=1) as terminal:
+        for _ in range(2):
+            terminal.wait_for("missing     1")
+        left = state(terminal)
+    assert (left["operator_items"], left["listed"]) == ({"0": READERS + 5}, READERS + 4)
