@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs
 
 from botocore import handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.loaders import create_loader
 from click.testing import CliRunner, Result
 
 from feedbackctl.__main__ import main
@@ -19,6 +21,7 @@ from ses_feedback.handlers import feedback, suppression
 from ses_feedback.settings import LANES, Settings
 from tests.support.deployed_functions import FakeContext
 
+_LOADER = create_loader()
 STACK, BUCKET = "ses-feedback", "imports"
 CALLER = "arn:aws:sts::123456789012:user/moto"
 """The identity that moto's STS returns."""
@@ -171,7 +174,8 @@ def operated_stack(**options: Any) -> Iterator[OperatedStack]:  # noqa: ANN401 (
     hook = ("before-send.cloudformation", cloudformation.respond, handlers.REGISTER_FIRST)
     handlers.BUILTIN_HANDLERS.append(hook)
     try:
-        with EmbeddedAws(**options) as aws:
+        # Each run of a command has a session of its own. They share what they read of botocore's data.
+        with patch("botocore.session.create_loader", lambda *_: _LOADER), EmbeddedAws(**options) as aws:
             yield OperatedStack(aws, cloudformation)
     finally:
         handlers.BUILTIN_HANDLERS.remove(hook)
