@@ -51,6 +51,13 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
             click.echo(f"{' ' * width}  {printable(line)}".rstrip())
 
 
+def print_numbers(numbers: Mapping[str, int]) -> None:
+    """Print each number that is not 0 with its name, sorted by name."""
+    for name, number in sorted(numbers.items()):
+        if number:
+            click.echo(f"{name}: {number}")
+
+
 def _pages(rows: Iterable[Sequence[str]]) -> Iterator[list[list[str]]]:
     remaining = iter(rows)
     while page := [[printable(cell) for cell in row] for row in itertools.islice(remaining, ROWS_AT_ONCE)]:

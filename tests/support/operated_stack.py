@@ -175,7 +175,9 @@ def operated_stack(**options: Any) -> Iterator[OperatedStack]:  # noqa: ANN401 (
     handlers.BUILTIN_HANDLERS.append(hook)
     try:
         # Each run of a command has a session of its own. They share what they read of botocore's data.
-        with patch("botocore.session.create_loader", lambda *_: _LOADER), EmbeddedAws(**options) as aws:
+        loader = patch("botocore.session.create_loader", lambda *_: _LOADER)
+        # SQS has many servers, and moto one: a queue without messages is known to be empty at once.
+        with loader, patch("feedbackctl.queues.WAIT_SECONDS", 0), EmbeddedAws(**options) as aws:
             yield OperatedStack(aws, cloudformation)
     finally:
         handlers.BUILTIN_HANDLERS.remove(hook)

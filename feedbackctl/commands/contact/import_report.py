@@ -11,7 +11,7 @@ from feedbackctl.printable import printable
 from feedbackctl.suppression_files.model import Kind
 from feedbackctl.suppression_files.reader import SuppressionFile
 from feedbackctl.terminal.output import Format, print_document
-from feedbackctl.terminal.tables import print_rows
+from feedbackctl.terminal.tables import print_numbers, print_rows
 from ses_feedback.timestamps import format_timestamp
 
 OUTCOMES = {
@@ -61,9 +61,7 @@ def print_result(
     if operation is None:
         click.echo("Nothing was changed.")
         return
-    for result, number in sorted(results.items()):
-        if number:
-            click.echo(f"{'imported' if result == Outcome.IMPORT else result.replace('_', ' ')}: {number}")
+    print_numbers({"imported" if one == Outcome.IMPORT else one.replace("_", " "): results[one] for one in results})
     click.echo(f"Operation {operation}.")
 
 

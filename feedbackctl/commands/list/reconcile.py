@@ -22,6 +22,7 @@ from feedbackctl.stack import Stack
 from feedbackctl.terminal.confirmation import confirm_count
 from feedbackctl.terminal.output import Format, print_document
 from feedbackctl.terminal.progress import show_progress
+from feedbackctl.terminal.tables import print_numbers
 from ses_feedback.handlers.deadline import utc_now
 from ses_feedback.immutable import replace
 
@@ -108,9 +109,7 @@ class _Run:
         if operation is None:
             click.echo("Nothing was changed.")
             return
-        for result, number in sorted(results.items()):
-            if number:
-                click.echo(f"{result}: {number}")
+        print_numbers(results)
         click.echo(f"Operation {operation.id}. The stack writes the entries now.")
 
 

@@ -5,6 +5,7 @@ https://developers.brevo.com/reference/get-transac-blocked-contacts
 
 from feedbackctl.suppression_files.model import ExportFormat, Fields, Kind, Parsed, kind_of, required_text
 
+_URL = "https://developers.brevo.com/reference/get-transac-blocked-contacts"
 _CODES = {
     "hardbounce": Kind.BOUNCE,
     "contactflaggedasspam": Kind.COMPLAINT,
@@ -20,13 +21,4 @@ def _parse(fields: Fields) -> Parsed:
     return Parsed(required_text(fields, "email"), kind_of(_CODES, code), fields.get("blockedat", ""), code)
 
 
-FORMATS = (
-    ExportFormat(
-        "brevo",
-        "Brevo blocked contacts",
-        "brevo",
-        "https://developers.brevo.com/reference/get-transac-blocked-contacts",
-        frozenset({"email", "blockedat"}),
-        _parse,
-    ),
-)
+FORMATS = (ExportFormat("brevo", "Brevo blocked contacts", "brevo", _URL, frozenset({"email", "blockedat"}), _parse),)

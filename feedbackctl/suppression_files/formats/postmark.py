@@ -5,6 +5,8 @@ https://postmarkapp.com/developer/api/suppressions-api
 
 from feedbackctl.suppression_files.model import ExportFormat, Fields, Kind, Parsed, kind_of, required_text
 
+_URL = "https://postmarkapp.com/developer/api/suppressions-api"
+_FIELDS = frozenset({"emailaddress", "suppressionreason", "origin"})
 _REASONS = {
     "hardbounce": Kind.BOUNCE,
     "spamcomplaint": Kind.COMPLAINT,
@@ -21,13 +23,4 @@ def _parse(fields: Fields) -> Parsed:
     return Parsed(required_text(fields, "emailaddress"), kind, fields.get("createdat", ""), text)
 
 
-FORMATS = (
-    ExportFormat(
-        "postmark",
-        "Postmark suppressions",
-        "postmark",
-        "https://postmarkapp.com/developer/api/suppressions-api",
-        frozenset({"emailaddress", "suppressionreason", "origin"}),
-        _parse,
-    ),
-)
+FORMATS = (ExportFormat("postmark", "Postmark suppressions", "postmark", _URL, _FIELDS, _parse),)

@@ -5,6 +5,7 @@ https://resend.com/docs/api-reference/suppressions/list-suppressions
 
 from feedbackctl.suppression_files.model import ExportFormat, Fields, Kind, Parsed, kind_of, required_text
 
+_URL = "https://resend.com/docs/api-reference/suppressions/list-suppressions"
 _ORIGINS = {"bounce": Kind.BOUNCE, "complaint": Kind.COMPLAINT, "manual": Kind.MANUAL}
 
 
@@ -13,13 +14,4 @@ def _parse(fields: Fields) -> Parsed:
     return Parsed(required_text(fields, "email"), kind_of(_ORIGINS, origin), fields.get("createdat", ""), origin)
 
 
-FORMATS = (
-    ExportFormat(
-        "resend",
-        "Resend suppressions",
-        "resend",
-        "https://resend.com/docs/api-reference/suppressions/list-suppressions",
-        frozenset({"email", "origin"}),
-        _parse,
-    ),
-)
+FORMATS = (ExportFormat("resend", "Resend suppressions", "resend", _URL, frozenset({"email", "origin"}), _parse),)

@@ -22,7 +22,6 @@ from typing import Any
 
 from botocore import handlers
 
-from feedbackctl import queues
 from feedbackctl.__main__ import main
 from feedbackctl.contact_import import plan
 from feedbackctl.contacts import operations
@@ -129,7 +128,6 @@ def run_session(terminal: str, folder: str, interrupted: int, unlisted: int, com
     signal.signal(signal.SIGINT, interrupt)
     operations.CHUNK = 5
     plan.BATCH = 5
-    queues.WAIT_SECONDS = 0
     handlers.BUILTIN_HANDLERS.append(("after-call", pause_after_call))
     stack = import_module(PREPARED).STACK
     for number in range(unlisted):

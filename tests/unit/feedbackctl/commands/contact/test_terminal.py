@@ -194,7 +194,7 @@ def test_resubscription_that_ctrl_c_interrupts_is_stored_once(tmp_path: Path) ->
     assert left["operator_items"] == {"1": 1, "0": READERS + 4}
 
 
-@pytest.mark.parametrize("write", [1, 2])
+@pytest.mark.parametrize("write", [0, 1])
 def test_erasure_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path, write: int) -> None:
     with session(tmp_path, "contact", "erase", ADDRESSES[0], *REASON, write=write) as terminal:
         terminal.wait_for("Erase the history of the contact?")
