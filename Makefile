@@ -69,7 +69,7 @@ demo-image: ## write docs/demo.svg, the image in the README, from a real run of 
 	@$(run) feedbackctl demo --svg docs/demo.svg
 
 .PHONY: test
-test: ## run all checks of continuous integration, in about five minutes on two cores
+test: ## run all checks of continuous integration, in about four minutes on two cores
 	@$(MAKE) -j3 ready
 	@$(MAKE) -j2 stack-check lint types imports template docs-check wheel campaigns-slice
 	@$(MAKE) unit

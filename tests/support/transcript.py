@@ -8,7 +8,7 @@ from types import MappingProxyType
 from tests.support.operated_stack import OperatedStack
 
 _OPERATION = re.compile(r"\b20\d{6}-[0-9a-f]{8}\b")
-_MESSAGE = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_MESSAGE = re.compile(r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)T\d\d:\d\d:\d\d\.\d{3}Z")
 _DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 _POLICY = "2012-10-17"
