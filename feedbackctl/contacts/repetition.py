@@ -11,6 +11,8 @@ from ses_feedback.contacts.repository import READ_AT_ONCE
 CONTINUED = timedelta(hours=1)
 """Time in which the same fact is the continuation of an interrupted command. A later one is a fact of its own."""
 _REQUESTS = ("cleared", "opted_in", "unsubscribed")
+_CLEARING = frozenset({"cleared", "opted_in"})
+"""Requests that feedback from later on outdates."""
 _STREAMS = ("unsubscribed_from", "opted_into")
 
 _FEEDBACK = frozenset(EVIDENCE_REGISTERS) - frozenset(_REQUESTS)
@@ -35,8 +37,11 @@ def find_earlier(stored: Contact, addition: Contact) -> datetime | None:
     """Return the time at which the addition's evidence was stored before, or None if it was not or no longer counts."""
     known = dict(_evidence(stored))
     latest = max((evidence.at for register, evidence in known.items() if register[0] not in _FEEDBACK), default=None)
+    latest_feedback = [evidence.at for register, evidence in known.items() if register[0] in _FEEDBACK]
     for register, evidence in _evidence(addition):
         earlier = known.get(register)
+        if earlier and register[0] in _CLEARING and any(at > earlier.at for at in latest_feedback):
+            return None
         if earlier and earlier.reason == evidence.reason and evidence.at - CONTINUED < earlier.at <= evidence.at:
             return earlier.at if latest is None or earlier.at >= latest else None
     return None

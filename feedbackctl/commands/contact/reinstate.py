@@ -1,6 +1,8 @@
 """`feedbackctl contact reinstate`: allow email to contacts again, one by one or all that meet conditions."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 
 import click
 
@@ -16,6 +18,7 @@ from feedbackctl.contacts.changes import (
 from feedbackctl.contacts.filter_options import filter_options
 from feedbackctl.contacts.filters import ContactFilter
 from feedbackctl.contacts.history import OperatorAction
+from feedbackctl.contacts.repetition import group_by_time
 from feedbackctl.operator_options import Target, json_option, reason_option, stack_options, yes_option
 from feedbackctl.stack import Stack
 from feedbackctl.terminal.confirmation import confirm
@@ -115,23 +118,25 @@ def reinstate_contacts(
 ) -> list[Changed]:
     """Store the reinstatement of each address, and return the results. Two runs at the same time change nothing more.
 
-    SuppressionFunction updates the suppression list and publishes the change.
+    A run that continues an interrupted one stores nothing twice. SuppressionFunction updates the suppression list and
+    publishes the change.
     """
     now = truncate_to_milliseconds(utc_now())
-    evidence = Evidence(now, reason)
-    action = OperatorAction("opt-in" if they_asked else "reinstate", stack.aws.caller.arn, now, reason)
-
-    def reinstatement(address: Address) -> Contact:
-        variants = (address.variant,)
-        if they_asked:
-            return Contact(address.key, variants, opted_in=evidence)
-        return Contact(address.key, variants, cleared=evidence)
-
-    def clear(stored: ContactRecord) -> Contact | str:
-        return refuse_newer_evidence(stored, reinstatement(by_key[stored.contact.address]), stack, now)
-
+    name, caller = "opt-in" if they_asked else "reinstate", stack.aws.caller.arn
     by_key = {address.key: address for address in addresses}
-    return list(ContactChanger(stack, action).apply(dict.fromkeys(by_key, clear)))
+
+    def reinstatement(key: str, at: datetime) -> Contact:
+        variants, evidence = (by_key[key].variant,), Evidence(at, reason)
+        return Contact(key, variants, opted_in=evidence) if they_asked else Contact(key, variants, cleared=evidence)
+
+    def clear(stored: ContactRecord, at: datetime) -> Contact | str:
+        return refuse_newer_evidence(stored, reinstatement(stored.contact.address, at), stack, now)
+
+    results: dict[str, Changed] = {}
+    for at, keys in group_by_time(stack, {key: reinstatement(key, now) for key in by_key}, now).items():
+        changer = ContactChanger(stack, OperatorAction(name, caller, at, reason), keep_unchanged_history=True)
+        results |= {one.address: one for one in changer.apply(dict.fromkeys(keys, partial(clear, at=at)))}
+    return [results[key] for key in by_key]
 
 
 def print_changes(results: Sequence[Changed], output_format: Format) -> None:

@@ -135,6 +135,7 @@ def test_undo_leaves_contacts_with_a_later_reinstatement(hit: OperatedStack) -> 
     hit.run("contact", "reinstate", READER_ADDRESSES[0], "--reason", "confirmed by phone")
     undone = hit.json("contact", "reinstate", "--undo", operation, "--reason", "wrong", "--yes")
     assert undone["results"] == {"restored": READERS - 1, "kept": 1}
+    assert undone["problems"] == {"the contact changed after the operation": 1}
     assert hit.status(READER_ADDRESSES[0]) == "active"
 
 

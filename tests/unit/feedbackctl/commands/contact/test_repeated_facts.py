@@ -6,7 +6,8 @@ import pytest
 
 from feedbackctl.commands.contact import facts
 from ses_feedback.handlers.deadline import utc_now
-from tests.support.builders import RECIPIENT
+from ses_feedback.timestamps import format_timestamp
+from tests.support.builders import RECIPIENT, a_bounce, a_mail
 from tests.support.operated_stack import OperatedStack
 
 COMMANDS = {
@@ -69,3 +70,25 @@ def test_stream_that_is_opted_out_of_again_after_an_opt_in_takes_effect(stack: O
     for name in ("unsubscribe", "resubscribe", "unsubscribe"):
         run(stack, name, RECIPIENT, "--stream", "newsletter")
     assert stack.item(RECIPIENT)["no_streams"] == {"L": [{"S": "newsletter"}]}
+
+
+@pytest.mark.parametrize("options", [(), ("--they-asked",)], ids=["reinstate", "opt-in"])
+def test_same_reinstatement_again_changes_nothing(stack: OperatedStack, options: tuple[str, ...]) -> None:
+    stack.receive(a_bounce())
+    run(stack, "reinstate", RECIPIENT, *options)
+    contact, records = stack.item(RECIPIENT), stack.records(RECIPIENT)
+    run(stack, "reinstate", RECIPIENT, *options)
+    assert (stack.item(RECIPIENT), stack.records(RECIPIENT)) == (contact, records)
+    assert len(actions(stack)) == 1
+
+
+def test_same_reinstatement_after_a_later_bounce_is_a_fact_of_its_own(stack: OperatedStack) -> None:
+    stack.receive(a_bounce())
+    run(stack, "reinstate", RECIPIENT)
+    stack.aws.clock.sleep((utc_now() - stack.aws.clock.now()).total_seconds())
+    at = stack.aws.clock.now()
+    mail = a_mail(timestamp=format_timestamp(at), messageId="0100019c-later")
+    stack.receive(a_bounce(at=at, mail=mail, feedbackId="0100019c-later"))
+    assert stack.status(RECIPIENT) == "bounced"
+    run(stack, "reinstate", RECIPIENT)
+    assert (stack.status(RECIPIENT), actions(stack)) == ("active", ["reinstate"] * 2)

@@ -160,9 +160,23 @@ def test_change_that_ctrl_c_interrupts_is_finished_by_the_next_run(
     assert (left["statuses"], left["operator_items"]) == (statuses, {"1": READERS, "0": 5})
 
 
+def test_reinstatement_that_ctrl_c_interrupts_is_finished_by_the_next_run(tmp_path: Path) -> None:
+    with session(tmp_path, "contact", "reinstate", *ADDRESSES, *REASON) as terminal:
+        terminal.wait_for(f"Reinstate {READERS} contacts?")
+        terminal.type("y\n")
+        terminal.wait_for("WRITING")
+        terminal.interrupt_until("Interrupted. Run the same command again to continue.")
+        terminal.wait_for(f"Reinstate {READERS} contacts?")
+        terminal.type("y\n")
+        left = state(terminal)
+    assert left["statuses"] == {"active": READERS, **OTHERS}
+    assert left["operator_items"] == {"1": READERS, "0": 5}
+
+
 @pytest.mark.parametrize(
     ("command", "question"),
     [
+        (("contact", "reinstate", *ADDRESSES, *REASON), f"Reinstate {READERS} contacts?"),
         (("contact", "suppress", *ADDRESSES, *REASON), "(suppress)?"),
         (("contact", "unsubscribe", *ADDRESSES, *REASON), "(unsubscribe)?"),
         (("contact", "erase", ADDRESSES[0], *REASON), "Erase the history of the contact?"),
