@@ -25,6 +25,13 @@ _POLL_ACTIONS = {
     ),
 }
 """The actions that polling an event source needs in the function's role."""
+_SQS_BATCHES = {
+    f"sqs:{name}Batch": f"sqs:{name}" for name in ("ChangeMessageVisibility", "DeleteMessage", "SendMessage")
+}
+"""Calls without an IAM action of their own, and the action that they need.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+"""
 _PARTIQL = {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement"}
 # ministack's table of SES resources lacks import jobs.
 _IMPORT_JOBS = {"import-jobs": ("import-job", "")}
@@ -62,6 +69,7 @@ def _with_key_check(emulator: Emulator, enforce: Callable[..., Any]) -> Callable
         return denied
 
     def replacement(access_key_id: str, action: str, service: str, region: str, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
+        action = _SQS_BATCHES.get(action, action)
         named = dict(zip(("resource_arn", "service_context"), rest, strict=False)) | options
         denied = None
         for entry_context in split_by_entry(named.get("service_context") or {}):
