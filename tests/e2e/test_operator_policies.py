@@ -109,7 +109,8 @@ def test_command_names_the_action_that_its_policy_lacks(
             continue
         operator.allow(_policy([one for one in declared if one != removed], arns))
         result = run(stack, operator, command)
-        if not re.search(rf"\b{removed.action}\b", result.output):
+        # The emulator's refusal of a batch of SQS names the call.
+        if not re.search(rf"\b{removed.action}(Batch)?\b", result.output):
             unnamed[removed] = result.output
     assert unnamed == {}
 
