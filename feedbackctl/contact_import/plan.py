@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from feedbackctl.contact_import.judgement import Outcome, Rules
-from feedbackctl.contacts.denials import READ, describe_code
+from feedbackctl.contacts.denials import describe_unread
 from feedbackctl.errors import OperatorError
 from feedbackctl.suppression_files.model import BadLine, Entry, Kind
 from ses_feedback.address import Address
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import UNREADABLE
 from ses_feedback.contacts.repository import READ_AT_ONCE, ContactRepository
 from ses_feedback.timestamps import format_timestamp, read_timestamp
 
@@ -76,16 +75,16 @@ def make_plan(
         OperatorError: DynamoDB did not return a contact.
 
     """
-    with ExitStack() as undo:
+    with ExitStack() as on_failure:
         plan = Plan()
-        undo.callback(plan.close)
+        on_failure.callback(plan.close)
         for batch in batches_of_contacts(_without_bad_lines(lines, plan, advance)):
             contacts = read_contacts(repository, batch)
             for entry in batch:
                 contact = contacts.get(entry.address.key)
                 plan.add(entry, _judge(rules, contact, entry))
             advance(len(batch))
-        undo.pop_all()
+        on_failure.pop_all()
     return plan
 
 
@@ -110,9 +109,9 @@ def read_contacts(repository: ContactRepository, batch: Iterable[Entry]) -> dict
     """
     unread: dict[str, str] = {}
     records = repository.read({entry.address.key for entry in batch}, unread, consistent=False)
-    reasons = sorted({describe_code(code, READ) for code in unread.values() if code != UNREADABLE})
+    reasons = describe_unread(unread)
     if reasons:
-        raise OperatorError(f"DynamoDB did not return all contacts ({', '.join(reasons)}). Run the command again.")
+        raise OperatorError(f"DynamoDB did not return all contacts ({reasons}). Run the command again.")
     return {address: record.contact for address, record in records.items()} | dict.fromkeys(unread)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from feedbackctl.contacts.denials import INSERT, READ, UPDATE, describe_code
+from feedbackctl.contacts.denials import INSERT, READ, UPDATE, describe_code, describe_codes
 from feedbackctl.errors import OperatorError
 from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.repository import LOST_RACE
@@ -68,5 +68,5 @@ def require_history(failed: Mapping[str, str], consequence: str) -> None:
 
     """
     if failed:
-        reasons = ", ".join(sorted({describe_code(code, INSERT) for code in failed.values()}))
+        reasons = describe_codes(failed.values(), INSERT)
         raise OperatorError(f"The history of {len(failed)} contacts could not be written ({reasons}). {consequence}")

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from feedbackctl.contacts.batch_results import ATTEMPTS
 from feedbackctl.contacts.history import FEEDBACK, OPERATOR, OperatorAction, operator_item, query_records
 from feedbackctl.contacts.reading import read_contact
 from feedbackctl.errors import OperatorError
@@ -18,7 +19,6 @@ _QUEUE_DAYS, _OBJECT_DAYS, _RECOVERY_DAYS = 14, 28, 35
 """Retention in template.yaml, and of point-in-time recovery:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Point-in-time-recovery.html"""
 _DELETE_AT_ONCE = 25
-_ATTEMPTS = 10
 
 
 class Place(NamedTuple):
@@ -56,7 +56,7 @@ def erase_contact(stack: Stack, address: str, action: OperatorAction) -> Contact
 
     """
     delete_history(stack, address)
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         stored = read_contact(stack, address)
         if not stored.rev:
             return stored

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from feedbackctl.contacts.denials import READ, describe_code
+from feedbackctl.contacts.denials import describe_unread
 from feedbackctl.contacts.filters import UNSENDABLE, ContactFilter, Match
 from feedbackctl.contacts.history import HistoryEntry, read_history
 from feedbackctl.contacts.pages import read_pages
@@ -119,11 +119,10 @@ class ContactSearch:
             yield from (records[address] for address in some if address in records)
 
     def _count_unread(self, unread: dict[str, str]) -> None:
-        unreadable = [address for address, reason in unread.items() if reason == UNREADABLE]
-        self.counts["unreadable"] += len(unreadable)
-        if len(unread) > len(unreadable):
-            reasons = sorted({describe_code(reason, READ) for reason in unread.values() if reason != UNREADABLE})
-            raise OperatorError(f"DynamoDB did not return all contacts ({', '.join(reasons)}). Try again.")
+        self.counts["unreadable"] += sum(reason == UNREADABLE for reason in unread.values())
+        reasons = describe_unread(unread)
+        if reasons:
+            raise OperatorError(f"DynamoDB did not return all contacts ({reasons}). Try again.")
 
     def _scan(self) -> Iterator[ContactRecord]:
         """Yield all contacts. There is no index of contacts that may be emailed."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from feedbackctl.contacts.denials import READ, describe_code
+from feedbackctl.contacts.denials import describe_unread
 from feedbackctl.contacts.filters import ContactFilter
 from feedbackctl.contacts.search import ContactSearch
 from feedbackctl.errors import UnknownResultError
@@ -17,7 +17,7 @@ from feedbackctl.stack import Stack
 from ses_feedback.address import AddressError, parse_address
 from ses_feedback.aws.batches import batched
 from ses_feedback.contacts.contact import Contact
-from ses_feedback.contacts.record import UNREADABLE, ContactRecord
+from ses_feedback.contacts.record import ContactRecord
 from ses_feedback.contacts.repository import READ_AT_ONCE
 from ses_feedback.contacts.status import UNLISTED, Limits, Status, list_reason, required_list_reason
 from ses_feedback.judging.facts import ListReason
@@ -175,7 +175,7 @@ def _address(variant: str) -> str:
 def _read(stack: Stack, addresses: set[str]) -> dict[str, ContactRecord]:
     unread: dict[str, str] = {}
     records = stack.repository.read(addresses, unread, consistent=True) if addresses else {}
-    reasons = sorted({describe_code(code, READ) for code in unread.values() if code != UNREADABLE})
+    reasons = describe_unread(unread)
     if reasons:
-        raise UnknownResultError(f"DynamoDB did not return all contacts ({', '.join(reasons)}). Try again.")
+        raise UnknownResultError(f"DynamoDB did not return all contacts ({reasons}). Try again.")
     return records

@@ -22,11 +22,11 @@ _BEGINNING = 64
 
 # A JSON string contains no line break (https://www.rfc-editor.org/rfc/rfc8259#section-7), so a missing quotation mark
 # is found at the end of its line. Each repetition of a group costs memory, so groups have a maximum.
-_MOST_ESCAPES = 1_000
+_MOST_ESCAPES, _MOST_STRINGS = 1_000, 100
 _STRING_PART = rb'[^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*){0,%d}' % _MOST_ESCAPES
 _STRING = rb'"%b"' % _STRING_PART
 _PART_OF_STRING = re.compile(_STRING_PART)
-_NO_BRACKET = re.compile(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,100}' % _STRING)
+_NO_BRACKET = re.compile(rb'[^"{}\[\]]*(?:%b[^"{}\[\]]*){0,%d}' % (_STRING, _MOST_STRINGS))
 _ARRAY = re.compile(rb'\[\s*(?:[{"\[]|(?:true|false|null|-?[0-9][0-9.eE+-]*)\s*[,\]])')
 _EMPTY_ARRAY = re.compile(rb"\[\s*\]")
 _CONTAINER = re.compile(rb'\{\s*"(Messages|Records)"\s*:\s*\[\s*(?![\s\]])')

@@ -19,12 +19,14 @@ SRC = Path(__file__).parents[2] / "src"
 PREFIXES = {"dynamodb": "dynamodb", "events": "events", "s3": "s3", "sesv2": "ses", "sqs": "sqs"}
 """Service name in botocore → prefix of its IAM actions."""
 RENAMED = {
+    "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
     "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "dynamodb:BatchExecuteStatement": {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"},
 }
 """Operations without an IAM action of the same name → the actions that they need.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
 """
 
 Definition = tuple[str, str]

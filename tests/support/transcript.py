@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import pytest
+
 from tests.support.operated_stack import OperatedStack
 
 _OPERATION = re.compile(r"\b20\d{6}-[0-9a-f]{8}\b")
@@ -27,9 +29,10 @@ def transcript(
     return "\n".join(_run(stack, arguments, names) for arguments in commands)
 
 
-def compare_with_file(text: str, path: Path, *, update: bool) -> None:
-    """Assert that a file has this text; with `update`, write it first."""
-    if update:
+def compare_with_file(text: str, path: Path, request: pytest.FixtureRequest) -> None:
+    """Assert that the text has no control characters and is that of the file. `--update-golden` writes the file."""
+    assert all(one.isprintable() or one == "\n" for one in text)
+    if request.config.getoption("--update-golden"):
         path.write_text(text, "utf-8")
     assert text == path.read_text("utf-8")
 

@@ -105,15 +105,15 @@ def undo(stack: Stack, operation_id: str, reason: str, output_format: Format, *,
 
 
 def _select(search: ContactSearch, wanted: ContactFilter, limit: int | None) -> Selection:
-    with ExitStack() as undo, show_progress("Selecting") as advance:
+    with ExitStack() as on_failure, show_progress("Selecting") as advance:
         chosen = Selection(wanted)
-        undo.callback(chosen.close)
+        on_failure.callback(chosen.close)
         for found in search.find():
             if limit is not None and chosen.count >= limit:
                 break
             chosen.add(found)
             advance(1)
-        undo.pop_all()
+        on_failure.pop_all()
     return chosen
 
 

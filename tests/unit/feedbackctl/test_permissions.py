@@ -58,8 +58,6 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
 }
 """Runs that together make every call of a command."""
 PREFIXES = {"sesv2": "ses"}
-BATCHES = {"sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"}}
-"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html"""
 WITHOUT_ACTION = {"sts:GetCallerIdentity"}
 
 
@@ -71,7 +69,7 @@ def recorded_actions() -> Iterator[set[str]]:
     def record(model: Any, params: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 (botocore's event)
         service = model.service_model.service_name
         action = f"{PREFIXES.get(service, service)}:{model.name}"
-        found = (RENAMED | BATCHES).get(action, {action})
+        found = RENAMED.get(action, {action})
         if model.name == "BatchExecuteStatement":
             found = {f"dynamodb:PartiQL{verb}" for verb in ("Insert", "Update") if verb.upper() in str(params["body"])}
         actions.update(found - WITHOUT_ACTION)

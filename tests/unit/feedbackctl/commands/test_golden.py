@@ -54,13 +54,8 @@ def test_output_about_queues_is_that_of_the_file(stack: OperatedStack, request: 
         assert store.store(text, reason, "record-1") == ""
     first, _, hostile = (one["id"] for one in stack.json("quarantine", "list")["messages"])
     text = transcript(stack, QUEUES, {"FIRST": first, "HOSTILE": hostile})
-    compare(text, "queues.txt", request)
+    compare_with_file(text, GOLDEN / "queues.txt", request)
 
 
 def test_output_of_other_commands_is_that_of_the_file(stack: OperatedStack, request: pytest.FixtureRequest) -> None:
-    compare(transcript(stack, OTHERS), "others.txt", request)
-
-
-def compare(text: str, name: str, request: pytest.FixtureRequest) -> None:
-    assert all(one.isprintable() or one == "\n" for one in text)
-    compare_with_file(text, GOLDEN / name, update=request.config.getoption("--update-golden"))
+    compare_with_file(transcript(stack, OTHERS), GOLDEN / "others.txt", request)

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from botocore import handlers
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from click.testing import Result
 
 from feedbackctl.contacts.denials import describe_code
 from ses_feedback.aws.refusals import Refusal, RefusalKind
@@ -20,7 +21,6 @@ from tests.support.builders import RECIPIENT, a_bounce
 from tests.support.operated_stack import OperatedStack, operated_stack
 
 DENIED = "AccessDeniedException"
-REASON = ("--reason", "test", "--yes")
 REFUSAL = Refusal(RefusalKind.UNAVAILABLE, DENIED)
 
 
@@ -37,47 +37,6 @@ def refuse_read(_: ContactRepository, addresses: Any, failed: dict[str, str], **
     return {}
 
 
-@pytest.mark.parametrize(
-    ("patch", "arguments", "action"),
-    [
-        ((ContactRepository, "write", lambda *_: DENIED), ("suppress", RECIPIENT), "dynamodb:PartiQLUpdate"),
-        ((ContactRepository, "write", lambda *_: DENIED), ("suppress", "a@example.com"), "dynamodb:PartiQLInsert"),
-        (
-            (
-                ContactRepository,
-                "store_history",
-                lambda _, items: {item["address"]["S"]: DENIED for item in items},
-            ),
-            ("suppress", RECIPIENT),
-            "dynamodb:PartiQLInsert",
-        ),
-        ((ContactRepository, "read", refuse_read), ("suppress", RECIPIENT), "dynamodb:BatchGetItem"),
-        ((ContactRepository, "read", refuse_read), ("show", RECIPIENT), "dynamodb:BatchGetItem"),
-        ((ContactRepository, "read", refuse_read), ("list", "--status", "bounced"), "dynamodb:BatchGetItem"),
-        ((RateLimiter, "acquire", lambda *_: REFUSAL), ("show", RECIPIENT), "dynamodb:UpdateItem"),
-        ((RateLimiter, "acquire", lambda *_: REFUSAL), ("erase", RECIPIENT, "--forget"), "dynamodb:UpdateItem"),
-        (
-            (SuppressionListClient, "delete", lambda *_: REFUSAL),
-            ("erase", RECIPIENT, "--forget"),
-            "ses:DeleteSuppressedDestination",
-        ),
-    ],
-)
-def test_missing_action_is_named(
-    stack: OperatedStack,
-    monkeypatch: pytest.MonkeyPatch,
-    patch: tuple[type, str, Any],
-    arguments: tuple[str, ...],
-    action: str,
-) -> None:
-    monkeypatch.setattr(*patch)
-    options = {"suppress": REASON, "erase": REASON}.get(arguments[0], ())
-    result = stack.run("contact", *arguments, *options)
-    assert result.exit_code in (1, 3)
-    assert "your IAM policy does not allow" in result.output
-    assert action in result.output
-
-
 def refuse_all(_: ContactRepository, records: Iterable[ContactRecord]) -> dict[str, str]:
     return {record.contact.address: DENIED for record in records}
 
@@ -86,38 +45,74 @@ def refuse_history(_: ContactRepository, items: Iterable[dict[str, Any]]) -> dic
     return {item["address"]["S"]: DENIED for item in items}
 
 
+class Refused(NamedTuple):
+    """A call that IAM refuses, the command that makes it, and the action that the output names."""
+
+    owner: type
+    method: str
+    replacement: Any
+    arguments: tuple[str, ...]
+    action: str
+
+    def run(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> Result:
+        monkeypatch.setattr(self.owner, self.method, self.replacement)
+        return stack.run(*self.arguments)
+
+
+REASON = ("--reason", "test", "--yes")
+SUPPRESS = ("contact", "suppress", RECIPIENT, *REASON)
+SUPPRESS_NEW = ("contact", "suppress", "a@example.com", *REASON)
+SHOW = ("contact", "show", RECIPIENT)
+LIST = ("contact", "list", "--status", "bounced")
+FORGET = ("contact", "erase", RECIPIENT, "--forget", *REASON)
 IMPORT = ("contact", "import", "bounces.csv", "--reason", "moved", "--yes")
 RECONCILE = ("list", "reconcile", "--apply", "--reason", "drift", "--yes")
 REINSTATE = ("contact", "reinstate", "--where", "--reason", "incident", "--yes")
 
 
 @pytest.mark.parametrize(
-    ("patch", "arguments", "action"),
+    "refused",
     [
-        ((ContactRepository, "write_all", refuse_all), IMPORT, "dynamodb:PartiQLInsert"),
-        ((ContactRepository, "store_history", refuse_history), IMPORT, "dynamodb:PartiQLInsert"),
-        ((ContactRepository, "read", refuse_read), IMPORT, "dynamodb:BatchGetItem"),
-        ((ContactRepository, "write_all", refuse_all), RECONCILE, "dynamodb:PartiQLUpdate"),
-        ((ContactRepository, "store_history", refuse_history), RECONCILE, "dynamodb:PartiQLInsert"),
-        ((ContactRepository, "read", refuse_read), RECONCILE, "dynamodb:BatchGetItem"),
-        ((RateLimiter, "acquire", lambda *_: REFUSAL), RECONCILE, "dynamodb:UpdateItem"),
-        ((ContactRepository, "write", lambda *_: DENIED), REINSTATE, "dynamodb:PartiQLUpdate"),
+        Refused(ContactRepository, "write", lambda *_: DENIED, SUPPRESS, "dynamodb:PartiQLUpdate"),
+        Refused(ContactRepository, "write", lambda *_: DENIED, SUPPRESS_NEW, "dynamodb:PartiQLInsert"),
+        Refused(ContactRepository, "store_history", refuse_history, SUPPRESS, "dynamodb:PartiQLInsert"),
+        Refused(ContactRepository, "read", refuse_read, SUPPRESS, "dynamodb:BatchGetItem"),
+        Refused(ContactRepository, "read", refuse_read, SHOW, "dynamodb:BatchGetItem"),
+        Refused(ContactRepository, "read", refuse_read, LIST, "dynamodb:BatchGetItem"),
+        Refused(RateLimiter, "acquire", lambda *_: REFUSAL, SHOW, "dynamodb:UpdateItem"),
+        Refused(RateLimiter, "acquire", lambda *_: REFUSAL, FORGET, "dynamodb:UpdateItem"),
+        Refused(SuppressionListClient, "delete", lambda *_: REFUSAL, FORGET, "ses:DeleteSuppressedDestination"),
+    ],
+)
+def test_missing_action_is_named(stack: OperatedStack, monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
+    result = refused.run(stack, monkeypatch)
+    assert result.exit_code in (1, 3)
+    assert "your IAM policy does not allow" in result.output
+    assert refused.action in result.output
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Refused(ContactRepository, "write_all", refuse_all, IMPORT, "dynamodb:PartiQLInsert"),
+        Refused(ContactRepository, "store_history", refuse_history, IMPORT, "dynamodb:PartiQLInsert"),
+        Refused(ContactRepository, "read", refuse_read, IMPORT, "dynamodb:BatchGetItem"),
+        Refused(ContactRepository, "write_all", refuse_all, RECONCILE, "dynamodb:PartiQLUpdate"),
+        Refused(ContactRepository, "store_history", refuse_history, RECONCILE, "dynamodb:PartiQLInsert"),
+        Refused(ContactRepository, "read", refuse_read, RECONCILE, "dynamodb:BatchGetItem"),
+        Refused(RateLimiter, "acquire", lambda *_: REFUSAL, RECONCILE, "dynamodb:UpdateItem"),
+        Refused(ContactRepository, "write", lambda *_: DENIED, REINSTATE, "dynamodb:PartiQLUpdate"),
     ],
 )
 def test_bulk_command_names_the_missing_action_and_changes_no_contact(
-    stack: OperatedStack,
-    monkeypatch: pytest.MonkeyPatch,
-    patch: tuple[type, str, Any],
-    arguments: tuple[str, ...],
-    action: str,
+    stack: OperatedStack, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
     Path("bounces.csv").write_text("new@example.com,BOUNCE\n")
     stack.aws.suppression_list.delete(RECIPIENT)
     contacts = stack.aws.contacts()
-    monkeypatch.setattr(*patch)
-    result = stack.run(*arguments)
+    result = refused.run(stack, monkeypatch)
     assert (result.exit_code in (1, 3), "Traceback" in result.output) == (True, False)
-    assert f"your IAM policy does not allow {action}" in result.output.replace("dynamodb:GetItem and ", "")
+    assert f"your IAM policy does not allow {refused.action}" in result.output.replace("dynamodb:GetItem and ", "")
     assert stack.aws.contacts() == contacts
 
 
